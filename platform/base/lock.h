@@ -1,0 +1,57 @@
+/*
+ * lock.h - sleeping mutexes with ranks.
+ *
+ * A thread may only take a lock of strictly greater rank than those it holds
+ * (checked in builds with CONFIG_LOCKDEP); two of one rank only through
+ * mutex_lock_pair(), which orders by address.  The list below is the lock
+ * order of the whole sentry, outermost first.  No lock is held across
+ * task_sleep().
+ */
+#pragma once
+#include <stdatomic.h>
+#include "platform/base/compiler.h"
+
+#define LOCK_RANKS(X) \
+	X(MOUNT)    /* mount table, rename                         */ \
+	X(KERNEL)   /* pid tables, family tree, sessions           */ \
+	X(TGROUP)   /* signals, job control, timers of one process */ \
+	X(TASK)     /* one thread's own fields                     */ \
+	X(FS)       /* cwd, root, umask                            */ \
+	X(FDTABLE)  /* descriptor numbers                          */ \
+	X(INODE)    /* directory contents, attributes              */ \
+	X(DCACHE)   /* name cache of one super block               */ \
+	X(EPOLL)    /* one epoll instance                          */ \
+	X(FILE)     /* struct file and what embeds it: pipes, ttys, unix sockets */ \
+	X(MM)       /* vma set                                     */ \
+	X(MAPPABLE) /* backing of mappings                         */ \
+	X(SOCK)     /* netstack endpoint                           */ \
+	X(STACK)    /* netstack tables                             */ \
+	X(RPC)      /* gofer channel                               */ \
+	X(TIMER)    /* timer queue                                 */ \
+	X(WAITQ)    /* list of waiters: callbacks run under it     */ \
+	X(READY)    /* epoll's ready list, taken from callbacks    */ \
+	X(PLATFORM) /* address spaces, workers                     */ \
+	X(LEAF)     /* takes nothing, never blocks                 */
+
+enum lock_rank {
+#define X(r) RANK_##r,
+	LOCK_RANKS(X)
+#undef X
+	RANK_COUNT
+};
+
+struct CAPABILITY("mutex") mutex {
+	_Atomic u32 state;      /* 0 free, 1 held, 2 held with waiters */
+	u32 rank;               /* immutable */
+};
+
+#define MUTEX_INIT(r) { 0, RANK_##r }
+
+void mutex_init(struct mutex *mu, enum lock_rank rank);
+void mutex_lock(struct mutex *mu) ACQUIRES(mu);
+bool mutex_trylock(struct mutex *mu) must_check __attribute__((no_thread_safety_analysis));
+void mutex_unlock(struct mutex *mu) RELEASES(mu);
+
+/* Take two locks of one rank in address order; the same lock twice is taken once. */
+void mutex_lock_pair(struct mutex *a, struct mutex *b) NO_TSA;
+void mutex_unlock_pair(struct mutex *a, struct mutex *b) NO_TSA;
