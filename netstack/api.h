@@ -1,0 +1,264 @@
+/*
+ * api.h - all that the outside sees of the TCP/IP stack.
+ *
+ * A struct stack is one network namespace: links, addresses, routes,
+ * neighbours and endpoints.  It owns no thread and no descriptor.  Its owner
+ *  - gives it a clock, random bytes and a kick (struct stack_ops);
+ *  - calls stack_run() when kicked and when the returned deadline is reached;
+ *  - feeds frames by stack_rx() or link_fd_rx().
+ * An endpoint (struct ep) is what a socket is made of.  No verb ever sleeps:
+ * -EAGAIN or -EINPROGRESS, and the readiness callback tells when to try again.
+ *
+ * Errors are -errno as Linux gives them.  Option values, control messages and
+ * struct tcp_info have Linux' layout, in kernel memory; ports are in host
+ * order.  Constants (AF_*, SOCK_*, MSG_*, SO_*, POLL*) are libc's = Linux'.
+ *
+ * Locks: verbs take the endpoint's lock (RANK_SOCK) and table locks
+ * (RANK_STACK); ep_recv() also a reader lock of RANK_FILE that is held while
+ * the caller's copy function runs, and copies are never made under RANK_SOCK.
+ * So: call with nothing of RANK_FILE or later held, and copy functions may
+ * fault (RANK_MM).  Callbacks run under RANK_SOCK: they may take RANK_RPC and
+ * later only (a waitq_wake() is fine) and never call back into the stack.
+ */
+#pragma once
+#include <sys/types.h>
+#include <sys/uio.h>
+#include "platform/base/compiler.h"
+
+struct stack;
+struct ep;
+
+/* An IPv6 address; IPv4 is ::ffff:a.b.c.d everywhere in the stack. */
+struct ipaddr { u8 b[16]; };
+
+#define NET_IFNAMSIZ 16
+#define NET_NEVER    UINT64_MAX
+
+/* A socket address of any family that the stack knows. */
+struct net_sa {
+	u16 family;             /* AF_INET, AF_INET6, AF_PACKET; AF_UNSPEC: none */
+	u16 port;               /* host order; AF_PACKET: ethertype, host order */
+	u32 scope;              /* interface index: sin6_scope_id, sll_ifindex */
+	u32 flowinfo;
+	struct ipaddr ip;       /* IPv4 mapped */
+	u16 ll_hatype;          /* AF_PACKET only, from here */
+	u8  ll_pkttype, ll_halen;
+	u8  ll_addr[8];
+};
+
+/* ------------------------------------------------------------------ stack */
+
+struct stack_ops {
+	u64  (*now)(void *ctx);                         /* monotonic ns */
+	u64  (*realtime)(void *ctx);                    /* ns since 1970 */
+	void (*random)(void *ctx, void *buf, size_t n);
+	void (*kick)(void *ctx);                        /* call stack_run() soon; takes LEAF only */
+};
+
+/* A new stack with a loopback link ("lo", index 1, down as Linux makes it). */
+int stack_new(const struct stack_ops *ops, void *ctx, struct stack **ret) must_check;
+/* All endpoints closed by their owners, no thread inside. */
+void stack_free(struct stack *s);
+/* Run what is due; returns the next deadline on the monotonic clock, or NET_NEVER. */
+u64 stack_run(struct stack *s);
+/* One frame arrives on link @ifindex (tests, fuzzers). */
+void stack_rx(struct stack *s, u32 ifindex, const void *frame, size_t len);
+
+/* sysctl by its path under net/, e.g. "ipv4/tcp_rmem"; values as text, as in /proc. */
+int stack_sysctl_get(struct stack *s, const char *name, char *buf, size_t cap) must_check;
+int stack_sysctl_set(struct stack *s, const char *name, const char *val) must_check;
+/* i-th sysctl name or NULL. */
+const char *stack_sysctl_name(unsigned i);
+
+/* Counters as in /proc/net/snmp, netstat: "Ip" "InReceives" ...; NULL group ends. */
+struct stack_counter { const char *group, *name; u64 value; };
+int stack_counter(struct stack *s, unsigned i, struct stack_counter *ret) must_check;
+
+/* ------------------------------------------------------------------ links */
+
+enum {                                          /* what a link can carry for us */
+	LINK_F_CSUM = 1,                        /* finishes transport checksums */
+	LINK_F_TSO4 = 2, LINK_F_TSO6 = 4,       /* TCP super-frames */
+	LINK_F_USO  = 8,                        /* UDP super-frames */
+	LINK_F_RXCSUM = 16,                     /* vouches for checksums of what it brings */
+};
+
+struct link_cfg {
+	char name[NET_IFNAMSIZ];
+	u16  arphrd;                    /* ARPHRD_ETHER, ARPHRD_LOOPBACK, ARPHRD_NONE */
+	u8   mac[6];
+	u32  mtu;
+	u32  features;                  /* LINK_F_* */
+	u32  ifindex;                   /* 0: the next free one */
+};
+
+struct link_info {
+	u32  ifindex, flags;            /* IFF_* */
+	u32  mtu, features;
+	u16  arphrd;
+	u8   mac[6];
+	char name[NET_IFNAMSIZ];
+	u32  txqlen;
+	u64  rx_packets, rx_bytes, rx_errors, rx_dropped;
+	u64  tx_packets, tx_bytes, tx_errors, tx_dropped, multicast;
+};
+
+/* How an fd-backed link reaches its descriptor: the owner's wrappers, -errno. */
+struct link_fd_ops {
+	ssize_t (*readv)(void *ctx, const struct iovec *iov, int n);
+	ssize_t (*writev)(void *ctx, const struct iovec *iov, int n);
+};
+
+/*
+ * A link over a packet socket or TAP descriptor; with @vnet every frame has a
+ * struct virtio_net_hdr (10 bytes) in front.  Returns the index or -errno.
+ */
+int link_add_fd(struct stack *s, const struct link_cfg *cfg, const struct link_fd_ops *io,
+		void *io_ctx, bool vnet) must_check;
+/* Read up to @budget frames; how many were read (< budget: would block), or -errno. */
+int link_fd_rx(struct stack *s, u32 ifindex, int budget);
+
+int link_get(struct stack *s, u32 ifindex, struct link_info *ret) must_check;
+int link_by_name(struct stack *s, const char *name, struct link_info *ret) must_check;
+/* The first link with an index greater than @after (0: the first); -ENODEV ends. */
+int link_next(struct stack *s, u32 after, struct link_info *ret) must_check;
+/* Set the flags in @mask (IFF_UP, IFF_PROMISC, ...) to @flags. */
+int link_set_flags(struct stack *s, u32 ifindex, u32 flags, u32 mask) must_check;
+int link_set_mtu(struct stack *s, u32 ifindex, u32 mtu) must_check;
+int link_set_mac(struct stack *s, u32 ifindex, const u8 mac[6]) must_check;
+int link_set_name(struct stack *s, u32 ifindex, const char *name) must_check;
+int link_del(struct stack *s, u32 ifindex) must_check;
+
+/* -------------------------------------------- addresses, routes, neighbours */
+
+struct addr_info {
+	u32 ifindex;
+	struct ipaddr ip, peer, brd;    /* peer = ip when there is none; brd zero: none */
+	u8  plen;                       /* in its own family: 0-32 or 0-128 */
+	u8  scope;                      /* RT_SCOPE_* */
+	u32 flags;                      /* IFA_F_* */
+	u32 valid_s, preferred_s;       /* UINT32_MAX: for ever */
+	char label[NET_IFNAMSIZ];
+};
+
+int addr_add(struct stack *s, const struct addr_info *a) must_check;     /* -EEXIST */
+int addr_del(struct stack *s, const struct addr_info *a) must_check;     /* -EADDRNOTAVAIL */
+/* The i-th address; -ENOENT ends. */
+int addr_nth(struct stack *s, unsigned i, struct addr_info *ret) must_check;
+bool addr_is_local(struct stack *s, const struct ipaddr *ip);
+
+struct route_info {
+	u16 family;
+	u8  plen, table, proto, scope, type, tos;       /* RT_TABLE_*, RTPROT_*, RT_SCOPE_*, RTN_* */
+	bool has_gw, has_src;
+	struct ipaddr dst, gw, src;                     /* dst has plen bits */
+	u32 ifindex, metric, mtu, flags;                /* flags: RTNH_F_ONLINK */
+};
+
+int route_add(struct stack *s, const struct route_info *r, bool replace) must_check;
+int route_del(struct stack *s, const struct route_info *r) must_check;   /* -ESRCH */
+int route_nth(struct stack *s, unsigned i, struct route_info *ret) must_check;
+/* Where a packet to @dst would go (RTM_GETROUTE, connect on UDP). */
+int route_query(struct stack *s, const struct ipaddr *dst, const struct ipaddr *src, u32 oif,
+		struct route_info *ret) must_check;
+
+struct neigh_info {
+	u32 ifindex;
+	struct ipaddr ip;
+	u8  mac[6];
+	u16 state;                      /* NUD_* */
+};
+
+int neigh_set(struct stack *s, const struct neigh_info *n) must_check;
+int neigh_del(struct stack *s, const struct neigh_info *n) must_check;
+int neigh_nth(struct stack *s, unsigned i, struct neigh_info *ret) must_check;
+
+/* -------------------------------------------------------------- endpoints */
+
+/* Events are POLL* bits that just became true; see the lock rules above. */
+typedef void ep_ready_fn(void *opaque, u32 events);
+
+/* @type without SOCK_NONBLOCK/CLOEXEC.  Permission (raw, packet) is the caller's business. */
+int ep_new(struct stack *s, int family, int type, int proto, ep_ready_fn *fn, void *opaque,
+	   struct ep **ret) must_check;
+/* The owner lets go; TCP goes on closing by itself (SO_LINGER honoured, never waits). */
+void ep_close(struct ep *e);
+/* (Re)direct readiness: for accepted endpoints.  No callback with the old pair runs afterwards. */
+void ep_set_ready(struct ep *e, ep_ready_fn *fn, void *opaque);
+/* What /proc/net/tcp and sock_diag tell of the owner, and what privilege SO_MARK etc. see. */
+void ep_set_ident(struct ep *e, u32 uid, u64 ino);
+
+int ep_bind(struct ep *e, const struct net_sa *sa) must_check;
+/* 0, -EINPROGRESS (POLLOUT then ep_error()), -EALREADY, -EISCONN ... AF_UNSPEC disconnects. */
+int ep_connect(struct ep *e, const struct net_sa *sa) must_check;
+int ep_listen(struct ep *e, int backlog) must_check;
+/* -EAGAIN when nobody waits.  The new endpoint has no readiness callback yet. */
+int ep_accept(struct ep *e, struct net_sa *peer, struct ep **ret) must_check;
+int ep_shutdown(struct ep *e, int how) must_check;      /* SHUT_* */
+u32 ep_poll(struct ep *e);                              /* POLL* bits true now */
+int ep_error(struct ep *e);                             /* take SO_ERROR: 0 or -errno */
+int ep_name(struct ep *e, bool peer, struct net_sa *ret) must_check;
+
+/*
+ * The caller's buffers, copied in order.  copy() moves @n bytes between the
+ * next place of the caller's memory and @kbuf (towards kbuf when sending); it
+ * returns 0 or -EFAULT.  It never sees more than @len bytes in all.
+ */
+struct net_io {
+	size_t len;
+	int (*copy)(struct net_io *io, void *kbuf, size_t n);
+};
+
+struct net_msg {
+	struct net_io *io;
+	u32 flags;              /* MSG_* of the call */
+	struct net_sa *name;    /* send: destination or NULL; recv: filled when not NULL */
+	void *ctl;              /* control messages, struct cmsghdr as Linux; NULL: none */
+	size_t ctl_len;         /* send: bytes there; recv: room, then bytes used */
+	u32 ret_flags;          /* recv: MSG_TRUNC, MSG_CTRUNC, MSG_OOB, MSG_ERRQUEUE */
+};
+
+/*
+ * Bytes taken, or -errno.  Streams may take less than asked when their buffer
+ * fills.  A fault after some bytes returns those bytes; else -EFAULT, and nothing
+ * is lost.  -EPIPE: the caller raises SIGPIPE unless MSG_NOSIGNAL.
+ */
+ssize_t ep_send(struct ep *e, struct net_msg *m) must_check;
+/* Bytes given (0: end of stream, or an empty datagram).  MSG_PEEK, MSG_TRUNC honoured. */
+ssize_t ep_recv(struct ep *e, struct net_msg *m) must_check;
+
+/* Any level; @len is the caller's optlen, checked here. */
+int ep_setsockopt(struct ep *e, int level, int opt, const void *val, size_t len) must_check;
+/* In: room at @val; out: bytes written. */
+int ep_getsockopt(struct ep *e, int level, int opt, void *val, size_t *len) must_check;
+
+/* What poll and recv need to know of SO_RCVLOWAT, SO_RCVTIMEO, SO_SNDTIMEO: ns, 0 = for ever. */
+u64 ep_rcvtimeo(struct ep *e);
+u64 ep_sndtimeo(struct ep *e);
+size_t ep_rcvlowat(struct ep *e);
+
+long ep_inq(struct ep *e);              /* FIONREAD / SIOCINQ, or -errno */
+long ep_outq(struct ep *e);             /* SIOCOUTQ */
+long ep_outq_unsent(struct ep *e);      /* SIOCOUTQNSD */
+int  ep_atmark(struct ep *e);           /* SIOCATMARK */
+u64  ep_last_stamp(struct ep *e);       /* SIOCGSTAMP: ns since 1970 of the last datagram, 0 = none */
+
+/* One row of /proc/net/{tcp,udp,raw,packet}[6], sock_diag. */
+struct ep_info {
+	u16 family, type, proto;
+	u8  state;                      /* TCP_ESTABLISHED ... (1-12) */
+	u8  timer;                      /* 0 none 1 rexmit 2 keepalive 3 time wait 4 probe */
+	u8  shutdown;                   /* 1 receive, 2 send */
+	struct net_sa local, remote;
+	u32 ifindex, uid, mark;
+	u64 ino, cookie;
+	u64 timer_ns;                   /* until it fires */
+	u32 retrans, rqueue, wqueue, backlog;
+	u32 drops;
+	u32 rcvbuf, sndbuf, rmem, wmem; /* SO_MEMINFO */
+};
+
+/* fn returns non-zero to stop.  Called without locks. */
+typedef int ep_dump_fn(void *arg, const struct ep_info *i);
+/* @proto: IPPROTO_TCP, IPPROTO_UDP, IPPROTO_RAW (raw sockets), 0 = packet sockets. */
+int ep_dump(struct stack *s, int proto, ep_dump_fn *fn, void *arg);
