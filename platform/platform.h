@@ -1,0 +1,152 @@
+/*
+ * platform.h - how application code runs, and how its calls reach the sentry.
+ *
+ * A platform runs application threads ("contexts", struct ctx) in address
+ * spaces (struct aspace) and hands their traps to worker threads of the
+ * sentry.  A worker calls platform_switch() in a loop: it resumes the context
+ * that the worker has finished with and returns the next one that trapped,
+ * any one.  Between its trap and its resumption a context is owned by that
+ * worker; only the owner may call ctx_*() and aspace_apply() on it.  Exempt:
+ * ctx_interrupt() and the copy functions, which any thread may call.
+ *
+ * No caller may assume that an address space is a host mm, or that a
+ * context is a host thread.  Everything read from an application is hostile.
+ * The platform is called and returns; it never calls up.
+ */
+#pragma once
+#include "platform/arch/x86_64/regs.h"
+#include "platform/base/compiler.h"
+
+struct platform;
+struct aspace;
+struct ctx;
+
+enum trap_kind {
+	TRAP_SYSCALL,           /* nr, args, ip */
+	TRAP_FAULT,             /* fault */
+	TRAP_INTERRUPT,         /* ctx_interrupt() or ctx_need_frame(): registers can be had */
+	TRAP_START,             /* first appearance of a context made by fork or clone */
+	TRAP_DEAD,              /* its host process is gone; it can only be freed */
+};
+
+struct trap {
+	enum trap_kind kind;
+	u64 nr, args[6], ip;
+	struct {
+		int signo, code;        /* SIGSEGV..., SEGV_MAPERR... */
+		u64 addr;               /* si_addr */
+		u64 trapno, err;        /* as in the signal frame */
+	} fault;
+};
+
+/* One change to an address space.  Addresses and lengths are page-aligned, never in the platform's own range. */
+enum as_op_kind { AS_MAP, AS_UNMAP, AS_PROTECT, AS_MOVE, AS_ADVISE };
+
+struct as_op {
+	enum as_op_kind kind;
+	gaddr_t addr;
+	u64 len;
+	int prot;               /* PROT_*: MAP, PROTECT */
+	int flags;              /* MAP: MAP_SHARED or MAP_PRIVATE, MAP_NORESERVE, MAP_GROWSDOWN;
+	                           always placed exactly at addr, over whatever is there */
+	hostfd_t file;          /* MAP: HOSTFD_NONE = anonymous.  Borrowed until the call returns */
+	u64 offset;             /* MAP: in the file */
+	gaddr_t new_addr;       /* MOVE: replaced there */
+	u64 new_len;            /* MOVE */
+	int advice;             /* ADVISE: MADV_* */
+};
+
+struct platform_config {
+	const char *name;       /* "systrap", "ptrace" */
+	int max_workers;        /* 0 = default */
+};
+
+/*
+ * Called once, single-threaded, before the sentry drops its rights or makes
+ * threads (it forks the zygote and installs the stub's filter).  0 or -errno.
+ */
+int platform_new(const struct platform_config *cfg, struct platform **ret) must_check;
+const char *platform_name(const struct platform *p);
+
+/* [lo, hi): what applications may map.  The platform's own memory lies outside. */
+void platform_user_range(const struct platform *p, u64 *lo, u64 *hi);
+/* Where the host's vDSO code lies in every address space (0: nowhere), for our own vDSO to call. */
+u64 platform_host_vdso(const struct platform *p);
+
+/* The worker loop's one call; see above.  @done may be NULL.  Blocks.  Returns the owned context. */
+struct ctx *platform_switch(struct platform *p, struct ctx *done, struct trap *ret) must_check;
+/*
+ * A worker that may wait long inside the sentry (task_sleep, host I/O that can
+ * block) brackets the wait with these, so that another worker takes calls.
+ */
+void platform_block_begin(struct platform *p);
+void platform_block_end(struct platform *p);
+
+/* A pristine address space with one context (registers zero, nothing mapped).  Not resumed yet. */
+int aspace_new(struct platform *p, struct aspace **ret_as, struct ctx **ret_ctx) must_check;
+/*
+ * Copy of @parent's address space (copy-on-write) with one context that has
+ * the parent's registers, FP state included, and ax = 0.  @parent stays trapped.
+ * The child appears as TRAP_START in some worker after ctx_start().
+ */
+int aspace_fork(struct ctx *parent, struct aspace **ret_as, struct ctx **ret_ctx) must_check;
+/* A further context in the same address space, registers as for fork. */
+int ctx_clone(struct ctx *parent, struct ctx **ret) must_check;
+/* Let a new context appear in platform_switch() as TRAP_START. */
+void ctx_start(struct ctx *c);
+/* The context's thread ends.  Drops its hold on the address space. */
+void ctx_free(struct ctx *c);
+
+struct aspace *aspace_ref(struct aspace *as);
+void aspace_unref(struct aspace *as);           /* the last one ends the host process */
+struct aspace *ctx_aspace(const struct ctx *c);
+
+/* What the sentry keeps with a context: its task. */
+void ctx_set_owner(struct ctx *c, void *owner);
+void *ctx_owner(const struct ctx *c);
+
+/*
+ * Apply @n changes in order, on the address space of @c, which must be
+ * trapped with a frame (see ctx_has_frame).  0, or -errno of the first that
+ * failed with those before it done and *ret_done (may be NULL) their number.
+ */
+int aspace_apply(struct ctx *c, const struct as_op *ops, size_t n, size_t *ret_done) must_check;
+
+/*
+ * Copy between the sentry and an address space.  Return the bytes copied,
+ * which is less than @n when a page is missing or protected; never fault here.
+ */
+size_t aspace_copy_in(struct aspace *as, void *dst, gaddr_t src, size_t n);
+size_t aspace_copy_out(struct aspace *as, gaddr_t dst, const void *src, size_t n);
+/*
+ * Atomic compare-and-swap of an aligned word.  0 with *val the value found
+ * (the swap happened if it equals the old *val), or -EFAULT.
+ */
+int aspace_cas_u32(struct ctx *c, gaddr_t addr, u32 *val, u32 new_val) must_check;
+/* Wake native futex waiters at @addr (shared = futex is not private). 0 or -errno. */
+int aspace_futex_wake(struct ctx *c, gaddr_t addr, int n, bool shared);
+
+/*
+ * Some traps come without registers (that is what makes them cheap).
+ * ctx_need_frame() makes the context, once resumed, trap again at once with
+ * TRAP_INTERRUPT, before it executes anything.  Calls listed in
+ * syscall-tables/frame_calls.def always have a frame.
+ */
+bool ctx_has_frame(const struct ctx *c);
+void ctx_need_frame(struct ctx *c);
+
+/* The value that a finished TRAP_SYSCALL returns in ax.  Cheap; a frame is not needed. */
+void ctx_set_result(struct ctx *c, long v);
+int ctx_get_regs(struct ctx *c, struct user_regs *ret) must_check;        /* need a frame */
+int ctx_set_regs(struct ctx *c, const struct user_regs *r) must_check;
+/*
+ * Extended state in the layout of a 64-bit signal frame (XSAVE, legacy part
+ * first, FP_XSTATE magic in sw_reserved).  get: bytes written, or -errno.
+ * set: NULL resets it; the platform sanitises what it is given.
+ */
+size_t platform_fp_size(const struct platform *p);
+long ctx_get_fp(struct ctx *c, void *buf, size_t cap) must_check;
+int ctx_set_fp(struct ctx *c, const void *buf, size_t n) must_check;
+
+/* Make a context that runs application code trap soon (TRAP_INTERRUPT).  Harmless if it is trapped. */
+void ctx_interrupt(struct ctx *c);

@@ -1,0 +1,25 @@
+/*
+ * usercopy.h - the only way the sentry touches application memory.
+ *
+ * Every function copies; nothing returns a pointer into an application.  A
+ * missing or protected page is -EFAULT, never a fault here.
+ */
+#pragma once
+#include <sys/types.h>
+#include "platform/base/compiler.h"
+
+struct task;
+
+/* All of it or -EFAULT. */
+int copy_in(struct task *t, void *dst, gaddr_t src, size_t n) must_check;
+int copy_out(struct task *t, gaddr_t dst, const void *src, size_t n) must_check;
+int zero_out(struct task *t, gaddr_t dst, size_t n) must_check;
+
+/* As many bytes as can be copied before a bad page (may be 0). */
+size_t copy_in_some(struct task *t, void *dst, gaddr_t src, size_t n);
+size_t copy_out_some(struct task *t, gaddr_t dst, const void *src, size_t n);
+
+/* A NUL-terminated string into buf[cap].  Its length, -EFAULT, or -ENAMETOOLONG if it doesn't fit. */
+ssize_t copy_in_str(struct task *t, char *buf, gaddr_t src, size_t cap) must_check;
+/* A path: at most PATH_MAX with its NUL, else -ENAMETOOLONG. *ret is kfree'd by the caller. */
+int copy_in_path(struct task *t, gaddr_t src, char **ret) must_check;

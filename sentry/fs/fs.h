@@ -1,0 +1,24 @@
+/*
+ * fs.h - constructors of the sentry's own file systems and file kinds.
+ *
+ * One line each: what other parts of the sentry may make.  Everything else
+ * about a kind is private to its directory.
+ */
+#pragma once
+#include "sentry/vfs/vfs.h"
+
+struct kernel;
+struct tty;
+
+/* sentry/fs/pipe: both ends. flags: O_NONBLOCK, O_DIRECT. */
+int pipe_create(struct task *t, u32 flags, struct file **ret_read, struct file **ret_write) must_check;
+int fifo_open(struct task *t, struct inode *i, const struct path *p, u32 flags, struct file **ret) must_check;
+/* sentry/fs/hostfile: stdio given by the engine. @fd is taken over. @flags: guest O_ flags. */
+int hostfile_new(struct kernel *k, hostfd_t fd, struct file **ret) must_check;
+/* sentry/fs/tmpfs: an unlinked file, for memfd_create, MAP_SHARED|MAP_ANONYMOUS and SysV shm. */
+int tmpfs_anon_file(struct task *t, const char *name, u64 size, u32 seals_allowed, struct file **ret) must_check;
+/* sentry/fs/devpts + tty: a terminal whose master side is the host descriptor @fd (taken over, set raw). */
+int tty_from_host(struct kernel *k, hostfd_t fd, struct file **ret) must_check;
+/* character devices of devtmpfs by number: null zero full random urandom tty console ptmx kmsg. */
+int chardev_open(struct task *t, struct inode *i, const struct path *p, u32 flags, struct file **ret) must_check;
+int eventfd_create(struct task *t, u32 count, u32 flags, struct file **ret) must_check;

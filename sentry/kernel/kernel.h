@@ -1,0 +1,59 @@
+/*
+ * kernel.h - the root of the sandbox's object graph.
+ *
+ * Everything that the guest can observe hangs from one struct kernel, in the
+ * arena; there is no other mutable state.  Made by boot, reached through task->kernel.
+ */
+#pragma once
+#include "platform/base/list.h"
+#include "platform/base/lock.h"
+#include "sentry/time/ktime.h"
+
+struct platform;
+struct pid_table;
+struct ktimers;
+struct tgroup;
+struct task;
+struct gofer_conn;
+struct futex_table;
+struct ipc_ns;
+struct net;
+struct devpts;
+struct unix_table;
+
+struct uts {
+	struct mutex mu;                        /* RANK_LEAF */
+	char sysname[65], nodename[65], release[65], version[65], machine[65], domainname[65];
+};
+
+struct kernel {
+	struct platform *platform;              /* immutable */
+	ktime_t boot_mono;                      /* host CLOCK_MONOTONIC at start; immutable */
+	ktime_t mono_offset, real_offset;       /* added to the host's clocks */
+	struct ktimers *timers;                 /* immutable */
+
+	struct mutex mu;                        /* RANK_KERNEL: pids, family tree, sessions, groups */
+	struct pid_table *pids;                 /* guarded by mu (pid.c) */
+	struct tgroup *init;                    /* guarded by mu: pid 1 */
+	u32 ntasks, max_tasks;                  /* guarded by mu: pids limit */
+
+	struct uts uts;
+	struct futex_table *futexes;            /* immutable */
+	struct unix_table *unix_sockets;        /* abstract names (socket/unix.c); immutable */
+	struct ipc_ns *ipc;                     /* SysV and POSIX queues; immutable */
+	struct net *net;                        /* netstack glue; NULL without a network */
+	struct devpts *devpts;                  /* immutable */
+	_Atomic u64 next_ino;                   /* anonymous inode numbers */
+	_Atomic u32 next_dev;                   /* minor of st_dev for the next super block */
+
+	u32 ncpus;                              /* what the guest is told; immutable */
+	u64 mem_total, mem_limit;               /* bytes; immutable */
+	u8 boot_id[16];                         /* immutable */
+	bool strace;                            /* immutable: log every call */
+	void (*on_init_exit)(struct kernel *k, int wstatus);    /* immutable: boot's */
+	void (*on_task_exit)(struct kernel *k, int pid, int wstatus);   /* immutable: exec'd leaders, boot's */
+	void *boot;                             /* boot's own state */
+};
+
+struct kernel *kernel_new(struct platform *p) must_check;
+u64 kernel_next_ino(struct kernel *k);

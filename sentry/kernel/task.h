@@ -1,0 +1,192 @@
+/*
+ * task.h - a thread (struct task) and a process (struct tgroup) of the guest.
+ *
+ * A task lives in a platform context; the worker that owns the context runs
+ * the task's kernel side (task_run.c) and is the only one to touch fields
+ * marked "owner".  Shared parts (files, fs, sighand, mm, tgroup) are counted.
+ *
+ * Life:  pid tables, parents and calls in progress hold references.  exit makes
+ *        a task dead (task_exit.c); a group leader stays as a zombie until waited for.
+ * Locks: kernel->mu (RANK_KERNEL): pid tables, parent/children, pgrp, session, exit state.
+ *        tgroup->mu (RANK_TGROUP): signals, stop state, threads list, timers, rusage sums.
+ *        task->mu (RANK_TASK): comm, the cred, files, fs, mm pointers against other tasks.
+ *        The owner reads its own pointers without a lock, as only it changes them.
+ */
+#pragma once
+#include <sys/resource.h>
+#include "sentry/core/errno.h"
+#include "platform/base/waitq.h"
+#include "sentry/kernel/cred.h"
+#include "sentry/kernel/kernel.h"
+#include "sentry/kernel/signal.h"
+#include "sentry/time/ktimer.h"
+
+struct ctx;
+struct trap;
+struct mm;
+struct fs;
+struct mnt_ns;
+struct fdtable;
+struct file;
+struct tty;
+struct session;
+struct seccomp_prog;
+
+struct rlimit64_g { u64 cur, max; };
+
+struct tgroup {
+	struct ref ref;
+	struct kernel *kernel;                  /* immutable */
+	int tgid;                               /* immutable */
+
+	/* guarded by kernel->mu */
+	struct tgroup *parent;                  /* NULL for init */
+	struct list_head children, sibling;
+	int pgid;
+	struct session *session;                /* a reference */
+	int exit_signal;                        /* told to the parent; 0 none, SIGCHLD usual */
+	bool zombie, reaped, is_subreaper;
+	int wstatus;                            /* wait(2) status once zombie */
+	struct waitq wait_children;             /* wait4: a child changed state */
+
+	struct mutex mu;                        /* RANK_TGROUP */
+	struct list_head threads GUARDED_BY(mu);        /* task->thread_node; leader first */
+	u32 nthreads GUARDED_BY(mu);                    /* live ones */
+	struct task *leader;                            /* guarded by mu; changes in exec */
+	struct sighand *sighand;                        /* guarded by mu */
+	struct sigpending pending GUARDED_BY(mu);
+	bool group_exit GUARDED_BY(mu);                 /* all threads are to die with exit_code */
+	int exit_code GUARDED_BY(mu);                   /* wait status of group_exit */
+	int stop_signal GUARDED_BY(mu);                 /* != 0: stopped or stopping */
+	bool stopped, continued, stop_reported, cont_reported;  /* guarded by mu: for wait4 */
+	struct task *execing GUARDED_BY(mu);            /* exec waits for the others to die */
+	struct rlimit64_g rlim[RLIM_NLIMITS];           /* guarded by mu */
+	struct ktimer itimer_real;                      /* alarm, setitimer */
+	ktime_t itimer_real_interval GUARDED_BY(mu);
+	struct list_head ptimers GUARDED_BY(mu);        /* POSIX timers */
+	struct rusage child_rusage GUARDED_BY(mu);
+	ktime_t start_time;                             /* CLOCK_BOOTTIME; immutable */
+	bool dumpable, did_exec;                        /* guarded by mu */
+	s32 oom_score_adj;
+	bool exec_leader;                               /* immutable: made by `csandbox exec` or init: report exit to boot */
+};
+
+struct task {
+	struct ref ref;
+	struct kernel *kernel;                  /* immutable */
+	struct tgroup *tg;                      /* immutable, a reference */
+	int tid;                                /* changes only in exec by a non-leader, under kernel->mu */
+	struct list_head thread_node;           /* guarded by tg->mu */
+
+	struct ctx *ctx;                        /* owner; replaced by exec */
+	struct mutex mu;                        /* RANK_TASK */
+	struct mm *mm;                          /* changed by the owner under mu */
+	struct fdtable *files;                  /* same */
+	struct fs *fs;                          /* same */
+	struct mnt_ns *mnt_ns;                  /* same */
+	const struct cred *cred;                /* same */
+	char comm[16] GUARDED_BY(mu);
+
+	/* Signals: guarded by tg->mu. */
+	sigmask_t blocked, saved_blocked;
+	bool restore_blocked;
+	struct sigpending pending;
+	struct lx_sigaltstack altstack;         /* owner */
+	bool exiting;                           /* guarded by tg->mu: takes no more signals */
+	bool killed;                            /* guarded by tg->mu; read anywhere (atomic) */
+
+	/* Sleeping: the one wait primitive, task_sleep(). */
+	_Atomic u32 wake_word;                  /* futex of this task's worker: 1 = a wake-up is due */
+	_Atomic int state;                      /* TASK_* for /proc */
+
+	/* What the current call was: for restarts, tracing and /proc/PID/syscall. Owner. */
+	u64 call_nr, call_args[6];
+	long call_result;
+	long (*restart_fn)(struct task *);      /* restart_syscall(2) */
+	u64 restart_data[4];
+
+	gaddr_t clear_child_tid;                /* owner */
+	gaddr_t robust_list; u64 robust_len;    /* owner */
+	struct vfork_done *vfork_done;          /* owner: a parent waits for exec or exit */
+	int exit_status;                        /* wait status of this thread; owner */
+	int pdeath_signal;                      /* owner */
+	u64 timer_slack;                        /* owner */
+	struct seccomp_prog *seccomp;           /* owner: the guest's own filters */
+	int nice;
+	u64 utime_ns, stime_ns, nvcsw, nivcsw, minflt, majflt;  /* accounting, best effort */
+	ktime_t start_time;                     /* CLOCK_BOOTTIME; immutable */
+	u64 cpu_mask[2];                        /* sched_setaffinity */
+	struct tgroup *real_parent_at_clone;    /* for PDEATHSIG: borrowed, compare only */
+};
+
+enum task_state { TASK_RUNNING, TASK_SLEEPING, TASK_STOPPED, TASK_ZOMBIE, TASK_DEAD };
+
+struct task *task_ref(struct task *t);
+struct task *task_unref(struct task *t);
+static inline void task_unref_p(struct task **p) { task_unref(*p); }
+#define auto_task cleanup_with(task_unref_p) struct task
+struct tgroup *tgroup_ref(struct tgroup *tg);
+void tgroup_unref(struct tgroup *tg);
+static inline void tgroup_unref_p(struct tgroup **p) { tgroup_unref(*p); }
+#define auto_tgroup cleanup_with(tgroup_unref_p) struct tgroup
+
+/* Lookups in the sandbox's pid namespace: strong references or NULL. */
+struct task *task_find(struct kernel *k, int tid) must_check;
+struct tgroup *tgroup_find(struct kernel *k, int tgid) must_check;
+/* Calls fn for every process in pid order (a snapshot; strong references held during fn). */
+int tgroup_for_each(struct kernel *k, int (*fn)(void *arg, struct tgroup *tg), void *arg);
+int tgroup_for_each_task(struct tgroup *tg, int (*fn)(void *arg, struct task *t), void *arg);
+/* Shared parts of another task, counted; NULL if it is dead or has none. */
+struct mm *task_mm_get(struct task *t) must_check;
+struct fdtable *task_files_get(struct task *t) must_check;
+struct fs *task_fs_get(struct task *t) must_check;
+
+u64 task_rlimit(struct task *t, int resource);          /* RLIMIT_*: the soft limit */
+
+/* ---- task_block.c: the one wait primitive ---- */
+/*
+ * Sleep until task_wake(), a reason for signal_pending(), or @deadline
+ * (CLOCK_MONOTONIC; KTIME_MAX none).  0 (maybe spurious: re-check), -ETIMEDOUT,
+ * -ERESTARTSYS.  No lock may be held.  Wake-ups before the call are not
+ * lost: a waiter queues itself, re-checks its condition, then sleeps.
+ */
+int task_sleep(struct task *t, ktime_t deadline) must_check;
+/* The same but only a killing signal interrupts it (vfork). */
+int task_sleep_killable(struct task *t, ktime_t deadline) must_check;
+void task_wake(struct task *t);
+
+/* A waiter that wakes its task: the usual one. */
+struct task_waiter { struct waiter w; struct task *t; };
+void task_waiter_init(struct task_waiter *tw, struct task *t, u32 interest);
+
+/* ---- task_run.c ---- */
+void task_worker(struct kernel *k);             /* the body of every worker thread; returns at shutdown */
+void task_handle(struct task *t, struct trap *trap);
+/* Make a task that runs application code look at its signals soon. */
+void task_kick(struct task *t);
+
+/* ---- life cycle: task_clone.c task_exec.c task_exit.c task_wait.c ---- */
+void task_exit(struct task *t, int wstatus);            /* this thread ends: owner; ctx is freed */
+void tgroup_exit(struct tgroup *tg, int wstatus);       /* all threads are to end (exit_group, fatal signal) */
+
+/* What a first process (or `exec`'d one) is made of; boot fills it in. */
+struct exec_args {
+	struct file *file;                      /* the program, or NULL: look up path */
+	const char *path;                       /* resolved in the task's root and cwd (and PATH by boot) */
+	char **argv, **envp;                    /* NULL-terminated */
+	int argc, envc;
+};
+struct process_args {
+	struct exec_args exec;
+	struct cred *cred;                      /* taken */
+	struct fs *fs;                          /* taken */
+	struct mnt_ns *mnt_ns;                  /* taken */
+	struct fdtable *files;                  /* taken */
+	const struct rlimit64_g *rlim;          /* RLIM_NLIMITS of them */
+	struct tty *ctty;                       /* controlling terminal, or NULL */
+	int pid;                                /* 0 = next free */
+	struct tgroup *parent;                  /* NULL, or init for `exec` */
+	s32 oom_score_adj;
+};
+/* Make and start a process. *ret_pid; 0 or -errno with everything taken freed. */
+int process_create(struct kernel *k, struct process_args *a, int *ret_pid) must_check;

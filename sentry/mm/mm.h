@@ -1,0 +1,81 @@
+/*
+ * mm.h - an address space as the guest sees it: intent, not enforcement.
+ *
+ * The host's page tables decide what an application can touch.  The vma set
+ * kept here is for /proc/PID/maps, limits, mremap and choosing addresses; it
+ * is advisory and never a security input.  What it does decide is which
+ * objects (host fds) may be mapped, through the platform.
+ *
+ * Life:  one reference per task that runs in it, plus readers of /proc.
+ * Locks: mm->mu (RANK_MM) guards the vma set and the fields below.
+ */
+#pragma once
+#include "platform/base/list.h"
+#include "platform/base/lock.h"
+#include "platform/base/rbtree.h"
+#include "platform/base/ref.h"
+#include "platform/platform.h"
+
+struct kernel;
+struct task;
+struct file;
+struct strbuf;
+struct aspace;
+struct ctx;
+
+#define PAGE_SIZE 4096ul
+#define PAGE_MASK (~(PAGE_SIZE - 1))
+
+struct vma {
+	struct rb_node node;
+	u64 start, end;
+	int prot;                               /* PROT_* */
+	u32 flags;                              /* MAP_SHARED/PRIVATE, MAP_GROWSDOWN, VMA_* */
+	struct file *file;                      /* a reference; NULL = anonymous */
+	u64 offset;                             /* in file */
+	const char *name;                       /* "[heap]", "[stack]", "[vdso]"; NULL = by file */
+	u32 madvise;                            /* VMA_DONTFORK, VMA_WIPEONFORK, locked */
+};
+
+struct mm {
+	struct ref ref;
+	struct kernel *kernel;                  /* immutable */
+	struct aspace *as;                      /* immutable, a reference */
+	struct mutex mu;                        /* RANK_MM */
+	struct rb_root vmas GUARDED_BY(mu);
+	u64 total_vm, locked_vm, data_vm, stack_vm;     /* bytes; guarded by mu */
+	u32 nvmas;                              /* guarded by mu */
+	u64 brk_start, brk;                     /* guarded by mu */
+	u64 mmap_base;                          /* top of the mmap area; randomised; immutable */
+	u64 stack_top, stack_low;               /* immutable after exec */
+	u64 arg_start, arg_end, env_start, env_end;     /* guarded by mu (PR_SET_MM) */
+	u64 code_start, code_end, data_start, data_end; /* guarded by mu */
+	u64 vdso_base;                          /* immutable after exec */
+	u64 auxv[64]; u32 auxv_n;               /* immutable after exec */
+	struct file *exe;                       /* guarded by mu; a reference */
+	bool dumpable;
+};
+
+/* A fresh one over a pristine address space (reference taken over). */
+struct mm *mm_new(struct kernel *k, struct aspace *as) must_check;
+/* vma copy for fork: *ret is over @child_as. DONTFORK and WIPEONFORK are applied by the platform ops it queues on @child. */
+int mm_fork(struct task *t, struct aspace *child_as, struct ctx *child, struct mm **ret) must_check;
+struct mm *mm_ref(struct mm *mm);
+void mm_unref(struct mm *mm);
+
+/* The mmap family: @t must be trapped with a frame.  Addresses or -errno. */
+long mm_mmap(struct task *t, gaddr_t addr, u64 len, int prot, int flags, struct file *f, u64 off) must_check;
+int mm_munmap(struct task *t, gaddr_t addr, u64 len) must_check;
+int mm_mprotect(struct task *t, gaddr_t addr, u64 len, int prot) must_check;
+long mm_mremap(struct task *t, gaddr_t old, u64 old_len, u64 new_len, int flags, gaddr_t new_addr) must_check;
+long mm_brk(struct task *t, gaddr_t addr) must_check;
+int mm_madvise(struct task *t, gaddr_t addr, u64 len, int advice) must_check;
+
+/* Copy with another mm (process_vm_readv, /proc/PID/mem, cmdline, environ). Bytes copied. */
+size_t mm_copy_in(struct mm *mm, void *dst, gaddr_t src, size_t n);
+size_t mm_copy_out(struct mm *mm, gaddr_t dst, const void *src, size_t n);
+
+/* /proc/PID/maps and smaps; totals for statm, status. */
+int mm_show_maps(struct task *reader, struct mm *mm, bool smaps, struct strbuf *out) must_check;
+struct mm_usage { u64 vm, rss_anon, rss_file, rss_shmem, data, stack, text, lib, locked; };
+void mm_usage(struct mm *mm, struct mm_usage *ret);

@@ -1,0 +1,125 @@
+/*
+ * file.h - an open file description (Linux: struct file).
+ *
+ * One struct file is shared by every descriptor made from it by dup, fork and
+ * SCM_RIGHTS.  A kind of file embeds struct file first and supplies a const
+ * file_ops; nothing outside sentry/vfs calls through the table.
+ *
+ * Life:   file_init() gives one reference to the maker; descriptor slots, vmas
+ *         and calls in progress hold the rest; the last unref runs release,
+ *         which frees the embedding object.
+ * Locks:  f->mu (RANK_FILE) guards flags and owner.  pos is guarded by pos_mu,
+ *         which vfs holds around read/write/lseek/readdir of seekable files.
+ * Waiting: ops never wait for the guest.  They return -EAGAIN, and vfs waits
+ *         on f->wq for the events it needs.  A gofer round trip or host disk
+ *         I/O is the one bounded, uninterruptible exception.
+ */
+#pragma once
+#include <poll.h>
+#include <sys/types.h>
+#include "platform/base/lock.h"
+#include "platform/base/ref.h"
+#include "platform/base/waitq.h"
+#include "sentry/core/iobuf.h"
+#include "sentry/time/ktime.h"
+
+struct file;
+struct inode;
+struct dentry;
+struct mount;
+struct task;
+struct cred;
+struct strbuf;
+
+struct path {                   /* a place: both pointers counted when stored */
+	struct mount *mnt;
+	struct dentry *dentry;
+};
+
+/* What readdir tells about one entry; false = the reader is full, stop. */
+struct dir_ctx {
+	bool (*emit)(struct dir_ctx *c, const char *name, size_t len, u64 ino, unsigned type, s64 next);
+	s64 pos;                /* cookie to go on from; updated as entries are emitted */
+};
+
+/* What mmap of a file means on the host. */
+struct mapping {
+	hostfd_t fd;            /* borrowed: valid while the file lives; HOSTFD_NONE = anonymous memory */
+	u64 offset;             /* host offset of the requested one */
+};
+
+/*
+ * What a kind of file can do.  Ops run in task context, without f->mu, return
+ * >= 0 or -errno.  A NULL op is legal and means what is written beside it.
+ */
+struct file_ops {
+	const char *name;                                                                /* in traces */
+	ssize_t (*read)(struct task *, struct file *, struct iobuf *, s64 *pos);         /* -EINVAL */
+	ssize_t (*write)(struct task *, struct file *, struct iobuf *, s64 *pos);        /* -EINVAL */
+	s64     (*lseek)(struct task *, struct file *, s64 off, int whence);             /* by inode size; -ESPIPE if FILE_STREAM */
+	u32     (*poll)(struct file *);                                                  /* POLLIN|POLLOUT|... always ready */
+	int     (*readdir)(struct task *, struct file *, struct dir_ctx *);              /* -ENOTDIR */
+	long    (*ioctl)(struct task *, struct file *, u32 cmd, gaddr_t arg);            /* -ENOTTY */
+	int     (*map)(struct task *, struct file *, u64 off, u64 len, int prot, int flags,
+	               struct mapping *ret);                                             /* -ENODEV */
+	int     (*fsync)(struct task *, struct file *, bool data_only);                  /* -EINVAL */
+	int     (*fallocate)(struct task *, struct file *, int mode, s64 off, s64 len);  /* -EOPNOTSUPP */
+	int     (*flush)(struct task *, struct file *);                                  /* 0: nothing on each close */
+	int     (*set_flags)(struct file *, u32 old_flags, u32 new_flags);               /* 0: F_SETFL just stores */
+	void    (*fdinfo)(struct file *, struct strbuf *);                               /* extra lines of /proc/PID/fdinfo */
+	void    (*release)(struct file *);                                               /* required */
+};
+
+#define FILE_STREAM   0x1       /* no position: pipes, sockets, ttys */
+#define FILE_NOPOSLOCK 0x2      /* the kind keeps its own position (host stdio) */
+#define FILE_PATH     0x4       /* O_PATH: only a place */
+
+struct file {
+	const struct file_ops *ops;             /* immutable */
+	struct ref ref;
+	struct path path;                       /* immutable; a reference; {NULL,NULL} for none */
+	struct inode *inode;                    /* immutable; a reference; may be NULL (anon kinds) */
+	const struct cred *cred;                /* immutable; a reference: who opened it */
+	struct waitq *wq;                       /* immutable; NULL = always ready */
+	u32 kind;                               /* immutable; FILE_* */
+	struct mutex mu;                        /* RANK_FILE */
+	u32 flags GUARDED_BY(mu);               /* O_ACCMODE (immutable), O_APPEND, O_NONBLOCK, O_DIRECT, O_NOATIME... */
+	s32 owner_type, owner_id, owner_sig;    /* guarded by mu: F_SETOWN, F_SETSIG */
+	struct mutex pos_mu;                    /* RANK_FILE, outer to mu */
+	s64 pos GUARDED_BY(pos_mu);
+	struct list_head epitems;               /* guarded by mu: epoll items that watch this file */
+	const char *anon_name;                  /* immutable: "anon_inode:[eventpoll]", "pipe:" for /proc/PID/fd, or NULL */
+	u64 anon_ino;                           /* immutable: number shown in pipe:[n], socket:[n] */
+};
+
+/* @path, @inode and @cred are referenced. */
+void file_init(struct file *f, const struct file_ops *ops, u32 flags, u32 kind,
+               const struct path *path, struct inode *inode, const struct cred *cred);
+/* For release ops: undo file_init. The embedding object is then kfree'd by release. */
+void file_done(struct file *f);
+
+struct file *file_ref(struct file *f);
+struct file *file_unref(struct file *f);                /* NULL is fine; returns NULL */
+u32 file_flags(struct file *f);
+static inline void file_unref_p(struct file **fp) { file_unref(*fp); }
+#define auto_file cleanup_with(file_unref_p) struct file
+
+/*
+ * Blocking verbs for syscalls: mode checks (EBADF), waiting, position.
+ * pos NULL = use and move the file's own position.  nowait = as if O_NONBLOCK.
+ */
+ssize_t file_read(struct task *t, struct file *f, struct iobuf *b, s64 *pos, bool nowait) must_check;
+ssize_t file_write(struct task *t, struct file *f, struct iobuf *b, s64 *pos, bool nowait) must_check;
+s64 file_lseek(struct task *t, struct file *f, s64 off, int whence) must_check;
+u32 file_poll(struct file *f);
+long file_ioctl(struct task *t, struct file *f, u32 cmd, gaddr_t arg) must_check;
+int file_readdir(struct task *t, struct file *f, struct dir_ctx *c) must_check;
+int file_map(struct task *t, struct file *f, u64 off, u64 len, int prot, int flags,
+             struct mapping *ret) must_check;
+int file_fsync(struct task *t, struct file *f, bool data_only) must_check;
+
+/*
+ * Sleep until @f shows one of @events (POLLERR and POLLHUP always count), a
+ * signal, or @deadline.  0, -ETIMEDOUT, -ERESTARTSYS.  For kinds whose own verbs wait (sockets).
+ */
+int file_wait(struct task *t, struct file *f, u32 events, ktime_t deadline) must_check;

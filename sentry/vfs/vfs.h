@@ -1,0 +1,99 @@
+/*
+ * vfs.h - names, mounts and the verbs on paths that syscalls use.
+ *
+ * Paths are walked from a task's root and working directory (struct fs) through
+ * mounts, as in Linux's namei: symlinks at most 40, ".." stopped at the root,
+ * trailing slashes require a directory.  All verbs take (dirfd-relative)
+ * start points as Linux's *at calls do and do the permission checks.
+ */
+#pragma once
+#include "sentry/vfs/inode.h"
+
+struct kernel;
+struct mnt_ns;
+struct fs;
+
+/* Working directory, root and umask; shared by CLONE_FS. */
+struct fs {
+	struct ref ref;
+	struct mutex mu;                        /* RANK_FS */
+	struct path cwd, root GUARDED_BY(mu);
+	u32 umask GUARDED_BY(mu);
+};
+struct fs *fs_new(const struct path *root, const struct path *cwd, u32 umask) must_check;
+struct fs *fs_copy(struct fs *from) must_check;
+struct fs *fs_ref(struct fs *fs);
+void fs_unref(struct fs *fs);
+
+void path_get(const struct path *p);
+void path_put(struct path *p);                  /* drops both and clears */
+#define auto_path cleanup_with(path_put) struct path
+struct inode *path_inode(const struct path *p); /* borrowed; never NULL for a positive place */
+
+#define LOOKUP_FOLLOW     0x001                 /* follow a final symlink */
+#define LOOKUP_DIRECTORY  0x002                 /* the result must be a directory */
+#define LOOKUP_EMPTY      0x004                 /* AT_EMPTY_PATH: "" means dirfd itself */
+#define LOOKUP_NO_XDEV    0x010                 /* openat2's RESOLVE_* */
+#define LOOKUP_NO_MAGICLINKS 0x020
+#define LOOKUP_NO_SYMLINKS 0x040
+#define LOOKUP_BENEATH    0x080
+#define LOOKUP_IN_ROOT    0x100
+#define LOOKUP_NOAUTOMOUNT 0x200
+
+/* Walk @name from @dirfd (AT_FDCWD or a guest fd). *ret is a counted place. */
+int vfs_lookup(struct task *t, int dirfd, const char *name, u32 flags, struct path *ret) must_check;
+/* open(2): flags are the guest's O_*, resolve the LOOKUP_* of openat2. */
+int vfs_open(struct task *t, int dirfd, const char *name, u32 flags, u32 mode, u32 resolve,
+             struct file **ret) must_check;
+/* Open a place already found (exec, /proc, coredumps): permission checked unless @nocheck. */
+int vfs_open_path(struct task *t, const struct path *p, u32 flags, bool nocheck, struct file **ret) must_check;
+
+int vfs_mkdir(struct task *t, int dirfd, const char *name, u32 mode) must_check;
+int vfs_mknod(struct task *t, int dirfd, const char *name, u32 mode, u32 major, u32 minor) must_check;
+int vfs_symlink(struct task *t, const char *target, int dirfd, const char *name) must_check;
+int vfs_link(struct task *t, int odirfd, const char *oname, int ndirfd, const char *nname, u32 at_flags) must_check;
+int vfs_unlink(struct task *t, int dirfd, const char *name) must_check;
+int vfs_rmdir(struct task *t, int dirfd, const char *name) must_check;
+int vfs_rename(struct task *t, int odirfd, const char *oname, int ndirfd, const char *nname, u32 flags) must_check;
+int vfs_setattr(struct task *t, const struct path *p, const struct iattr *a) must_check;
+int vfs_access(struct task *t, int dirfd, const char *name, int mode, u32 at_flags) must_check;
+ssize_t vfs_readlink(struct task *t, const struct path *p, char *buf, size_t cap) must_check;
+/* Absolute name of a place as seen from @t's root ("(unreachable)..." outside, " (deleted)" appended). Bytes or -ENAMETOOLONG/-ERANGE. */
+ssize_t vfs_path_name(struct task *t, const struct path *p, char *buf, size_t cap) must_check;
+/* Create the socket node for bind(2): returns its place; the caller stores unix_bound. */
+int vfs_bind_socket(struct task *t, const char *name, u32 mode, struct path *ret) must_check;
+
+/* ---- mounts (mount.c) ---- */
+#define MNT_READONLY 0x01
+#define MNT_NOSUID   0x02
+#define MNT_NODEV    0x04
+#define MNT_NOEXEC   0x08
+#define MNT_NOATIME  0x10
+#define MNT_RELATIME 0x20
+#define MNT_NODIRATIME 0x40
+
+/* A fresh namespace whose root is @sb's root directory @root. */
+int mnt_ns_new(struct kernel *k, struct super *sb, struct inode *root, u32 flags, struct mnt_ns **ret) must_check;
+struct mnt_ns *mnt_ns_ref(struct mnt_ns *ns);
+void mnt_ns_unref(struct mnt_ns *ns);
+int mnt_ns_copy(struct task *t, struct mnt_ns *from, struct fs *fs, struct mnt_ns **ret) must_check;  /* CLONE_NEWNS; fs moved along */
+struct path mnt_ns_root(struct mnt_ns *ns);     /* counted */
+/* Mount @sb (root directory @root; @source for /proc/mounts) at a place. */
+int mount_add(struct task *t, const struct path *at, struct super *sb, struct inode *root, u32 flags,
+              const char *source) must_check;
+int mount_bind(struct task *t, const struct path *from, const struct path *at, bool recursive, u32 flags) must_check;
+int mount_remount(struct task *t, const struct path *at, u32 flags) must_check;
+int mount_umount(struct task *t, const struct path *at, u32 umount_flags) must_check;
+u32 mount_flags(const struct mount *m);
+/* /proc/PID/{mounts,mountinfo,mountstats}. kind: 0, 1, 2. */
+int mounts_show(struct task *t, struct mnt_ns *ns, struct fs *fs, int kind, struct strbuf *out) must_check;
+
+/* Make a file system by type name as mount(2) does (tmpfs, proc, sysfs, devtmpfs, devpts, mqueue, cgroup...). */
+struct fstype {
+	const char *name;
+	bool nodev;                             /* in /proc/filesystems */
+	/* @opts: comma-separated mount data or NULL. *ret_root counted; *ret_sb counted. */
+	int (*make)(struct task *t, struct kernel *k, const char *source, const char *opts,
+	            struct super **ret_sb, struct inode **ret_root);
+};
+const struct fstype *fstype_find(const char *name);     /* table in sentry/fs/fstypes.c */
