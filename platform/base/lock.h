@@ -49,7 +49,7 @@ struct CAPABILITY("mutex") mutex {
 
 void mutex_init(struct mutex *mu, enum lock_rank rank);
 void mutex_lock(struct mutex *mu) ACQUIRES(mu);
-bool mutex_trylock(struct mutex *mu) must_check __attribute__((no_thread_safety_analysis));
+bool mutex_trylock(struct mutex *mu) must_check NO_TSA;
 void mutex_unlock(struct mutex *mu) RELEASES(mu);
 
 /* Take two locks of one rank in address order; the same lock twice is taken once. */
