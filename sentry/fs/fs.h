@@ -8,7 +8,8 @@
 #include "sentry/vfs/vfs.h"
 
 struct kernel;
-struct tty;
+struct tty_link;
+struct tgroup;
 
 /* sentry/fs/pipe: both ends. flags: O_NONBLOCK, O_DIRECT. */
 int pipe_create(struct task *t, u32 flags, struct file **ret_read, struct file **ret_write) must_check;
@@ -19,6 +20,16 @@ int hostfile_new(struct kernel *k, hostfd_t fd, struct file **ret) must_check;
 int tmpfs_anon_file(struct task *t, const char *name, u64 size, u32 seals_allowed, struct file **ret) must_check;
 /* sentry/fs/devpts + tty: a terminal whose master side is the host descriptor @fd (taken over, set raw). */
 int tty_from_host(struct kernel *k, hostfd_t fd, struct file **ret) must_check;
+int tty_set_winsize(struct file *tty, u16 rows, u16 cols) must_check;           /* -ENOTTY; SIGWINCH if changed */
+struct tty_link *tty_file_link(struct file *tty);                               /* borrowed; NULL: no terminal */
+/* /dev/tty, /dev/console, /dev/ptmx: what chardev_open does for these numbers. */
+int tty_open_current(struct task *t, const struct path *p, u32 flags, struct file **ret) must_check;
+int ptmx_open(struct task *t, struct inode *i, const struct path *p, u32 flags, struct file **ret) must_check;
 /* character devices of devtmpfs by number: null zero full random urandom tty console ptmx kmsg. */
 int chardev_open(struct task *t, struct inode *i, const struct path *p, u32 flags, struct file **ret) must_check;
 int eventfd_create(struct task *t, u32 count, u32 flags, struct file **ret) must_check;
+int timerfd_create_file(struct task *t, int clockid, u32 flags, struct file **ret) must_check;
+int signalfd_create(struct task *t, u64 mask, u32 flags, struct file **ret) must_check;
+/* A descriptor for a process: POLLIN once it is a zombie (or its thread, PIDFD_THREAD, is dead). */
+int pidfd_create(struct task *t, struct tgroup *tg, u32 flags, struct file **ret) must_check;
+struct tgroup *pidfd_tgroup(struct file *f);            /* borrowed; NULL: no pidfd */
