@@ -65,7 +65,7 @@ OPT_release := -O2 $(HARDEN)
 OPT_debug   := -O1 $(HARDEN) -DCONFIG_LOCKDEP
 OPT_asan    := -O1 -fno-omit-frame-pointer -fsanitize=address -DCONFIG_LOCKDEP
 OPT_ubsan   := -O1 -fsanitize=undefined -fno-sanitize-recover=all -DCONFIG_LOCKDEP
-OPT_tsan    := -O1 -fsanitize=thread -DCONFIG_LOCKDEP
+OPT_tsan    := -O1 -fsanitize=thread -DCONFIG_TSAN -DCONFIG_LOCKDEP
 OPT_cov     := -O0 --coverage -DCONFIG_LOCKDEP
 OPT_fuzz    := -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined
 ifeq ($(OPT_$(MODE)),)

@@ -31,7 +31,9 @@
 	X(WAITQ)    /* list of waiters: callbacks run under it     */ \
 	X(READY)    /* epoll's ready list, taken from callbacks    */ \
 	X(PLATFORM) /* address spaces, workers                     */ \
-	X(LEAF)     /* takes nothing, never blocks                 */
+	X(LEAF)     /* takes nothing but memory, never blocks      */ \
+	X(SLAB)     /* one class of the arena                      */ \
+	X(ARENA)    /* the arena's pages                           */
 
 enum lock_rank {
 #define X(r) RANK_##r,
