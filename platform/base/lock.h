@@ -18,6 +18,8 @@
 	X(TASK)     /* one thread's own fields                     */ \
 	X(FS)       /* cwd, root, umask                            */ \
 	X(FDTABLE)  /* descriptor numbers                          */ \
+	X(FPOS)     /* position of one open file                   */ \
+	X(IWRITE)   /* writers of one regular file                 */ \
 	X(INODE)    /* directory contents, attributes              */ \
 	X(DCACHE)   /* name cache of one super block               */ \
 	X(EPOLL)    /* one epoll instance                          */ \

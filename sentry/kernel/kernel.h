@@ -20,6 +20,7 @@ struct ipc_ns;
 struct net;
 struct devpts;
 struct unix_table;
+struct vfs;
 
 struct uts {
 	struct mutex mu;                        /* RANK_LEAF */
@@ -43,6 +44,7 @@ struct kernel {
 	struct ipc_ns *ipc;                     /* SysV and POSIX queues; immutable */
 	struct net *net;                        /* netstack glue; NULL without a network */
 	struct devpts *devpts;                  /* immutable */
+	struct vfs *vfs;                        /* mounts and file locks: vfs_init(), by boot; immutable */
 	_Atomic u64 next_ino;                   /* anonymous inode numbers */
 	_Atomic u32 next_dev;                   /* minor of st_dev for the next super block */
 

@@ -51,6 +51,12 @@ struct mapping {
 /*
  * What a kind of file can do.  Ops run in task context, without f->mu, return
  * >= 0 or -errno.  A NULL op is legal and means what is written beside it.
+ *
+ * read and write advance *pos by what they moved.  Writers of one regular file
+ * are serialised by vfs (inode->wr_mu), which also applies RLIMIT_FSIZE, sheds
+ * set-id bits and, for O_APPEND, sets *pos to the size of the inode; a kind
+ * whose file may grow behind our back looks at the flag itself and sets *pos
+ * to the end of what it wrote.  flush and release run without any lock.
  */
 struct file_ops {
 	const char *name;                                                                /* in traces */
@@ -85,7 +91,7 @@ struct file {
 	struct mutex mu;                        /* RANK_FILE */
 	u32 flags GUARDED_BY(mu);               /* O_ACCMODE (immutable), O_APPEND, O_NONBLOCK, O_DIRECT, O_NOATIME... */
 	s32 owner_type, owner_id, owner_sig;    /* guarded by mu: F_SETOWN, F_SETSIG */
-	struct mutex pos_mu;                    /* RANK_FILE, outer to mu */
+	struct mutex pos_mu;                    /* RANK_FPOS: outer to inode locks */
 	s64 pos GUARDED_BY(pos_mu);
 	struct list_head epitems;               /* guarded by mu: epoll items that watch this file */
 	const char *anon_name;                  /* immutable: "anon_inode:[eventpoll]", "pipe:" for /proc/PID/fd, or NULL */

@@ -13,6 +13,7 @@
  */
 #pragma once
 #include <sys/stat.h>
+#include "platform/base/hash.h"
 #include "sentry/vfs/file.h"
 
 struct super;
@@ -96,6 +97,7 @@ struct inode {
 	struct super *sb;                       /* immutable */
 	struct ref ref;
 	u64 ino;                                /* immutable */
+	struct mutex wr_mu;                     /* RANK_IWRITE: vfs holds it around write, truncate, fallocate */
 	struct mutex mu;                        /* RANK_INODE */
 	u32 mode, uid, gid, nlink;              /* guarded by mu (type bits of mode immutable) */
 	u32 rdev_major, rdev_minor;             /* immutable */
@@ -114,6 +116,16 @@ struct super_ops {
 	void (*release)(struct super *);                        /* required; frees the embedding object */
 };
 
+/* Names of one file system: vfs/dentry.c. */
+struct dcache {
+	struct mutex mu;                        /* RANK_DCACHE: all below, and every dentry of the super */
+	struct htable names;
+	struct hash_key key;                    /* immutable */
+	struct list_head lru;                   /* hashed dentries, oldest first */
+	u32 count;
+	struct dentry *root;                    /* borrowed; NULL when nothing refers to the root */
+};
+
 struct super {
 	const struct super_ops *ops;            /* immutable */
 	struct ref ref;                         /* inodes and mounts hold it */
@@ -122,6 +134,9 @@ struct super {
 	bool nodcache;                          /* immutable: never cache names (proc) */
 	struct kernel *kernel;                  /* immutable */
 	const char *source;                     /* immutable: first column of /proc/mounts */
+	struct dcache dcache;
+	struct mutex rename_mu;                 /* RANK_MOUNT: moves of directories between parents */
+	_Atomic u32 nmounts;                    /* the last one to go empties dcache */
 };
 
 void super_init(struct super *sb, const struct super_ops *ops, struct kernel *k, u32 magic);

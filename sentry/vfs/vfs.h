@@ -13,6 +13,9 @@ struct kernel;
 struct mnt_ns;
 struct fs;
 
+/* Before any other call of this directory, once a kernel: kernel->vfs. */
+int vfs_init(struct kernel *k) must_check;
+
 /* Working directory, root and umask; shared by CLONE_FS. */
 struct fs {
 	struct ref ref;
