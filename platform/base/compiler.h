@@ -20,6 +20,8 @@ typedef int64_t  s64;
 #define cleanup_with(f)     __attribute__((cleanup(f)))
 #define printf_like(a, b)   __attribute__((format(printf, a, b)))
 #define noreturn_fn         __attribute__((noreturn))
+/* A large array on the stack that is written before it is read: not worth zeroing. */
+#define no_init             __attribute__((uninitialized))
 #define unused_ok           __attribute__((unused))
 
 #define likely(x)           __builtin_expect(!!(x), 1)

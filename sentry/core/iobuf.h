@@ -16,7 +16,7 @@ struct giovec { u64 base, len; };               /* Linux's struct iovec as the g
 
 struct iobuf {
 	struct task *t;                         /* NULL: kernel memory */
-	const struct giovec *iov;               /* application memory */
+	const struct giovec *iov;               /* application memory; NULL: one */
 	struct giovec one;                      /* storage when there is a single range */
 	size_t niov, idx;
 	u64 off;                                /* within iov[idx] */
@@ -28,6 +28,9 @@ struct iobuf {
 void iobuf_user(struct iobuf *b, struct task *t, gaddr_t base, size_t len);
 void iobuf_user_iov(struct iobuf *b, struct task *t, const struct giovec *iov, size_t n);
 void iobuf_kernel(struct iobuf *b, void *buf, size_t len);
+
+/* Let the buffer end after at most @n more bytes. */
+void iobuf_limit(struct iobuf *b, size_t n);
 
 /* Move up to @n bytes and advance.  Bytes moved (> 0), 0 if none were wanted, or -EFAULT if none could be. */
 ssize_t iobuf_put(struct iobuf *b, const void *src, size_t n) must_check;
