@@ -73,6 +73,12 @@ void platform_user_range(const struct platform *p, u64 *lo, u64 *hi);
 /* Where the host's vDSO code lies in every address space (0: nowhere), for our own vDSO to call. */
 u64 platform_host_vdso(const struct platform *p);
 
+/*
+ * @body(arg) is what a worker thread runs: a loop around platform_switch()
+ * that never returns.  The platform makes as many as it needs, now and later.
+ */
+int platform_start_workers(struct platform *p, void *(*body)(void *), void *arg) must_check;
+
 /* The worker loop's one call; see above.  @done may be NULL.  Blocks.  Returns the owned context. */
 struct ctx *platform_switch(struct platform *p, struct ctx *done, struct trap *ret) must_check;
 /*

@@ -1,0 +1,102 @@
+/*
+ * platform.c - the list of platforms, and the way from platform.h into one.
+ */
+#include "platform/platform_int.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const struct platform_ops *const platforms[] = {
+	&systrap_ops,
+#ifdef HAVE_PTRACE_PLATFORM
+	&ptrace_ops,
+#endif
+};
+
+int platform_new(const struct platform_config *cfg, struct platform **ret)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(platforms); i++)
+		if (!strcmp(platforms[i]->name, cfg->name))
+			return platforms[i]->create(cfg, ret);
+	return -ENOENT;
+}
+
+const char *platform_name(const struct platform *p) { return p->ops->name; }
+
+int platform_start_workers(struct platform *p, void *(*body)(void *), void *arg)
+{
+	return p->ops->start_workers(p, body, arg);
+}
+
+void platform_user_range(const struct platform *p, u64 *lo, u64 *hi) { p->ops->user_range(p, lo, hi); }
+u64 platform_host_vdso(const struct platform *p) { return p->ops->host_vdso(p); }
+size_t platform_fp_size(const struct platform *p) { return p->ops->fp_size(p); }
+void platform_block_begin(struct platform *p) { p->ops->block_begin(p); }
+void platform_block_end(struct platform *p) { p->ops->block_end(p); }
+
+struct ctx *platform_switch(struct platform *p, struct ctx *done, struct trap *ret)
+{
+	return p->ops->run(p, done, ret);
+}
+
+int aspace_new(struct platform *p, struct aspace **ret_as, struct ctx **ret_ctx)
+{
+	return p->ops->as_new(p, ret_as, ret_ctx);
+}
+
+int aspace_fork(struct ctx *parent, struct aspace **ret_as, struct ctx **ret_ctx)
+{
+	return parent->p->ops->as_fork(parent, ret_as, ret_ctx);
+}
+
+struct aspace *aspace_ref(struct aspace *as)
+{
+	ref_get(&as->ref);
+	return as;
+}
+
+void aspace_unref(struct aspace *as)
+{
+	if (as && ref_put(&as->ref))
+		as->p->ops->as_release(as);
+}
+
+int aspace_apply(struct ctx *c, const struct as_op *ops, size_t n, size_t *ret_done)
+{
+	return c->p->ops->apply(c, ops, n, ret_done);
+}
+
+size_t aspace_copy_in(struct aspace *as, void *dst, gaddr_t src, size_t n)
+{
+	return as->p->ops->copy_in(as, dst, src, n);
+}
+
+size_t aspace_copy_out(struct aspace *as, gaddr_t dst, const void *src, size_t n)
+{
+	return as->p->ops->copy_out(as, dst, src, n);
+}
+
+int aspace_cas_u32(struct ctx *c, gaddr_t addr, u32 *val, u32 new_val)
+{
+	return c->p->ops->cas_u32(c, addr, val, new_val);
+}
+
+int aspace_futex_wake(struct ctx *c, gaddr_t addr, int n, bool shared)
+{
+	return c->p->ops->futex_wake(c, addr, n, shared);
+}
+
+struct aspace *ctx_aspace(const struct ctx *c) { return c->as; }
+void ctx_set_owner(struct ctx *c, void *owner) { c->owner = owner; }
+void *ctx_owner(const struct ctx *c) { return c->owner; }
+int ctx_clone(struct ctx *parent, struct ctx **ret) { return parent->p->ops->ctx_clone(parent, ret); }
+void ctx_start(struct ctx *c) { c->p->ops->ctx_start(c); }
+void ctx_free(struct ctx *c) { c->p->ops->ctx_free(c); }
+bool ctx_has_frame(const struct ctx *c) { return c->p->ops->has_frame(c); }
+void ctx_need_frame(struct ctx *c) { c->p->ops->need_frame(c); }
+void ctx_set_result(struct ctx *c, long v) { c->p->ops->set_result(c, v); }
+int ctx_get_regs(struct ctx *c, struct user_regs *ret) { return c->p->ops->get_regs(c, ret); }
+int ctx_set_regs(struct ctx *c, const struct user_regs *r) { return c->p->ops->set_regs(c, r); }
+long ctx_get_fp(struct ctx *c, void *buf, size_t cap) { return c->p->ops->get_fp(c, buf, cap); }
+int ctx_set_fp(struct ctx *c, const void *buf, size_t n) { return c->p->ops->set_fp(c, buf, n); }
+void ctx_interrupt(struct ctx *c) { c->p->ops->interrupt(c); }

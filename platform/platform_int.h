@@ -1,0 +1,56 @@
+/*
+ * platform_int.h - what an implementation of platform.h supplies.
+ *
+ * Implementations embed these structs first in their own.  platform.c does
+ * the dispatch; the ops mean what platform.h says of the function of the same name.
+ */
+#pragma once
+#include "platform/base/ref.h"
+#include "platform/platform.h"
+
+struct platform_ops {
+	const char *name;
+	int (*create)(const struct platform_config *cfg, struct platform **ret);
+	int (*start_workers)(struct platform *p, void *(*body)(void *), void *arg);
+	void (*user_range)(const struct platform *p, u64 *lo, u64 *hi);
+	u64 (*host_vdso)(const struct platform *p);
+	struct ctx *(*run)(struct platform *p, struct ctx *done, struct trap *ret);
+	void (*block_begin)(struct platform *p);
+	void (*block_end)(struct platform *p);
+	int (*as_new)(struct platform *p, struct aspace **ret_as, struct ctx **ret_ctx);
+	int (*as_fork)(struct ctx *parent, struct aspace **ret_as, struct ctx **ret_ctx);
+	int (*ctx_clone)(struct ctx *parent, struct ctx **ret);
+	void (*ctx_start)(struct ctx *c);
+	void (*ctx_free)(struct ctx *c);
+	void (*as_release)(struct aspace *as);
+	int (*apply)(struct ctx *c, const struct as_op *ops, size_t n, size_t *ret_done);
+	size_t (*copy_in)(struct aspace *as, void *dst, gaddr_t src, size_t n);
+	size_t (*copy_out)(struct aspace *as, gaddr_t dst, const void *src, size_t n);
+	int (*cas_u32)(struct ctx *c, gaddr_t addr, u32 *val, u32 new_val);
+	int (*futex_wake)(struct ctx *c, gaddr_t addr, int n, bool shared);
+	bool (*has_frame)(const struct ctx *c);
+	void (*need_frame)(struct ctx *c);
+	void (*set_result)(struct ctx *c, long v);
+	int (*get_regs)(struct ctx *c, struct user_regs *ret);
+	int (*set_regs)(struct ctx *c, const struct user_regs *r);
+	size_t (*fp_size)(const struct platform *p);
+	long (*get_fp)(struct ctx *c, void *buf, size_t cap);
+	int (*set_fp)(struct ctx *c, const void *buf, size_t n);
+	void (*interrupt)(struct ctx *c);
+};
+
+struct platform { const struct platform_ops *ops; };
+
+struct aspace {
+	struct platform *p;                     /* immutable */
+	struct ref ref;
+};
+
+struct ctx {
+	struct platform *p;                     /* immutable */
+	struct aspace *as;                      /* immutable, a reference */
+	void *owner;                            /* the sentry's task */
+};
+
+extern const struct platform_ops systrap_ops;
+extern const struct platform_ops ptrace_ops;

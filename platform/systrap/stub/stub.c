@@ -1,0 +1,164 @@
+/*
+ * stub.c - the few lines that live in every application address space.
+ *
+ * A signal frame on the thread's alternate stack holds the application's
+ * registers.  The handler reports the frame to the sentry by a trap call, whose
+ * return value is a command, and at last goes back through rt_sigreturn, always:
+ * Linux resets extended state on signal delivery.  Everything here may be read,
+ * rewritten or jumped to by hostile code; the seccomp filter and approve.c are
+ * the boundary.  Freestanding, general registers only, no writable data.
+ */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <stddef.h>
+#include <ucontext.h>
+#include "platform/systrap/stub/stub.h"
+
+#define NR_sigaltstack 131
+#define NR_clone 56
+#define NR_exit 60
+
+static long trap_call(long kind, long a, long b)
+{
+	return stub_syscall(STUBCALL_NR, kind, a, b, 0, 0, 0);
+}
+
+static struct slot *slot_of(const void *p)
+{
+	return (struct slot *)((uint64_t)p & ~(SLOT_SIZE - 1));
+}
+
+static long run_calls(struct slot *s)
+{
+	uint32_t n = s->ncalls;
+
+	for (uint32_t i = 0; i < n && i < SLOT_CALLS; i++) {
+		const struct stub_call *c = &s->calls[i];
+		long r = stub_syscall(c->nr, c->a[0], c->a[1], c->a[2], c->a[3], c->a[4], c->a[5]);
+
+		if (r < 0 && r >= -4095)
+			return ((long)i << 16) | -r;
+	}
+	return (long)n << 16;
+}
+
+static void copy_words(uint64_t *to, const uint64_t *from, uint64_t *end)
+{
+	while (to < end)
+		*to++ = *from++;
+}
+
+/* A thread starts as a copy of its parent's whole frame, extended state included. */
+static long clone_thread(struct slot *s, char *uc)
+{
+	struct slot *ns = (struct slot *)s->new_slot;
+	long delta = (char *)ns - (char *)s;
+	char *nframe = uc - 8 + delta;
+	ucontext_t *nuc = (ucontext_t *)(nframe + 8);
+
+	copy_words((uint64_t *)nframe, (uint64_t *)(uc - 8), (uint64_t *)((char *)ns + SLOT_SIZE));
+	nuc->uc_mcontext.fpregs = (void *)((char *)nuc->uc_mcontext.fpregs + delta);
+	nuc->uc_stack.ss_sp = (char *)nuc->uc_stack.ss_sp + delta;
+	ns->fs_base = s->fs_base;
+	ns->gs_base = s->gs_base;
+	ns->cookie = s->cookie;
+	ns->tid_word = 1;
+	return stub_clone_thread(CLONE_FLAGS_THREAD, (void *)(((uint64_t)nframe - 256) & ~15ull),
+				 &ns->tid_word, nuc);
+}
+
+static void save_bases(struct slot *s)
+{
+	uint64_t fs, gs;
+
+	__asm__ volatile("rdfsbase %0" : "=r"(fs));
+	__asm__ volatile("rdgsbase %0" : "=r"(gs));
+	s->fs_base = fs;
+	s->gs_base = gs;
+	s->set_bases = 0;
+}
+
+static void load_bases(struct slot *s)
+{
+	if (!s->set_bases)
+		return;
+	__asm__ volatile("wrfsbase %0" :: "r"(s->fs_base));
+	__asm__ volatile("wrgsbase %0" :: "r"(s->gs_base));
+	s->set_bases = 0;
+}
+
+/* Obey the sentry until it says to go back to the application. */
+void stub_loop(char *uc, long cmd)
+{
+	struct slot *s = slot_of(uc);
+	long r;
+
+	for (;;) {
+		switch (cmd) {
+		case CMD_RESUME:
+			load_bases(s);
+			return;
+		case CMD_CALLS_RESUME:
+			r = run_calls(s);
+			if (!(r & 0xffff)) {
+				((ucontext_t *)uc)->uc_mcontext.gregs[REG_RAX] = s->result;
+				return;
+			}
+			break;
+		case CMD_CALLS:
+		case CMD_WAKE:
+			r = run_calls(s);
+			break;
+		case CMD_FORK:
+			r = stub_syscall(NR_clone, CLONE_FLAGS_PROCESS, 0, 0, 0, 0, 0);
+			if (r == 0) {
+				cmd = trap_call(STUB_REGISTER, s->cookie, 0);
+				continue;
+			}
+			break;
+		case CMD_CLONE:
+			r = clone_thread(s, uc);
+			break;
+		case CMD_CAS: {
+			uint32_t old = s->cas_old;
+
+			__atomic_compare_exchange_n((uint32_t *)s->cas_addr, &old, s->cas_new, 0,
+						    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+			s->cas_old = old;
+			r = 0;
+			break;
+		}
+		case CMD_EXIT:
+		default:
+			for (;;)
+				stub_syscall(NR_exit, 0, 0, 0, 0, 0, 0);
+		}
+		cmd = trap_call(STUB_DONE, r, 0);
+	}
+}
+
+void stub_handler(int sig, void *info, void *uc)
+{
+	(void)info;
+	save_bases(slot_of(uc));
+	stub_loop(uc, trap_call(STUB_TRAPPED, (long)uc, sig));
+}
+
+static void use_altstack(struct slot *s)
+{
+	stack_t st = {
+		.ss_sp = (char *)s + sizeof(struct slot),
+		.ss_size = SLOT_SIZE - sizeof(struct slot),
+	};
+
+	stub_syscall(NR_sigaltstack, (long)&st, 0, 0, 0, 0, 0);
+}
+
+void stub_thread(void *uc)
+{
+	struct slot *s = slot_of(uc);
+
+	use_altstack(s);
+	stub_loop(uc, trap_call(STUB_REGISTER, s->cookie, 0));
+	stub_sigreturn((char *)uc - 8);
+}

@@ -1,0 +1,13 @@
+/*
+ * stub.h - the parts of the stub that assembly and C share.
+ */
+#pragma once
+#include <stdint.h>
+#include "platform/systrap/layout.h"
+
+long stub_syscall(long nr, long a, long b, long c, long d, long e, long f);
+void stub_handler(int sig, void *info, void *uc);
+void stub_thread(void *uc);
+__attribute__((noreturn)) void stub_sigreturn(void *frame);
+long stub_clone_thread(long flags, void *stack, void *ctid, void *uc);
+void stub_loop(char *uc, long cmd);
