@@ -8,7 +8,6 @@
  * rewritten or jumped to by hostile code; the seccomp filter and approve.c are
  * the boundary.  Freestanding, general registers only, no writable data.
  */
-#define _GNU_SOURCE
 #include <signal.h>
 #include <stddef.h>
 #include <ucontext.h>
