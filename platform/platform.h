@@ -51,7 +51,7 @@ struct as_op {
 	                           always placed exactly at addr, over whatever is there */
 	hostfd_t file;          /* MAP: HOSTFD_NONE = anonymous.  Borrowed until the call returns */
 	u64 offset;             /* MAP: in the file */
-	gaddr_t new_addr;       /* MOVE: replaced there */
+	gaddr_t new_addr;       /* MOVE: replaced there; == addr: resized in place (-ENOMEM: no room) */
 	u64 new_len;            /* MOVE */
 	int advice;             /* ADVISE: MADV_* */
 };

@@ -110,6 +110,7 @@ struct task {
 	struct vfork_done *vfork_done;          /* owner: a parent waits for exec or exit */
 	int exit_status;                        /* wait status of this thread; owner */
 	int pdeath_signal;                      /* owner */
+	u32 personality;                        /* owner: personality(2) */
 	u64 timer_slack;                        /* owner */
 	struct seccomp_prog *seccomp;           /* owner: the guest's own filters */
 	int nice;

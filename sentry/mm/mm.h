@@ -25,6 +25,19 @@ struct ctx;
 
 #define PAGE_SIZE 4096ul
 #define PAGE_MASK (~(PAGE_SIZE - 1))
+#define MAX_MAP_COUNT 65530u                    /* vm.max_map_count */
+
+/* vma.flags, beside MAP_SHARED, MAP_PRIVATE, MAP_GROWSDOWN and MAP_NORESERVE. */
+#define VMA_NOWRITE    0x10000000u              /* can't become writable: shared, from a read-only fd */
+#define VMA_NOEXEC     0x20000000u              /* can't become executable: noexec mount */
+#define VMA_DONTEXPAND 0x40000000u              /* can't grow: vdso */
+
+/* vma.madvise */
+#define VMA_DONTFORK    0x01u
+#define VMA_WIPEONFORK  0x02u
+#define VMA_DONTDUMP    0x04u
+#define VMA_LOCKED      0x08u
+#define VMA_LOCKONFAULT 0x10u
 
 struct vma {
 	struct rb_node node;
@@ -33,8 +46,9 @@ struct vma {
 	u32 flags;                              /* MAP_SHARED/PRIVATE, MAP_GROWSDOWN, VMA_* */
 	struct file *file;                      /* a reference; NULL = anonymous */
 	u64 offset;                             /* in file */
-	const char *name;                       /* "[heap]", "[stack]", "[vdso]"; NULL = by file */
-	u32 madvise;                            /* VMA_DONTFORK, VMA_WIPEONFORK, locked */
+	const char *name;                       /* a literal: "[heap]", "[stack]", "[vdso]"; NULL = by file */
+	u32 madvise;                            /* VMA_DONTFORK... */
+	struct vma *next_gone;                  /* once removed: vma_int.h */
 };
 
 struct mm {
@@ -44,7 +58,11 @@ struct mm {
 	struct mutex mu;                        /* RANK_MM */
 	struct rb_root vmas GUARDED_BY(mu);
 	u64 total_vm, locked_vm, data_vm, stack_vm;     /* bytes; guarded by mu */
+	u64 stack_reserve;                      /* part of the stack that Linux would not have grown yet; immutable after exec */
 	u32 nvmas;                              /* guarded by mu */
+	u32 lock_future;                        /* guarded by mu: VMA_LOCKED... for new maps (mlockall) */
+	u64 gap_top, gap_hole;                  /* guarded by mu: gap.c */
+	u64 lo, hi;                             /* what may be mapped; immutable */
 	u64 brk_start, brk;                     /* guarded by mu */
 	u64 mmap_base;                          /* top of the mmap area; randomised; immutable */
 	u64 stack_top, stack_low;               /* immutable after exec */
@@ -58,7 +76,10 @@ struct mm {
 
 /* A fresh one over a pristine address space (reference taken over). */
 struct mm *mm_new(struct kernel *k, struct aspace *as) must_check;
-/* vma copy for fork: *ret is over @child_as. DONTFORK and WIPEONFORK are applied by the platform ops it queues on @child. */
+/*
+ * vma copy for fork: *ret is over @child_as (reference taken over on success).  Its memory is
+ * complete already: DONTFORK and WIPEONFORK reached the platform as AS_ADVISE when they were asked for.
+ */
 int mm_fork(struct task *t, struct aspace *child_as, struct ctx *child, struct mm **ret) must_check;
 struct mm *mm_ref(struct mm *mm);
 void mm_unref(struct mm *mm);
@@ -70,6 +91,32 @@ int mm_mprotect(struct task *t, gaddr_t addr, u64 len, int prot) must_check;
 long mm_mremap(struct task *t, gaddr_t old, u64 old_len, u64 new_len, int flags, gaddr_t new_addr) must_check;
 long mm_brk(struct task *t, gaddr_t addr) must_check;
 int mm_madvise(struct task *t, gaddr_t addr, u64 len, int advice) must_check;
+
+int mm_msync(struct task *t, gaddr_t addr, u64 len, int flags) must_check;
+/* Is all of it mapped?  0 or -ENOMEM; residency itself can't be had (mincore says 1). */
+int mm_check_mapped(struct mm *mm, u64 addr, u64 len) must_check;
+/* @how: VMA_LOCKED, VMA_LOCKED | VMA_LOCKONFAULT, or 0 to unlock. */
+int mm_mlock(struct task *t, gaddr_t addr, u64 len, u32 how) must_check;
+int mm_mlockall(struct task *t, int flags) must_check;          /* MCL_*; 0 = munlockall */
+int mm_remap_file_pages(struct task *t, gaddr_t addr, u64 len, u64 pgoff, int flags) must_check;
+
+/*
+ * For exec: map @n pieces at their exact places in a new mm, in one batch on @c.
+ * Nothing is checked against limits.  File pieces bring the host object with them.
+ */
+struct mm_piece {
+	u64 addr, len;
+	int prot;
+	u32 flags;                              /* as vma.flags */
+	struct file *file;                      /* NULL: anonymous (or fd only: the vdso); referenced */
+	u64 offset;
+	hostfd_t fd;                            /* HOSTFD_NONE = anonymous */
+	u64 fd_offset;
+	const char *name;
+};
+int mm_install(struct mm *mm, struct ctx *c, const struct mm_piece *p, size_t n) must_check;
+/* A free range below mmap_base; 0 = none. */
+u64 mm_pick(struct mm *mm, u64 len);
 
 /* Copy with another mm (process_vm_readv, /proc/PID/mem, cmdline, environ). Bytes copied. */
 size_t mm_copy_in(struct mm *mm, void *dst, gaddr_t src, size_t n);
