@@ -1,0 +1,201 @@
+/*
+ * spec_linux.c - the linux object.
+ *
+ * Accepted without effect, and noted so: seccomp (the sandbox's own kernel stands between
+ * the program and the host; a filter for the guest comes from the guest), intelRdt, personality, timeOffsets,
+ * rootfsPropagation, mountLabel, id mappings of the container (ids are the sandbox's own).
+ */
+#include <errno.h>
+#include <string.h>
+#include "runsc-cli/oci/spec.h"
+
+static int parse_cpu(const struct jnode *res, struct oci_resources *r_)
+{
+	struct jnode n;
+	int r = j_get(res, "cpu", J_OBJECT, &n);
+
+	if (r <= 0)
+		return r;
+	r = j_int(&n, "shares", 0, INT64_MAX, &r_->cpu_shares);
+	if (r >= 0)
+		r = j_int(&n, "quota", -1, INT64_MAX, &r_->cpu_quota);
+	if (r >= 0)
+		r = j_int(&n, "period", 0, INT64_MAX, &r_->cpu_period);
+	if (r >= 0)
+		r = j_int(&n, "burst", 0, INT64_MAX, &r_->cpu_burst);
+	if (r >= 0)
+		r = j_int(&n, "idle", 0, 1, &r_->cpu_idle);
+	if (r >= 0)
+		r = j_str(&n, "cpus", &r_->cpus);
+	if (r >= 0)
+		r = j_str(&n, "mems", &r_->mems);
+	return r < 0 ? r : 0;
+}
+
+static int parse_resources(const struct jnode *lin, struct oci_spec *s)
+{
+	struct oci_resources *res = &s->res;
+	struct jnode n, m;
+	int r = j_get(lin, "resources", J_OBJECT, &n);
+
+	if (r <= 0)
+		return r;
+	s->has_res = true;
+	r = j_get(&n, "memory", J_OBJECT, &m);
+	if (r > 0) {
+		r = j_int(&m, "limit", -1, INT64_MAX, &res->mem_limit);
+		if (r >= 0)
+			r = j_int(&m, "reservation", -1, INT64_MAX, &res->mem_reservation);
+		if (r >= 0)
+			r = j_int(&m, "swap", -1, INT64_MAX, &res->mem_swap);
+	}
+	if (r >= 0)
+		r = parse_cpu(&n, res);
+	if (r >= 0)
+		r = j_get(&n, "pids", J_OBJECT, &m);
+	if (r > 0)
+		r = j_int(&m, "limit", INT64_MIN + 1, INT64_MAX, &res->pids_limit);
+	if (r >= 0)
+		r = j_get(&n, "blockIO", J_OBJECT, &m);
+	if (r > 0)
+		r = j_int(&m, "weight", 0, 65535, &res->blkio_weight);
+	if (r >= 0)
+		r = j_pairs(&n, "unified", &res->unified, &res->nunified);
+	return r < 0 ? r : 0;
+}
+
+static int parse_namespaces(const struct jnode *lin, struct oci_spec *s)
+{
+	struct jnode a, e;
+	int r = j_get(lin, "namespaces", J_ARRAY, &a);
+
+	if (r <= 0)
+		return r;
+	s->ns = pool_alloc(&s->pool, j_count(&a), sizeof(*s->ns));
+	if (!s->ns)
+		return j_nomem(&a);
+	for (size_t i = 0; i < j_count(&a); i++) {
+		static const char *const types[] = { "pid", "network", "mount", "ipc", "uts", "user", "cgroup", "time" };
+		struct oci_ns *ns = &s->ns[i];
+		size_t k = 0;
+
+		ns->type = ns->path = "";
+		r = j_item(&a, i, J_OBJECT, &e);
+		if (r == 0)
+			r = j_str(&e, "type", &ns->type);
+		if (r >= 0)
+			r = j_str(&e, "path", &ns->path);
+		if (r < 0)
+			return r;
+		while (k < ARRAY_SIZE(types) && strcmp(types[k], ns->type) != 0)
+			k++;
+		if (k == ARRAY_SIZE(types))
+			return j_fail(&e, -EINVAL, "type \"%.32s\" is no namespace", ns->type);
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(s->ns[j].type, ns->type) == 0)
+				return j_fail(&e, -EINVAL, "namespace %s is given twice", ns->type);
+		s->nns++;
+	}
+	return 0;
+}
+
+static int parse_device(const struct jnode *e, struct oci_device *d)
+{
+	const char *type = "";
+	int r = j_str(e, "path", &d->path);
+
+	if (r == 0 || (r > 0 && d->path[0] != '/'))
+		return j_fail(e, -EINVAL, "path must be absolute, like /dev/name");
+	if (r > 0)
+		r = j_str(e, "type", &type);
+	d->mode = 0666;
+	if (r >= 0)
+		r = j_u32(e, "major", &d->major);
+	if (r >= 0)
+		r = j_u32(e, "minor", &d->minor);
+	if (r >= 0)
+		r = j_u32(e, "fileMode", &d->mode);
+	if (r >= 0)
+		r = j_u32(e, "uid", &d->uid);
+	if (r >= 0)
+		r = j_u32(e, "gid", &d->gid);
+	if (r < 0)
+		return r;
+	if (strlen(type) != 1 || !strchr("cbup", *type))
+		return j_fail(e, -EINVAL, "type must be \"c\", \"b\", \"u\" or \"p\", not \"%.16s\"", type);
+	d->type = *type == 'u' ? 'c' : *type;
+	d->mode &= 07777;
+	return 0;
+}
+
+static int parse_devices(const struct jnode *lin, struct oci_spec *s)
+{
+	struct jnode a, e;
+	int r = j_get(lin, "devices", J_ARRAY, &a);
+
+	if (r <= 0)
+		return r;
+	s->devices = pool_alloc(&s->pool, j_count(&a), sizeof(*s->devices));
+	if (!s->devices)
+		return j_nomem(&a);
+	for (size_t i = 0; i < j_count(&a); i++) {
+		r = j_item(&a, i, J_OBJECT, &e);
+		if (r == 0)
+			r = parse_device(&e, &s->devices[i]);
+		if (r < 0)
+			return r;
+		s->ndevices++;
+	}
+	return 0;
+}
+
+static int check_paths(const struct jnode *lin, const char *key, const char *const *v, u32 n)
+{
+	for (u32 i = 0; i < n; i++)
+		if (v[i][0] != '/')
+			return j_fail(lin, -EINVAL, "%s[%u]: \"%.200s\" must be an absolute path", key, i, v[i]);
+	return 0;
+}
+
+static int note_ignored(const struct jnode *lin, struct oci_spec *s)
+{
+	static const char *const keys[] = { "seccomp", "intelRdt", "personality", "timeOffsets" };
+	struct jnode n;
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		int r = j_get(lin, keys[i], J_OBJECT, &n);
+
+		if (r < 0)
+			return r;
+		if (r > 0)
+			spec_ignore(s, keys[i]);
+	}
+	return 0;
+}
+
+int parse_linux(const struct jnode *root, struct oci_spec *s)
+{
+	struct jnode n;
+	int r = j_get(root, "linux", J_OBJECT, &n);
+
+	if (r <= 0)
+		return r;
+	r = j_str(&n, "cgroupsPath", &s->cgroups_path);
+	if (r >= 0)
+		r = j_pairs(&n, "sysctl", &s->sysctl, &s->nsysctl);
+	if (r >= 0)
+		r = j_strv(&n, "maskedPaths", &s->masked, &s->nmasked);
+	if (r >= 0)
+		r = j_strv(&n, "readonlyPaths", &s->readonly, &s->nreadonly);
+	if (r >= 0)
+		r = check_paths(&n, "maskedPaths", s->masked, s->nmasked);
+	if (r >= 0)
+		r = check_paths(&n, "readonlyPaths", s->readonly, s->nreadonly);
+	if (r >= 0)
+		r = parse_resources(&n, s);
+	if (r >= 0)
+		r = parse_namespaces(&n, s);
+	if (r >= 0)
+		r = parse_devices(&n, s);
+	return r < 0 ? r : note_ignored(&n, s);
+}
