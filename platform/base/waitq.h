@@ -5,7 +5,7 @@
  * waitq_wake(q, events) after each change (events are POLL* bits).  A waiter
  * says which events it wants; its fn runs under the queue's lock, in the
  * waker's thread, so it may only set a word, wake a futex or take a lock of
- * rank READY or above.  waitq_del() returns after any running fn.
+ * rank READY or above, or wake a queue further out (epolls that watch epolls).  waitq_del() returns after any running fn.
  */
 #pragma once
 #include "platform/base/list.h"

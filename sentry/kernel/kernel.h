@@ -21,6 +21,7 @@ struct net;
 struct devpts;
 struct unix_table;
 struct vfs;
+struct hostpoll;
 
 struct uts {
 	struct mutex mu;                        /* RANK_LEAF */
@@ -36,6 +37,8 @@ struct kernel {
 	struct mutex mu;                        /* RANK_KERNEL: pids, family tree, sessions, groups */
 	struct pid_table *pids;                 /* guarded by mu (pid.c) */
 	struct tgroup *init;                    /* guarded by mu: pid 1 */
+	struct mutex epoll_nest_mu;             /* RANK_EPOLLNEST: adding an epoll to an epoll */
+
 	u32 ntasks, max_tasks;                  /* guarded by mu: pids limit */
 
 	struct uts uts;
@@ -45,6 +48,7 @@ struct kernel {
 	struct net *net;                        /* netstack glue; NULL without a network */
 	struct devpts *devpts;                  /* immutable */
 	struct vfs *vfs;                        /* mounts and file locks: vfs_init(), by boot; immutable */
+	struct hostpoll *hostpoll;              /* set once under mu: watcher of host descriptors */
 	_Atomic u64 next_ino;                   /* anonymous inode numbers */
 	_Atomic u32 next_dev;                   /* minor of st_dev for the next super block */
 

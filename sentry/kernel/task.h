@@ -28,7 +28,7 @@ struct fs;
 struct mnt_ns;
 struct fdtable;
 struct file;
-struct tty;
+struct tty_link;
 struct session;
 struct seccomp_prog;
 
@@ -184,7 +184,7 @@ struct process_args {
 	struct mnt_ns *mnt_ns;                  /* taken */
 	struct fdtable *files;                  /* taken */
 	const struct rlimit64_g *rlim;          /* RLIM_NLIMITS of them */
-	struct tty *ctty;                       /* controlling terminal, or NULL */
+	struct tty_link *ctty;                  /* controlling terminal (session.h), or NULL */
 	int pid;                                /* 0 = next free */
 	struct tgroup *parent;                  /* NULL, or init for `exec` */
 	s32 oom_score_adj;
