@@ -13,7 +13,7 @@ static int ask_all(struct poll_entry *e, size_t n)
 
 	for (size_t i = 0; i < n; i++) {
 		if (e[i].f)
-			e[i].revents = file_poll(e[i].f) & (e[i].events | POLLERR | POLLHUP);
+			e[i].revents = file_poll(e[i].f) & e[i].events;
 		if (e[i].revents)
 			ready++;
 	}
@@ -27,7 +27,7 @@ int poll_wait(struct task *t, struct poll_entry *e, size_t n, ktime_t deadline)
 	if (r || deadline <= ktime_mono(t->kernel))
 		return r;
 	for (size_t i = 0; i < n; i++) {
-		task_waiter_init(&e[i].tw, t, e[i].events | POLLERR | POLLHUP);
+		task_waiter_init(&e[i].tw, t, e[i].events);
 		if (e[i].f)
 			waitq_add(e[i].f->wq, &e[i].tw.w);
 	}

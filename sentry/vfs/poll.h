@@ -10,7 +10,7 @@
 
 struct poll_entry {
 	struct file *f;                 /* owned by the maker of the entry */
-	u32 events;                     /* POLL* bits wanted; ERR and HUP are always told */
+	u32 events;                     /* POLL* bits wanted; poll(2) adds ERR and HUP */
 	u32 revents;                    /* out: those that are true */
 	struct task_waiter tw;          /* poll.c's */
 };

@@ -151,7 +151,7 @@ static void keep_pending(struct host_inode *hi, const u8 *p, size_t n)
 	kfree(copy);            /* two readers faulted at once: order is lost anyway */
 }
 
-static ssize_t host_read_some(struct host_inode *hi, struct iobuf *b, u8 *buf, size_t cap, const s64 *at)
+static ssize_t stdio_read_some(struct host_inode *hi, struct iobuf *b, u8 *buf, size_t cap, const s64 *at)
 {
 	size_t want = MIN(b->left, cap);
 	ssize_t n, put;

@@ -1,0 +1,314 @@
+/*
+ * sys_poll.c - poll, ppoll, select, pselect6.
+ *
+ * All become a table of poll_entry.  A call that a signal ends is restarted with
+ * the time that is left: poll through restart_syscall, the others by the
+ * timeout argument that they have updated (sigset: see signal_swap_mask).
+ */
+#include <errno.h>
+#include <limits.h>
+#include <sys/time.h>
+
+#include "platform/base/alloc.h"
+#include "sentry/core/usercopy.h"
+#include "sentry/kernel/fdtable.h"
+#include "sentry/kernel/task.h"
+#include "sentry/syscalls/sigset_arg.h"
+#include "sentry/syscalls/syscall.h"
+#include "sentry/vfs/poll.h"
+
+#define FEW 16                          /* entries that live on the stack */
+#define SELECT_MAX 65536                /* numbers beyond are open in nobody */
+
+struct poll_table {
+	struct poll_entry few[FEW], *e;
+	struct pollfd pfew[FEW], *p;
+	size_t n;
+};
+
+static void table_done(struct poll_table *pt)
+{
+	for (size_t i = 0; i < pt->n; i++)
+		file_unref(pt->e[i].f);
+	if (pt->e != pt->few)
+		kfree(pt->e);
+	if (pt->p != pt->pfew)
+		kfree(pt->p);
+}
+
+static int table_init(struct poll_table *pt, size_t n)
+{
+	pt->n = 0;
+	pt->e = pt->few;
+	pt->p = pt->pfew;
+	if (n > FEW) {
+		pt->e = kbuf_array(n, sizeof(*pt->e));
+		pt->p = pt->e ? kbuf_array(n, sizeof(*pt->p)) : NULL;
+		if (!pt->p) {
+			kfree(pt->e);
+			return -ENOMEM;
+		}
+	} else {
+		__builtin_memset(pt->few, 0, sizeof(pt->few));
+	}
+	pt->n = n;
+	return 0;
+}
+
+static int do_poll(struct task *t, gaddr_t fds, u32 n, ktime_t deadline)
+{
+	struct poll_table pt;
+	int ready, r;
+
+	if (n > task_rlimit(t, RLIMIT_NOFILE))
+		return -EINVAL;
+	r = table_init(&pt, n);
+	if (r < 0)
+		return r;
+	ready = copy_in(t, pt.p, fds, n * sizeof(*pt.p));
+	for (size_t i = 0; i < n && ready == 0; i++) {
+		if (pt.p[i].fd < 0)
+			continue;
+		pt.e[i].events = (u16)pt.p[i].events | POLLERR | POLLHUP;
+		pt.e[i].f = fd_get(t, pt.p[i].fd);
+		if (!pt.e[i].f)
+			pt.e[i].revents = POLLNVAL;
+	}
+	if (ready == 0)
+		ready = poll_wait(t, pt.e, n, deadline);
+	if (ready >= 0) {
+		for (size_t i = 0; i < n; i++)
+			pt.p[i].revents = (short)pt.e[i].revents;
+		r = copy_out(t, fds, pt.p, n * sizeof(*pt.p));
+		if (r < 0)
+			ready = r;
+	}
+	table_done(&pt);
+	return ready;
+}
+
+static long poll_restart(struct task *t)
+{
+	long r = do_poll(t, GADDR(t->restart_data[0]), (u32)t->restart_data[1], (ktime_t)t->restart_data[2]);
+
+	return r == -ERESTARTSYS ? -ERESTART_RESTARTBLOCK : r;
+}
+
+long sys_poll(struct task *t, const struct sysargs *a)
+{
+	int ms = arg_s32(a, 2);
+	ktime_t deadline = KTIME_MAX;
+	long r;
+
+	if (ms >= 0)
+		deadline = ms ? ktime_add(ktime_mono(t->kernel), ms * 1000000ll) : 0;
+	r = do_poll(t, arg_addr(a, 0), arg_u32(a, 1), deadline);
+	if (r != -ERESTARTSYS)
+		return r;
+	t->restart_fn = poll_restart;
+	t->restart_data[0] = arg_addr(a, 0).v;
+	t->restart_data[1] = arg_u32(a, 1);
+	t->restart_data[2] = (u64)deadline;
+	return -ERESTART_RESTARTBLOCK;
+}
+
+static ktime_t time_left(struct task *t, ktime_t deadline)
+{
+	return MAX(deadline - ktime_mono(t->kernel), 0);
+}
+
+/* Tell how much of the timeout is left; a fault here is nobody's business (Linux ignores it too). */
+static void put_left(struct task *t, gaddr_t addr, ktime_t deadline, bool timeval)
+{
+	struct timespec ts;
+	struct timeval tv;
+
+	if (!addr.v)
+		return;
+	ts = ktime_to_timespec(deadline ? time_left(t, deadline) : 0);
+	tv = (struct timeval){ .tv_sec = ts.tv_sec, .tv_usec = ts.tv_nsec / 1000 };
+	if (timeval)
+		(void)!copy_out(t, addr, &tv, sizeof(tv));
+	else
+		(void)!copy_out(t, addr, &ts, sizeof(ts));
+}
+
+long sys_ppoll(struct task *t, const struct sysargs *a)
+{
+	ktime_t deadline;
+	long r;
+
+	r = timeout_arg(t, arg_addr(a, 2), &deadline);
+	if (r == 0)
+		r = sigset_arg_use(t, arg_addr(a, 3), arg_size(a, 4));
+	if (r < 0)
+		return r;
+	r = do_poll(t, arg_addr(a, 0), arg_u32(a, 1), deadline);
+	put_left(t, arg_addr(a, 2), deadline, false);
+	return r == -ERESTARTSYS ? -ERESTARTNOHAND : r;
+}
+
+/* ---- select ---- */
+
+#define SEL_IN  (POLLRDNORM | POLLRDBAND | POLLIN | POLLHUP | POLLERR)
+#define SEL_OUT (POLLWRBAND | POLLWRNORM | POLLOUT | POLLERR)
+#define SEL_EX  POLLPRI
+
+struct select_sets {
+	u64 *in[3], *out[3];            /* NULL: the guest gave none */
+	gaddr_t addr[3];
+	u64 store_few[6 * 16], *store;
+	size_t words;
+};
+
+static int sets_copy_in(struct task *t, struct select_sets *s, const struct sysargs *a, int n)
+{
+	s->words = ((size_t)n + 63) / 64;
+	s->store = s->store_few;
+	if (s->words > 16) {
+		s->store = kbuf_array(6 * s->words, sizeof(u64));
+		if (!s->store)
+			return -ENOMEM;
+	} else {
+		__builtin_memset(s->store_few, 0, sizeof(s->store_few));
+	}
+	for (int i = 0; i < 3; i++) {
+		int r;
+
+		s->addr[i] = arg_addr(a, i + 1);
+		s->in[i] = s->store + (size_t)(2 * i) * s->words;
+		s->out[i] = s->in[i] + s->words;
+		if (!s->addr[i].v)
+			continue;
+		r = copy_in(t, s->in[i], s->addr[i], s->words * 8);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static u32 wanted(const struct select_sets *s, int fd)
+{
+	static const u32 bits[3] = { SEL_IN, SEL_OUT, SEL_EX };
+	u32 ev = 0;
+
+	for (int i = 0; i < 3; i++)
+		if (s->in[i][fd / 64] >> (fd % 64) & 1)
+			ev |= bits[i];
+	return ev;
+}
+
+/* Turn what poll found into bits. The number of bits. */
+static int sets_fill(struct select_sets *s, const struct poll_table *pt)
+{
+	static const u32 bits[3] = { SEL_IN, SEL_OUT, SEL_EX };
+	int count = 0;
+
+	for (size_t k = 0; k < pt->n; k++) {
+		int fd = pt->p[k].fd;
+
+		for (int i = 0; i < 3; i++) {
+			if (!(s->in[i][fd / 64] >> (fd % 64) & 1) || !(pt->e[k].revents & bits[i]))
+				continue;
+			s->out[i][fd / 64] |= 1ull << (fd % 64);
+			count++;
+		}
+	}
+	return count;
+}
+
+static int select_sets_wait(struct task *t, struct select_sets *s, int n, ktime_t deadline)
+{
+	struct poll_table pt;
+	size_t used = 0;
+	int r;
+
+	for (int fd = 0; fd < n; fd++)
+		used += wanted(s, fd) != 0;
+	r = table_init(&pt, used);
+	if (r < 0)
+		return r;
+	used = 0;
+	for (int fd = 0; fd < n; fd++) {
+		u32 ev = wanted(s, fd);
+
+		if (!ev)
+			continue;
+		pt.p[used].fd = fd;
+		pt.e[used].events = ev;
+		pt.e[used].f = fd_get(t, fd);
+		if (!pt.e[used++].f)
+			r = -EBADF;
+	}
+	if (r == 0)
+		r = poll_wait(t, pt.e, pt.n, deadline);
+	if (r > 0)
+		r = sets_fill(s, &pt);
+	table_done(&pt);
+	return r;
+}
+
+static long do_select(struct task *t, const struct sysargs *a, ktime_t deadline)
+{
+	struct select_sets s;
+	int n = arg_s32(a, 0);
+	long r;
+
+	if (n < 0)
+		return -EINVAL;
+	n = (int)MIN((u64)n, MIN(task_rlimit(t, RLIMIT_NOFILE), (u64)SELECT_MAX));
+	r = sets_copy_in(t, &s, a, n);
+	if (r == 0)
+		r = select_sets_wait(t, &s, n, deadline);
+	for (int i = 0; i < 3 && r >= 0; i++) {
+		if (s.addr[i].v && copy_out(t, s.addr[i], s.out[i], s.words * 8) < 0)
+			r = -EFAULT;
+	}
+	if (s.store != s.store_few)
+		kfree(s.store);
+	return r == -ERESTARTSYS ? -ERESTARTNOHAND : r;
+}
+
+long sys_select(struct task *t, const struct sysargs *a)
+{
+	ktime_t deadline = KTIME_MAX;
+	struct timeval tv;
+	long r;
+
+	if (arg_addr(a, 4).v) {
+		r = copy_in(t, &tv, arg_addr(a, 4), sizeof(tv));
+		if (r < 0)
+			return r;
+		if (tv.tv_sec < 0 || tv.tv_usec < 0)
+			return -EINVAL;
+		/* Linux normalises microseconds beyond a second. */
+		deadline = tv.tv_sec > INT_MAX || tv.tv_usec > 1000000ll * INT_MAX ? KTIME_MAX :
+			(tv.tv_sec * 1000000ll + tv.tv_usec) * 1000;
+		if (deadline && deadline != KTIME_MAX)
+			deadline = ktime_add(ktime_mono(t->kernel), deadline);
+	}
+	r = do_select(t, a, deadline);
+	put_left(t, arg_addr(a, 4), deadline, true);
+	return r;
+}
+
+long sys_pselect6(struct task *t, const struct sysargs *a)
+{
+	struct { gaddr_t set; u64 size; } sig = { GADDR(0), 0 };
+	ktime_t deadline;
+	long r;
+
+	if (arg_addr(a, 5).v) {
+		r = copy_in(t, &sig, arg_addr(a, 5), sizeof(sig));
+		if (r < 0)
+			return r;
+	}
+	r = timeout_arg(t, arg_addr(a, 4), &deadline);
+	if (r == 0)
+		r = sigset_arg_use(t, sig.set, sig.size);
+	if (r < 0)
+		return r;
+	r = do_select(t, a, deadline);
+	put_left(t, arg_addr(a, 4), deadline, false);
+	return r;
+}
