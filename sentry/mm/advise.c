@@ -1,0 +1,170 @@
+/*
+ * advise.c - madvise(2).
+ *
+ * Advice that changes what a program can see goes to the platform (AS_ADVISE): contents
+ * dropped, what fork copies, huge pages, pages made present.  Mere hints are
+ * checked and then forgotten.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include "sentry/kernel/task.h"
+#include "sentry/mm/vma_int.h"
+
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24
+#endif
+
+enum advice_kind { ADV_UNKNOWN, ADV_HINT, ADV_PASS, ADV_FORBIDDEN };
+
+static enum advice_kind classify(int advice)
+{
+	switch (advice) {
+	case MADV_NORMAL:
+	case MADV_RANDOM:
+	case MADV_SEQUENTIAL:
+	case MADV_COLD:
+	case MADV_PAGEOUT:
+	case MADV_MERGEABLE:
+	case MADV_UNMERGEABLE:
+	case MADV_DONTDUMP:
+	case MADV_DODUMP:
+		return ADV_HINT;
+	case MADV_WILLNEED:
+	case MADV_DONTNEED:
+	case MADV_DONTNEED_LOCKED:
+	case MADV_FREE:
+	case MADV_REMOVE:
+	case MADV_DONTFORK:
+	case MADV_DOFORK:
+	case MADV_WIPEONFORK:
+	case MADV_KEEPONFORK:
+	case MADV_HUGEPAGE:
+	case MADV_NOHUGEPAGE:
+	case MADV_POPULATE_READ:
+	case MADV_POPULATE_WRITE:
+	case MADV_COLLAPSE:
+		return ADV_PASS;
+	case MADV_HWPOISON:
+	case MADV_SOFT_OFFLINE:
+		return ADV_FORBIDDEN;
+	default:
+		return ADV_UNKNOWN;
+	}
+}
+
+/* May @v get this advice? */
+static int check_vma(const struct vma *v, int advice)
+{
+	bool private_anon = !v->file && !(v->flags & MAP_SHARED);
+
+	switch (advice) {
+	case MADV_DONTNEED:
+		return v->madvise & VMA_LOCKED ? -EINVAL : 0;
+	case MADV_FREE:
+		return private_anon && !(v->madvise & VMA_LOCKED) ? 0 : -EINVAL;
+	case MADV_WIPEONFORK:
+		return private_anon ? 0 : -EINVAL;
+	case MADV_REMOVE:
+		if ((v->madvise & VMA_LOCKED) || !v->file)
+			return -EINVAL;
+		return (v->flags & MAP_SHARED) && !(v->flags & VMA_NOWRITE) ? 0 : -EACCES;
+	case MADV_COLD:
+	case MADV_PAGEOUT:
+		return v->madvise & VMA_LOCKED ? -EINVAL : 0;
+	default:
+		return 0;
+	}
+}
+
+static void set_advice(struct vma *v, u64 advice)
+{
+	switch (advice) {
+	case MADV_DONTFORK:
+		v->madvise |= VMA_DONTFORK;
+		break;
+	case MADV_DOFORK:
+		v->madvise &= ~VMA_DONTFORK;
+		break;
+	case MADV_WIPEONFORK:
+		v->madvise |= VMA_WIPEONFORK;
+		break;
+	case MADV_KEEPONFORK:
+		v->madvise &= ~VMA_WIPEONFORK;
+		break;
+	case MADV_DONTDUMP:
+		v->madvise |= VMA_DONTDUMP;
+		break;
+	case MADV_DODUMP:
+		v->madvise &= ~VMA_DONTDUMP;
+		break;
+	}
+}
+
+/* The mapped parts of [start, end), one by one; a hole makes it -ENOMEM in the end. */
+static int advise_locked(struct vma_edit *e, struct ctx *c, u64 start, u64 end, int advice)
+{
+	bool pass = classify(advice) == ADV_PASS;
+	int r = 0, hole = 0;
+
+	if (!mm_count_ok(e->mm, 2))
+		return -EAGAIN;
+	for (u64 at = start; at < end; ) {
+		struct vma *v = vma_find(e->mm, at);
+		u64 stop;
+
+		if (!v || v->start >= end)
+			return -ENOMEM;
+		if (v->start > at)
+			hole = -ENOMEM;
+		at = MAX(at, v->start);
+		r = check_vma(v, advice);
+		if (r < 0)
+			return r;
+		/* One request for a run of neighbours that all may. */
+		for (stop = MIN(v->end, end); stop < end; stop = MIN(v->end, end)) {
+			v = vma_next(v);
+			if (!v || v->start != stop || check_vma(v, advice) < 0)
+				break;
+		}
+		if (pass) {
+			struct as_op op = {
+				.kind = AS_ADVISE, .addr = GADDR(at), .len = stop - at,
+				.advice = advice, .file = HOSTFD_NONE,
+			};
+
+			r = mm_apply1(c, &op);
+			if (r < 0)
+				return r;
+		}
+		at = stop;
+	}
+	return hole;
+}
+
+int mm_madvise(struct task *t, gaddr_t addr, u64 len, int advice)
+{
+	enum advice_kind kind = classify(advice);
+	struct vma_edit e;
+	u64 end;
+	int r;
+
+	if (kind == ADV_UNKNOWN)
+		return -EINVAL;
+	if ((addr.v & ~PAGE_MASK) || !mm_round_range(addr.v, len, &end) || (len && end == addr.v))
+		return -EINVAL;
+	if (end == addr.v)
+		return 0;
+	if (kind == ADV_FORBIDDEN)
+		return -EPERM;
+	r = mm_edit_begin(&e, t->mm, 2);
+	if (r < 0)
+		return -EAGAIN;
+	r = advise_locked(&e, t->ctx, addr.v, end, advice);
+	if (r == 0)
+		vma_change(&e, addr.v, end, set_advice, (u64)advice);
+	mm_edit_end(&e);
+	return r;
+}
