@@ -10,11 +10,15 @@
 #include "sentry/kernel/task.h"
 #include "sentry/mm/vma_int.h"
 
+/* Newer than the C library's headers. */
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24
+#endif
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
 #endif
-#ifndef MADV_DONTNEED_LOCKED
-#define MADV_DONTNEED_LOCKED 24
+#ifndef MADV_SOFT_OFFLINE
+#define MADV_SOFT_OFFLINE 101
 #endif
 
 enum advice_kind { ADV_UNKNOWN, ADV_HINT, ADV_PASS, ADV_FORBIDDEN };
@@ -163,7 +167,7 @@ int mm_madvise(struct task *t, gaddr_t addr, u64 len, int advice)
 	if (r < 0)
 		return -EAGAIN;
 	r = advise_locked(&e, t->ctx, addr.v, end, advice);
-	if (r == 0)
+	if (r == 0 || r == -ENOMEM)
 		vma_change(&e, addr.v, end, set_advice, (u64)advice);
 	mm_edit_end(&e);
 	return r;
