@@ -1,0 +1,476 @@
+/*
+ * aspace.c - stub processes and their threads: making, changing, copying, ending.
+ *
+ * An address space is one host process; a context is one host thread in one
+ * slot of it.  New ones are cloned by the stub itself on command, appear in
+ * notify.c's register_child() and wait there for their first command.
+ *
+ * Life of struct systrap_as: freed when no reference is left and the process
+ * has been reaped, whichever comes last.
+ */
+#include "platform/systrap/systrap.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include "platform/base/alloc.h"
+#include "platform/base/rand.h"
+#include "platform/host/futex.h"
+#include "platform/host/process.h"
+
+#define SLOT_BATCH 8u           /* slots mapped at a time */
+#define FILE_FD_BASE 64u        /* numbers for files on their way into a stub: one a slot and call */
+
+struct systrap_as *as_alloc(struct systrap *p)
+{
+	struct systrap_as *as = knew(struct systrap_as);
+
+	if (!as)
+		return NULL;
+	as->used_words = 1;
+	as->used = kbuf_array(as->used_words, sizeof(u64));
+	if (!as->used) {
+		kfree(as);
+		return NULL;
+	}
+	as->base.p = &p->base;
+	ref_init(&as->base.ref);
+	mutex_init(&as->mu, RANK_PLATFORM);
+	list_init(&as->ctxs);
+	return as;
+}
+
+void as_put(struct systrap_as *as, u32 what)
+{
+	if ((atomic_fetch_or(&as->over, what) | what) != (AS_RELEASED | AS_REAPED))
+		return;
+	kfree(as->used);
+	kfree(as);
+}
+
+void systrap_as_release(struct aspace *base)
+{
+	struct systrap_as *as = to_as(base);
+
+	if (!as->pid)
+		atomic_fetch_or(&as->over, AS_REAPED);
+	else if (!atomic_load(&as->dead))
+		kill(as->pid, SIGKILL);
+	as_put(as, AS_RELEASED);
+}
+
+struct systrap_ctx *ctx_alloc(struct systrap *p, struct systrap_as *as, u32 slot)
+{
+	struct systrap_ctx *c = knew(struct systrap_ctx);
+
+	if (!c)
+		return NULL;
+	c->base.p = &p->base;
+	c->base.as = aspace_ref(&as->base);
+	c->slot = slot;
+	c->cookie = rand_u64();
+	atomic_store(&c->state, CTX_RUNNING);
+	list_init(&c->pending);
+	list_init(&c->event);
+	mutex_lock(&as->mu);
+	as->used[slot / 64] |= 1ull << (slot % 64);
+	list_add_tail(&c->node, &as->ctxs);
+	mutex_unlock(&as->mu);
+	return c;
+}
+
+static void ctx_destroy(struct systrap_ctx *c, bool slot_is_free)
+{
+	struct systrap_as *as = to_as(c->base.as);
+	struct systrap *p = ctx_systrap(c);
+
+	mutex_lock(&as->mu);
+	list_del_init(&c->node);
+	if (slot_is_free)
+		as->used[c->slot / 64] &= ~(1ull << (c->slot % 64));
+	mutex_unlock(&as->mu);
+	if (c->tid)
+		atomic_compare_exchange_strong(&p->by_tid[c->tid], &(struct systrap_ctx *){ c }, NULL);
+	aspace_unref(c->base.as);
+	kfree(c);
+}
+
+void systrap_ctx_free(struct ctx *base)
+{
+	struct systrap_ctx *c = to_ctx(base);
+	struct systrap *p = ctx_systrap(c);
+	bool gone = atomic_load(&to_as(base->as)->dead), told = c->framed && !gone && c->notif_id;
+	u64 id = c->notif_id;
+
+	/* Before the thread may end: its number can be used again at once. */
+	if (c->tid)
+		atomic_compare_exchange_strong(&p->by_tid[c->tid], &(struct systrap_ctx *){ c }, NULL);
+	/* A thread in a frameless call stays where it is until its process ends. */
+	if (told)
+		notify_send(p, id, CMD_EXIT, 0);
+	ctx_destroy(c, told);
+}
+
+void systrap_ctx_start(struct ctx *base)
+{
+	struct trap trap = { .kind = TRAP_START };
+
+	workers_post(to_systrap(base->p), to_ctx(base), &trap);
+}
+
+/* ---- new processes and threads ---- */
+
+static void pending_add(struct systrap *p, struct systrap_ctx *child)
+{
+	atomic_fetch_add(&p->w.running, 1);
+	mutex_lock(&p->mu);
+	list_add_tail(&child->pending, &p->pending);
+	mutex_unlock(&p->mu);
+}
+
+/* The child never registered: forget it. False if it has registered after all. */
+static bool pending_cancel(struct systrap *p, struct systrap_ctx *child)
+{
+	bool queued;
+
+	mutex_lock(&p->mu);
+	queued = !list_empty(&child->pending);
+	list_del_init(&child->pending);
+	mutex_unlock(&p->mu);
+	if (queued)
+		atomic_fetch_sub(&p->w.running, 1);
+	return queued;
+}
+
+/*
+ * @parent's stub has answered with the child's id @r (its word). Wait for the child itself.
+ * A child that dies first is never heard of; a stub that lies about it hangs only itself, and is killable.
+ */
+static int await_child(struct systrap_ctx *child, long r)
+{
+	struct systrap *p = ctx_systrap(child);
+
+	if (r <= 0 || r >= (long)TID_MAX)
+		return pending_cancel(p, child) ? (r < 0 ? (int)r : -EAGAIN) : -EAGAIN;
+	workers_await(p, &child->registered);
+	return 0;
+}
+
+static int copy_slots(struct systrap_as *to, struct systrap_as *from)
+{
+	u64 *used;
+
+	mutex_lock(&from->mu);
+	used = kbuf_array(from->used_words, sizeof(u64));
+	if (used) {
+		kfree(to->used);
+		to->used = used;
+		to->used_words = from->used_words;
+		to->nslots = from->nslots;
+	}
+	mutex_unlock(&from->mu);
+	return used ? 0 : -ENOMEM;
+}
+
+/* The child runs in a copy of the parent's slot: its frame is where the parent's is. */
+static void inherit_frame(struct systrap_ctx *child, const struct systrap_ctx *parent, u64 delta)
+{
+	child->k = parent->k;
+	child->frame = parent->frame + delta;
+	child->k.fpstate = parent->k.fpstate + delta;
+	child->fs_base = parent->fs_base;
+	child->gs_base = parent->gs_base;
+	child->framed = true;
+	child->k.ax = 0;
+	child->regs_dirty = true;
+	/* Changes made to the parent since its trap are in the copy only. */
+	child->bases_dirty = true;
+}
+
+static int fork_from(struct systrap_ctx *parent, struct aspace **ret_as, struct ctx **ret_ctx)
+{
+	struct systrap *p = ctx_systrap(parent);
+	struct systrap_as *as = as_alloc(p);
+	struct systrap_ctx *c;
+	int r;
+
+	if (!as)
+		return -ENOMEM;
+	r = copy_slots(as, to_as(parent->base.as));
+	if (r < 0)
+		goto drop_as;
+	c = ctx_alloc(p, as, parent->slot);
+	r = -ENOMEM;
+	if (!c)
+		goto drop_as;
+	pending_add(p, c);
+	r = await_child(c, command_clone(parent, CMD_FORK, CLONE_FLAGS_PROCESS, c->cookie, 0));
+	if (r < 0)
+		goto drop_ctx;
+	inherit_frame(c, parent, 0);
+	*ret_as = &as->base;
+	*ret_ctx = &c->base;
+	return 0;
+drop_ctx:
+	ctx_destroy(c, true);
+drop_as:
+	aspace_unref(&as->base);
+	return r;
+}
+
+int systrap_as_fork(struct ctx *parent, struct aspace **ret_as, struct ctx **ret_ctx)
+{
+	return fork_from(to_ctx(parent), ret_as, ret_ctx);
+}
+
+int systrap_as_new(struct platform *base, struct aspace **ret_as, struct ctx **ret_ctx)
+{
+	struct systrap *p = to_systrap(base);
+	int r;
+
+	zygote_lock(p);
+	r = fork_from(p->zygote, ret_as, ret_ctx);
+	zygote_unlock(p);
+	return r;
+}
+
+/* Map more slots after the last. as->mu is not held; one context at a time per process does this. */
+static int grow_slots(struct systrap_ctx *via, u32 n)
+{
+	struct stub_call call = {
+		SYS_mmap, { slot_addr(n), SLOT_BATCH * SLOT_SIZE, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, (u64)-1, 0 },
+	};
+	struct systrap_as *as = to_as(via->base.as);
+	u32 done, words = (n + SLOT_BATCH + 63) / 64;
+	int r;
+
+	if (n + SLOT_BATCH > SLOT_MAX)
+		return -EAGAIN;
+	r = command_calls(via, &call, NULL, 1, &done);
+	if (r < 0)
+		return r;
+	mutex_lock(&as->mu);
+	if (words > as->used_words) {
+		u64 *used = kbuf_realloc(as->used, words * sizeof(u64));
+
+		if (used) {
+			as->used = used;
+			as->used_words = words;
+		} else {
+			r = -ENOMEM;
+		}
+	}
+	if (!r && as->nslots < n + SLOT_BATCH)
+		as->nslots = n + SLOT_BATCH;
+	mutex_unlock(&as->mu);
+	return r;
+}
+
+/* A free slot whose last thread has really ended, claimed in the bitmap. */
+static int claim_slot(struct systrap_ctx *via, u32 *ret)
+{
+	struct systrap_as *as = to_as(via->base.as);
+
+	for (;;) {
+		u32 n, i;
+		int r;
+
+		mutex_lock(&as->mu);
+		n = as->nslots;
+		for (i = 0; i < n; i++) {
+			u32 word = 0;
+
+			if (as->used[i / 64] >> (i % 64) & 1)
+				continue;
+			if (systrap_copy_in(&as->base, &word,
+					    GADDR(slot_addr(i) + offsetof(struct slot, tid_word)), 4) == 4 &&
+			    word)
+				continue;
+			as->used[i / 64] |= 1ull << (i % 64);
+			break;
+		}
+		mutex_unlock(&as->mu);
+		if (i < n) {
+			*ret = i;
+			return 0;
+		}
+		r = grow_slots(via, n);
+		if (r < 0)
+			return r;
+	}
+}
+
+int systrap_ctx_clone(struct ctx *base, struct ctx **ret)
+{
+	struct systrap_ctx *parent = to_ctx(base), *c;
+	struct systrap *p = ctx_systrap(parent);
+	u32 slot;
+	int r = claim_slot(parent, &slot);
+
+	if (r < 0)
+		return r;
+	c = ctx_alloc(p, to_as(base->as), slot);
+	if (!c)
+		return -ENOMEM;
+	pending_add(p, c);
+	r = await_child(c, command_clone(parent, CMD_CLONE, CLONE_FLAGS_THREAD, c->cookie,
+					 slot_addr(slot)));
+	if (r < 0) {
+		ctx_destroy(c, true);
+		return r;
+	}
+	inherit_frame(c, parent, slot_addr(slot) - slot_addr(parent->slot));
+	*ret = &c->base;
+	return 0;
+}
+
+/* ---- memory ---- */
+
+static bool in_range(u64 addr, u64 len)
+{
+	u64 end;
+
+	return !add_overflows(addr, len, &end) && end <= STUB_BASE && !(addr % 4096) && len;
+}
+
+/* The host calls that make one change; 0 if it is not allowed. */
+static u32 build_calls(struct systrap_ctx *c, const struct as_op *op, struct stub_call *call,
+		       hostfd_t *file, u32 at)
+{
+	bool has_file = op->kind == AS_MAP && op->file.fd >= 0;
+	u64 fd = has_file ? FILE_FD_BASE + (c->slot % 512) * SLOT_CALLS + at : (u64)-1;
+
+	file[0] = has_file ? op->file : HOSTFD_NONE;
+	file[1] = HOSTFD_NONE;
+	if (!in_range(op->addr.v, op->len))
+		return 0;
+	switch (op->kind) {
+	case AS_MAP:
+		call[0] = (struct stub_call){ SYS_mmap, { op->addr.v, op->len, (u64)op->prot,
+			(u64)(op->flags | MAP_FIXED | (has_file ? 0 : MAP_ANONYMOUS)), fd, op->offset } };
+		if (!has_file)
+			return 1;
+		call[1] = (struct stub_call){ SYS_close, { fd } };
+		return 2;
+	case AS_UNMAP:
+		call[0] = (struct stub_call){ SYS_munmap, { op->addr.v, op->len } };
+		return 1;
+	case AS_PROTECT:
+		call[0] = (struct stub_call){ SYS_mprotect, { op->addr.v, op->len, (u64)op->prot } };
+		return 1;
+	case AS_MOVE:
+		if (!in_range(op->new_addr.v, op->new_len))
+			return 0;
+		if (op->new_addr.v == op->addr.v)
+			call[0] = (struct stub_call){ SYS_mremap, { op->addr.v, op->len, op->new_len } };
+		else
+			call[0] = (struct stub_call){ SYS_mremap, { op->addr.v, op->len, op->new_len,
+				(u64)(op->flags | MREMAP_MAYMOVE | MREMAP_FIXED), op->new_addr.v } };
+		return 1;
+	case AS_ADVISE:
+		call[0] = (struct stub_call){ SYS_madvise, { op->addr.v, op->len, (u64)op->advice } };
+		return 1;
+	}
+	return 0;
+}
+
+int systrap_apply(struct ctx *base, const struct as_op *ops, size_t n, size_t *ret_done)
+{
+	struct systrap_ctx *c = to_ctx(base);
+	size_t i = 0;
+	int r = 0;
+
+	while (i < n && r == 0) {
+		struct stub_call calls[SLOT_CALLS];
+		hostfd_t files[SLOT_CALLS];
+		u32 op_end[SLOT_CALLS];
+		u32 k = 0, batch = 0, done;
+
+		while (i + batch < n && k + 2 <= SLOT_CALLS) {
+			u32 m = build_calls(c, &ops[i + batch], calls + k, files + k, k);
+
+			if (!m)
+				return -EINVAL;
+			k += m;
+			op_end[batch++] = k;
+		}
+		r = command_calls(c, calls, files, k, &done);
+		for (u32 b = 0; b < batch && op_end[b] <= done; b++)
+			i++;
+	}
+	if (ret_done)
+		*ret_done = i;
+	return r;
+}
+
+typedef ssize_t vm_fn(pid_t, const struct iovec *, unsigned, const struct iovec *, unsigned);
+
+/* process_vm_* stops at a bad page but may give up a whole range first: go page by page then. */
+static size_t copy_vm(struct systrap_as *as, vm_fn *fn, void *local, u64 remote, size_t n)
+{
+	size_t done = 0, want = n;
+
+	if (atomic_load(&as->dead))
+		return 0;
+	while (done < n) {
+		struct iovec l = { (u8 *)local + done, want };
+		struct iovec r = { (void *)(remote + done), want };
+		ssize_t k = fn(as->pid, &l, 1, &r, 1);
+
+		if (k > 0)
+			done += (size_t)k;
+		if (k == (ssize_t)want) {
+			want = n - done;
+			continue;
+		}
+		if (want <= 4096 - ((remote + done) & 4095))
+			break;
+		want = MIN(n - done, 4096 - ((remote + done) & 4095));
+	}
+	return done;
+}
+
+size_t systrap_copy_in(struct aspace *base, void *dst, gaddr_t src, size_t n)
+{
+	return copy_vm(to_as(base), host_vm_readv, dst, src.v, n);
+}
+
+size_t systrap_copy_out(struct aspace *base, gaddr_t dst, const void *src, size_t n)
+{
+	return copy_vm(to_as(base), host_vm_writev, (void *)(uintptr_t)src, dst.v, n);
+}
+
+int systrap_cas_u32(struct ctx *base, gaddr_t addr, u32 *val, u32 new_val)
+{
+	struct systrap_ctx *c = to_ctx(base);
+	struct { u64 addr; u32 old, new_val; } args = { addr.v, *val, new_val };
+	u32 found;
+
+	/* Probe by writing nothing: a bad address must not fault in the stub. */
+	if (addr.v % 4 || !in_range(addr.v & ~4095ull, 4096) ||
+	    systrap_copy_in(base->as, &found, addr, 4) != 4)
+		return -EFAULT;
+	if (slot_write(c, offsetof(struct slot, cas_addr), &args, sizeof(args)) < 0 ||
+	    command_simple(c, CMD_CAS) < 0 ||
+	    slot_read(c, offsetof(struct slot, cas_old), &found, 4) < 0)
+		return -EFAULT;
+	*val = found;
+	return 0;
+}
+
+int systrap_futex_wake(struct ctx *base, gaddr_t addr, int n, bool shared)
+{
+	struct systrap_ctx *c = to_ctx(base);
+	struct stub_call call = {
+		SYS_futex, { addr.v, shared ? FUTEX_WAKE : FUTEX_WAKE | FUTEX_PRIVATE_FLAG, (u64)n },
+	};
+	u32 one = 1;
+
+	if (slot_write(c, offsetof(struct slot, calls), &call, sizeof(call)) < 0 ||
+	    slot_write(c, offsetof(struct slot, ncalls), &one, sizeof(one)) < 0)
+		return -ESRCH;
+	return command_simple(c, CMD_WAKE) < 0 ? -ESRCH : 0;
+}

@@ -1,0 +1,100 @@
+/*
+ * command.c - making a stub act for the sentry, and waiting for it.
+ *
+ * The context must be trapped with a frame: its stub sits in the handler's trap call
+ * and takes the answer as a command.  Arguments travel in the slot, which
+ * the application can rewrite; approve.c compares each call with our own copy.
+ */
+#include "platform/systrap/systrap.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+int slot_write(struct systrap_ctx *c, size_t off, const void *src, size_t n)
+{
+	if (systrap_copy_out(c->base.as, GADDR(slot_addr(c->slot) + off), src, n) != n)
+		return -ESRCH;
+	return 0;
+}
+
+int slot_read(struct systrap_ctx *c, size_t off, void *dst, size_t n)
+{
+	if (systrap_copy_in(c->base.as, dst, GADDR(slot_addr(c->slot) + off), n) != n)
+		return -ESRCH;
+	return 0;
+}
+
+/* Answer the stub with @cmd and wait for its STUB_DONE. The value is the stub's word: untrusted. */
+static long tell(struct systrap_ctx *c, u32 cmd)
+{
+	struct systrap *p = ctx_systrap(c);
+	u64 id = c->notif_id;
+
+	if (!c->framed)
+		return -EPERM;
+	if (atomic_load(&to_as(c->base.as)->dead))
+		return -ESRCH;
+	atomic_store(&c->done, 0);
+	atomic_store(&c->in_command, true);
+	atomic_fetch_add(&p->w.running, 1);
+	atomic_store(&c->state, CTX_RUNNING);
+	if (atomic_load(&to_as(c->base.as)->dead)) {
+		int running = CTX_RUNNING;
+
+		/* Whoever changes the state completes the command: the reaper, or we. */
+		if (atomic_compare_exchange_strong(&c->state, &running, CTX_DEAD)) {
+			atomic_fetch_sub(&p->w.running, 1);
+			atomic_store(&c->in_command, false);
+			return -ESRCH;
+		}
+	}
+	notify_send(p, id, cmd, 0);
+	workers_await(p, &c->done);
+	atomic_store(&c->may_clone, false);
+	return c->done_val;
+}
+
+int command_calls(struct systrap_ctx *c, const struct stub_call *calls, const hostfd_t *files, u32 n,
+		  u32 *ret_done)
+{
+	u32 count = n, asked = 0;
+	long r;
+
+	*ret_done = 0;
+	if (n > SLOT_CALLS)
+		return -E2BIG;
+	for (u32 i = 0; i < n; i++) {
+		if (calls[i].nr == SYS_close)   /* allowed unasked: never a notification */
+			continue;
+		c->calls[asked] = calls[i];
+		c->files[asked++] = files ? files[i] : HOSTFD_NONE;
+	}
+	c->ncalls = asked;
+	atomic_store(&c->next_call, 0);
+	r = slot_write(c, offsetof(struct slot, calls), calls, n * sizeof(*calls));
+	if (!r)
+		r = slot_write(c, offsetof(struct slot, ncalls), &count, sizeof(count));
+	if (!r)
+		r = tell(c, CMD_CALLS);
+	c->ncalls = 0;
+	if (r < 0)
+		return (int)r;
+	*ret_done = MIN((u32)(r >> 16), n);
+	r &= 0xffff;
+	return r > 4095 ? -EIO : (int)-r;
+}
+
+long command_clone(struct systrap_ctx *c, u32 cmd, u64 flags, u64 cookie, u64 new_slot)
+{
+	u64 args[2] = { cookie, new_slot };
+	long r;
+
+	c->clone_flags = flags;
+	atomic_store(&c->may_clone, true);
+	r = slot_write(c, offsetof(struct slot, cookie), args, sizeof(args));
+	return r < 0 ? r : tell(c, cmd);
+}
+
+long command_simple(struct systrap_ctx *c, u32 cmd) { return tell(c, cmd); }

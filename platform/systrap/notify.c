@@ -1,0 +1,270 @@
+/*
+ * notify.c - what a notification means, and how contexts are answered.
+ *
+ * The kernel says which thread called (its id in our pid namespace) and gives
+ * a copy of number, arguments and instruction pointer.  A thread that is not
+ * known must register with the cookie of a child that is being made.  The
+ * reaper thread tells of processes that have ended, however that came about.
+ */
+#include "platform/systrap/systrap.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "platform/base/log.h"
+#include "platform/host/futex.h"
+
+void notify_send(struct systrap *p, u64 id, long val, u32 flags)
+{
+	struct seccomp_notif_resp r = { .id = id, .val = val, .flags = flags };
+
+	/* ENOENT: the thread was killed meanwhile; the reaper tells. */
+	if (val < 0 && val >= -4095) {
+		r.val = 0;
+		r.error = (s32)val;
+	}
+	(void)ioctl(p->listener, SECCOMP_IOCTL_NOTIF_SEND, &r);
+}
+
+static bool in_stub(u64 ip) { return ip >= STUB_BASE && ip < STUB_BASE + STUB_TEXT_MAX; }
+
+/* A child of clone says who it is. Anything wrong ends it. */
+static void register_child(struct systrap *p, const struct seccomp_notif *n)
+{
+	struct systrap_ctx *c = NULL, *x;
+
+	if (n->pid <= 0 || n->pid >= TID_MAX)
+		return;
+	mutex_lock(&p->mu);
+	if (in_stub(n->data.instruction_pointer) && n->data.nr == STUBCALL_NR &&
+	    n->data.args[0] == STUB_REGISTER)
+		list_for_each(x, &p->pending, pending)
+			if (x->cookie == n->data.args[1]) {
+				c = x;
+				list_del_init(&c->pending);
+				break;
+			}
+	if (c) {
+		c->tid = n->pid;
+		c->notif_id = n->id;
+		c->framed = true;
+		atomic_fetch_sub(&p->w.running, 1);
+		atomic_store(&c->state, CTX_TRAPPED);
+		atomic_store(&p->by_tid[n->pid], c);
+		if (!to_as(c->base.as)->pid) {
+			to_as(c->base.as)->pid = n->pid;
+			atomic_store(&p->by_pid[n->pid], to_as(c->base.as));
+		}
+		atomic_store(&c->registered, 1);
+	}
+	mutex_unlock(&p->mu);
+	if (c) {
+		host_futex_wake(&c->registered, 1);
+	} else {
+		log_ratelimited("systrap: unknown thread %d killed", n->pid);
+		kill(n->pid, SIGKILL);
+	}
+}
+
+static void command_done(struct systrap *p, struct systrap_ctx *c, const struct seccomp_notif *n)
+{
+	int running = CTX_RUNNING;
+
+	if (!atomic_compare_exchange_strong(&c->state, &running, CTX_TRAPPED))
+		return;
+	atomic_fetch_sub(&p->w.running, 1);
+	c->notif_id = n->id;
+	c->done_val = (long)n->data.args[1];
+	atomic_store(&c->in_command, false);
+	atomic_store(&c->done, 1);
+	host_futex_wake(&c->done, 1);
+}
+
+static bool take(struct systrap *p, struct systrap_ctx *c, const struct seccomp_notif *n)
+{
+	int running = CTX_RUNNING;
+
+	if (!atomic_compare_exchange_strong(&c->state, &running, CTX_TRAPPED))
+		return false;
+	atomic_fetch_sub(&p->w.running, 1);
+	c->notif_id = n->id;
+	return true;
+}
+
+/* A frame is reported. */
+static struct systrap_ctx *trapped(struct systrap *p, struct systrap_ctx *c,
+				   const struct seccomp_notif *n, struct trap *ret)
+{
+	if (!take(p, c, n))
+		return NULL;
+	if (!frame_fetch(c, n->data.args[1], (int)n->data.args[2], ret)) {
+		kill(to_as(c->base.as)->pid, SIGKILL);
+		*ret = (struct trap){ .kind = TRAP_DEAD };
+	}
+	if (c->internal) {
+		atomic_store(&c->done, 1);
+		host_futex_wake(&c->done, 1);
+		return NULL;
+	}
+	return c;
+}
+
+static struct systrap_ctx *stub_call(struct systrap *p, struct systrap_ctx *c,
+				     const struct seccomp_notif *n, struct trap *ret)
+{
+	if (n->data.nr != STUBCALL_NR)
+		approve_call(p, c, n);
+	else if (n->data.args[0] == STUB_DONE && atomic_load(&c->in_command))
+		command_done(p, c, n);
+	else if (n->data.args[0] == STUB_TRAPPED && !atomic_load(&c->in_command))
+		return trapped(p, c, n, ret);
+	else
+		kill(to_as(c->base.as)->pid, SIGKILL);  /* a lie, or a fault inside the stub */
+	return NULL;
+}
+
+struct systrap_ctx *notify_receive(struct systrap *p, struct trap *ret)
+{
+	struct seccomp_notif n;
+	struct systrap_ctx *c;
+
+	memset(&n, 0, sizeof(n));
+	if (ioctl(p->listener, SECCOMP_IOCTL_NOTIF_RECV, &n) < 0)
+		return NULL;            /* EINTR, or the caller died first */
+	c = n.pid < TID_MAX ? atomic_load(&p->by_tid[n.pid]) : NULL;
+	if (!c) {
+		register_child(p, &n);
+		return NULL;
+	}
+	if (in_stub(n.data.instruction_pointer))
+		return stub_call(p, c, &n, ret);
+	if (atomic_load(&c->in_command)) {
+		kill(to_as(c->base.as)->pid, SIGKILL);  /* owned by its worker: only the stub may call */
+		return NULL;
+	}
+	if (!take(p, c, &n))
+		return NULL;
+	c->framed = false;
+	ret->kind = TRAP_SYSCALL;
+	ret->nr = (u32)n.data.nr;
+	memcpy(ret->args, n.data.args, sizeof(ret->args));
+	ret->ip = n.data.instruction_pointer;
+	return c;
+}
+
+static void report_dead(struct systrap *p, struct systrap_ctx *c)
+{
+	struct trap trap = { .kind = TRAP_DEAD };
+
+	workers_post(p, c, &trap);
+}
+
+/* A context whose process is gone: tell its owner, or make it some worker's. */
+static void ctx_died(struct systrap *p, struct systrap_ctx *c)
+{
+	atomic_fetch_sub(&p->w.running, 1);
+	if (atomic_exchange(&c->in_command, false)) {
+		c->done_val = -ESRCH;
+		atomic_store(&c->done, 1);
+		host_futex_wake(&c->done, 1);
+	} else {
+		report_dead(p, c);
+	}
+}
+
+void ctx_resume(struct systrap_ctx *c)
+{
+	struct systrap *p = ctx_systrap(c);
+	struct systrap_as *as = to_as(c->base.as);
+	bool framed = c->framed, kick;
+	int running = CTX_RUNNING;
+	long val = CMD_RESUME;
+	u64 id = c->notif_id;
+
+	if (framed && frame_flush(c) < 0)
+		kill(as->pid, SIGKILL);
+	if (!framed)
+		val = c->result;
+	kick = c->want_frame;
+	c->want_frame = false;
+	c->ncalls = 0;
+	c->result = 0;
+	atomic_fetch_add(&p->w.running, 1);
+	atomic_store(&c->state, CTX_RUNNING);
+	if (atomic_exchange(&c->kicked, false))
+		kick = true;
+	if (atomic_load(&as->dead)) {
+		if (atomic_compare_exchange_strong(&c->state, &running, CTX_DEAD))
+			ctx_died(p, c);
+		return;
+	}
+	/* Queued before the answer: the thread takes it before its next instruction. */
+	if (kick)
+		(void)syscall(SYS_tgkill, as->pid, c->tid, STUB_SIGNAL);
+	notify_send(p, id, val, 0);
+}
+
+void systrap_interrupt(struct ctx *base)
+{
+	struct systrap_ctx *c = to_ctx(base);
+
+	atomic_store(&c->kicked, true);
+	if (atomic_load(&c->state) == CTX_RUNNING && atomic_exchange(&c->kicked, false))
+		(void)syscall(SYS_tgkill, to_as(c->base.as)->pid, c->tid, STUB_SIGNAL);
+}
+
+/*
+ * The process of @as is gone.  TRAPPED contexts learn it from their owner's
+ * resume; RUNNING ones have no owner but us, so they cannot be freed meanwhile.
+ */
+static void as_died(struct systrap *p, struct systrap_as *as)
+{
+	struct systrap_ctx *c, *hit;
+
+	atomic_store(&as->dead, true);
+	do {
+		hit = NULL;
+		mutex_lock(&as->mu);
+		list_for_each(c, &as->ctxs, node) {
+			int running = CTX_RUNNING;
+
+			if (atomic_compare_exchange_strong(&c->state, &running, CTX_DEAD)) {
+				hit = c;
+				break;
+			}
+		}
+		mutex_unlock(&as->mu);
+		if (hit)
+			ctx_died(p, hit);
+	} while (hit);
+}
+
+void *reaper_main(void *arg)
+{
+	struct systrap *p = arg;
+	siginfo_t si;
+
+	for (;;) {
+		struct systrap_as *as;
+
+		memset(&si, 0, sizeof(si));
+		if (waitid(P_ALL, 0, &si, WEXITED | WNOWAIT | __WALL) < 0) {
+			if (errno == EINTR)
+				continue;
+			return NULL;    /* ECHILD: the zygote is gone, nothing more can come */
+		}
+		mutex_lock(&p->mu);
+		as = si.si_pid < (pid_t)TID_MAX ? atomic_exchange(&p->by_pid[si.si_pid], NULL) : NULL;
+		if (!as)
+			p->strays[p->nstrays++ % ARRAY_SIZE(p->strays)] = si.si_pid;
+		mutex_unlock(&p->mu);
+		if (as)
+			as_died(p, as);
+		(void)waitid(P_PID, (id_t)si.si_pid, &si, WEXITED | __WALL);
+		if (as)
+			as_put(as, AS_REAPED);
+	}
+}

@@ -1,0 +1,55 @@
+/*
+ * systrap.c - systrap's row in the table of platforms, and its smallest verbs.
+ */
+#include "platform/systrap/systrap.h"
+
+static void user_range(const struct platform *p, u64 *lo, u64 *hi)
+{
+	(void)p;
+	*lo = 0x10000;          /* Linux's default vm.mmap_min_addr */
+	*hi = STUB_BASE;
+}
+
+static u64 host_vdso(const struct platform *p) { return to_systrap(p)->vdso; }
+static bool has_frame(const struct ctx *c) { return to_ctx(c)->framed; }
+static void need_frame(struct ctx *c) { to_ctx(c)->want_frame = true; }
+
+static void set_result(struct ctx *base, long v)
+{
+	struct systrap_ctx *c = to_ctx(base);
+
+	c->result = v;
+	c->k.ax = (u64)v;
+	c->ax_dirty = true;
+}
+
+const struct platform_ops systrap_ops = {
+	.name = "systrap",
+	.create = systrap_create,
+	.start_workers = workers_start,
+	.user_range = user_range,
+	.host_vdso = host_vdso,
+	.run = workers_run,
+	.block_begin = workers_block_begin,
+	.block_end = workers_block_end,
+	.as_new = systrap_as_new,
+	.as_fork = systrap_as_fork,
+	.ctx_clone = systrap_ctx_clone,
+	.ctx_start = systrap_ctx_start,
+	.ctx_free = systrap_ctx_free,
+	.as_release = systrap_as_release,
+	.apply = systrap_apply,
+	.copy_in = systrap_copy_in,
+	.copy_out = systrap_copy_out,
+	.cas_u32 = systrap_cas_u32,
+	.futex_wake = systrap_futex_wake,
+	.has_frame = has_frame,
+	.need_frame = need_frame,
+	.set_result = set_result,
+	.get_regs = systrap_get_regs,
+	.set_regs = systrap_set_regs,
+	.fp_size = systrap_fp_size,
+	.get_fp = systrap_get_fp,
+	.set_fp = systrap_set_fp,
+	.interrupt = systrap_interrupt,
+};

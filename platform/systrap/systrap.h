@@ -1,0 +1,207 @@
+/*
+ * systrap.h - the structures of the default platform.
+ *
+ * An application thread runs natively in a stub process under a seccomp
+ * filter.  Its traps arrive as notifications on one listener:
+ *   filter.c   what the filter says         zygote.c   the first stub
+ *   workers.c  who receives, who waits      notify.c   what a notification means
+ *   frame.c    registers of a trapped ctx   command.c  making a stub act
+ *   approve.c  the host calls it may make   aspace.c   processes, threads, maps, copies
+ *
+ * States of a context: RUNNING (application code, or its stub obeying a
+ * command), TRAPPED (a worker owns it), DEAD (its process is gone and that was
+ * told to a worker).  The only transitions: RUNNING->TRAPPED by the receiver,
+ * TRAPPED->RUNNING by the owner in resume or command, RUNNING->DEAD by the reaper or resume.
+ */
+#pragma once
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include "platform/base/list.h"
+#include "platform/base/lock.h"
+#include "platform/platform_int.h"
+#include "platform/systrap/layout.h"
+
+#define TID_MAX (1u << 22)
+
+enum ctx_state { CTX_RUNNING, CTX_TRAPPED, CTX_DEAD };
+
+/* What a frame begins with, as x86-64 Linux lays it out (struct ucontext, then siginfo). */
+struct kframe {
+	u64 uc_flags, uc_link;
+	struct { u64 sp; s32 flags, pad; u64 size; } uc_stack;
+	u64 r8, r9, r10, r11, r12, r13, r14, r15, di, si, bp, bx, dx, ax, cx, sp, ip, flags;
+	u16 cs, gs, fs, ss;
+	u64 err, trapno, oldmask, cr2, fpstate, reserved[8];
+	u64 sigmask;
+	struct { s32 signo, err, code, pad; u64 addr; s32 nr; u32 arch; u8 rest[96]; } info;
+};
+_Static_assert(offsetof(struct kframe, info) == 304, "struct ucontext");
+_Static_assert(sizeof(struct kframe) == 304 + 128, "siginfo");
+
+struct systrap_as {
+	struct aspace base;
+	pid_t pid;                              /* immutable once registered */
+	_Atomic bool dead;                      /* the process is gone: copies fail, resumes report DEAD */
+	_Atomic u32 over;                       /* AS_RELEASED | AS_REAPED: freed when both are set */
+	struct mutex mu;                        /* RANK_PLATFORM */
+	u32 nslots;                             /* guarded by mu: slots [0, nslots) are mapped */
+	u64 *used;                              /* guarded by mu: bitmap of slots with a context */
+	u32 used_words;                         /* guarded by mu */
+	struct list_head ctxs;                  /* guarded by mu */
+};
+
+#define AS_RELEASED 1u                          /* no reference is left */
+#define AS_REAPED   2u                          /* no process is left */
+
+struct systrap_ctx {
+	struct ctx base;
+	struct list_head node;                  /* guarded by as->mu */
+	pid_t tid;
+	u32 slot;
+	_Atomic int state;                      /* enum ctx_state */
+	_Atomic bool kicked;                    /* an interrupt is due at the next resume */
+	bool want_frame;                        /* owner */
+	bool framed;                            /* owner: the trap came with a frame */
+	bool internal;                          /* the zygote: its traps never reach the sentry */
+	u64 notif_id;                           /* owner: the notification to answer */
+
+	/* The frame, copied in once a trap.  Owner. */
+	u64 frame;                              /* address of its ucontext */
+	struct kframe k;
+	u64 fs_base, gs_base;
+	bool regs_dirty, ax_dirty, bases_dirty;
+	long result;                            /* of a frameless call */
+
+	/* The command in progress: written by the owner before the stub is told. */
+	struct stub_call calls[SLOT_CALLS];     /* what may be called, in this order */
+	hostfd_t files[SLOT_CALLS];             /* the file behind an mmap, or none */
+	u32 ncalls;
+	_Atomic u32 next_call;
+	_Atomic bool may_clone;                 /* exactly one clone of clone_flags */
+	u64 clone_flags;
+	_Atomic bool in_command;                /* the owner waits for done; only stub calls are right */
+	_Atomic u32 done;                       /* futex: 1 when the command has finished */
+	long done_val;
+
+	/* As a child that has not registered yet.  Guarded by p->mu. */
+	struct list_head pending;
+	u64 cookie;
+	_Atomic u32 registered;                 /* futex */
+
+	struct list_head event;                 /* guarded by the pool's mu */
+	enum trap_kind event_kind;
+	struct trap event_trap;
+};
+
+struct worker;
+
+struct workers {
+	struct mutex mu;                        /* RANK_PLATFORM */
+	bool token_free;                        /* guarded by mu: nobody is the receiver */
+	struct list_head parked;                /* guarded by mu */
+	struct list_head events;                /* guarded by mu: contexts with something to tell */
+	u32 nworkers;                           /* guarded by mu */
+	void *(*body)(void *);                  /* immutable after start */
+	void *arg;
+	_Atomic int running;                    /* contexts that may send a notification */
+};
+
+struct systrap {
+	struct platform base;
+	int listener;                           /* immutable */
+	u64 vdso;                               /* immutable: the host's vDSO in every stub, or 0 */
+	u32 xstate_size;                        /* immutable: of a frame's XSAVE area */
+	u64 xfeatures;                          /* immutable */
+	u32 mxcsr_mask;                         /* immutable */
+	struct workers w;
+	struct mutex mu;                        /* RANK_PLATFORM: pending */
+	struct list_head pending;               /* guarded by mu: children that will register */
+	pid_t strays[64];                       /* guarded by mu: died before we knew them */
+	u32 nstrays;                            /* guarded by mu */
+	_Atomic(struct systrap_ctx *) *by_tid;  /* TID_MAX entries, sparse */
+	_Atomic(struct systrap_as *) *by_pid;   /* TID_MAX entries, sparse; holds no reference */
+	_Atomic u32 zygote_busy;                /* futex: one command at a time to the zygote, held across waits */
+	struct systrap_ctx *zygote;             /* immutable */
+};
+
+static inline struct systrap *to_systrap(const struct platform *p)
+{
+	return container_of(p, struct systrap, base);
+}
+static inline struct systrap_as *to_as(struct aspace *as)
+{
+	return container_of(as, struct systrap_as, base);
+}
+static inline struct systrap_ctx *to_ctx(const struct ctx *c)
+{
+	return container_of(c, struct systrap_ctx, base);
+}
+static inline struct systrap *ctx_systrap(const struct systrap_ctx *c) { return to_systrap(c->base.p); }
+static inline u64 slot_addr(u32 slot) { return STUB_SLOTS + slot * SLOT_SIZE; }
+
+/* filter.c: install the stub's filter in this process. The listener's descriptor or -errno. */
+int filter_install(u64 text_start, u64 text_end) must_check;
+
+/* zygote.c */
+int systrap_create(const struct platform_config *cfg, struct platform **ret) must_check;
+
+void zygote_lock(struct systrap *p);
+void zygote_unlock(struct systrap *p);
+
+/* workers.c */
+int workers_start(struct platform *base, void *(*body)(void *), void *arg) must_check;
+void workers_init(struct workers *w);
+struct ctx *workers_run(struct platform *base, struct ctx *done, struct trap *ret);
+void workers_block_begin(struct platform *base);
+void workers_block_end(struct platform *base);
+/* Tell some worker that @c has a trap of @kind (a soft event). The caller has made it TRAPPED or DEAD. */
+void workers_post(struct systrap *p, struct systrap_ctx *c, const struct trap *trap);
+/* Wait until *word is non-zero, serving notifications if this thread is the receiver. */
+void workers_await(struct systrap *p, _Atomic u32 *word);
+
+/* notify.c: receive one notification and act. A context with a trap for a worker, or NULL. */
+struct systrap_ctx *notify_receive(struct systrap *p, struct trap *ret);
+void notify_send(struct systrap *p, u64 id, long val, u32 flags);
+/* Answer what @c waits for; it runs. */
+void ctx_resume(struct systrap_ctx *c);
+void *reaper_main(void *systrap);
+
+/* approve.c: may @c make this host call? Answers the notification. */
+void approve_call(struct systrap *p, struct systrap_ctx *c, const struct seccomp_notif *n);
+
+/* frame.c */
+bool frame_fetch(struct systrap_ctx *c, u64 uc, int sig, struct trap *ret);
+int frame_flush(struct systrap_ctx *c) must_check;
+int frame_learn_xstate(struct systrap *p, struct systrap_ctx *c) must_check;
+int systrap_get_regs(struct ctx *base, struct user_regs *ret);
+int systrap_set_regs(struct ctx *base, const struct user_regs *r);
+size_t systrap_fp_size(const struct platform *base);
+long systrap_get_fp(struct ctx *base, void *buf, size_t cap);
+int systrap_set_fp(struct ctx *base, const void *buf, size_t n);
+
+/* command.c: have a trapped, framed context's stub act, and wait for it. */
+int command_calls(struct systrap_ctx *c, const struct stub_call *calls, const hostfd_t *files, u32 n,
+		  u32 *ret_done) must_check;
+long command_clone(struct systrap_ctx *c, u32 cmd, u64 flags, u64 cookie, u64 new_slot) must_check;
+long command_simple(struct systrap_ctx *c, u32 cmd) must_check;
+int slot_write(struct systrap_ctx *c, size_t off, const void *src, size_t n) must_check;
+int slot_read(struct systrap_ctx *c, size_t off, void *dst, size_t n) must_check;
+
+/* aspace.c */
+int systrap_as_new(struct platform *base, struct aspace **ret_as, struct ctx **ret_ctx);
+int systrap_as_fork(struct ctx *parent, struct aspace **ret_as, struct ctx **ret_ctx);
+int systrap_ctx_clone(struct ctx *parent, struct ctx **ret);
+void systrap_ctx_start(struct ctx *base);
+void systrap_ctx_free(struct ctx *base);
+void systrap_as_release(struct aspace *base);
+int systrap_apply(struct ctx *base, const struct as_op *ops, size_t n, size_t *ret_done);
+size_t systrap_copy_in(struct aspace *base, void *dst, gaddr_t src, size_t n);
+size_t systrap_copy_out(struct aspace *base, gaddr_t dst, const void *src, size_t n);
+int systrap_cas_u32(struct ctx *base, gaddr_t addr, u32 *val, u32 new_val);
+int systrap_futex_wake(struct ctx *base, gaddr_t addr, int n, bool shared);
+void as_put(struct systrap_as *as, u32 what);
+struct systrap_as *as_alloc(struct systrap *p) must_check;
+struct systrap_ctx *ctx_alloc(struct systrap *p, struct systrap_as *as, u32 slot) must_check;
+void systrap_interrupt(struct ctx *base);

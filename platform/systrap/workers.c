@@ -1,0 +1,193 @@
+/*
+ * workers.c - who receives notifications, and who waits.
+ *
+ * One worker at a time holds the receiver's token: a receive wakes every
+ * thread that waits in it, so a second one would cost a context switch a call.
+ * The holder keeps the token while it serves a call, since most take a
+ * microsecond, and gives it up only before it may wait long (block_begin): to a parked worker,
+ * or a new one, if some context may still send a notification, else to nobody. Who
+ * resumes a context next finds it free.  Invariant: while running > 0, somebody holds the
+ * token or is about to take it.
+ *
+ * Which worker this thread is lives in a thread-local: the one piece of state
+ * that does not hang from struct platform, as it belongs to the thread.
+ */
+#include "platform/systrap/systrap.h"
+
+#include <errno.h>
+#include <limits.h>
+#include "platform/base/alloc.h"
+#include "platform/base/log.h"
+#include "platform/host/futex.h"
+
+#define WORKER_STACK (256 * 1024)
+
+struct worker {
+	struct list_head node;          /* guarded by the pool's mu: parked */
+	_Atomic u32 wake;               /* futex */
+	bool token;                     /* own thread, or set under mu while parked */
+	bool is_worker;                 /* runs workers_run(); others give the token back at once */
+};
+
+static _Thread_local struct worker self;
+
+void workers_init(struct workers *w)
+{
+	mutex_init(&w->mu, RANK_PLATFORM);
+	list_init(&w->parked);
+	list_init(&w->events);
+	w->token_free = true;
+}
+
+static void spawn(struct systrap *p)
+{
+	pthread_attr_t at;
+	pthread_t th;
+	int r;
+
+	pthread_attr_init(&at);
+	pthread_attr_setstacksize(&at, WORKER_STACK);
+	pthread_attr_setdetachstate(&at, PTHREAD_CREATE_DETACHED);
+	r = pthread_create(&th, &at, p->w.body, p->w.arg);
+	pthread_attr_destroy(&at);
+	if (r)
+		log_error("systrap: cannot make a worker thread: error %d; raise the pids limit", r);
+}
+
+int workers_start(struct platform *base, void *(*body)(void *), void *arg)
+{
+	struct systrap *p = to_systrap(base);
+	pthread_attr_t at;
+	pthread_t th;
+	int r;
+
+	p->w.body = body;
+	p->w.arg = arg;
+	pthread_attr_init(&at);
+	pthread_attr_setstacksize(&at, 64 * 1024);
+	pthread_attr_setdetachstate(&at, PTHREAD_CREATE_DETACHED);
+	r = pthread_create(&th, &at, reaper_main, p);
+	pthread_attr_destroy(&at);
+	if (r)
+		return -r;
+	spawn(p);
+	return 0;
+}
+
+static void unpark(struct worker *w)
+{
+	atomic_store(&w->wake, 1);
+	host_futex_wake(&w->wake, 1);
+}
+
+static void park(struct workers *w)
+{
+	list_add(&self.node, &w->parked);
+	atomic_store(&self.wake, 0);
+	mutex_unlock(&w->mu);
+	while (!atomic_load(&self.wake))
+		(void)host_futex_wait(&self.wake, 0, INT64_MAX);
+	mutex_lock(&w->mu);
+}
+
+/* Someone must look at the pool: a parked worker, or a new one. Called with mu; returns without. */
+static void rouse(struct systrap *p, bool with_token) RELEASES(p->w.mu)
+{
+	struct worker *w = NULL;
+
+	if (!list_empty(&p->w.parked)) {
+		w = list_first(&p->w.parked, struct worker, node);
+		list_del_init(&w->node);
+		w->token = with_token;
+	} else if (with_token) {
+		p->w.token_free = true;
+	}
+	mutex_unlock(&p->w.mu);
+	if (w)
+		unpark(w);
+	else
+		spawn(p);
+}
+
+void workers_post(struct systrap *p, struct systrap_ctx *c, const struct trap *trap)
+{
+	mutex_lock(&p->w.mu);
+	c->event_trap = *trap;
+	list_add_tail(&c->event, &p->w.events);
+	rouse(p, false);
+}
+
+struct ctx *workers_run(struct platform *base, struct ctx *done, struct trap *ret)
+{
+	struct systrap *p = to_systrap(base);
+	struct systrap_ctx *c;
+
+	self.is_worker = true;
+	if (done)
+		ctx_resume(to_ctx(done));
+	for (;;) {
+		mutex_lock(&p->w.mu);
+		if (!list_empty(&p->w.events)) {
+			c = list_first(&p->w.events, struct systrap_ctx, event);
+			list_del_init(&c->event);
+			*ret = c->event_trap;
+			mutex_unlock(&p->w.mu);
+			return &c->base;
+		}
+		if (!self.token && p->w.token_free) {
+			p->w.token_free = false;
+			self.token = true;
+		}
+		if (!self.token) {
+			park(&p->w);
+			mutex_unlock(&p->w.mu);
+			continue;
+		}
+		mutex_unlock(&p->w.mu);
+		c = notify_receive(p, ret);
+		if (c)
+			return &c->base;
+	}
+}
+
+void workers_block_begin(struct platform *base)
+{
+	struct systrap *p = to_systrap(base);
+
+	if (!self.token)
+		return;
+	self.token = false;
+	mutex_lock(&p->w.mu);
+	if (atomic_load(&p->w.running) > 0) {
+		rouse(p, true);
+		return;
+	}
+	p->w.token_free = true;
+	mutex_unlock(&p->w.mu);
+}
+
+void workers_block_end(struct platform *base) { (void)base; }
+
+void workers_await(struct systrap *p, _Atomic u32 *word)
+{
+	struct systrap_ctx *c;
+	struct trap trap;
+
+	mutex_lock(&p->w.mu);
+	if (!self.token && p->w.token_free) {
+		p->w.token_free = false;
+		self.token = true;
+	}
+	mutex_unlock(&p->w.mu);
+	while (!atomic_load(word)) {
+		if (!self.token) {
+			(void)host_futex_wait(word, 0, INT64_MAX);
+			continue;
+		}
+		c = notify_receive(p, &trap);
+		if (c)
+			workers_post(p, c, &trap);
+	}
+	if (!self.is_worker)
+		workers_block_begin(&p->base);
+}

@@ -1,0 +1,302 @@
+/*
+ * zygote.c - the first stub: a child of the sentry that sheds everything it inherits.
+ *
+ * What a child of glibc's fork still has of its parent, and what becomes of it here:
+ * memory (unmapped by the stub on command, all but its own), the rseq area and robust list
+ * (unregistered), extended state (reset by the loader through the frame), rlimits, descriptors, names,
+ * capabilities (none left), the host's vDSO (kept, moved into our range).  Every
+ * later stub is a copy of it, so each address that an application sees is chosen by the sentry.
+ */
+#include "platform/systrap/systrap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/rseq.h>
+#include <sys/syscall.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "platform/base/alloc.h"
+#include "platform/base/log.h"
+#include "platform/host/futex.h"
+
+#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS _IOW('!', 4, __u64)
+#define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP 1ull
+#endif
+#define HWCAP2_FSGSBASE_BIT 2
+
+extern const u8 stub_blob_start[], stub_blob_end[];
+
+/* [vvar...] and [vdso] as one range, from /proc/self/maps. */
+struct host_vdso { u64 vvar, vdso, end; };
+
+static void find_vdso(struct host_vdso *v)
+{
+	char line[256];
+	FILE *f = fopen("/proc/self/maps", "re");
+
+	memset(v, 0, sizeof(*v));
+	if (!f)
+		return;
+	while (fgets(line, sizeof(line), f)) {
+		unsigned long lo, hi;
+
+		if (sscanf(line, "%lx-%lx", &lo, &hi) != 2)
+			continue;
+		if (strstr(line, "[vvar") && !v->vvar)
+			v->vvar = lo;
+		if (strstr(line, "[vdso]")) {
+			v->vdso = lo;
+			v->end = hi;
+		}
+	}
+	fclose(f);
+	if (!v->vvar || v->vdso < v->vvar || v->end - v->vvar > 0x40000)
+		memset(v, 0, sizeof(*v));
+}
+
+/* ---- in the child: only raw effects, and failure is _exit ---- */
+
+static void shed_rights(void)
+{
+	struct __user_cap_header_struct h = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct d[2] = { { 0, 0, 0 }, { 0, 0, 0 } };
+	struct rlimit core = { 0, 0 }, files = { 16384, 16384 }, inf = { RLIM_INFINITY, RLIM_INFINITY };
+
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	if (syscall(SYS_capset, &h, d) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		_exit(101);
+	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);     /* the sentry reads and writes our memory */
+	prctl(PR_SET_NAME, "csandbox-stub", 0, 0, 0);
+	setrlimit(RLIMIT_CORE, &core);
+	(void)setrlimit(RLIMIT_NOFILE, &files);
+	(void)setrlimit(RLIMIT_STACK, &inf);
+	(void)setrlimit(RLIMIT_AS, &inf);
+	(void)setrlimit(RLIMIT_DATA, &inf);
+}
+
+static void map_stub(void)
+{
+	size_t n = (size_t)(stub_blob_end - stub_blob_start);
+	void *text, *slots;
+
+	text = mmap((void *)STUB_BASE, STUB_TEXT_MAX, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	slots = mmap((void *)STUB_SLOTS, SLOT_SIZE, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_NORESERVE, -1, 0);
+	if (text != (void *)STUB_BASE || slots != (void *)STUB_SLOTS || n > STUB_TEXT_MAX)
+		_exit(102);
+	memcpy(text, stub_blob_start, n);
+	if (mprotect(text, STUB_TEXT_MAX, PROT_READ | PROT_EXEC) < 0)
+		_exit(103);
+}
+
+static void move_vdso(const struct host_vdso *v)
+{
+	if (!v->vdso)
+		return;
+	/* Two special mappings or more; each moves as a whole, keeping the distances. */
+	for (u64 a = v->vvar, next; a < v->end; a = next) {
+		next = a < v->vdso ? v->vdso : v->end;
+		if (mremap((void *)a, next - a, next - a, MREMAP_MAYMOVE | MREMAP_FIXED,
+			   (void *)(STUB_VDSO + (a - v->vvar))) == MAP_FAILED)
+			_exit(104);
+	}
+}
+
+static void set_handlers(void)
+{
+	static const int sigs[] = { SIGSYS, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, STUB_SIGNAL };
+	struct { u64 handler, flags, restorer, mask; } sa = {
+		STUB_BASE + 32, SA_SIGINFO | SA_ONSTACK | SA_RESTART | 0x04000000ull, STUB_BASE + 16, ~0ull,
+	};
+	stack_t st = {
+		.ss_sp = (void *)(STUB_SLOTS + sizeof(struct slot)),
+		.ss_size = SLOT_SIZE - sizeof(struct slot),
+	};
+	u64 none = 0;
+
+	for (int s = 1; s <= 64; s++)
+		signal(s, SIG_DFL);
+	for (size_t i = 0; i < ARRAY_SIZE(sigs); i++)
+		if (syscall(SYS_rt_sigaction, sigs[i], &sa, NULL, 8) < 0)
+			_exit(105);
+	if (sigaltstack(&st, NULL) < 0 || syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, 8) < 0)
+		_exit(106);
+}
+
+/* @ready: a pipe whose other end the sentry reads; it becomes descriptor 1, all others go. */
+static noreturn_fn void zygote_main(int ready, const struct host_vdso *v)
+{
+	if (dup2(ready, 1) != 1)
+		_exit(100);
+	close(0);
+	syscall(SYS_close_range, 2u, ~0u, 0u);
+	syscall(SYS_set_robust_list, NULL, sizeof(void *) * 3);
+	syscall(SYS_set_tid_address, NULL);
+	if (__rseq_size)
+		syscall(SYS_rseq, (char *)__builtin_thread_pointer() + __rseq_offset, 32, 1, RSEQ_SIG);
+	shed_rights();
+	map_stub();
+	set_handlers();
+	move_vdso(v);
+	if (filter_install(STUB_BASE, STUB_BASE + STUB_TEXT_MAX) != 0)
+		_exit(107);
+	__asm__ volatile("xor %%ebp, %%ebp; xor %%esp, %%esp; jmp *%0" :: "r"(STUB_BASE) : "memory");
+	__builtin_unreachable();
+}
+
+/* ---- in the sentry ---- */
+
+void zygote_lock(struct systrap *p)
+{
+	u32 free = 0;
+
+	while (!atomic_compare_exchange_strong(&p->zygote_busy, &free, 1)) {
+		platform_block_begin(&p->base);
+		(void)host_futex_wait(&p->zygote_busy, 1, INT64_MAX);
+		platform_block_end(&p->base);
+		free = 0;
+	}
+}
+
+void zygote_unlock(struct systrap *p)
+{
+	atomic_store(&p->zygote_busy, 0);
+	host_futex_wake(&p->zygote_busy, 1);
+}
+
+static int fetch_listener(pid_t child, int ready)
+{
+	int pidfd, fd = -1;
+	u64 flags = SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP;
+	char c;
+
+	/* End of file: the stub runs, under its filter. */
+	while (read(ready, &c, 1) < 0 && errno == EINTR)
+		;
+	pidfd = (int)syscall(SYS_pidfd_open, child, 0);
+	if (pidfd < 0)
+		return -errno;
+	fd = (int)syscall(SYS_pidfd_getfd, pidfd, 0, 0);
+	if (fd < 0)
+		fd = -errno;
+	close(pidfd);
+	if (fd >= 0)
+		(void)ioctl(fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS, flags);  /* 6.6 and later: only speed */
+	return fd;
+}
+
+/* The zygote has trapped: let it drop all memory but the stub's, and its copy of the listener. */
+static int strip_zygote(struct systrap *p, struct systrap_ctx *c)
+{
+	struct stub_call calls[] = {
+		{ SYS_close, { 0 } },
+		{ SYS_munmap, { 0, STUB_BASE } },
+		{ SYS_munmap, { STUB_END, 0x800000000000ull - 4096 - STUB_END } },
+	};
+	u32 done;
+	int r = frame_learn_xstate(p, c);
+
+	if (r < 0)
+		return r;
+	return command_calls(c, calls, NULL, 2, &done);
+}
+
+static int adopt(struct systrap *p, pid_t child)
+{
+	struct systrap_as *as = as_alloc(p);
+	struct systrap_ctx *c = as ? ctx_alloc(p, as, 0) : NULL;
+
+	if (!c)
+		return -ENOMEM;
+	as->pid = child;
+	as->nslots = 1;
+	c->tid = child;
+	c->internal = true;
+	p->zygote = c;
+	atomic_store(&p->by_tid[child], c);
+	atomic_store(&p->by_pid[child], as);
+	atomic_fetch_add(&p->w.running, 1);
+	workers_await(p, &c->done);
+	return strip_zygote(p, c);
+}
+
+static int start_zygote(struct systrap *p)
+{
+	struct host_vdso v;
+	int fds[2], r;
+	pid_t child;
+
+	find_vdso(&v);
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -errno;
+	child = fork();
+	if (child == 0)
+		zygote_main(fds[1], &v);
+	close(fds[1]);
+	if (child < 0) {
+		close(fds[0]);
+		return -errno;
+	}
+	p->vdso = v.vdso ? STUB_VDSO + (v.vdso - v.vvar) : 0;
+	r = fetch_listener(child, fds[0]);
+	close(fds[0]);
+	if (r >= 0) {
+		p->listener = r;
+		r = adopt(p, child);
+	}
+	if (r < 0) {
+		int st = 0;
+
+		kill(child, SIGKILL);
+		waitpid(child, &st, 0);
+		log_error("systrap: the first stub did not start (step %d, error %d)",
+			  WIFEXITED(st) ? WEXITSTATUS(st) : 0, -r);
+	}
+	return r < 0 ? r : 0;
+}
+
+static void *sparse(size_t bytes)
+{
+	void *m = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return m == MAP_FAILED ? NULL : m;
+}
+
+int systrap_create(const struct platform_config *cfg, struct platform **ret)
+{
+	struct systrap *p = knew(struct systrap);
+	int r;
+
+	(void)cfg;
+	if (!(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE_BIT)) {
+		log_error("systrap: this processor or kernel has no FSGSBASE; use --platform=ptrace");
+		kfree(p);
+		return -ENOTSUP;
+	}
+	if (!p)
+		return -ENOMEM;
+	p->base.ops = &systrap_ops;
+	mutex_init(&p->mu, RANK_PLATFORM);
+	list_init(&p->pending);
+	workers_init(&p->w);
+	p->by_tid = sparse(TID_MAX * sizeof(*p->by_tid));
+	p->by_pid = sparse(TID_MAX * sizeof(*p->by_pid));
+	if (!p->by_tid || !p->by_pid)
+		return -ENOMEM;
+	r = start_zygote(p);
+	if (r < 0)
+		return r;
+	*ret = &p->base;
+	return 0;
+}
