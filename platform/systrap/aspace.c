@@ -240,7 +240,7 @@ int systrap_as_new(struct platform *base, struct aspace **ret_as, struct ctx **r
 static int grow_slots(struct systrap_ctx *via, u32 n)
 {
 	struct stub_call call = {
-		SYS_mmap, { slot_addr(n), SLOT_BATCH * SLOT_SIZE, PROT_READ | PROT_WRITE,
+		SYS_mmap, { slot_addr(ctx_systrap(via), n), SLOT_BATCH * SLOT_SIZE, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, (u64)-1, 0 },
 	};
 	struct systrap_as *as = to_as(via->base.as);
@@ -286,7 +286,7 @@ static int claim_slot(struct systrap_ctx *via, u32 *ret)
 			if (as->used[i / 64] >> (i % 64) & 1)
 				continue;
 			if (systrap_copy_in(&as->base, &word,
-					    GADDR(slot_addr(i) + offsetof(struct slot, tid_word)), 4) == 4 &&
+					    GADDR(slot_addr(ctx_systrap(via), i) + offsetof(struct slot, tid_word)), 4) == 4 &&
 			    word)
 				continue;
 			as->used[i / 64] |= 1ull << (i % 64);
@@ -317,23 +317,23 @@ int systrap_ctx_clone(struct ctx *base, struct ctx **ret)
 		return -ENOMEM;
 	pending_add(p, c);
 	r = await_child(c, command_clone(parent, CMD_CLONE, CLONE_FLAGS_THREAD, c->cookie,
-					 slot_addr(slot)));
+					 ctx_slot(c)));
 	if (r < 0) {
 		ctx_destroy(c, true);
 		return r;
 	}
-	inherit_frame(c, parent, slot_addr(slot) - slot_addr(parent->slot));
+	inherit_frame(c, parent, ctx_slot(c) - ctx_slot(parent));
 	*ret = &c->base;
 	return 0;
 }
 
 /* ---- memory ---- */
 
-static bool in_range(u64 addr, u64 len)
+static bool in_range(const struct systrap *p, u64 addr, u64 len)
 {
 	u64 end;
 
-	return !add_overflows(addr, len, &end) && end <= STUB_BASE && !(addr % 4096) && len;
+	return !add_overflows(addr, len, &end) && end <= p->stub && !(addr % 4096) && len;
 }
 
 /* The host calls that make one change; 0 if it is not allowed. */
@@ -345,7 +345,7 @@ static u32 build_calls(struct systrap_ctx *c, const struct as_op *op, struct stu
 
 	file[0] = has_file ? op->file : HOSTFD_NONE;
 	file[1] = HOSTFD_NONE;
-	if (!in_range(op->addr.v, op->len))
+	if (!in_range(ctx_systrap(c), op->addr.v, op->len))
 		return 0;
 	switch (op->kind) {
 	case AS_MAP:
@@ -362,7 +362,7 @@ static u32 build_calls(struct systrap_ctx *c, const struct as_op *op, struct stu
 		call[0] = (struct stub_call){ SYS_mprotect, { op->addr.v, op->len, (u64)op->prot } };
 		return 1;
 	case AS_MOVE:
-		if (!in_range(op->new_addr.v, op->new_len))
+		if (!in_range(ctx_systrap(c), op->new_addr.v, op->new_len))
 			return 0;
 		if (op->new_addr.v == op->addr.v)
 			call[0] = (struct stub_call){ SYS_mremap, { op->addr.v, op->len, op->new_len } };
@@ -450,7 +450,7 @@ int systrap_cas_u32(struct ctx *base, gaddr_t addr, u32 *val, u32 new_val)
 	u32 found;
 
 	/* Probe by writing nothing: a bad address must not fault in the stub. */
-	if (addr.v % 4 || !in_range(addr.v & ~4095ull, 4096) ||
+	if (addr.v % 4 || !in_range(ctx_systrap(c), addr.v & ~4095ull, 4096) ||
 	    systrap_copy_in(base->as, &found, addr, 4) != 4)
 		return -EFAULT;
 	if (slot_write(c, offsetof(struct slot, cas_addr), &args, sizeof(args)) < 0 ||

@@ -14,14 +14,14 @@
 
 int slot_write(struct systrap_ctx *c, size_t off, const void *src, size_t n)
 {
-	if (systrap_copy_out(c->base.as, GADDR(slot_addr(c->slot) + off), src, n) != n)
+	if (systrap_copy_out(c->base.as, GADDR(ctx_slot(c) + off), src, n) != n)
 		return -ESRCH;
 	return 0;
 }
 
 int slot_read(struct systrap_ctx *c, size_t off, void *dst, size_t n)
 {
-	if (systrap_copy_in(c->base.as, dst, GADDR(slot_addr(c->slot) + off), n) != n)
+	if (systrap_copy_in(c->base.as, dst, GADDR(ctx_slot(c) + off), n) != n)
 		return -ESRCH;
 	return 0;
 }

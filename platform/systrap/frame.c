@@ -67,7 +67,7 @@ bool frame_fetch(struct systrap_ctx *c, u64 uc, int sig, struct trap *ret)
 	u64 bases[2];
 	struct iovec local[2] = { { bases, sizeof(bases) }, { &c->k, sizeof(c->k) } };
 	struct iovec remote[2] = {
-		{ (void *)slot_addr(c->slot), sizeof(bases) },
+		{ (void *)ctx_slot(c), sizeof(bases) },
 		{ (void *)uc, sizeof(c->k) },
 	};
 

@@ -9,12 +9,11 @@
 #pragma once
 #include <stdint.h>
 
-/* The last GiB of the address range belongs to the platform. */
-#define STUB_BASE       0x7fffc0000000ull
-#define STUB_END        0x7ffffffff000ull
-#define STUB_TEXT_MAX   0x10000ull
-#define STUB_VDSO       (STUB_BASE + 0x100000ull)       /* the host's vvar and vDSO */
-#define STUB_SLOTS      (STUB_BASE + 0x1000000ull)
+/* The platform's own range: the topmost free GiB of the zygote; nothing of the application's is above it. */
+#define STUB_SIZE       0x40000000ull
+#define STUB_TEXT_MAX   0x10000ull                      /* at its start */
+#define STUB_VDSO_OFF   0x100000ull                     /* the host's vvar and vDSO */
+#define STUB_SLOTS_OFF  0x1000000ull
 #define SLOT_SIZE       0x8000ull                       /* power of two: a slot is found from any address in it */
 #define SLOT_MAX        30000u
 

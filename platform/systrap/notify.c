@@ -29,7 +29,7 @@ void notify_send(struct systrap *p, u64 id, long val, u32 flags)
 	(void)ioctl(p->listener, SECCOMP_IOCTL_NOTIF_SEND, &r);
 }
 
-static bool in_stub(u64 ip) { return ip >= STUB_BASE && ip < STUB_BASE + STUB_TEXT_MAX; }
+static bool in_stub(const struct systrap *p, u64 ip) { return ip - p->stub < STUB_TEXT_MAX; }
 
 /* A child of clone says who it is. Anything wrong ends it. */
 static void register_child(struct systrap *p, const struct seccomp_notif *n)
@@ -39,7 +39,7 @@ static void register_child(struct systrap *p, const struct seccomp_notif *n)
 	if (n->pid <= 0 || n->pid >= TID_MAX)
 		return;
 	mutex_lock(&p->mu);
-	if (in_stub(n->data.instruction_pointer) && n->data.nr == STUBCALL_NR &&
+	if (in_stub(p, n->data.instruction_pointer) && n->data.nr == STUBCALL_NR &&
 	    n->data.args[0] == STUB_REGISTER)
 		list_for_each(x, &p->pending, pending)
 			if (x->cookie == n->data.args[1]) {
@@ -139,7 +139,7 @@ struct systrap_ctx *notify_receive(struct systrap *p, struct trap *ret)
 		register_child(p, &n);
 		return NULL;
 	}
-	if (in_stub(n.data.instruction_pointer))
+	if (in_stub(p, n.data.instruction_pointer))
 		return stub_call(p, c, &n, ret);
 	if (atomic_load(&c->in_command)) {
 		kill(to_as(c->base.as)->pid, SIGKILL);  /* owned by its worker: only the stub may call */

@@ -5,9 +5,8 @@
 
 static void user_range(const struct platform *p, u64 *lo, u64 *hi)
 {
-	(void)p;
 	*lo = 0x10000;          /* Linux's default vm.mmap_min_addr */
-	*hi = STUB_BASE;
+	*hi = to_systrap(p)->stub;
 }
 
 static u64 host_vdso(const struct platform *p) { return to_systrap(p)->vdso; }

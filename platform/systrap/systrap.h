@@ -111,6 +111,7 @@ struct workers {
 struct systrap {
 	struct platform base;
 	int listener;                           /* immutable */
+	u64 stub;                               /* immutable: start of the platform's range in every stub */
 	u64 vdso;                               /* immutable: the host's vDSO in every stub, or 0 */
 	u32 xstate_size;                        /* immutable: of a frame's XSAVE area */
 	u64 xfeatures;                          /* immutable */
@@ -139,7 +140,11 @@ static inline struct systrap_ctx *to_ctx(const struct ctx *c)
 	return container_of(c, struct systrap_ctx, base);
 }
 static inline struct systrap *ctx_systrap(const struct systrap_ctx *c) { return to_systrap(c->base.p); }
-static inline u64 slot_addr(u32 slot) { return STUB_SLOTS + slot * SLOT_SIZE; }
+static inline u64 slot_addr(const struct systrap *p, u32 slot)
+{
+	return p->stub + STUB_SLOTS_OFF + slot * SLOT_SIZE;
+}
+static inline u64 ctx_slot(const struct systrap_ctx *c) { return slot_addr(ctx_systrap(c), c->slot); }
 
 /* filter.c: install the stub's filter in this process. The listener's descriptor or -errno. */
 int filter_install(u64 text_start, u64 text_end) must_check;

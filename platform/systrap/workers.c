@@ -158,7 +158,7 @@ void workers_block_begin(struct platform *base)
 		return;
 	self.token = false;
 	mutex_lock(&p->w.mu);
-	if (atomic_load(&p->w.running) > 0) {
+	if (atomic_load(&p->w.running) > 0 && p->w.body) {
 		rouse(p, true);
 		return;
 	}

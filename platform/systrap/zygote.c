@@ -35,6 +35,27 @@
 
 extern const u8 stub_blob_start[], stub_blob_end[];
 
+#define USER_END 0x7ffffffff000ull      /* Linux's TASK_SIZE */
+
+/*
+ * The topmost GiB that is free now, reserved.  The host's stack and vDSO lie
+ * somewhere in the last 16 GiB; reserving before the fork keeps others out.
+ */
+static u64 reserve_stub(void)
+{
+	for (u64 a = USER_END + 4096 - STUB_SIZE; a > USER_END - 64 * STUB_SIZE; a -= STUB_SIZE) {
+		u64 n = MIN(STUB_SIZE, USER_END - a);
+		void *m = mmap((void *)a, n, PROT_NONE,
+			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+
+		if (m == (void *)a)
+			return a;
+		if (m != MAP_FAILED)
+			munmap(m, n);
+	}
+	return 0;
+}
+
 /* [vvar...] and [vdso] as one range, from /proc/self/maps. */
 struct host_vdso { u64 vvar, vdso, end; };
 
@@ -83,23 +104,23 @@ static void shed_rights(void)
 	(void)setrlimit(RLIMIT_DATA, &inf);
 }
 
-static void map_stub(void)
+static void map_stub(u64 stub)
 {
 	size_t n = (size_t)(stub_blob_end - stub_blob_start);
 	void *text, *slots;
 
-	text = mmap((void *)STUB_BASE, STUB_TEXT_MAX, PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-	slots = mmap((void *)STUB_SLOTS, SLOT_SIZE, PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_NORESERVE, -1, 0);
-	if (text != (void *)STUB_BASE || slots != (void *)STUB_SLOTS || n > STUB_TEXT_MAX)
+	text = mmap((void *)stub, STUB_TEXT_MAX, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	slots = mmap((void *)(stub + STUB_SLOTS_OFF), SLOT_SIZE, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+	if (text == MAP_FAILED || slots == MAP_FAILED || n > STUB_TEXT_MAX)
 		_exit(102);
 	memcpy(text, stub_blob_start, n);
 	if (mprotect(text, STUB_TEXT_MAX, PROT_READ | PROT_EXEC) < 0)
 		_exit(103);
 }
 
-static void move_vdso(const struct host_vdso *v)
+static void move_vdso(u64 stub, const struct host_vdso *v)
 {
 	if (!v->vdso)
 		return;
@@ -107,19 +128,19 @@ static void move_vdso(const struct host_vdso *v)
 	for (u64 a = v->vvar, next; a < v->end; a = next) {
 		next = a < v->vdso ? v->vdso : v->end;
 		if (mremap((void *)a, next - a, next - a, MREMAP_MAYMOVE | MREMAP_FIXED,
-			   (void *)(STUB_VDSO + (a - v->vvar))) == MAP_FAILED)
+			   (void *)(stub + STUB_VDSO_OFF + (a - v->vvar))) == MAP_FAILED)
 			_exit(104);
 	}
 }
 
-static void set_handlers(void)
+static void set_handlers(u64 stub)
 {
 	static const int sigs[] = { SIGSYS, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, STUB_SIGNAL };
 	struct { u64 handler, flags, restorer, mask; } sa = {
-		STUB_BASE + 32, SA_SIGINFO | SA_ONSTACK | SA_RESTART | 0x04000000ull, STUB_BASE + 16, ~0ull,
+		stub + 32, SA_SIGINFO | SA_ONSTACK | SA_RESTART | 0x04000000ull, stub + 16, ~0ull,
 	};
 	stack_t st = {
-		.ss_sp = (void *)(STUB_SLOTS + sizeof(struct slot)),
+		.ss_sp = (void *)(stub + STUB_SLOTS_OFF + sizeof(struct slot)),
 		.ss_size = SLOT_SIZE - sizeof(struct slot),
 	};
 	u64 none = 0;
@@ -134,7 +155,7 @@ static void set_handlers(void)
 }
 
 /* @ready: a pipe whose other end the sentry reads; it becomes descriptor 1, all others go. */
-static noreturn_fn void zygote_main(int ready, const struct host_vdso *v)
+static noreturn_fn void zygote_main(int ready, u64 stub, const struct host_vdso *v)
 {
 	if (dup2(ready, 1) != 1)
 		_exit(100);
@@ -145,12 +166,12 @@ static noreturn_fn void zygote_main(int ready, const struct host_vdso *v)
 	if (__rseq_size)
 		syscall(SYS_rseq, (char *)__builtin_thread_pointer() + __rseq_offset, 32, 1, RSEQ_SIG);
 	shed_rights();
-	map_stub();
-	set_handlers();
-	move_vdso(v);
-	if (filter_install(STUB_BASE, STUB_BASE + STUB_TEXT_MAX) != 0)
+	map_stub(stub);
+	set_handlers(stub);
+	move_vdso(stub, v);
+	if (filter_install(stub, stub + STUB_TEXT_MAX) != 0)
 		_exit(107);
-	__asm__ volatile("xor %%ebp, %%ebp; xor %%esp, %%esp; jmp *%0" :: "r"(STUB_BASE) : "memory");
+	__asm__ volatile("xor %%ebp, %%ebp; xor %%esp, %%esp; jmp *%0" :: "r"(stub) : "memory");
 	__builtin_unreachable();
 }
 
@@ -200,15 +221,15 @@ static int strip_zygote(struct systrap *p, struct systrap_ctx *c)
 {
 	struct stub_call calls[] = {
 		{ SYS_close, { 0 } },
-		{ SYS_munmap, { 0, STUB_BASE } },
-		{ SYS_munmap, { STUB_END, 0x800000000000ull - 4096 - STUB_END } },
+		{ SYS_munmap, { 0, p->stub } },
+		{ SYS_munmap, { p->stub + STUB_SIZE, USER_END - p->stub - STUB_SIZE } },
 	};
 	u32 done;
 	int r = frame_learn_xstate(p, c);
 
 	if (r < 0)
 		return r;
-	return command_calls(c, calls, NULL, 2, &done);
+	return command_calls(c, calls, NULL, p->stub + STUB_SIZE < USER_END ? 3 : 2, &done);
 }
 
 static int adopt(struct systrap *p, pid_t child)
@@ -237,17 +258,21 @@ static int start_zygote(struct systrap *p)
 	pid_t child;
 
 	find_vdso(&v);
+	p->stub = reserve_stub();
+	if (!p->stub)
+		return -ENOMEM;
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -errno;
 	child = fork();
 	if (child == 0)
-		zygote_main(fds[1], &v);
+		zygote_main(fds[1], p->stub, &v);
 	close(fds[1]);
+	munmap((void *)p->stub, MIN(STUB_SIZE, USER_END - p->stub));
 	if (child < 0) {
 		close(fds[0]);
 		return -errno;
 	}
-	p->vdso = v.vdso ? STUB_VDSO + (v.vdso - v.vvar) : 0;
+	p->vdso = v.vdso ? p->stub + STUB_VDSO_OFF + (v.vdso - v.vvar) : 0;
 	r = fetch_listener(child, fds[0]);
 	close(fds[0]);
 	if (r >= 0) {
