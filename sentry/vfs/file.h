@@ -36,7 +36,10 @@ struct path {                   /* a place: both pointers counted when stored */
 	struct dentry *dentry;
 };
 
-/* What readdir tells about one entry; false = the reader is full, stop. */
+/*
+ * What readdir tells about one entry; false = the reader is full, stop.  The op
+ * tells of "." and ".." itself, first, with next = 1 and 2 (Linux's dir_emit_dots).
+ */
 struct dir_ctx {
 	bool (*emit)(struct dir_ctx *c, const char *name, size_t len, u64 ino, unsigned type, s64 next);
 	s64 pos;                /* cookie to go on from; updated as entries are emitted */
