@@ -1,0 +1,47 @@
+#!/bin/bash
+# run_syscalls.sh DIR [CSANDBOX PLATFORM...]: run the syscall tests of DIR natively; with a csandbox
+# binary, also in the sandbox on each platform, and compare each test's line.  The last line is
+# "syscalls: N passed, N failed, N skipped".
+dir=$(realpath "$1"); shift
+bin=${1:+$(realpath "$1")}; shift
+passed=0 failed=0 skipped=0
+work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
+run_in="$(dirname "$0")/lib/run_in.sh"
+
+count() {       # file: lines of the harness
+	passed=$((passed + $(grep -c '^ok ' "$1")))
+	failed=$((failed + $(grep -c '^not ok ' "$1")))
+	skipped=$((skipped + $(grep -c '^skip ' "$1")))
+}
+
+for t in "$dir"/*; do
+	[ -x "$t" ] && [ -f "$t" ] || continue
+	case $t in *.d) continue ;; esac
+	[ -z "$ONLY" ] || [[ $(basename "$t") =~ ^($ONLY)$ ]] || continue
+	n=$work/$(basename "$t").native
+	timeout 300 "$t" >"$n" 2>"$n.err"; rc=$?
+	if grep -q '^not ok' "$n" || [ "$rc" -gt 1 ]; then
+		sed "s|^|native $(basename "$t"): |" "$n.err"
+		[ "$rc" -gt 1 ] && { echo "native $(basename "$t"): exit $rc"; failed=$((failed + 1)); }
+	fi
+	count "$n"
+	for platform in "$@"; do
+		s=$work/$(basename "$t").$platform
+		timeout 600 "$run_in" "$bin" "$platform" "$t" >"$s" 2>"$s.err" </dev/null; rc=$?
+		while read -r line; do
+			name=${line##* }
+			case $line in "not ok"*) continue ;; skip*) skipped=$((skipped + 1)); continue ;; esac
+			if grep -qx "ok $name" "$s"; then
+				passed=$((passed + 1))
+			else
+				failed=$((failed + 1))
+				got=$(grep -m1 -x -E "(not ok|skip) $name" "$s")
+				echo "$platform $(basename "$t"): native \"$line\", here \"${got:-nothing (exit $rc)}\""
+				bad=1
+			fi
+		done <"$n"
+		[ -z "$bad" ] || { sed "s|^|	|" "$s.err" | head -${ERR_LINES:-12}; bad=; }
+	done
+done
+echo "syscalls: $passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]
