@@ -1,0 +1,25 @@
+/*
+ * rpc_int.h - the one exchange that all typed calls of rpc*.c are made of.
+ */
+#pragma once
+#include "sentry/fs/gofer/rpc.h"
+#include <sys/uio.h>
+
+#define GRPC_REQ_PARTS 4
+
+struct exchange {
+	u16 op;
+	struct iovec req[GRPC_REQ_PARTS];       /* fixed part, then the variable ones */
+	u32 nreq;
+	void *rep;                              /* fixed part of the reply: exactly this long */
+	size_t rep_len;
+	void *tail;                             /* variable part: at most this long */
+	size_t tail_cap;
+	size_t tail_len;                        /* what came */
+	hostfd_t *fd;                           /* NULL: none is expected */
+};
+
+/* 0, the gofer's -errno, or -EIO when it broke the rules. */
+int grpc_exchange(struct gofer_rpc *r, struct exchange *x) must_check;
+/* The connection is unusable from now on.  Returns -EIO. */
+int grpc_break(struct gofer_rpc *r, const char *why);
