@@ -8,7 +8,6 @@
 #include "gofer/jail.h"
 #include <errno.h>
 #include <sched.h>
-#include <seccomp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/capability.h>
@@ -18,6 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "platform/base/log.h"
+#include "platform/host/seccomp.h"
 
 #ifndef OPEN_TREE_CLONE
 #define OPEN_TREE_CLONE 1
@@ -201,40 +201,15 @@ int jail_enter(const struct gofer_config *cfg, struct gofer_root *roots, const c
 	return r;
 }
 
-enum hostcall_rule { ANY, FDLINKS, DUPFD };
-
-static int allow(scmp_filter_ctx ctx, int nr, enum hostcall_rule rule, const struct fdlinks *links)
-{
-	switch (rule) {
-	case FDLINKS:
-		return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 1,
-		                        SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffffu, (scmp_datum_t)(u32)links->dirfd));
-	case DUPFD:
-		return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 1,
-		                        SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffffu, F_DUPFD_CLOEXEC));
-	case ANY:
-	default:
-		return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 0);
-	}
-}
-
 int jail_lock(const struct fdlinks *links)
 {
-	static const struct { int nr; enum hostcall_rule rule; } rows[] = {
-#define HOSTCALL(name, rule, why) { __NR_##name, rule },
+#define LINKS links->dirfd
+#define HC(name, cond, why) { .nr = __NR_##name, cond },
+	const struct hc_row rows[] = {
 #include "syscall-tables/hostcalls-gofer.def"
-#undef HOSTCALL
 	};
-	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
-	int r;
+#undef HC
+#undef LINKS
 
-	if (!ctx)
-		return -ENOMEM;
-	r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1);
-	for (size_t i = 0; i < ARRAY_SIZE(rows) && r == 0; i++)
-		r = allow(ctx, rows[i].nr, rows[i].rule, links);
-	if (r == 0)
-		r = seccomp_load(ctx);
-	seccomp_release(ctx);
-	return r;
+	return hc_install(rows, ARRAY_SIZE(rows));
 }

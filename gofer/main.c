@@ -20,6 +20,7 @@
 
 struct worker {
 	struct server *s;
+	pthread_barrier_t *ready;
 	int sock;
 	u8 *in, *out;           /* SERVER_BUF each */
 };
@@ -47,15 +48,19 @@ static void serve(struct worker *w)
 
 static void *worker_main(void *arg)
 {
-	serve(arg);
+	struct worker *w = arg;
+
+	pthread_barrier_wait(w->ready);
+	serve(w);
 	_exit(0);
 }
 
 static void *watch_main(void *arg)
 {
-	struct server *s = arg;
+	struct worker *w = arg;
 
-	watch_serve(&s->watches, s->cfg->inval_fd);
+	pthread_barrier_wait(w->ready);
+	watch_serve(&w->s->watches, w->sock);
 	/* The control sockets notice the end as well; this thread just has no more to do. */
 	return NULL;
 }
@@ -74,19 +79,26 @@ static int start(void *(*fn)(void *), void *arg)
 	return -r;
 }
 
+/*
+ * All threads but this one, w[0]'s.  They are past the C library's own first calls
+ * when this returns, so that the filter needs no rows for those.
+ */
 static int start_all(struct server *s, struct worker *w, const struct gofer_config *cfg)
 {
-	int r = start(watch_main, s);
+	static const size_t n = SERVER_BUF;
+	pthread_barrier_t *ready = knew(pthread_barrier_t);
+	int r = ready ? -pthread_barrier_init(ready, NULL, (unsigned)cfg->nctl + 1) : -ENOMEM;
 
 	for (int i = 0; i < cfg->nctl && r == 0; i++) {
-		w[i] = (struct worker){
-			.s = s, .sock = cfg->ctl_fds[i], .in = kbuf_alloc(SERVER_BUF), .out = kbuf_alloc(SERVER_BUF),
-		};
-		if (!w[i].in || !w[i].out)
-			return -ENOMEM;
-		if (i > 0)
-			r = start(worker_main, &w[i]);
+		w[i] = (struct worker){ s, ready, cfg->ctl_fds[i], kbuf_alloc(n), kbuf_alloc(n) };
+		r = !w[i].in || !w[i].out ? -ENOMEM : i > 0 ? start(worker_main, &w[i]) : 0;
 	}
+	if (r == 0) {
+		w[cfg->nctl] = (struct worker){ s, ready, cfg->inval_fd, NULL, NULL };
+		r = start(watch_main, &w[cfg->nctl]);
+	}
+	if (r == 0)
+		pthread_barrier_wait(ready);
 	return r;
 }
 
@@ -95,7 +107,7 @@ int gofer_main(const struct gofer_config *cfg)
 	const char *links = "/proc/self/fd";
 	struct gofer_root roots[GOFER_MAX_ROOTS];
 	struct gofer_config own = *cfg;
-	struct worker w[GOFER_MAX_CTL];
+	struct worker w[GOFER_MAX_CTL + 1];
 	struct server *s;
 	int r;
 
@@ -121,8 +133,8 @@ int gofer_main(const struct gofer_config *cfg)
 		log_error("gofer: cannot start: %s", strerror(-r));
 		return r;
 	}
-	worker_main(&w[0]);
-	return 0;
+	serve(&w[0]);
+	_exit(0);
 }
 
 int gofer_sockets(int pairs[][2], int n)
