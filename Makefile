@@ -166,7 +166,7 @@ $(UNIT): $(B)/tests/unit/%: tests/unit/%.c $(TLIB_OBJ) $(LIB) $(B)/.flags
 # Guest programs: plain static C, built once, run natively and in the sandbox.
 $(SYS): $(B)/tests/syscalls/%: tests/syscalls/%.c $(B)/.flags
 	$(call say,TEST,$@) mkdir -p $(@D) && $(CC) -std=gnu17 -D_GNU_SOURCE -O1 -g -I. -Wall -Wextra -Werror -pthread \
-		-Wno-stringop-overflow -Wno-stringop-overread -Wno-nonnull -Wno-restrict -Wno-unused-result \
+		-Wno-stringop-overflow -Wno-stringop-overread -Wno-nonnull -Wno-restrict -Wno-unused-result -Wno-infinite-recursion \
 		-static -MMD -MP -MF $@.d -MT $@ -o $@ $<
 
 $(FUZZ): $(B)/tests/fuzz/%: tests/fuzz/%.c $(LIB) $(B)/.flags

@@ -1,0 +1,335 @@
+/* execve: arguments, environment, scripts, descriptors, what is kept and what is reset. */
+#include <elf.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <pthread.h>
+#include "tests/lib/harness.h"
+
+extern char **environ;
+
+/* What the program does when a test has exec'd it: argv[1] names the check. */
+static int reentered(int argc, char **argv)
+{
+	sigset_t set;
+	struct sigaction sa;
+
+	if (strcmp(argv[1], "@args") == 0) {
+		if (argc != 4 || strcmp(argv[2], "") != 0 || strcmp(argv[3], "a b\nc") != 0)
+			return 1;
+		return environ[0] && !environ[1] && strcmp(environ[0], "X=1") == 0 ? 42 : 2;
+	}
+	if (strcmp(argv[1], "@fds") == 0)
+		return fcntl(50, F_GETFD) == 0 && fcntl(51, F_GETFD) < 0 ? 42 : 1;
+	if (strcmp(argv[1], "@signals") == 0) {
+		sigprocmask(SIG_BLOCK, NULL, &set);
+		if (!sigismember(&set, SIGUSR1) || sigismember(&set, SIGUSR2))
+			return 1;
+		sigpending(&set);
+		if (!sigismember(&set, SIGUSR1))
+			return 2;
+		sigaction(SIGHUP, NULL, &sa);
+		if (sa.sa_handler != SIG_IGN)
+			return 3;
+		sigaction(SIGINT, NULL, &sa);
+		return sa.sa_handler == SIG_DFL ? 42 : 4;
+	}
+	if (strcmp(argv[1], "@auxv") == 0) {
+		unsigned char *rnd = (unsigned char *)getauxval(AT_RANDOM);
+		Elf64_Ehdr *eh = (Elf64_Ehdr *)getauxval(AT_SYSINFO_EHDR);
+
+		if (getauxval(AT_PAGESZ) != 4096 || getauxval(AT_UID) != getuid())
+			return 1;
+		if (!rnd || !getauxval(AT_PHDR) || getauxval(AT_PHENT) != sizeof(Elf64_Phdr))
+			return 2;
+		if (getauxval(AT_CLKTCK) != 100 || getauxval(AT_SECURE) != 0)
+			return 3;
+		if (!eh || memcmp(eh->e_ident, ELFMAG, 4) != 0)
+			return 4;
+		return strstr((char *)getauxval(AT_EXECFN), "exec") ? 42 : 5;
+	}
+	if (strcmp(argv[1], "@name") == 0) {
+		char name[17] = "";
+
+		prctl(PR_GET_NAME, name);
+		return strcmp(name, argv[2]) == 0 ? 42 : 1;
+	}
+	if (strcmp(argv[1], "@alone") == 0)
+		return getpid() == gettid() && getpid() == atoi(argv[2]) ? 42 : 1;
+	if (strcmp(argv[1], "@count") == 0)
+		return argc == atoi(argv[2]) ? 42 : 1;
+	return 99;
+}
+
+#undef TEST_REENTRY
+#define TEST_REENTRY(argc, argv) \
+	do { \
+		if ((argc) > 1 && (argv)[1][0] == '@') \
+			_exit(reentered(argc, argv)); \
+	} while (0)
+
+static char self[PATH_MAX];
+
+static const char *me(void)
+{
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	REQUIRE(n > 0);
+	self[n] = '\0';
+	return self;
+}
+
+static int exec_and_wait(const char *path, char *const argv[], char *const envp[])
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		execve(path, argv, envp);
+		_exit(200);
+	}
+	if (waitpid(pid, &status, 0) != pid)
+		return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+TEST(arguments_and_environment_arrive_whole)
+{
+	char *argv[] = { "exec", "@args", "", "a b\nc", NULL }, *envp[] = { "X=1", NULL };
+
+	EXPECT_EQ(exec_and_wait(me(), argv, envp), 42);
+}
+
+TEST(many_arguments_fit)
+{
+	enum { N = 5000 };
+	char **argv = calloc(N + 1, sizeof(*argv));
+
+	argv[0] = "exec";
+	argv[1] = "@count";
+	argv[2] = "5000";
+	for (int i = 3; i < N; i++)
+		argv[i] = "0123456789012345678901234567890123456789";
+	EXPECT_EQ(exec_and_wait(me(), argv, environ), 42);
+}
+
+TEST(too_much_is_e2big)
+{
+	char *big = malloc(200000), *argv[] = { "exec", big, NULL };
+
+	memset(big, 'x', 199999);
+	big[199999] = '\0';
+	EXPECT_ERR(execve(me(), argv, environ), E2BIG);
+}
+
+TEST(descriptors_survive_unless_marked)
+{
+	char *argv[] = { "exec", "@fds", NULL };
+
+	EXPECT_EQ(dup2(0, 50), 50);
+	EXPECT_EQ(dup3(0, 51, O_CLOEXEC), 51);
+	EXPECT_EQ(exec_and_wait(me(), argv, environ), 42);
+	EXPECT_OK(fcntl(51, F_GETFD));
+}
+
+static void handler(int sig)
+{
+	(void)sig;
+}
+
+TEST(signals_handlers_reset_masks_and_pending_kept)
+{
+	char *argv[] = { "exec", "@signals", NULL };
+	sigset_t set;
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		signal(SIGHUP, SIG_IGN);
+		signal(SIGINT, handler);
+		sigemptyset(&set);
+		sigaddset(&set, SIGUSR1);
+		sigprocmask(SIG_SETMASK, &set, NULL);
+		raise(SIGUSR1);
+		execve(me(), argv, environ);
+		_exit(200);
+	}
+	EXPECT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_EQ(WEXITSTATUS(status), 42);
+}
+
+TEST(the_auxiliary_vector_is_there)
+{
+	char *argv[] = { "exec", "@auxv", NULL };
+
+	EXPECT_OK(symlink(me(), "exec-link"));
+	EXPECT_EQ(exec_and_wait("./exec-link", argv, environ), 42);
+}
+
+TEST(failures_have_their_errno)
+{
+	char *argv[] = { "x", NULL }, long_name[300];
+
+	EXPECT_ERR(execve("none", argv, environ), ENOENT);
+	EXPECT_ERR(execve("", argv, environ), ENOENT);
+	EXPECT_ERR(execve(".", argv, environ), EACCES);
+	put_file("text", "no magic here");
+	EXPECT_ERR(execve("text", argv, environ), EACCES);
+	EXPECT_OK(chmod("text", 0755));
+	EXPECT_ERR(execve("text", argv, environ), ENOEXEC);
+	put_file("empty", "");
+	EXPECT_OK(chmod("empty", 0755));
+	EXPECT_ERR(execve("empty", argv, environ), ENOEXEC);
+	EXPECT_ERR(execve("text/x", argv, environ), ENOTDIR);
+	EXPECT_ERR(execve(BAD_PTR, argv, environ), EFAULT);
+	EXPECT_ERR(execve("text", BAD_PTR, environ), EFAULT);
+	memset(long_name, 'x', 256);
+	long_name[256] = '\0';
+	EXPECT_ERR(execve(long_name, argv, environ), ENAMETOOLONG);
+}
+
+TEST(broken_elf_files_are_refused)
+{
+	Elf64_Ehdr eh = { 0 };
+	char *argv[] = { "x", NULL };
+	int fd;
+
+	memcpy(eh.e_ident, ELFMAG, 4);
+	eh.e_ident[EI_CLASS] = ELFCLASS64;
+	eh.e_ident[EI_DATA] = ELFDATA2LSB;
+	eh.e_type = ET_EXEC;
+	eh.e_machine = EM_AARCH64;
+	fd = open("elf", O_WRONLY | O_CREAT, 0755);
+	REQUIRE_OK(fd);
+	EXPECT_EQ(write(fd, &eh, sizeof(eh)), sizeof(eh));
+	close(fd);
+	EXPECT_ERR(execve("./elf", argv, environ), ENOEXEC);
+	fd = open("elf", O_WRONLY | O_TRUNC);
+	eh.e_machine = EM_X86_64;
+	eh.e_phnum = 0;
+	EXPECT_EQ(write(fd, &eh, sizeof(eh)), sizeof(eh));
+	close(fd);
+	EXPECT_ERR(execve("./elf", argv, environ), ENOEXEC);
+	fd = open("elf", O_WRONLY | O_TRUNC);
+	EXPECT_EQ(write(fd, &eh, 20), 20);
+	close(fd);
+	EXPECT_ERR(execve("./elf", argv, environ), ENOEXEC);
+}
+
+TEST(scripts_name_their_interpreter)
+{
+	char text[PATH_MAX + 64], *argv[] = { "ignored", "3rd", NULL };
+
+	snprintf(text, sizeof(text), "#!%s @count\n", me());
+	put_file("s", text);
+	EXPECT_OK(chmod("s", 0755));
+	/* exec, @count, ./s, 3rd: atoi("./s") is 0, so it says 1. */
+	EXPECT_EQ(exec_and_wait("./s", argv, environ), 1);
+	snprintf(text, sizeof(text), "#! %s   @name s  ", me());
+	put_file("s", text);
+	EXPECT_EQ(exec_and_wait("./s", argv, environ), 99);     /* one argument: "@name s" */
+	put_file("s", "#!/no/such/interpreter\n");
+	EXPECT_ERR(execve("./s", argv, environ), ENOENT);
+	put_file("s", "#!\n");
+	EXPECT_ERR(execve("./s", argv, environ), ENOEXEC);
+	put_file("s", "#!./s\n");
+	EXPECT_ERR(execve("./s", argv, environ), ELOOP);
+}
+
+TEST(comm_becomes_the_file_name)
+{
+	char *argv[] = { "something", "@name", "a-long-file-nam", NULL };
+
+	EXPECT_OK(symlink(me(), "a-long-file-name"));
+	EXPECT_EQ(exec_and_wait("./a-long-file-name", argv, environ), 42);
+}
+
+TEST(execveat_runs_an_open_file)
+{
+	char *argv[] = { "exec", "@count", "3", NULL };
+	int status, fd = open(me(), O_RDONLY | O_CLOEXEC), dir;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH);
+		_exit(200);
+	}
+	EXPECT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_EQ(WEXITSTATUS(status), 42);
+	EXPECT_ERR(syscall(SYS_execveat, fd, "", argv, environ, 0), ENOENT);
+	EXPECT_ERR(syscall(SYS_execveat, BAD_FD, "x", argv, environ, 0), EBADF);
+	EXPECT_OK(symlink(me(), "l"));
+	dir = open(".", O_RDONLY);
+	EXPECT_ERR(syscall(SYS_execveat, dir, "l", argv, environ, AT_SYMLINK_NOFOLLOW), ELOOP);
+}
+
+TEST(a_memfd_can_be_executed)
+{
+	char *argv[] = { "exec", "@count", "3", NULL };
+	int in = open(me(), O_RDONLY), fd = memfd_create("prog", MFD_CLOEXEC), status;
+	char buf[65536];
+	ssize_t n;
+	pid_t pid;
+
+	REQUIRE(in >= 0 && fd >= 0);
+	while ((n = read(in, buf, sizeof(buf))) > 0)
+		REQUIRE(write(fd, buf, (size_t)n) == n);
+	pid = fork();
+	if (pid == 0) {
+		fexecve(fd, argv, environ);
+		_exit(200);
+	}
+	EXPECT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_EQ(WEXITSTATUS(status), 42);
+}
+
+static void *exec_thread(void *arg)
+{
+	char pid[16], *argv[] = { "exec", "@alone", pid, NULL };
+
+	(void)arg;
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	execve(me(), argv, environ);
+	_exit(200);
+}
+
+static void *spin_thread(void *arg)
+{
+	while (!*(volatile char *)arg)
+		;
+	return NULL;
+}
+
+TEST(exec_in_a_thread_ends_the_others)
+{
+	int status;
+	pthread_t t;
+	char c = 0;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		pthread_create(&t, NULL, spin_thread, &c);
+		pthread_create(&t, NULL, exec_thread, NULL);
+		for (;;)
+			pause();
+	}
+	EXPECT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT(WIFEXITED(status));
+	EXPECT_EQ(WEXITSTATUS(status), 42);
+}
+
+TEST(a_file_open_for_writing_is_busy)
+{
+	char *argv[] = { "x", NULL }, buf[4096];
+	int in = open(me(), O_RDONLY), out = open("copy", O_WRONLY | O_CREAT, 0755);
+	ssize_t n;
+
+	REQUIRE(in >= 0 && out >= 0);
+	while ((n = read(in, buf, sizeof(buf))) > 0)
+		REQUIRE(write(out, buf, (size_t)n) == n);
+	EXPECT_ERR(execve("./copy", argv, environ), ETXTBSY);
+	close(out);
+	argv[0] = "copy";
+}
+
+TEST_MAIN()
