@@ -100,3 +100,4 @@ struct fstype {
 	            struct super **ret_sb, struct inode **ret_root);
 };
 const struct fstype *fstype_find(const char *name);     /* table in sentry/fs/fstypes.c */
+const struct fstype *fstype_at(size_t i);               /* the i-th row, NULL after the last */

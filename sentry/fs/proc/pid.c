@@ -1,0 +1,407 @@
+/*
+ * pid.c - /proc/PID and /proc/PID/task/TID.
+ *
+ * A directory node holds its process and thread, so it outlives them: then files are empty
+ * or -ESRCH.  Owner of the files is who the process runs as, or root if it is not dumpable.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <string.h>
+#include "platform/base/alloc.h"
+#include "platform/base/str.h"
+#include "sentry/fs/proc/pid_int.h"
+#include "sentry/kernel/task.h"
+#include "sentry/mm/mm.h"
+
+int proc_permit(struct task *t, struct pseudo_node *n)
+{
+	const struct cred *me = task_cred(t), *it;
+	bool same;
+
+	if (n->task == t || n->tg == t->tg)
+		return 0;
+	it = task_cred_get(n->task);
+	same = me->fsuid == it->uid && me->fsuid == it->euid && me->fsuid == it->suid &&
+	       me->fsgid == it->gid && me->fsgid == it->egid && me->fsgid == it->sgid &&
+	       (it->cap_prm & ~me->cap_prm) == 0;
+	cred_unref(it);
+	return same || capable(t, CAP_SYS_PTRACE) ? 0 : -EACCES;
+}
+
+static int show_comm(struct task *t, struct pseudo_node *n, struct strbuf *out)
+{
+	char comm[16];
+
+	(void)t;
+	task_comm(n->task, comm);
+	strbuf_printf(out, "%s\n", comm);
+	return 0;
+}
+
+static int store_comm(struct task *t, struct pseudo_node *n, char *text, size_t len)
+{
+	if (n->tg != t->tg)
+		return -EINVAL;
+	if (len && text[len - 1] == '\n')
+		text[len - 1] = 0;
+	mutex_lock(&n->task->mu);
+	str_copy(n->task->comm, sizeof(n->task->comm), text);
+	mutex_unlock(&n->task->mu);
+	return 0;
+}
+
+/* ---- links to places ---- */
+
+enum { PLACE_CWD, PLACE_ROOT };
+
+static int fs_place(struct pseudo_node *n, int which, struct path *ret)
+{
+	struct fs *fs = task_fs_get(n->task);
+
+	if (!fs)
+		return -ENOENT;
+	mutex_lock(&fs->mu);
+	*ret = which == PLACE_CWD ? fs->cwd : fs->root;
+	path_get(ret);
+	mutex_unlock(&fs->mu);
+	fs_unref(fs);
+	return 0;
+}
+
+static int follow_cwd(struct task *t, struct pseudo_node *n, struct path *ret)
+{
+	(void)t;
+	return fs_place(n, PLACE_CWD, ret);
+}
+
+static int follow_root(struct task *t, struct pseudo_node *n, struct path *ret)
+{
+	(void)t;
+	return fs_place(n, PLACE_ROOT, ret);
+}
+
+static int follow_exe(struct task *t, struct pseudo_node *n, struct path *ret)
+{
+	struct mm *mm = task_mm_get(n->task);
+	int r = -ENOENT;
+
+	(void)t;
+	if (!mm)
+		return -ENOENT;
+	mutex_lock(&mm->mu);
+	if (mm->exe && mm->exe->path.dentry) {
+		*ret = mm->exe->path;
+		path_get(ret);
+		r = 0;
+	}
+	mutex_unlock(&mm->mu);
+	mm_unref(mm);
+	return r;
+}
+
+static int show_place(struct task *t, struct pseudo_node *n, struct strbuf *out)
+{
+	char name[4096];
+	struct path p;
+	ssize_t len;
+	int r = n->e->follow(t, n, &p);
+
+	if (r < 0)
+		return r;
+	len = vfs_path_name(t, &p, name, sizeof(name));
+	path_put(&p);
+	if (len < 0)
+		return (int)len;
+	strbuf_write(out, name, strnlen(name, (size_t)len));
+	return 0;
+}
+
+/* ---- small files ---- */
+
+static int show_mounts_kind(struct task *t, struct pseudo_node *n, int kind, struct strbuf *out)
+{
+	struct fs *fs = task_fs_get(n->task);
+	struct mnt_ns *ns;
+	int r = -EINVAL;
+
+	mutex_lock(&n->task->mu);
+	ns = n->task->mnt_ns ? mnt_ns_ref(n->task->mnt_ns) : NULL;
+	mutex_unlock(&n->task->mu);
+	if (fs && ns)
+		r = mounts_show(t, ns, fs, kind, out);
+	if (ns)
+		mnt_ns_unref(ns);
+	if (fs)
+		fs_unref(fs);
+	return r;
+}
+
+static int show_mounts(struct task *t, struct pseudo_node *n, struct strbuf *out)
+{
+	return show_mounts_kind(t, n, 0, out);
+}
+
+static int show_mountinfo(struct task *t, struct pseudo_node *n, struct strbuf *out)
+{
+	return show_mounts_kind(t, n, 1, out);
+}
+
+static int show_mountstats(struct task *t, struct pseudo_node *n, struct strbuf *out)
+{
+	return show_mounts_kind(t, n, 2, out);
+}
+
+static int show_oom_score(struct task *t, struct pseudo_node *n, struct strbuf *out)
+{
+	struct mm *mm = task_mm_get(n->task);
+	struct mm_usage u = { 0 };
+	s64 score;
+
+	(void)t;
+	if (mm) {
+		mm_usage(mm, &u);
+		mm_unref(mm);
+	}
+	score = (s64)((u.rss_anon + u.rss_shmem) * 1000 / MAX(n->tg->kernel->mem_total, 1ul));
+	score = (1000 + score + n->tg->oom_score_adj) * 2 / 3;
+	strbuf_printf(out, "%ld\n", (long)MAX(score, 0));
+	return 0;
+}
+
+static int show_oom_adj(struct task *t, struct pseudo_node *n, struct strbuf *out)
+{
+	(void)t;
+	strbuf_printf(out, "%d\n", n->tg->oom_score_adj);
+	return 0;
+}
+
+static int store_oom_adj(struct task *t, struct pseudo_node *n, char *text, size_t len)
+{
+	s64 v;
+
+	if (len && text[len - 1] == '\n')
+		text[len - 1] = 0;
+	if (str_to_s64(text, 10, &v) < 0 || v < -1000 || v > 1000)
+		return -EINVAL;
+	if (v < n->tg->oom_score_adj && !capable(t, CAP_SYS_RESOURCE))
+		return -EACCES;
+	n->tg->oom_score_adj = (s32)v;
+	return 0;
+}
+
+static int show_id_map(struct task *t, struct pseudo_node *n, struct strbuf *out)
+{
+	(void)t;
+	(void)n;
+	strbuf_puts(out, "         0          0 4294967295\n");
+	return 0;
+}
+
+static int show_io(struct task *t, struct pseudo_node *n, struct strbuf *out)
+{
+	(void)t;
+	(void)n;
+	strbuf_puts(out, "rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\n"
+	            "cancelled_write_bytes: 0\n");
+	return 0;
+}
+
+static int show_syscall(struct task *t, struct pseudo_node *n, struct strbuf *out)
+{
+	struct task *it = n->task;
+
+	(void)t;
+	if (atomic_load(&it->state) == TASK_RUNNING)
+		strbuf_puts(out, "running\n");
+	else
+		strbuf_printf(out, "%lu 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x0 0x0\n", it->call_nr,
+		              it->call_args[0], it->call_args[1], it->call_args[2], it->call_args[3],
+		              it->call_args[4], it->call_args[5]);
+	return 0;
+}
+
+static int show_personality(struct task *t, struct pseudo_node *n, struct strbuf *out)
+{
+	(void)t;
+	strbuf_printf(out, "%08x\n", n->task->personality);
+	return 0;
+}
+
+static int show_schedstat(struct task *t, struct pseudo_node *n, struct strbuf *out)
+{
+	(void)t;
+	strbuf_printf(out, "%lu 0 %lu\n", n->task->utime_ns + n->task->stime_ns, n->task->nvcsw);
+	return 0;
+}
+
+static int show_ns(struct task *t, struct pseudo_node *n, struct strbuf *out)
+{
+	static const char *const kinds[] = { "cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts" };
+
+	(void)t;
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (!strcmp(n->e->name, kinds[i]))
+			strbuf_printf(out, "%s:[%lu]", kinds[i], 4026531835u + i);
+	return 0;
+}
+
+#define NS(k) { .name = k, .mode = S_IFLNK | 0777, .show = show_ns, .permit = proc_permit }
+static const struct pseudo_entry ns_entries[] = {
+	NS("cgroup"), NS("ipc"), NS("mnt"), NS("net"), NS("pid"), NS("time"), NS("user"), NS("uts"),
+};
+static const struct pseudo_dir ns_dir = { .entries = ns_entries, .n = ARRAY_SIZE(ns_entries) };
+
+static const struct pseudo_entry attr_entries[] = {
+	{ .name = "current", .mode = S_IFREG | 0444, .text = "unconfined\n" },
+};
+static const struct pseudo_dir attr_dir = { .entries = attr_entries, .n = ARRAY_SIZE(attr_entries) };
+
+static const struct pseudo_dir task_list_dir;
+
+#define FILE_ROW(nm, md, fn) { .name = nm, .mode = S_IFREG | (md), .show = fn }
+#define GUARDED_ROW(nm, md, fn) { .name = nm, .mode = S_IFREG | (md), .show = fn, .permit = proc_permit }
+#define DIR_ROW(nm, md, d) { .name = nm, .mode = S_IFDIR | (md), .dir = d }
+
+/* What a process and each of its threads have. */
+#define COMMON_ENTRIES \
+	DIR_ROW("attr", 0555, &attr_dir), \
+	GUARDED_ROW("auxv", 0400, pid_auxv), \
+	{ .name = "cgroup", .mode = S_IFREG | 0444, .text = "0::/\n" }, \
+	FILE_ROW("cmdline", 0444, pid_cmdline), \
+	{ .name = "comm", .mode = S_IFREG | 0644, .show = show_comm, .store = store_comm }, \
+	{ .name = "cwd", .mode = S_IFLNK | 0777, .show = show_place, .follow = follow_cwd, .permit = proc_permit }, \
+	GUARDED_ROW("environ", 0400, pid_environ), \
+	{ .name = "exe", .mode = S_IFLNK | 0777, .show = show_place, .follow = follow_exe, .permit = proc_permit }, \
+	{ .name = "fd", .mode = S_IFDIR | 0500, .dir = &proc_fd_dir, .permit = proc_permit }, \
+	{ .name = "fdinfo", .mode = S_IFDIR | 0555, .dir = &proc_fdinfo_dir, .permit = proc_permit }, \
+	FILE_ROW("gid_map", 0644, show_id_map), \
+	GUARDED_ROW("io", 0400, show_io), \
+	FILE_ROW("limits", 0644, pid_limits), \
+	GUARDED_ROW("maps", 0444, pid_maps), \
+	{ .name = "mem", .mode = S_IFREG | 0600, .open = pid_mem_open, .permit = proc_permit }, \
+	FILE_ROW("mountinfo", 0444, show_mountinfo), \
+	FILE_ROW("mounts", 0444, show_mounts), \
+	DIR_ROW("net", 0555, &proc_net_dir), \
+	{ .name = "ns", .mode = S_IFDIR | 0511, .dir = &ns_dir }, \
+	FILE_ROW("oom_score", 0444, show_oom_score), \
+	{ .name = "oom_score_adj", .mode = S_IFREG | 0644, .show = show_oom_adj, .store = store_oom_adj }, \
+	GUARDED_ROW("personality", 0400, show_personality), \
+	{ .name = "root", .mode = S_IFLNK | 0777, .show = show_place, .follow = follow_root, .permit = proc_permit }, \
+	FILE_ROW("schedstat", 0444, show_schedstat), \
+	{ .name = "setgroups", .mode = S_IFREG | 0644, .text = "allow\n" }, \
+	GUARDED_ROW("smaps", 0444, pid_smaps), \
+	GUARDED_ROW("smaps_rollup", 0444, pid_smaps_rollup), \
+	FILE_ROW("stat", 0444, pid_stat), \
+	FILE_ROW("statm", 0444, pid_statm), \
+	FILE_ROW("status", 0444, pid_status), \
+	GUARDED_ROW("syscall", 0400, show_syscall), \
+	FILE_ROW("uid_map", 0644, show_id_map), \
+	{ .name = "wchan", .mode = S_IFREG | 0444, .text = "0" }
+
+static const struct pseudo_entry pid_entries[] = {
+	COMMON_ENTRIES,
+	{ .name = "coredump_filter", .mode = S_IFREG | 0644, .text = "00000033\n" },
+	{ .name = "loginuid", .mode = S_IFREG | 0644, .text = "4294967295" },
+	FILE_ROW("mountstats", 0400, show_mountstats),
+	{ .name = "sessionid", .mode = S_IFREG | 0444, .text = "4294967295" },
+	{ .name = "task", .mode = S_IFDIR | 0555, .dir = &task_list_dir },
+	{ .name = "timerslack_ns", .mode = S_IFREG | 0644, .text = "50000\n" },
+};
+static const struct pseudo_entry tid_entries[] = { COMMON_ENTRIES };
+
+static const struct pseudo_dir pid_dir = { .entries = pid_entries, .n = ARRAY_SIZE(pid_entries) };
+static const struct pseudo_dir tid_dir = { .entries = tid_entries, .n = ARRAY_SIZE(tid_entries) };
+static const struct pseudo_entry pid_entry = { .name = "", .mode = S_IFDIR | 0555, .dir = &pid_dir };
+static const struct pseudo_entry tid_entry = { .name = "", .mode = S_IFDIR | 0555, .dir = &tid_dir };
+
+/* ---- lists ---- */
+
+static int number_of(const char *name, size_t len, u64 *ret)
+{
+	char num[16];
+
+	if (len >= sizeof(num) || !len || (name[0] == '0' && len > 1))
+		return -ENOENT;
+	memcpy(num, name, len);
+	num[len] = 0;
+	return str_to_u64(num, 10, ret) < 0 || *ret > INT32_MAX ? -ENOENT : 0;
+}
+
+static struct inode *dir_node(struct super *sb, const struct pseudo_entry *e, u64 ino, struct task *it)
+{
+	const struct cred *c = task_cred_get(it);
+	struct inode *i = pseudo_new(sb, e, ino, it->tg, it, 0, c->euid, c->egid);
+
+	cred_unref(c);
+	return i;
+}
+
+int proc_pid_find(struct task *t, struct pseudo_node *root, const char *name, size_t len,
+                  struct inode **ret)
+{
+	u64 ino = pseudo_ino(root->inode.ino, name, len), pid;
+	auto_task *it = NULL;
+
+	if (number_of(name, len, &pid) < 0)
+		return -ENOENT;
+	it = task_find(t->kernel, (int)pid);
+	if (!it)
+		return -ENOENT;
+	/* As on Linux, a thread's number opens its process's directory, unlisted. */
+	*ret = dir_node(root->inode.sb, &pid_entry, ino, it);
+	return *ret ? 0 : -ENOMEM;
+}
+
+struct lister { struct pseudo_node *dir; struct dir_ctx *c; };
+
+static int emit_number(struct lister *l, int id)
+{
+	char name[16];
+
+	if (id + PSEUDO_DYNAMIC < l->c->pos)
+		return 0;
+	snprintf(name, sizeof(name), "%d", id);
+	if (!pseudo_emit(l->c, l->dir, name, S_IFDIR, id + PSEUDO_DYNAMIC + 1))
+		return 1;
+	l->c->pos = id + PSEUDO_DYNAMIC + 1;
+	return 0;
+}
+
+static int list_process(void *arg, struct tgroup *tg) { return emit_number(arg, tg->tgid); }
+static int list_thread(void *arg, struct task *it) { return emit_number(arg, it->tid); }
+
+int proc_pid_list(struct task *t, struct pseudo_node *root, struct dir_ctx *c)
+{
+	struct lister l = { root, c };
+
+	(void)tgroup_for_each(t->kernel, list_process, &l);
+	return 0;
+}
+
+static int task_list(struct task *t, struct pseudo_node *dir, struct dir_ctx *c)
+{
+	struct lister l = { dir, c };
+
+	(void)t;
+	(void)tgroup_for_each_task(dir->tg, list_thread, &l);
+	return 0;
+}
+
+static int task_find_in(struct task *t, struct pseudo_node *dir, const char *name, size_t len,
+                        struct inode **ret)
+{
+	auto_task *it = NULL;
+	u64 tid;
+
+	if (number_of(name, len, &tid) < 0)
+		return -ENOENT;
+	it = task_find(t->kernel, (int)tid);
+	if (!it || it->tg != dir->tg)
+		return -ENOENT;
+	*ret = dir_node(dir->inode.sb, &tid_entry, pseudo_ino(dir->inode.ino, name, len), it);
+	return *ret ? 0 : -ENOMEM;
+}
+
+static const struct pseudo_dir task_list_dir = { .list = task_list, .find = task_find_in };

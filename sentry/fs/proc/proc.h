@@ -1,0 +1,31 @@
+/*
+ * proc.h - what the parts of procfs share (proc(5)).
+ *
+ * root.c the top directory and whole-system files; pid.c one process or thread; fd.c its
+ * descriptors; sys.c sysctls; cpuinfo.c the processor.  Tables of struct pseudo_entry throughout.
+ */
+#pragma once
+#include "sentry/fs/pseudo/pseudo.h"
+
+#define PROC_SUPER_MAGIC 0x9fa0
+
+struct task;
+
+/* pid.c: directories of a process and of a thread. */
+int proc_pid_list(struct task *t, struct pseudo_node *root, struct dir_ctx *c);
+int proc_pid_find(struct task *t, struct pseudo_node *root, const char *name, size_t len,
+                  struct inode **ret);
+/* May @t look into the process of @n (ptrace(2) access rules)? 0, -EACCES, or -ESRCH when it is gone. */
+int proc_permit(struct task *t, struct pseudo_node *n);
+
+/* fd.c */
+extern const struct pseudo_dir proc_fd_dir, proc_fdinfo_dir;
+
+/* sys.c */
+extern const struct pseudo_dir proc_sys_dir;
+
+/* net.c */
+extern const struct pseudo_dir proc_net_dir;
+
+/* cpuinfo.c */
+int proc_cpuinfo(struct task *t, struct pseudo_node *n, struct strbuf *out);

@@ -1,0 +1,211 @@
+/*
+ * root.c - the top of /proc, and the file system type.
+ */
+#include <errno.h>
+#include <string.h>
+#include "platform/base/str.h"
+#include "sentry/fs/proc/proc.h"
+#include "sentry/fs/proc/procfs.h"
+#include "sentry/kernel/task.h"
+#include "sentry/mm/mm.h"
+
+struct totals { u64 rss_anon, rss_file, utime, running, procs; };
+
+static int add_task(void *arg, struct task *it)
+{
+	struct totals *s = arg;
+
+	s->utime += it->utime_ns + it->stime_ns;
+	s->running += atomic_load(&it->state) == TASK_RUNNING;
+	return 0;
+}
+
+static int add_process(void *arg, struct tgroup *tg)
+{
+	struct totals *s = arg;
+	struct task *leader = task_find(tg->kernel, tg->tgid);
+	struct mm *mm = leader ? task_mm_get(leader) : NULL;
+	struct mm_usage u;
+
+	if (mm) {
+		mm_usage(mm, &u);
+		s->rss_anon += u.rss_anon + u.rss_shmem;
+		s->rss_file += u.rss_file;
+		mm_unref(mm);
+	}
+	task_unref(leader);
+	s->procs++;
+	return tgroup_for_each_task(tg, add_task, s);
+}
+
+static struct totals sum(struct kernel *k)
+{
+	struct totals s = { 0 };
+
+	(void)tgroup_for_each(k, add_process, &s);
+	return s;
+}
+
+static int show_meminfo(struct task *t, struct pseudo_node *n, struct strbuf *out)
+{
+	struct kernel *k = t->kernel;
+	struct totals s = sum(k);
+	u64 total = k->mem_total >> 10, anon = MIN(s.rss_anon >> 10, total);
+	u64 file = MIN(s.rss_file >> 10, total - anon), avail = total - anon, mfree = avail - file;
+
+	(void)n;
+	strbuf_printf(out, "MemTotal:       %8lu kB\nMemFree:        %8lu kB\nMemAvailable:   %8lu kB\n"
+	              "Buffers:               0 kB\nCached:         %8lu kB\nSwapCached:            0 kB\n",
+	              total, mfree, avail, file);
+	strbuf_printf(out, "Active:         %8lu kB\nInactive:       %8lu kB\nActive(anon):   %8lu kB\n"
+	              "Inactive(anon):        0 kB\nActive(file):          0 kB\nInactive(file): %8lu kB\n"
+	              "Unevictable:           0 kB\nMlocked:               0 kB\nSwapTotal:             0 kB\n"
+	              "SwapFree:              0 kB\nDirty:                 0 kB\nWriteback:             0 kB\n",
+	              anon, file, anon, file);
+	strbuf_printf(out, "AnonPages:      %8lu kB\nMapped:         %8lu kB\nShmem:                 0 kB\n"
+	              "KReclaimable:          0 kB\nSlab:                  0 kB\nSReclaimable:          0 kB\n"
+	              "SUnreclaim:            0 kB\nKernelStack:           0 kB\nPageTables:            0 kB\n"
+	              "CommitLimit:    %8lu kB\nCommitted_AS:   %8lu kB\nVmallocTotal:   34359738367 kB\n"
+	              "VmallocUsed:           0 kB\nVmallocChunk:          0 kB\nAnonHugePages:         0 kB\n"
+	              "HugePages_Total:       0\nHugePages_Free:        0\nHugePages_Rsvd:        0\n"
+	              "HugePages_Surp:        0\nHugepagesize:       2048 kB\n", anon, file, total, anon);
+	return 0;
+}
+
+static int show_uptime(struct task *t, struct pseudo_node *n, struct strbuf *out)
+{
+	u64 up = (u64)ktime_boot(t->kernel) / 10000000;
+
+	(void)n;
+	strbuf_printf(out, "%lu.%02lu %lu.%02lu\n", up / 100, up % 100, up * t->kernel->ncpus / 100,
+	              up * t->kernel->ncpus % 100);
+	return 0;
+}
+
+static int show_stat(struct task *t, struct pseudo_node *n, struct strbuf *out)
+{
+	struct kernel *k = t->kernel;
+	struct totals s = sum(k);
+	u64 up = (u64)ktime_boot(k) / 10000000, user = MIN(s.utime / 10000000, up * k->ncpus);
+	u64 boot = (u64)(ktime_real(k) - ktime_boot(k)) / (u64)NSEC_PER_SEC;
+
+	(void)n;
+	strbuf_printf(out, "cpu  %lu 0 0 %lu 0 0 0 0 0 0\n", user, up * k->ncpus - user);
+	for (u32 i = 0; i < k->ncpus; i++)
+		strbuf_printf(out, "cpu%u %lu 0 0 %lu 0 0 0 0 0 0\n", i, user / k->ncpus,
+		              up - MIN(up, user / k->ncpus));
+	strbuf_printf(out, "intr 0\nctxt 0\nbtime %lu\nprocesses %lu\nprocs_running %lu\nprocs_blocked 0\n"
+	              "softirq 0 0 0 0 0 0 0 0 0 0 0\n", boot, s.procs, MAX(s.running, 1ul));
+	return 0;
+}
+
+static int show_loadavg(struct task *t, struct pseudo_node *n, struct strbuf *out)
+{
+	struct totals s = sum(t->kernel);
+
+	(void)n;
+	strbuf_printf(out, "0.00 0.00 0.00 %lu/%lu %d\n", MAX(s.running, 1ul), s.procs, t->tg->tgid);
+	return 0;
+}
+
+static int show_version(struct task *t, struct pseudo_node *n, struct strbuf *out)
+{
+	struct uts *u = &t->kernel->uts;
+
+	(void)n;
+	mutex_lock(&u->mu);
+	strbuf_printf(out, "%s version %s (csandbox@localhost) (gcc) %s\n", u->sysname, u->release, u->version);
+	mutex_unlock(&u->mu);
+	return 0;
+}
+
+static int show_filesystems(struct task *t, struct pseudo_node *n, struct strbuf *out)
+{
+	(void)t;
+	(void)n;
+	for (size_t i = 0; fstype_at(i); i++)
+		strbuf_printf(out, "%s\t%s\n", fstype_at(i)->nodev ? "nodev" : "", fstype_at(i)->name);
+	return 0;
+}
+
+static int show_self(struct task *t, struct pseudo_node *n, struct strbuf *out)
+{
+	(void)n;
+	strbuf_printf(out, "%d", t->tg->tgid);
+	return 0;
+}
+
+static int show_thread_self(struct task *t, struct pseudo_node *n, struct strbuf *out)
+{
+	(void)n;
+	strbuf_printf(out, "%d/task/%d", t->tg->tgid, t->tid);
+	return 0;
+}
+
+static const struct pseudo_dir sysvipc_dir;
+static const struct pseudo_dir empty_dir = { 0 };
+
+#define ROW(nm, fn) { .name = nm, .mode = S_IFREG | 0444, .show = fn }
+#define TEXT(nm, tx) { .name = nm, .mode = S_IFREG | 0444, .text = tx }
+#define LINK(nm, tx) { .name = nm, .mode = S_IFLNK | 0777, .text = tx }
+
+static const struct pseudo_entry sysvipc_entries[] = {
+	TEXT("msg", "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid"
+	     "      stime      rtime      ctime\n"),
+	TEXT("sem", "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n"),
+	TEXT("shm", "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid"
+	     "  cgid      atime      dtime      ctime                   rss                  swap\n"),
+};
+static const struct pseudo_dir sysvipc_dir = { .entries = sysvipc_entries, .n = ARRAY_SIZE(sysvipc_entries) };
+
+static const struct pseudo_entry root_entries[] = {
+	{ .name = "bus", .mode = S_IFDIR | 0555, .dir = &empty_dir },
+	TEXT("cgroups", "#subsys_name\thierarchy\tnum_cgroups\tenabled\n"),
+	TEXT("cmdline", "\n"),
+	ROW("cpuinfo", proc_cpuinfo),
+	TEXT("devices", "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/console\n  5 /dev/ptmx\n136 pts\n\n"
+	     "Block devices:\n"),
+	TEXT("diskstats", ""),
+	{ .name = "driver", .mode = S_IFDIR | 0555, .dir = &empty_dir },
+	TEXT("execdomains", "0-0\tLinux           \t[kernel]\n"),
+	ROW("filesystems", show_filesystems),
+	{ .name = "fs", .mode = S_IFDIR | 0555, .dir = &empty_dir },
+	TEXT("interrupts", "\n"),
+	{ .name = "irq", .mode = S_IFDIR | 0555, .dir = &empty_dir },
+	ROW("loadavg", show_loadavg),
+	TEXT("locks", ""),
+	ROW("meminfo", show_meminfo),
+	TEXT("misc", ""),
+	TEXT("modules", ""),
+	LINK("mounts", "self/mounts"),
+	LINK("net", "self/net"),
+	TEXT("partitions", "major minor  #blocks  name\n\n"),
+	{ .name = "self", .mode = S_IFLNK | 0777, .show = show_self },
+	TEXT("softirqs", "\n"),
+	ROW("stat", show_stat),
+	TEXT("swaps", "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"),
+	{ .name = "sys", .mode = S_IFDIR | 0555, .dir = &proc_sys_dir },
+	{ .name = "sysvipc", .mode = S_IFDIR | 0555, .dir = &sysvipc_dir },
+	{ .name = "thread-self", .mode = S_IFLNK | 0777, .show = show_thread_self },
+	{ .name = "tty", .mode = S_IFDIR | 0555, .dir = &empty_dir },
+	ROW("uptime", show_uptime),
+	ROW("version", show_version),
+	TEXT("vmstat", "nr_free_pages 0\npgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault 0\npgmajfault 0\n"),
+	TEXT("zoneinfo", ""),
+};
+static const struct pseudo_dir root_dir = {
+	.entries = root_entries, .n = ARRAY_SIZE(root_entries),
+	.list = proc_pid_list, .find = proc_pid_find,
+};
+static const struct pseudo_entry root = { .name = "", .mode = S_IFDIR | 0555, .dir = &root_dir };
+
+static const struct super_ops proc_super = { .fstype = "proc", .release = pseudo_super_release };
+
+int procfs_make(struct task *t, struct kernel *k, const char *source, const char *opts,
+                struct super **ret_sb, struct inode **ret_root)
+{
+	(void)t;
+	(void)source;
+	(void)opts;
+	return pseudo_mount(k, &proc_super, PROC_SUPER_MAGIC, &root, ret_sb, ret_root);
+}

@@ -1,0 +1,191 @@
+/*
+ * sys.c - /proc/sys: values that Linux shows and lets a container set.
+ *
+ * Values are constants or live in struct kernel; a store that Linux would refuse
+ * in a container is absent from the mode bits.
+ */
+#include <errno.h>
+#include <string.h>
+#include "platform/base/rand.h"
+#include "platform/base/str.h"
+#include "sentry/fs/proc/proc.h"
+#include "sentry/kernel/task.h"
+#include <linux/capability.h>
+
+enum uts_field { UTS_SYSNAME, UTS_RELEASE, UTS_VERSION, UTS_NODE, UTS_DOMAIN };
+
+static char *uts_at(struct uts *u, enum uts_field f)
+{
+	switch (f) {
+	case UTS_SYSNAME:
+		return u->sysname;
+	case UTS_RELEASE:
+		return u->release;
+	case UTS_VERSION:
+		return u->version;
+	case UTS_NODE:
+		return u->nodename;
+	default:
+		return u->domainname;
+	}
+}
+
+static int show_uts(struct task *t, enum uts_field f, struct strbuf *out)
+{
+	mutex_lock(&t->kernel->uts.mu);
+	strbuf_printf(out, "%s\n", uts_at(&t->kernel->uts, f));
+	mutex_unlock(&t->kernel->uts.mu);
+	return 0;
+}
+
+#define SHOW_UTS(fn, f) \
+	static int fn(struct task *t, struct pseudo_node *n, struct strbuf *out) \
+	{ (void)n; return show_uts(t, f, out); }
+SHOW_UTS(show_ostype, UTS_SYSNAME)
+SHOW_UTS(show_osrelease, UTS_RELEASE)
+SHOW_UTS(show_osversion, UTS_VERSION)
+SHOW_UTS(show_hostname, UTS_NODE)
+SHOW_UTS(show_domainname, UTS_DOMAIN)
+
+static int store_uts(struct task *t, enum uts_field f, char *text, size_t len)
+{
+	if (!capable(t, CAP_SYS_ADMIN))
+		return -EPERM;
+	if (len && text[len - 1] == '\n')
+		text[len - 1] = 0;
+	mutex_lock(&t->kernel->uts.mu);
+	str_copy(uts_at(&t->kernel->uts, f), 65, text);
+	mutex_unlock(&t->kernel->uts.mu);
+	return 0;
+}
+
+static int store_hostname(struct task *t, struct pseudo_node *n, char *text, size_t len)
+{
+	(void)n;
+	return store_uts(t, UTS_NODE, text, len);
+}
+
+static int store_domainname(struct task *t, struct pseudo_node *n, char *text, size_t len)
+{
+	(void)n;
+	return store_uts(t, UTS_DOMAIN, text, len);
+}
+
+static void put_uuid(struct strbuf *out, const u8 *b)
+{
+	for (int i = 0; i < 16; i++)
+		strbuf_printf(out, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", b[i]);
+	strbuf_putc(out, '\n');
+}
+
+static int show_boot_id(struct task *t, struct pseudo_node *n, struct strbuf *out)
+{
+	(void)n;
+	put_uuid(out, t->kernel->boot_id);
+	return 0;
+}
+
+static int show_uuid(struct task *t, struct pseudo_node *n, struct strbuf *out)
+{
+	u8 b[16];
+
+	(void)t;
+	(void)n;
+	rand_bytes(b, sizeof(b));
+	b[6] = (u8)((b[6] & 0x0f) | 0x40);
+	b[8] = (u8)((b[8] & 0x3f) | 0x80);
+	put_uuid(out, b);
+	return 0;
+}
+
+static int show_threads_max(struct task *t, struct pseudo_node *n, struct strbuf *out)
+{
+	(void)n;
+	strbuf_printf(out, "%u\n", t->kernel->max_tasks ? t->kernel->max_tasks : 32768);
+	return 0;
+}
+
+#define ROW(nm, fn) { .name = nm, .mode = S_IFREG | 0444, .show = fn }
+#define TEXT(nm, tx) { .name = nm, .mode = S_IFREG | 0444, .text = tx "\n" }
+#define DIR(nm, d) { .name = nm, .mode = S_IFDIR | 0555, .dir = &d }
+#define DIR_OF(e) { .entries = e, .n = ARRAY_SIZE(e) }
+
+static const struct pseudo_entry random_entries[] = {
+	ROW("boot_id", show_boot_id), TEXT("entropy_avail", "256"), TEXT("poolsize", "256"),
+	TEXT("urandom_min_reseed_secs", "60"), ROW("uuid", show_uuid), TEXT("write_wakeup_threshold", "256"),
+};
+static const struct pseudo_dir random_dir = DIR_OF(random_entries);
+
+static const struct pseudo_entry pty_entries[] = { TEXT("max", "4096"), TEXT("nr", "0"), TEXT("reserve", "1024") };
+static const struct pseudo_dir pty_dir = DIR_OF(pty_entries);
+static const struct pseudo_entry seccomp_entries[] = {
+	TEXT("actions_avail", "kill_process kill_thread trap errno trace log allow"),
+};
+static const struct pseudo_dir seccomp_dir = DIR_OF(seccomp_entries);
+static const struct pseudo_entry yama_entries[] = { TEXT("ptrace_scope", "0") };
+static const struct pseudo_dir yama_dir = DIR_OF(yama_entries);
+
+static const struct pseudo_entry kernel_entries[] = {
+	TEXT("cap_last_cap", "40"), TEXT("core_pattern", "core"), TEXT("core_uses_pid", "0"),
+	{ .name = "domainname", .mode = S_IFREG | 0644, .show = show_domainname, .store = store_domainname },
+	TEXT("dmesg_restrict", "1"),
+	{ .name = "hostname", .mode = S_IFREG | 0644, .show = show_hostname, .store = store_hostname },
+	TEXT("kptr_restrict", "1"), TEXT("msgmax", "8192"), TEXT("msgmnb", "16384"), TEXT("msgmni", "32000"),
+	TEXT("ngroups_max", "65536"), ROW("osrelease", show_osrelease), ROW("ostype", show_ostype),
+	TEXT("overflowgid", "65534"), TEXT("overflowuid", "65534"), TEXT("perf_event_paranoid", "3"),
+	TEXT("pid_max", "32768"), TEXT("printk", "4\t4\t1\t7"), DIR("pty", pty_dir), DIR("random", random_dir),
+	TEXT("randomize_va_space", "2"), TEXT("sched_child_runs_first", "0"), DIR("seccomp", seccomp_dir),
+	TEXT("sem", "32000\t1024000000\t500\t32000"), TEXT("shmall", "18446744073692774399"),
+	TEXT("shmmax", "18446744073692774399"), TEXT("shmmni", "4096"), TEXT("shm_rmid_forced", "0"),
+	TEXT("sysrq", "0"), TEXT("tainted", "0"), ROW("threads-max", show_threads_max),
+	TEXT("unprivileged_bpf_disabled", "2"), ROW("version", show_osversion), DIR("yama", yama_dir),
+};
+static const struct pseudo_dir kernel_dir = DIR_OF(kernel_entries);
+
+static const struct pseudo_entry inotify_entries[] = {
+	TEXT("max_queued_events", "16384"), TEXT("max_user_instances", "128"), TEXT("max_user_watches", "8192"),
+};
+static const struct pseudo_dir inotify_dir = DIR_OF(inotify_entries);
+static const struct pseudo_entry mqueue_entries[] = {
+	TEXT("msg_default", "10"), TEXT("msg_max", "10"), TEXT("msgsize_default", "8192"),
+	TEXT("msgsize_max", "8192"), TEXT("queues_max", "256"),
+};
+static const struct pseudo_dir mqueue_dir = DIR_OF(mqueue_entries);
+static const struct pseudo_entry epoll_entries[] = { TEXT("max_user_watches", "1048576") };
+static const struct pseudo_dir epoll_dir = DIR_OF(epoll_entries);
+static const struct pseudo_dir binfmt_dir = { 0 };
+
+static const struct pseudo_entry fs_entries[] = {
+	TEXT("aio-max-nr", "65536"), TEXT("aio-nr", "0"), DIR("binfmt_misc", binfmt_dir),
+	TEXT("dentry-state", "0\t0\t45\t0\t0\t0"), DIR("epoll", epoll_dir), TEXT("file-max", "9223372036854775807"),
+	TEXT("file-nr", "0\t0\t9223372036854775807"), TEXT("inode-nr", "0\t0"), TEXT("inode-state", "0\t0\t0\t0\t0\t0\t0"),
+	DIR("inotify", inotify_dir), TEXT("lease-break-time", "45"), TEXT("leases-enable", "1"),
+	TEXT("mount-max", "100000"), DIR("mqueue", mqueue_dir), TEXT("nr_open", "1048576"),
+	TEXT("overflowgid", "65534"), TEXT("overflowuid", "65534"), TEXT("pipe-max-size", "1048576"),
+	TEXT("pipe-user-pages-hard", "0"), TEXT("pipe-user-pages-soft", "16384"), TEXT("protected_hardlinks", "1"),
+	TEXT("protected_symlinks", "1"), TEXT("protected_fifos", "0"), TEXT("protected_regular", "0"),
+	TEXT("suid_dumpable", "0"),
+};
+static const struct pseudo_dir fs_dir = DIR_OF(fs_entries);
+
+static const struct pseudo_entry vm_entries[] = {
+	TEXT("dirty_background_ratio", "10"), TEXT("dirty_ratio", "20"), TEXT("drop_caches", "0"),
+	TEXT("max_map_count", "65530"), TEXT("mmap_min_addr", "65536"), TEXT("nr_hugepages", "0"),
+	TEXT("overcommit_memory", "0"), TEXT("overcommit_ratio", "50"), TEXT("panic_on_oom", "0"),
+	TEXT("swappiness", "60"), TEXT("vfs_cache_pressure", "100"),
+};
+static const struct pseudo_dir vm_dir = DIR_OF(vm_entries);
+
+static const struct pseudo_entry core_entries[] = { TEXT("somaxconn", "4096"), };
+static const struct pseudo_dir core_dir = DIR_OF(core_entries);
+static const struct pseudo_entry unix_entries[] = { TEXT("max_dgram_qlen", "512") };
+static const struct pseudo_dir unix_dir = DIR_OF(unix_entries);
+static const struct pseudo_entry net_entries[] = { DIR("core", core_dir), DIR("unix", unix_dir) };
+static const struct pseudo_dir net_dir = DIR_OF(net_entries);
+static const struct pseudo_entry user_entries[] = { TEXT("max_user_namespaces", "0"), };
+static const struct pseudo_dir user_dir = DIR_OF(user_entries);
+
+static const struct pseudo_entry sys_entries[] = {
+	DIR("fs", fs_dir), DIR("kernel", kernel_dir), DIR("net", net_dir), DIR("user", user_dir), DIR("vm", vm_dir),
+};
+const struct pseudo_dir proc_sys_dir = DIR_OF(sys_entries);
