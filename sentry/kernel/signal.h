@@ -83,4 +83,14 @@ int signal_dequeue(struct task *t, sigmask_t set, struct lx_siginfo *ret);
  * @call_result is the result of the call just finished, or INT64_MIN if the trap was no call.
  */
 void signal_deliver(struct task *t, long call_result);
+struct sighand *sighand_new(void) must_check;
 void sighand_unref(struct sighand *sh);
+
+/* For signalfd and /proc: everything pending for @t, blocked or not. tgroup->signal_wq tells of new ones. */
+sigmask_t signal_pending_mask(struct task *t);
+/* "Ign" and "Cgt" of /proc/PID/status. */
+void signal_action_masks(struct task *t, sigmask_t *ret_ignored, sigmask_t *ret_caught);
+
+/* A siginfo as kill(2) and tgkill(2) make it, and one from the kernel. */
+void siginfo_user(struct lx_siginfo *si, struct task *from, int sig, int code);
+void siginfo_kernel(struct lx_siginfo *si, int sig, int code);

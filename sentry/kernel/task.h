@@ -59,12 +59,21 @@ struct tgroup {
 	int exit_code GUARDED_BY(mu);                   /* wait status of group_exit */
 	int stop_signal GUARDED_BY(mu);                 /* != 0: stopped or stopping */
 	bool stopped, continued, stop_reported, cont_reported;  /* guarded by mu: for wait4 */
+	bool tell_continued GUARDED_BY(mu);             /* the parent has yet to hear CLD_CONTINUED */
+	u32 nstopped GUARDED_BY(mu);                    /* threads that have stopped, of nthreads */
+	bool unkillable GUARDED_BY(mu);                 /* pid 1: default actions do not reach it */
+	struct waitq signal_wq;                         /* signalfd: a signal was queued (POLLIN) */
+	struct waitq exit_wq;                           /* pidfd: the process has become a zombie (POLLIN) */
 	struct task *execing GUARDED_BY(mu);            /* exec waits for the others to die */
 	struct rlimit64_g rlim[RLIM_NLIMITS];           /* guarded by mu */
 	struct ktimer itimer_real;                      /* alarm, setitimer */
 	ktime_t itimer_real_interval GUARDED_BY(mu);
 	struct list_head ptimers GUARDED_BY(mu);        /* POSIX timers */
+	int next_ptimer GUARDED_BY(mu);
+	struct itimer_cpu { ktime_t left, interval; } itimer_virt, itimer_prof;  /* guarded by mu */
 	struct rusage child_rusage GUARDED_BY(mu);
+	u64 dead_utime, dead_stime, dead_nvcsw, dead_nivcsw;    /* guarded by mu: of threads that ended */
+	u64 maxrss_kb;                                  /* guarded by mu: of images that ended */
 	ktime_t start_time;                             /* CLOCK_BOOTTIME; immutable */
 	bool dumpable, did_exec;                        /* guarded by mu */
 	s32 oom_score_adj;
@@ -78,7 +87,7 @@ struct task {
 	int tid;                                /* changes only in exec by a non-leader, under kernel->mu */
 	struct list_head thread_node;           /* guarded by tg->mu */
 
-	struct ctx *ctx;                        /* owner; replaced by exec */
+	struct ctx *ctx;                        /* owner; changed under tg->mu; NULL once the task has exited */
 	struct mutex mu;                        /* RANK_TASK */
 	struct mm *mm;                          /* changed by the owner under mu */
 	struct fdtable *files;                  /* same */
@@ -92,16 +101,22 @@ struct task {
 	bool restore_blocked;
 	struct sigpending pending;
 	struct lx_sigaltstack altstack;         /* owner */
+	sigmask_t waiting_for;                  /* sigtimedwait: blocked ones that wake it all the same */
+	bool stop_pending, in_stop;             /* must join the group's stop; has done so */
 	bool exiting;                           /* guarded by tg->mu: takes no more signals */
-	bool killed;                            /* guarded by tg->mu; read anywhere (atomic) */
+	_Atomic bool killed;                    /* set under tg->mu; read anywhere */
+	_Atomic bool attention;                 /* set under tg->mu: signal_pending() is true */
+	_Atomic bool in_app;                    /* resumed, or about to be: needs ctx_interrupt() */
 
 	/* Sleeping: the one wait primitive, task_sleep(). */
-	_Atomic u32 wake_word;                  /* futex of this task's worker: 1 = a wake-up is due */
+	_Atomic u32 wake_word;                  /* futex of this task's worker: enum wake (task_block.c) */
 	_Atomic int state;                      /* TASK_* for /proc */
 
 	/* What the current call was: for restarts, tracing and /proc/PID/syscall. Owner. */
 	u64 call_nr, call_args[6];
 	long call_result;
+	bool has_result;                        /* call_result still waits for a frame to be acted on */
+	u64 fault_addr, fault_trapno, fault_err;        /* of the last fault: shown in signal frames */
 	long (*restart_fn)(struct task *);      /* restart_syscall(2) */
 	u64 restart_data[4];
 
@@ -113,10 +128,17 @@ struct task {
 	u32 personality;                        /* owner: personality(2) */
 	u64 timer_slack;                        /* owner */
 	struct seccomp_prog *seccomp;           /* owner: the guest's own filters */
-	int nice;
-	u64 utime_ns, stime_ns, nvcsw, nivcsw, minflt, majflt;  /* accounting, best effort */
+	int seccomp_mode;                       /* owner: SECCOMP_MODE_* */
+	u32 personality;                        /* owner */
+	int nice, ioprio;
+	int sched_policy, sched_prio;           /* answered, not enforced */
+	bool sched_reset_on_fork;
+	_Atomic u64 utime_ns, stime_ns;         /* accounting, best effort: written by the owner */
+	u64 nvcsw, nivcsw, minflt, majflt;
+	ktime_t acct_mark;                      /* owner: when time was last charged */
 	ktime_t start_time;                     /* CLOCK_BOOTTIME; immutable */
-	u64 cpu_mask[2];                        /* sched_setaffinity */
+	u64 cpu_mask[2];                        /* sched_setaffinity: answered, not enforced */
+	gaddr_t set_child_tid;                  /* owner: written when the task starts (CLONE_CHILD_SETTID) */
 	struct tgroup *real_parent_at_clone;    /* for PDEATHSIG: borrowed, compare only */
 };
 

@@ -1,0 +1,51 @@
+/*
+ * kernel.c - making the root of the object graph; see kernel.h.
+ *
+ * Only what every other part needs before it can start is set here; boot fills
+ * in the rest (file systems, ipc, network, limits, uts names).
+ */
+#include "sentry/kernel/kernel.h"
+
+#include "platform/base/alloc.h"
+#include "platform/base/rand.h"
+#include "platform/base/str.h"
+#include "sentry/kernel/pid.h"
+
+/* A current long-term release: software switches features off for older ones. */
+#define GUEST_RELEASE "6.12.0"
+#define GUEST_VERSION "#1 SMP PREEMPT_DYNAMIC csandbox"
+
+struct kernel *kernel_new(struct platform *p)
+{
+	struct kernel *k = knew(struct kernel);
+
+	if (!k)
+		return NULL;
+	k->pids = pid_table_new();
+	if (!k->pids) {
+		kfree(k);
+		return NULL;
+	}
+	k->platform = p;
+	mutex_init(&k->mu, RANK_KERNEL);
+	mutex_init(&k->uts.mu, RANK_LEAF);
+	str_copy(k->uts.sysname, sizeof(k->uts.sysname), "Linux");
+	str_copy(k->uts.nodename, sizeof(k->uts.nodename), "localhost");
+	str_copy(k->uts.release, sizeof(k->uts.release), GUEST_RELEASE);
+	str_copy(k->uts.version, sizeof(k->uts.version), GUEST_VERSION);
+	str_copy(k->uts.machine, sizeof(k->uts.machine), "x86_64");
+	str_copy(k->uts.domainname, sizeof(k->uts.domainname), "(none)");
+	k->boot_mono = ktime_mono(k);
+	atomic_init(&k->next_ino, 1);
+	atomic_init(&k->next_dev, 1);
+	k->ncpus = 1;
+	rand_bytes(k->boot_id, sizeof(k->boot_id));
+	k->boot_id[6] = (k->boot_id[6] & 0x0f) | 0x40;         /* RFC 4122: version 4 */
+	k->boot_id[8] = (k->boot_id[8] & 0x3f) | 0x80;
+	return k;
+}
+
+u64 kernel_next_ino(struct kernel *k)
+{
+	return atomic_fetch_add_explicit(&k->next_ino, 1, memory_order_relaxed);
+}

@@ -1,0 +1,45 @@
+/*
+ * pid.h - numbers of tasks, processes, groups and sessions.
+ *
+ * One table maps a number to the task and the process that bear it.  A number
+ * is free when neither exists and no process group or session uses it (holds).
+ * The table has a reference on each task and tgroup in it.
+ *
+ * Locks: kernel->mu (RANK_KERNEL) guards all of it; every function needs it held.
+ */
+#pragma once
+#include "platform/base/compiler.h"
+#include "sentry/kernel/kernel.h"
+
+#define PID_MAX 32768
+
+struct task;
+struct tgroup;
+struct pid_table;
+
+struct pid_table *pid_table_new(void) must_check;
+
+/*
+ * Reserve a number (@want 0 = the next free one) and count a task against the
+ * limit.  The number, -EAGAIN (limit, or none free), -EEXIST, -ENOMEM.
+ */
+int pid_alloc_locked(struct kernel *k, int want) must_check;
+/* Give back what pid_alloc_locked() gave and pid_set_* never used. */
+void pid_cancel_locked(struct kernel *k, int pid);
+
+void pid_set_task_locked(struct kernel *k, int pid, struct task *t);      /* takes over a reference */
+void pid_set_tgroup_locked(struct kernel *k, int pid, struct tgroup *tg); /* takes over a reference */
+/* The caller gets the table's reference back (NULL if there was none). */
+struct task *pid_clear_task_locked(struct kernel *k, int pid) must_check;
+struct tgroup *pid_clear_tgroup_locked(struct kernel *k, int pid) must_check;
+/* A task has gone for good: the limit's count. */
+void pid_uncount_locked(struct kernel *k);
+
+struct task *pid_task_locked(struct kernel *k, int pid);                  /* borrowed */
+struct tgroup *pid_tgroup_locked(struct kernel *k, int pid);              /* borrowed */
+/* The first process with a number >= @from, or NULL: for walks. */
+struct tgroup *pid_next_tgroup_locked(struct kernel *k, int from);
+
+/* A process joins or leaves a group or session with this number. */
+void pid_hold_locked(struct kernel *k, int pid);
+void pid_unhold_locked(struct kernel *k, int pid);

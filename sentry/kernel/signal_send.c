@@ -1,0 +1,101 @@
+/*
+ * signal_send.c - signals to process groups and to everybody, and the permission to send.
+ *
+ * Walks hold kernel->mu throughout, so that a process being forked is either
+ * reached or was made by a parent that was (Linux: tasklist_lock).
+ */
+#include <errno.h>
+#include <linux/capability.h>
+
+#include "sentry/kernel/task_int.h"
+
+int signal_may_send(struct task *from, struct task *to, int sig)
+{
+	const struct cred *c = task_cred(from), *tc;
+	bool ok;
+
+	if (from->tg == to->tg)
+		return 0;
+	tc = task_cred_get(to);
+	ok = c->euid == tc->suid || c->euid == tc->uid || c->uid == tc->suid || c->uid == tc->uid;
+	cred_unref(tc);
+	if (ok || capable(from, CAP_KILL))
+		return 0;
+	if (sig == SIGCONT && from->tg->session && from->tg->session == to->tg->session)
+		return 0;
+	return -EPERM;
+}
+
+/* A reference to a task that stands for @tg, or NULL. */
+static struct task *any_task(struct tgroup *tg)
+{
+	struct task *t;
+
+	mutex_lock(&tg->mu);
+	t = tg->leader ? task_ref(tg->leader) : NULL;
+	mutex_unlock(&tg->mu);
+	return t;
+}
+
+static int send_checked_locked(struct task *from, struct tgroup *tg, int sig,
+			       const struct lx_siginfo *info)
+{
+	struct task *to = any_task(tg);
+	int r;
+
+	if (!to)
+		return -ESRCH;
+	r = signal_may_send(from, to, sig);
+	if (r == 0)
+		r = signal_send_tgroup(tg, sig, info);
+	task_unref(to);
+	return r;
+}
+
+/* @pgid 0: everybody but init and the sender. */
+static int send_many(struct task *from, int pgid, int sig, const struct lx_siginfo *info)
+{
+	struct kernel *k = from->kernel;
+	int r = -ESRCH, one;
+	bool ok = false;
+
+	mutex_lock(&k->mu);
+	for (struct tgroup *tg = pid_next_tgroup_locked(k, 1); tg;
+	     tg = pid_next_tgroup_locked(k, tg->tgid + 1)) {
+		if (pgid != 0 ? tg->pgid != pgid : (tg == from->tg || tg->tgid == 1))
+			continue;
+		one = send_checked_locked(from, tg, sig, info);
+		ok |= one == 0;
+		if (one != -EPERM || pgid != 0 || r == -ESRCH)
+			r = one;
+	}
+	mutex_unlock(&k->mu);
+	return ok ? 0 : r;
+}
+
+int signal_send_pgrp(struct task *from, int pgid, int sig, const struct lx_siginfo *info)
+{
+	return send_many(from, pgid, sig, info);
+}
+
+int signal_send_all(struct task *from, int sig, const struct lx_siginfo *info)
+{
+	return send_many(from, 0, sig, info);
+}
+
+void signal_send_pgrp_kernel(struct tgroup *any_in_session, int pgid, int sig)
+{
+	struct kernel *k = any_in_session->kernel;
+
+	mutex_lock(&k->mu);
+	signal_pgrp_locked(k, pgid, sig);
+	mutex_unlock(&k->mu);
+}
+
+void signal_pgrp_locked(struct kernel *k, int pgid, int sig)
+{
+	for (struct tgroup *tg = pid_next_tgroup_locked(k, 1); tg;
+	     tg = pid_next_tgroup_locked(k, tg->tgid + 1))
+		if (tg->pgid == pgid)
+			(void)!signal_send_tgroup(tg, sig, NULL);
+}

@@ -1,0 +1,86 @@
+/*
+ * task_int.h - what the files of sentry/kernel share about tasks and signals.
+ *
+ * Nothing outside this directory includes it.
+ */
+#pragma once
+#include "sentry/kernel/pid.h"
+#include "sentry/kernel/session.h"
+#include "sentry/kernel/task.h"
+
+/* A vforking parent and its child share one; the child sets done by exec or exit. */
+struct vfork_done {
+	struct ref ref;
+	_Atomic bool done;
+	struct task *parent;                    /* a reference */
+};
+void vfork_complete(struct task *t);            /* owner: the parent may go on */
+void vfork_done_unref(struct vfork_done *vd);
+
+/* ---- task.c, tgroup.c ---- */
+struct task *task_new(struct kernel *k, struct tgroup *tg) must_check;   /* one reference; nothing shared yet */
+struct tgroup *tgroup_new(struct kernel *k) must_check;
+/* Link a new thread into its process; kernel->mu and tg->mu held. */
+void tgroup_add_thread_locked(struct tgroup *tg, struct task *t) REQUIRES(tg->mu);
+/* Membership of group and session, with the holds on the numbers; kernel->mu held. */
+void tgroup_join_locked(struct tgroup *tg, int pgid, struct session *s);
+void tgroup_set_pgid_locked(struct tgroup *tg, int pgid);
+void tgroup_leave_locked(struct tgroup *tg);
+/* Is any thread of @tg alive?  For reaping; kernel->mu held. */
+bool tgroup_live(struct tgroup *tg);
+
+/* Drop mm, files, fs, mount namespace of an exiting or never started task. */
+void task_drop_shared(struct task *t);
+/* Charge the time since the last mark to user (from application code) or system. */
+void task_account(struct task *t, bool user);
+/* utime, stime in ns over live and dead threads; tg->mu not held. */
+void tgroup_times(struct tgroup *tg, u64 *ret_utime, u64 *ret_stime);
+
+/* ---- task_block.c ---- */
+enum wake { WAKE_NONE, WAKE_DUE, WAKE_SLEEPER };
+
+/* ---- signal.c ---- */
+/* With tg->mu held: */
+void task_attention_locked(struct task *t);             /* recompute t->attention */
+void task_kill_locked(struct task *t);                  /* it dies at its next look */
+int signal_send_locked(struct tgroup *tg, struct task *t, int sig, const struct lx_siginfo *info)
+	REQUIRES(tg->mu);
+/* End all threads with @wstatus (first caller wins). */
+void tgroup_exit_locked(struct tgroup *tg, int wstatus, struct task *except) REQUIRES(tg->mu);
+int signal_dequeue_locked(struct task *t, sigmask_t set, struct lx_siginfo *ret);
+void sigpending_init(struct sigpending *p);
+void sigpending_flush(struct sigpending *p, sigmask_t set);
+/* exec: handlers back to default (ignored ones stay). May fail only by memory. */
+int signal_reset_for_exec(struct task *t) must_check;
+/* exit: what this thread would have taken goes to its siblings. */
+void signal_retarget_locked(struct task *t, sigmask_t which);
+bool signal_default_ignores(int sig);
+bool signal_default_stops(int sig);
+
+/* ---- signal_send.c ---- */
+void signal_pgrp_locked(struct kernel *k, int pgid, int sig);   /* kernel->mu held; from the kernel */
+int signal_send_all(struct task *from, int sig, const struct lx_siginfo *info) must_check;      /* kill(-1) */
+
+/* ---- signal_stop.c ---- */
+bool signal_stop_complete_locked(struct tgroup *tg) REQUIRES(tg->mu) must_check;
+void signal_begin_stop_locked(struct task *t, int sig) REQUIRES(t->tg->mu);
+void signal_continue_locked(struct tgroup *tg) REQUIRES(tg->mu);
+/* Take part in a stop of the group: sleeps until continued or killed. */
+void signal_stop_here(struct task *t);
+/* Tell the parent of a stop or continue (CLD_*). No lock held. */
+void notify_parent_stop(struct tgroup *tg, int why);
+
+/* ---- signal_frame.c ---- */
+int sigframe_setup(struct task *t, struct user_regs *regs, const struct lx_siginfo *info,
+		   const struct lx_sigaction *act, sigmask_t old_mask) must_check;
+int sigframe_restore(struct task *t) must_check;        /* rt_sigreturn: 0, or -EFAULT */
+
+/* ---- task_exit.c ---- */
+/* A zombie with all threads gone is forgotten: kernel->mu held; the reference to drop afterwards. */
+struct tgroup *tgroup_release_locked(struct tgroup *tg) must_check;
+
+/* ---- ptimer.c ---- */
+void ptimers_signal_dequeued_locked(struct tgroup *tg, struct lx_siginfo *si);
+void ptimers_delete_all(struct tgroup *tg);             /* exec, exit; no lock held */
+void itimer_stop(struct tgroup *tg);                    /* exit; no lock held */
+void itimer_real_expired(struct ktimer *tm);
