@@ -91,6 +91,12 @@ sigmask_t signal_pending_mask(struct task *t);
 /* "Ign" and "Cgt" of /proc/PID/status. */
 void signal_action_masks(struct task *t, sigmask_t *ret_ignored, sigmask_t *ret_caught);
 
+/* rt_sigreturn: 0 with all registers set, or -EFAULT.  signal_frame.c */
+int sigframe_restore(struct task *t) must_check;
+/* sigaltstack(2): 0, -EPERM (in use at @sp), -EINVAL, -ENOMEM (too small). */
+int sigstack_set(struct task *t, const struct lx_sigaltstack *ss, u64 sp) must_check;
+bool sigstack_is_on(const struct lx_sigaltstack *ss, u64 sp);
+
 /* A siginfo as kill(2) and tgkill(2) make it, and one from the kernel. */
 void siginfo_user(struct lx_siginfo *si, struct task *from, int sig, int code);
 void siginfo_kernel(struct lx_siginfo *si, int sig, int code);

@@ -73,9 +73,10 @@ void notify_parent_stop(struct tgroup *tg, int why);
 /* ---- signal_frame.c ---- */
 int sigframe_setup(struct task *t, struct user_regs *regs, const struct lx_siginfo *info,
 		   const struct lx_sigaction *act, sigmask_t old_mask) must_check;
-int sigframe_restore(struct task *t) must_check;        /* rt_sigreturn: 0, or -EFAULT */
 
 /* ---- task_exit.c ---- */
+/* The group is ending, or exec of another thread wants this one gone: die with what was decided. */
+void task_exit_killed(struct task *t);
 /* A zombie with all threads gone is forgotten: kernel->mu held; the reference to drop afterwards. */
 struct tgroup *tgroup_release_locked(struct tgroup *tg) must_check;
 

@@ -75,10 +75,10 @@ enum sysno {
 #include "syscall-tables/x86_64.def"
 #undef SYS
 
-/*
- * The handler of task_run.c: find the row and call it.  Numbers that do not
- * exist are -ENOSYS.
- */
+/* One call of an application, as task_run.c sees it: guest filters, tracing, the handler (dispatch.c). */
+long sys_enter(struct task *t, u64 nr, u64 ip, const struct sysargs *a);
+
+/* Find the row and call it.  Numbers that do not exist are -ENOSYS. */
 long sys_dispatch(struct task *t, u64 nr, const struct sysargs *a);
 
 /* One traced call as text, before and after: "openat(AT_FDCWD, "/etc", O_RDONLY" and ") = 3". */

@@ -1,0 +1,21 @@
+/*
+ * seccomp.h - the guest's own system call filters (seccomp(2)).
+ *
+ * They confine one guest program against itself, inside the sandbox; the
+ * sandbox's boundary is the platform's.  Programs are classic BPF, checked when
+ * they are attached and interpreted for every call of the task.  A chain of
+ * filters is immutable and shared by the tasks that inherited it.
+ */
+#pragma once
+#include "platform/base/compiler.h"
+
+struct task;
+struct seccomp_prog;
+
+/* May the call go on?  false: *ret_result is its result (or the task was killed or signalled). */
+bool seccomp_check(struct task *t, u64 nr, u64 ip, const u64 args[6], long *ret_result);
+long seccomp_set_strict(struct task *t);
+long seccomp_set_filter(struct task *t, u32 flags, gaddr_t prog);
+struct seccomp_prog *seccomp_ref(struct seccomp_prog *p);        /* NULL is fine */
+void seccomp_unref(struct seccomp_prog *p);
+u32 seccomp_count(const struct seccomp_prog *p);                 /* for /proc/PID/status */

@@ -1,0 +1,214 @@
+/*
+ * signal_deliver.c - acting on pending signals at the end of a trap.
+ *
+ * One signal a turn: stop, die, or build a handler frame, until nothing is
+ * pending.  Interrupted calls are turned into EINTR or a restart here and
+ * nowhere else (Linux: arch_do_signal_or_restart).  The task has a frame.
+ */
+#include <errno.h>
+#include <linux/futex.h>
+
+#include "platform/platform.h"
+#include "sentry/core/usercopy.h"
+#include "sentry/kernel/task_int.h"
+#include "sentry/syscalls/syscall.h"
+
+#define HANDLER_DFL 0
+#define HANDLER_IGN 1
+
+enum verdict { SIG_NONE, SIG_HANDLE, SIG_AGAIN, SIG_DIE };
+
+/* Stop signals of the terminal do nothing to an orphaned group; that needs kernel->mu, so no lock is held here. */
+static bool stop_allowed(struct task *t, int sig)
+{
+	struct kernel *k = t->kernel;
+	bool orphaned;
+
+	if (sig == SIGSTOP)
+		return true;
+	mutex_lock(&k->mu);
+	orphaned = pgrp_is_orphaned_locked(k, t->tg->pgid);
+	mutex_unlock(&k->mu);
+	return !orphaned;
+}
+
+/* tg->mu is held on entry and on return, and may be dropped between. */
+static enum verdict default_action(struct task *t, int sig) REQUIRES(t->tg->mu)
+{
+	struct tgroup *tg = t->tg;
+
+	if (signal_default_ignores(sig))
+		return SIG_AGAIN;
+	if (tg->unkillable && !(SIGBIT(sig) & SIG_UNBLOCKABLE))
+		return SIG_AGAIN;
+	if (signal_default_stops(sig)) {
+		bool ok;
+
+		mutex_unlock(&tg->mu);
+		ok = stop_allowed(t, sig);
+		mutex_lock(&tg->mu);
+		/* A SIGCONT meanwhile has cancelled it only if it came after; Linux has the same window. */
+		if (ok)
+			signal_begin_stop_locked(t, sig);
+		return SIG_AGAIN;
+	}
+	tgroup_exit_locked(tg, sig, t);
+	return SIG_DIE;
+}
+
+static enum verdict next(struct task *t, struct lx_siginfo *si, struct lx_sigaction *act)
+{
+	struct tgroup *tg = t->tg;
+	enum verdict v = SIG_AGAIN;
+	struct lx_sigaction *a;
+	int sig;
+
+	mutex_lock(&tg->mu);
+	if (tg->group_exit || task_killed(t)) {
+		v = SIG_DIE;
+	} else if (t->stop_pending) {
+		mutex_unlock(&tg->mu);
+		signal_stop_here(t);
+		return SIG_AGAIN;
+	} else if (!(sig = signal_dequeue_locked(t, ~t->blocked, si))) {
+		v = SIG_NONE;
+	} else {
+		a = &tg->sighand->act[sig - 1];
+		*act = *a;
+		if (a->handler == HANDLER_DFL) {
+			v = default_action(t, sig);
+		} else if (a->handler != HANDLER_IGN) {
+			if (a->flags & SA_RESETHAND)
+				a->handler = HANDLER_DFL;
+			v = SIG_HANDLE;
+		}
+	}
+	mutex_unlock(&tg->mu);
+	return v;
+}
+
+/*
+ * futex(2) waits run natively, and an interrupt has already ended or rewound
+ * the wait.  If it was rewound onto its syscall instruction and a handler without
+ * SA_RESTART is to run, the wait must end with EINTR as Linux's would.
+ */
+static void end_native_futex(struct task *t, struct user_regs *r, const struct lx_sigaction *act)
+{
+	u32 op = (u32)r->si & FUTEX_CMD_MASK;
+	u8 insn[2];
+
+	if (r->ax != SYSNO_futex || (op != FUTEX_WAIT && op != FUTEX_WAIT_BITSET))
+		return;
+	/* Timed waits do not restart after a handler (ERESTART_RESTARTBLOCK). */
+	if ((act->flags & SA_RESTART) && r->r10 == 0)
+		return;
+	if (copy_in(t, insn, GADDR(r->ip), 2) < 0 || insn[0] != 0x0f || insn[1] != 0x05)
+		return;
+	r->ax = (u64)-EINTR;
+	r->ip += 2;
+}
+
+/* Undo the call so that it is made again, or give EINTR.  @act NULL: no handler runs. */
+static void settle_call(struct task *t, struct user_regs *r, long result, const struct lx_sigaction *act)
+{
+	u64 nr = t->call_nr;
+
+	switch (result) {
+	case -ERESTART_RESTARTBLOCK:
+		if (act)
+			goto eintr;
+		nr = SYSNO_restart_syscall;
+		break;
+	case -ERESTARTNOHAND:
+		if (act)
+			goto eintr;
+		break;
+	case -ERESTARTSYS:
+		if (act && !(act->flags & SA_RESTART))
+			goto eintr;
+		break;
+	case -ERESTARTNOINTR:
+		break;
+	default:
+		r->ax = (u64)result;
+		return;
+	}
+	r->ax = nr;
+	r->ip -= 2;
+	return;
+eintr:
+	r->ax = (u64)-EINTR;
+}
+
+static void segv(struct task *t)
+{
+	struct lx_siginfo si;
+
+	siginfo_kernel(&si, SIGSEGV, SI_KERNEL);
+	signal_force(t, &si);
+}
+
+/* Make the frame and block what the action says. */
+static void run_handler(struct task *t, struct user_regs *r, const struct lx_siginfo *si,
+			const struct lx_sigaction *act)
+{
+	sigmask_t old = t->restore_blocked ? t->saved_blocked : t->blocked;
+	sigmask_t mask = t->blocked | act->mask;
+
+	if (sigframe_setup(t, r, si, act, old) < 0) {
+		/* A frame for SIGSEGV itself that cannot be built is the end. */
+		if (si->signo == SIGSEGV) {
+			mutex_lock(&t->tg->mu);
+			t->tg->sighand->act[SIGSEGV - 1].handler = HANDLER_DFL;
+			mutex_unlock(&t->tg->mu);
+		}
+		segv(t);
+		return;
+	}
+	t->restore_blocked = false;
+	if (!(act->flags & SA_NODEFER))
+		mask |= SIGBIT(si->signo);
+	signal_set_mask(t, mask);
+}
+
+void signal_deliver(struct task *t, long call_result)
+{
+	struct user_regs regs;
+	struct lx_siginfo si;
+	struct lx_sigaction act;
+	bool settled = call_result == INT64_MIN;
+	bool call = !settled;
+
+	if (ctx_get_regs(t->ctx, &regs) < 0) {
+		tgroup_exit(t->tg, SIGKILL);
+		task_exit_killed(t);
+		return;
+	}
+	for (;;) {
+		enum verdict v = next(t, &si, &act);
+
+		if (v == SIG_DIE) {
+			task_exit_killed(t);
+			return;
+		}
+		if (v == SIG_NONE)
+			break;
+		if (v == SIG_AGAIN)
+			continue;
+		if (!settled)
+			settle_call(t, &regs, call_result, &act);
+		else if (!call)
+			end_native_futex(t, &regs, &act);
+		settled = true;
+		call = true;
+		run_handler(t, &regs, &si, &act);
+	}
+	if (!settled)
+		settle_call(t, &regs, call_result, NULL);
+	if (t->restore_blocked) {
+		t->restore_blocked = false;
+		signal_set_mask(t, t->saved_blocked);
+	}
+	if (ctx_set_regs(t->ctx, &regs) < 0)
+		segv(t);
+}

@@ -1,0 +1,153 @@
+/*
+ * task_run.c - THE LOOP: from a trap of an application thread to its resumption.
+ *
+ * A worker takes whichever context trapped, serves its task to the end, and
+ * hands the context back.  Between the two the task is "owned" by the worker.
+ *
+ * An ordinary call comes without registers.  If its result asks for a restart,
+ * or a signal waits, a frame is needed: the result is kept (has_result), the
+ * context is resumed only to trap again at once, and the work is done then.
+ *
+ * No signal is lost between the last look and the resumption: in_app is set before
+ * looking, and senders look at in_app after setting attention, so one sees the other; an interrupt
+ * sent to a context about to be resumed stays pending in the platform.
+ */
+#include <errno.h>
+
+#include "platform/platform.h"
+#include "sentry/core/usercopy.h"
+#include "sentry/kernel/task_int.h"
+#include "sentry/syscalls/syscall.h"
+
+void task_worker(struct kernel *k)
+{
+	struct ctx *c = NULL;
+	struct trap trap;
+
+	for (;;) {
+		struct task *t;
+
+		c = platform_switch(k->platform, c, &trap);
+		if (!c)
+			return;
+		t = ctx_owner(c);
+		task_ref(t);
+		task_handle(t, &trap);
+		c = t->ctx;             /* NULL: exited; another one: exec */
+		task_unref(t);
+	}
+}
+
+static bool is_restart(long r)
+{
+	return r == -ERESTARTSYS || r == -ERESTARTNOINTR || r == -ERESTARTNOHAND ||
+	       r == -ERESTART_RESTARTBLOCK;
+}
+
+static void handle_call(struct task *t, const struct trap *trap)
+{
+	struct sysargs a;
+	long r;
+
+	t->call_nr = trap->nr;
+	for (int i = 0; i < 6; i++)
+		t->call_args[i] = a.v[i] = trap->args[i];
+	r = sys_enter(t, trap->nr, trap->ip, &a);
+	if (!t->ctx || r == -ENOFRAME_RESULT)
+		return;
+	t->call_result = r;
+	t->has_result = true;
+	ctx_set_result(t->ctx, is_restart(r) ? -EINTR : r);
+}
+
+static void handle_fault(struct task *t, const struct trap *trap)
+{
+	struct lx_siginfo si;
+
+	t->fault_addr = trap->fault.addr;
+	t->fault_trapno = trap->fault.trapno;
+	t->fault_err = trap->fault.err;
+	siginfo_kernel(&si, trap->fault.signo, trap->fault.code);
+	si.fault.addr = trap->fault.addr;
+	if (trap->fault.signo < 1 || trap->fault.signo > NSIG_GUEST)
+		si.signo = SIGSEGV;
+	signal_force(t, &si);
+}
+
+static void handle_start(struct task *t)
+{
+	s32 tid = t->tid;
+
+	if (t->set_child_tid.v != 0)
+		(void)!copy_out(t, t->set_child_tid, &tid, sizeof(tid));
+}
+
+/* A call that swapped the mask ended without a handler to run: the old mask comes back. */
+static void restore_mask(struct task *t)
+{
+	if (!t->restore_blocked)
+		return;
+	t->restore_blocked = false;
+	signal_set_mask(t, t->saved_blocked);
+}
+
+/* Everything that is due before the application goes on. */
+static void finish(struct task *t)
+{
+	for (;;) {
+		bool restart = t->has_result && is_restart(t->call_result);
+		bool has_result = t->has_result;
+
+		atomic_store(&t->in_app, true);
+		if (!restart && !signal_pending(t)) {
+			if (!t->restore_blocked)
+				break;
+			restore_mask(t);
+			continue;
+		}
+		atomic_store(&t->in_app, false);
+		if (task_killed(t)) {
+			task_exit_killed(t);
+			return;
+		}
+		if (!ctx_has_frame(t->ctx)) {
+			ctx_need_frame(t->ctx);
+			return;
+		}
+		t->has_result = false;
+		signal_deliver(t, has_result ? t->call_result : INT64_MIN);
+		if (!t->ctx)
+			return;
+	}
+	t->has_result = false;
+	task_account(t, false);
+}
+
+void task_handle(struct task *t, struct trap *trap)
+{
+	bool from_app = atomic_exchange(&t->in_app, false);
+
+	if (trap->kind != TRAP_START)
+		task_account(t, from_app);
+	switch (trap->kind) {
+	case TRAP_SYSCALL:
+		t->has_result = false;
+		handle_call(t, trap);
+		break;
+	case TRAP_FAULT:
+		t->has_result = false;
+		handle_fault(t, trap);
+		break;
+	case TRAP_INTERRUPT:
+		break;
+	case TRAP_START:
+		handle_start(t);
+		break;
+	case TRAP_DEAD:
+		tgroup_exit(t->tg, SIGKILL);
+		task_exit_killed(t);
+		return;
+	}
+	if (t->ctx)
+		finish(t);
+}
