@@ -35,3 +35,28 @@ void task_set_cred(struct task *t, struct cred *c);             /* takes the ref
 
 bool capable(struct task *t, int cap);                          /* CAP_* in the sandbox's user namespace */
 bool cred_in_group(const struct cred *c, u32 gid);
+/* Replace the supplementary groups of a private copy; takes the array. */
+void cred_take_groups(struct cred *c, u32 n, u32 *groups);
+
+/* ---- cred_change.c: set*id(2), setgroups(2), capset(2); 0 or -EPERM, -EINVAL, -ENOMEM ---- */
+int cred_setuid(struct task *t, u32 uid) must_check;
+int cred_setgid(struct task *t, u32 gid) must_check;
+int cred_setreuid(struct task *t, u32 ruid, u32 euid) must_check;
+int cred_setregid(struct task *t, u32 rgid, u32 egid) must_check;
+int cred_setresuid(struct task *t, u32 r, u32 e, u32 s) must_check;
+int cred_setresgid(struct task *t, u32 r, u32 e, u32 s) must_check;
+long cred_setfsuid(struct task *t, u32 uid);            /* the old one */
+long cred_setfsgid(struct task *t, u32 gid);
+int cred_set_groups(struct task *t, u32 n, u32 *groups) must_check;     /* takes the array on success */
+int cred_set_caps(struct task *t, u64 eff, u64 prm, u64 inh) must_check;
+
+/* ---- cred_exec.c ---- */
+/* What a program file brings: ids and mode bits, and security.capability if it has it. */
+struct exec_file_cred {
+	u32 uid, gid, mode;
+	bool nosuid;                            /* of its mount */
+	bool has_caps, cap_eff;
+	u64 cap_prm, cap_inh;
+};
+/* Credentials after execve of @f (NULL: a file without privileges). *ret_secure: AT_SECURE. */
+int cred_exec(struct task *t, const struct exec_file_cred *f, struct cred **ret, bool *ret_secure) must_check;

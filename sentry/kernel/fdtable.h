@@ -16,6 +16,7 @@ struct fdtable *fdtable_new(void) must_check;
 struct fdtable *fdtable_copy(struct fdtable *from) must_check;          /* fork without CLONE_FILES */
 struct fdtable *fdtable_ref(struct fdtable *ft);
 void fdtable_unref(struct task *t, struct fdtable *ft);                 /* last one closes all */
+bool fdtable_is_shared(struct fdtable *ft);                             /* another task uses it too: exec makes a copy */
 void fdtable_close_on_exec(struct task *t, struct fdtable *ft);
 
 /* A strong reference, or NULL (caller returns -EBADF).  fd_get refuses O_PATH files. */

@@ -61,6 +61,10 @@ bool signal_default_stops(int sig);
 void signal_pgrp_locked(struct kernel *k, int pgid, int sig);   /* kernel->mu held; from the kernel */
 int signal_send_all(struct task *from, int sig, const struct lx_siginfo *info) must_check;      /* kill(-1) */
 
+/* ---- session.c: kernel->mu held ---- */
+bool pgrp_orphaned_without_locked(struct kernel *k, int pgid, struct tgroup *ignored) must_check;
+bool pgrp_has_stopped_locked(struct kernel *k, int pgid) must_check;
+
 /* ---- signal_stop.c ---- */
 bool signal_stop_complete_locked(struct tgroup *tg) REQUIRES(tg->mu) must_check;
 void signal_begin_stop_locked(struct task *t, int sig) REQUIRES(t->tg->mu);
@@ -77,6 +81,8 @@ int sigframe_setup(struct task *t, struct user_regs *regs, const struct lx_sigin
 /* ---- task_exit.c ---- */
 /* The group is ending, or exec of another thread wants this one gone: die with what was decided. */
 void task_exit_killed(struct task *t);
+/* Before the old memory goes (exec, exit): robust futexes, clear_child_tid, the vfork parent. */
+void task_release_memory(struct task *t);
 /* A zombie with all threads gone is forgotten: kernel->mu held; the reference to drop afterwards. */
 struct tgroup *tgroup_release_locked(struct tgroup *tg) must_check;
 

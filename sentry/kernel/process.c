@@ -1,0 +1,139 @@
+/*
+ * process.c - a process from nothing: the first one, and those of `exec` (see process_args).
+ *
+ * The task is made whole before it is in any table; a failure leaves nothing.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "platform/base/alloc.h"
+#include "platform/platform.h"
+#include "sentry/kernel/fdtable.h"
+#include "sentry/kernel/task_int.h"
+#include "sentry/loader/loader.h"
+#include "sentry/vfs/vfs.h"
+
+static struct task *make_task(struct kernel *k, struct process_args *a)
+{
+	struct tgroup *tg = tgroup_new(k);
+	struct task *t = NULL;
+
+	if (!tg)
+		goto fail;
+	tg->sighand = sighand_new();
+	if (tg->sighand)
+		t = task_new(k, tg);
+	tgroup_unref(tg);
+	if (!t)
+		goto fail;
+	memcpy(tg->rlim, a->rlim, sizeof(tg->rlim));
+	tg->exit_signal = SIGCHLD;
+	tg->oom_score_adj = a->oom_score_adj;
+	tg->exec_leader = true;
+	t->cred = a->cred;
+	t->fs = a->fs;
+	t->mnt_ns = a->mnt_ns;
+	t->files = a->files;
+	return t;
+fail:
+	cred_unref(a->cred);
+	fs_unref(a->fs);
+	mnt_ns_unref(a->mnt_ns);
+	fdtable_unref(NULL, a->files);
+	return NULL;
+}
+
+static int load(struct task *t, const struct exec_args *ea)
+{
+	struct exec_image im = { 0 };
+	bool secure;
+	int r;
+
+	r = load_program(t, ea, &im);
+	if (r < 0)
+		return r;
+	if (!im.cred)
+		r = cred_exec(t, NULL, &im.cred, &secure);
+	if (r < 0) {
+		exec_image_done(&im);
+		return r;
+	}
+	task_set_cred(t, im.cred);
+	t->mm = im.mm;
+	t->ctx = im.ctx;
+	memcpy(t->comm, im.comm, sizeof(t->comm));
+	ctx_set_owner(t->ctx, t);
+	im.cred = NULL;
+	im.mm = NULL;
+	im.ctx = NULL;
+	exec_image_done(&im);
+	return 0;
+}
+
+/* Its own session and group, in the tables, child of @a->parent. */
+static int enter_tables(struct task *t, struct process_args *a, struct session *s)
+{
+	struct kernel *k = t->kernel;
+	struct tgroup *tg = t->tg;
+	int pid;
+
+	mutex_lock(&k->mu);
+	pid = pid_alloc_locked(k, a->pid);
+	if (pid < 0)
+		goto out;
+	t->tid = pid;
+	tg->tgid = pid;
+	s->sid = pid;
+	pid_set_task_locked(k, pid, task_ref(t));
+	pid_set_tgroup_locked(k, pid, tgroup_ref(tg));
+	mutex_lock(&tg->mu);
+	tgroup_add_thread_locked(tg, t);
+	tg->unkillable = pid == 1;
+	mutex_unlock(&tg->mu);
+	tgroup_join_locked(tg, pid, s);
+	tg->parent = a->parent;
+	if (tg->parent)
+		list_add_tail(&tg->sibling, &tg->parent->children);
+	if (pid == 1)
+		k->init = tg;
+out:
+	mutex_unlock(&k->mu);
+	return pid;
+}
+
+static void discard(struct task *t)
+{
+	struct ctx *c = t->ctx;
+
+	task_drop_shared(t);
+	if (c) {
+		ctx_set_owner(c, NULL);
+		ctx_free(c);
+	}
+	task_unref(t);
+}
+
+int process_create(struct kernel *k, struct process_args *a, int *ret_pid)
+{
+	struct task *t = make_task(k, a);
+	struct session *s;
+	int r;
+
+	if (!t)
+		return -ENOMEM;
+	s = session_new(k, 0, t->tg);
+	r = s ? load(t, &a->exec) : -ENOMEM;
+	if (r == 0)
+		r = enter_tables(t, a, s);
+	if (r < 0) {
+		session_unref(s);
+		discard(t);
+		return r;
+	}
+	if (a->ctty)
+		session_tty_attach(s, a->ctty, r);
+	session_unref(s);
+	*ret_pid = r;
+	ctx_start(t->ctx);
+	return 0;
+}

@@ -1,0 +1,15 @@
+/*
+ * rusage.h - resource use of threads and processes (getrusage(2)).
+ *
+ * Times are what the sentry can see (task_account); page faults and I/O
+ * counts that only the host knows are zero.
+ */
+#pragma once
+#include <sys/resource.h>
+
+struct task;
+struct tgroup;
+
+void rusage_of_task(struct task *t, struct rusage *ret);
+void rusage_of_process(struct tgroup *tg, struct rusage *ret);
+void rusage_add(struct rusage *to, const struct rusage *from);

@@ -1,0 +1,378 @@
+/*
+ * task_clone.c - a new thread or process from a running task (clone(2)).
+ *
+ * Everything that can fail is made first: the platform's context and address
+ * space, the shared or copied parts, the numbers.  Then the child appears in the
+ * tables under kernel->mu in one step, and only then may its context run.
+ *
+ * A vfork child is a further context in the parent's address space; the parent
+ * sleeps until it executes a program or exits.
+ */
+#include <errno.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <string.h>
+
+#include "platform/base/alloc.h"
+#include "platform/platform.h"
+#include "sentry/core/usercopy.h"
+#include "sentry/kernel/clone.h"
+#include "sentry/kernel/fdtable.h"
+#include "sentry/kernel/pidfd.h"
+#include "sentry/kernel/seccomp.h"
+#include "sentry/kernel/task_int.h"
+#include "sentry/mm/mm.h"
+#include "sentry/vfs/vfs.h"
+
+#ifndef CLONE_CLEAR_SIGHAND
+#define CLONE_CLEAR_SIGHAND 0x100000000ull
+#endif
+#define CLONE_NEWTIME_FLAG 0x80ull
+#define NAMESPACES (CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUSER | \
+		    CLONE_NEWNET | CLONE_NEWCGROUP | CLONE_NEWTIME_FLAG)
+
+static int check_flags(struct task *t, const struct clone_req *q)
+{
+	u64 f = q->flags;
+
+	if ((f & CLONE_SIGHAND) && !(f & CLONE_VM))
+		return -EINVAL;
+	if ((f & CLONE_THREAD) && !(f & CLONE_SIGHAND))
+		return -EINVAL;
+	if ((f & CLONE_SIGHAND) && (f & CLONE_CLEAR_SIGHAND))
+		return -EINVAL;
+	if ((f & CLONE_FS) && (f & (CLONE_NEWNS | CLONE_NEWUSER)))
+		return -EINVAL;
+	if ((f & CLONE_THREAD) && (f & (CLONE_NEWUSER | CLONE_NEWPID)))
+		return -EINVAL;
+	if ((f & CLONE_PIDFD) && (f & CLONE_DETACHED))
+		return -EINVAL;
+	if ((f & CLONE_PARENT) && t->tg->unkillable)
+		return -EINVAL;
+	/* No namespaces of its own but the mount one: as where user namespaces are switched off. */
+	if (f & NAMESPACES & ~(u64)CLONE_NEWNS)
+		return -EPERM;
+	if ((f & CLONE_NEWNS) && !capable(t, CAP_SYS_ADMIN))
+		return -EPERM;
+	return 0;
+}
+
+struct nproc_count { u32 uid; u64 n; };
+
+static int count_thread(void *arg, struct tgroup *tg)
+{
+	struct nproc_count *c = arg;
+
+	mutex_lock(&tg->mu);
+	if (tg->leader && tg->leader->cred->uid == c->uid)
+		c->n += tg->nthreads;
+	mutex_unlock(&tg->mu);
+	return 0;
+}
+
+/* RLIMIT_NPROC counts the real user's threads; the sandbox's root is exempt. */
+static int check_nproc(struct task *t)
+{
+	u64 limit = task_rlimit(t, RLIMIT_NPROC);
+	struct nproc_count c = { .uid = t->cred->uid };
+
+	if (limit >= PID_MAX || c.uid == 0 || capable(t, CAP_SYS_RESOURCE) || capable(t, CAP_SYS_ADMIN))
+		return 0;
+	tgroup_for_each(t->kernel, count_thread, &c);
+	return c.n >= limit ? -EAGAIN : 0;
+}
+
+static int share_parts(struct task *t, struct task *n, u64 flags)
+{
+	n->files = (flags & CLONE_FILES) ? fdtable_ref(t->files) : fdtable_copy(t->files);
+	if (!n->files)
+		return -ENOMEM;
+	n->fs = (flags & CLONE_FS) ? fs_ref(t->fs) : fs_copy(t->fs);
+	if (!n->fs)
+		return -ENOMEM;
+	if (flags & CLONE_NEWNS)
+		return mnt_ns_copy(t, t->mnt_ns, n->fs, &n->mnt_ns);
+	n->mnt_ns = mnt_ns_ref(t->mnt_ns);
+	return 0;
+}
+
+static void inherit(struct task *t, struct task *n, const struct clone_req *q)
+{
+	u64 f = q->flags;
+
+	n->cred = cred_ref(t->cred);
+	memcpy(n->comm, t->comm, sizeof(n->comm));
+	n->blocked = t->blocked;
+	n->altstack = t->altstack;
+	if ((f & (CLONE_VM | CLONE_VFORK)) == CLONE_VM)
+		n->altstack = (struct lx_sigaltstack){ .flags = SS_DISABLE };
+	n->timer_slack = t->timer_slack;
+	n->seccomp = seccomp_ref(t->seccomp);
+	n->seccomp_mode = t->seccomp_mode;
+	n->personality = t->personality;
+	n->nice = t->nice;
+	n->ioprio = t->ioprio;
+	if (!t->sched_reset_on_fork) {
+		n->sched_policy = t->sched_policy;
+		n->sched_prio = t->sched_prio;
+	}
+	n->cpu_mask[0] = t->cpu_mask[0];
+	n->cpu_mask[1] = t->cpu_mask[1];
+	if (f & CLONE_CHILD_SETTID)
+		n->set_child_tid = q->child_tid;
+	if (f & CLONE_CHILD_CLEARTID)
+		n->clear_child_tid = q->child_tid;
+}
+
+static struct sighand *inherit_handlers(struct task *t, u64 flags)
+{
+	struct sighand *from, *sh;
+
+	if (flags & CLONE_SIGHAND) {
+		ref_get(&t->tg->sighand->ref);
+		return t->tg->sighand;
+	}
+	sh = sighand_new();
+	if (!sh)
+		return NULL;
+	mutex_lock(&t->tg->mu);
+	from = t->tg->sighand;
+	memcpy(sh->act, from->act, sizeof(sh->act));
+	mutex_unlock(&t->tg->mu);
+	for (int i = 0; (flags & CLONE_CLEAR_SIGHAND) && i < NSIG_GUEST; i++)
+		if (sh->act[i].handler != (u64)(uintptr_t)SIG_IGN)
+			sh->act[i] = (struct lx_sigaction){ 0 };
+	return sh;
+}
+
+static struct tgroup *new_process(struct task *t, const struct clone_req *q)
+{
+	struct tgroup *tg = tgroup_new(t->kernel), *from = t->tg;
+
+	if (!tg)
+		return NULL;
+	tg->sighand = inherit_handlers(t, q->flags);
+	if (!tg->sighand) {
+		tgroup_unref(tg);
+		return NULL;
+	}
+	mutex_lock(&from->mu);
+	memcpy(tg->rlim, from->rlim, sizeof(tg->rlim));
+	tg->dumpable = from->dumpable;
+	tg->oom_score_adj = from->oom_score_adj;
+	mutex_unlock(&from->mu);
+	tg->exit_signal = (q->flags & CLONE_PARENT) ? from->exit_signal : q->exit_signal;
+	return tg;
+}
+
+/* The platform's side: context, address space, registers. */
+static int make_context(struct task *t, struct task *n, const struct clone_req *q)
+{
+	struct user_regs regs;
+	struct aspace *as;
+	struct ctx *c;
+	int r;
+
+	if (q->flags & CLONE_VM) {
+		r = ctx_clone(t->ctx, &c);
+		if (r < 0)
+			return r;
+		n->mm = mm_ref(t->mm);
+	} else {
+		r = aspace_fork(t->ctx, &as, &c);
+		if (r < 0)
+			return r;
+		r = mm_fork(t, as, c, &n->mm);
+		if (r < 0)
+			goto fail;
+	}
+	if (q->stack_top.v != 0 || (q->flags & CLONE_SETTLS)) {
+		r = ctx_get_regs(c, &regs);
+		if (r < 0)
+			goto fail;
+		if (q->stack_top.v != 0)
+			regs.sp = q->stack_top.v;
+		if (q->flags & CLONE_SETTLS)
+			regs.fs_base = q->tls.v;
+		r = ctx_set_regs(c, &regs);
+		if (r < 0)
+			goto fail;
+	}
+	n->ctx = c;
+	ctx_set_owner(c, n);
+	return 0;
+fail:
+	ctx_free(c);
+	return r;
+}
+
+static int make_vfork(struct task *t, struct task *n)
+{
+	struct vfork_done *vd = knew(struct vfork_done);
+
+	if (!vd)
+		return -ENOMEM;
+	ref_init(&vd->ref);
+	ref_get(&vd->ref);              /* one for each side */
+	vd->parent = task_ref(t);
+	n->vfork_done = vd;
+	return 0;
+}
+
+/* Link the finished child into the tables; nothing fails after this. */
+static int publish(struct task *t, struct task *n, const struct clone_req *q)
+{
+	struct kernel *k = t->kernel;
+	struct tgroup *tg = n->tg, *parent = t->tg;
+	bool thread = tg == parent;
+	int pid;
+
+	mutex_lock(&k->mu);
+	mutex_lock(&parent->mu);
+	if (parent->group_exit || task_killed(t) || (thread && parent->execing)) {
+		pid = -EINTR;
+		goto out;
+	}
+	pid = pid_alloc_locked(k, q->want_tid);
+	if (pid < 0)
+		goto out;
+	n->tid = pid;
+	pid_set_task_locked(k, pid, task_ref(n));
+	if (thread) {
+		tgroup_add_thread_locked(tg, n);
+		if (tg->stop_signal) {
+			n->stop_pending = true;
+			atomic_store(&n->attention, true);
+		}
+	}
+	if ((tg->pending.set & ~n->blocked) != 0)
+		atomic_store(&n->attention, true);
+	mutex_unlock(&parent->mu);
+	if (!thread) {
+		tg->tgid = pid;
+		pid_set_tgroup_locked(k, pid, tgroup_ref(tg));
+		mutex_lock(&tg->mu);
+		tgroup_add_thread_locked(tg, n);
+		mutex_unlock(&tg->mu);
+		tgroup_join_locked(tg, parent->pgid, parent->session);
+		tg->parent = (q->flags & CLONE_PARENT) ? parent->parent : parent;
+		if (tg->parent)
+			list_add_tail(&tg->sibling, &tg->parent->children);
+	}
+	mutex_unlock(&k->mu);
+	return pid;
+out:
+	mutex_unlock(&parent->mu);
+	mutex_unlock(&k->mu);
+	return pid;
+}
+
+/* A child that never ran. */
+static void discard(struct task *n)
+{
+	struct ctx *c = n->ctx;
+
+	if (n->vfork_done) {
+		vfork_done_unref(n->vfork_done);
+		vfork_done_unref(n->vfork_done);
+	}
+	task_drop_shared(n);
+	if (c) {
+		ctx_set_owner(c, NULL);
+		ctx_free(c);
+	}
+	seccomp_unref(n->seccomp);
+	task_unref(n);
+}
+
+static int build(struct task *t, const struct clone_req *q, struct task **ret)
+{
+	struct tgroup *tg = (q->flags & CLONE_THREAD) ? tgroup_ref(t->tg) : new_process(t, q);
+	struct task *n;
+	int r;
+
+	if (!tg)
+		return -ENOMEM;
+	n = task_new(t->kernel, tg);
+	tgroup_unref(tg);               /* the task has its own */
+	if (!n)
+		return -ENOMEM;
+	inherit(t, n, q);
+	r = share_parts(t, n, q->flags);
+	if (r == 0 && (q->flags & CLONE_VFORK))
+		r = make_vfork(t, n);
+	if (r == 0)
+		r = make_context(t, n, q);
+	if (r < 0) {
+		discard(n);
+		return r;
+	}
+	*ret = n;
+	return 0;
+}
+
+static void wait_vfork(struct task *t, struct vfork_done *vd)
+{
+	while (!atomic_load(&vd->done))
+		if (task_sleep_killable(t, KTIME_MAX) < 0)
+			break;
+	vfork_done_unref(vd);
+}
+
+/* The number is told through pidfd only if the child exists; a bad address loses only the fd. */
+static int publish_pidfd(struct task *t, struct task *n, const struct clone_req *q, int fd)
+{
+	struct file *f;
+	int r = pidfd_file(t, n->tg, 0, &f);
+
+	if (r < 0) {
+		fd_unreserve(t, fd);
+		return r;
+	}
+	fd_publish(t, fd, f);
+	file_unref(f);
+	return copy_out(t, q->pidfd, &fd, sizeof(fd));
+}
+
+long task_clone(struct task *t, const struct clone_req *q)
+{
+	struct vfork_done *vd;
+	struct task *n;
+	int r, fd = -1, pid;
+
+	r = check_flags(t, q);
+	if (r == 0)
+		r = check_nproc(t);
+	if (r < 0)
+		return r;
+	if (q->flags & CLONE_PIDFD) {
+		fd = fd_reserve(t, 0, true);
+		if (fd < 0)
+			return fd;
+		r = copy_out(t, q->pidfd, &fd, sizeof(fd));
+		if (r < 0)
+			goto unreserve;
+	}
+	r = build(t, q, &n);
+	if (r < 0)
+		goto unreserve;
+	vd = n->vfork_done;
+	r = pid = publish(t, n, q);
+	if (r < 0) {
+		discard(n);
+		goto unreserve;
+	}
+	if (fd >= 0)
+		(void)!publish_pidfd(t, n, q, fd);
+	if (q->flags & CLONE_PARENT_SETTID)
+		(void)!copy_out(t, q->parent_tid, &pid, sizeof(pid));
+	/* The context keeps the creation reference. */
+	ctx_start(n->ctx);
+	if (vd)
+		wait_vfork(t, vd);
+	return pid;
+unreserve:
+	if (fd >= 0)
+		fd_unreserve(t, fd);
+	return r;
+}

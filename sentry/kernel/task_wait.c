@@ -1,0 +1,135 @@
+/*
+ * task_wait.c - wait4(2) and waitid(2): which child, which event; see wait.h.
+ *
+ * Children belong to the process, not to the thread that made them, so
+ * __WNOTHREAD finds what any thread's children are.  A child is examined and,
+ * unless WNOWAIT is given, consumed under kernel->mu: two waiters never get the same event.
+ */
+#include "sentry/kernel/wait.h"
+
+#include <errno.h>
+#include <sys/wait.h>
+
+#include "sentry/kernel/rusage.h"
+#include "sentry/kernel/task_int.h"
+
+static bool eligible(const struct wait_req *q, const struct tgroup *c)
+{
+	if (q->which == WAIT_PID && c->tgid != q->id)
+		return false;
+	if (q->which == WAIT_PGID && c->pgid != q->id)
+		return false;
+	if (q->options & __WALL)
+		return true;
+	/* "Clone" children are those that do not report by SIGCHLD. */
+	return (c->exit_signal != SIGCHLD) == ((q->options & __WCLONE) != 0);
+}
+
+static void fill(struct wait_req *q, struct tgroup *c, int code, int status)
+{
+	const struct cred *cred = c->leader ? task_cred_get(c->leader) : NULL;
+
+	q->pid = c->tgid;
+	q->code = code;
+	q->status = status;
+	q->uid = cred ? cred->uid : 0;
+	cred_unref(cred);
+	rusage_of_process(c, &q->ru);
+}
+
+/* A stop or continue of a live child.  True when *q was filled. */
+static bool try_job_event(struct wait_req *q, struct tgroup *c)
+{
+	bool stop = false, cont = false, keep = q->options & WNOWAIT;
+	int sig;
+
+	mutex_lock(&c->mu);
+	sig = c->stop_signal;
+	if ((q->options & WSTOPPED) && c->stopped && !c->stop_reported) {
+		stop = true;
+		c->stop_reported = !keep;
+	} else if ((q->options & WCONTINUED) && c->continued) {
+		cont = true;
+		c->continued = keep;
+	}
+	mutex_unlock(&c->mu);
+	if (stop)
+		fill(q, c, CLD_STOPPED, (sig << 8) | 0x7f);
+	if (cont)
+		fill(q, c, CLD_CONTINUED, 0xffff);
+	return stop || cont;
+}
+
+/* A reaped child adds its times, and those of its own reaped children, to the parent's. */
+static void reap(struct task *t, struct tgroup *c, const struct rusage *ru)
+{
+	struct rusage kids;
+
+	mutex_lock(&c->mu);
+	kids = c->child_rusage;
+	mutex_unlock(&c->mu);
+	mutex_lock(&t->tg->mu);
+	rusage_add(&t->tg->child_rusage, ru);
+	rusage_add(&t->tg->child_rusage, &kids);
+	mutex_unlock(&t->tg->mu);
+}
+
+/*
+ * Look once.  > 0: found; 0: there are children to wait for; -ECHILD.
+ * *ret_dead gets a reaped child's reference, dropped without the lock.
+ */
+static int look(struct task *t, struct wait_req *q, struct tgroup **ret_dead)
+{
+	struct tgroup *c;
+	int r = -ECHILD;
+
+	mutex_lock(&t->kernel->mu);
+	list_for_each(c, &t->tg->children, sibling) {
+		if (!eligible(q, c))
+			continue;
+		r = 0;
+		if (c->zombie && (q->options & WEXITED)) {
+			int st = c->wstatus;
+
+			fill(q, c, (st & 0x7f) == 0 ? CLD_EXITED : (st & 0x80) ? CLD_DUMPED : CLD_KILLED, st);
+			if (!(q->options & WNOWAIT)) {
+				reap(t, c, &q->ru);
+				*ret_dead = tgroup_release_locked(c);
+			}
+			r = q->pid;
+			break;
+		}
+		if (!c->zombie && try_job_event(q, c)) {
+			r = q->pid;
+			break;
+		}
+	}
+	mutex_unlock(&t->kernel->mu);
+	return r;
+}
+
+int task_wait(struct task *t, struct wait_req *q)
+{
+	struct tgroup *dead = NULL;
+	struct task_waiter tw;
+	int r;
+
+	r = look(t, q, &dead);
+	if (r != 0 || (q->options & WNOHANG)) {
+		tgroup_unref(dead);
+		return r;
+	}
+	task_waiter_init(&tw, t, POLLIN);
+	waitq_add(&t->tg->wait_children, &tw.w);
+	for (;;) {
+		r = look(t, q, &dead);
+		if (r != 0)
+			break;
+		r = task_sleep(t, KTIME_MAX);
+		if (r < 0)
+			break;
+	}
+	waitq_del(&t->tg->wait_children, &tw.w);
+	tgroup_unref(dead);
+	return r;
+}
