@@ -8,7 +8,8 @@
 
 static struct timeval ns_to_tv(u64 ns)
 {
-	return (struct timeval){ .tv_sec = (time_t)(ns / 1000000000), .tv_usec = (suseconds_t)(ns / 1000 % 1000000) };
+	return (struct timeval){ .tv_sec = (time_t)(ns / 1000000000),
+				 .tv_usec = (long)(ns / 1000 % 1000000) };
 }
 
 static void tv_add(struct timeval *to, const struct timeval *from)

@@ -23,7 +23,7 @@
 #define SA_RESTORER_FLAG 0x04000000
 #define SS_AUTODISARM_FLAG ((s32)(1u << 31))
 #define FLAGS_CLEARED 0x10500ull        /* RF, DF, TF: off in a handler */
-#define FP_XSTATE_MAGIC1 0x46505853u
+#define XSTATE_MAGIC1 0x46505853u
 #define FXSAVE_SIZE 512
 #define FXSAVE_SW 464                   /* software-reserved bytes: magic1, extended_size, ... */
 
@@ -167,7 +167,7 @@ static int get_fpstate(struct task *t, u64 addr)
 		goto out;
 	__builtin_memcpy(&magic, buf + FXSAVE_SW, 4);
 	__builtin_memcpy(&size, buf + FXSAVE_SW + 4, 4);
-	if (magic == FP_XSTATE_MAGIC1 && size > FXSAVE_SIZE && size <= cap &&
+	if (magic == XSTATE_MAGIC1 && size > FXSAVE_SIZE && size <= cap &&
 	    copy_in(t, buf + FXSAVE_SIZE, GADDR(addr + FXSAVE_SIZE), size - FXSAVE_SIZE) == 0)
 		n = size;
 	r = ctx_set_fp(t->ctx, buf, n);

@@ -67,10 +67,15 @@ struct tgroup {
 	struct task *execing GUARDED_BY(mu);            /* exec waits for the others to die */
 	struct rlimit64_g rlim[RLIM_NLIMITS];           /* guarded by mu */
 	struct ktimer itimer_real;                      /* alarm, setitimer */
-	ktime_t itimer_real_interval GUARDED_BY(mu);
+	ktime_t itimer_real_expiry, itimer_real_interval;       /* guarded by mu; expiry 0 = off */
 	struct list_head ptimers GUARDED_BY(mu);        /* POSIX timers */
 	int next_ptimer GUARDED_BY(mu);
-	struct itimer_cpu { ktime_t left, interval; } itimer_virt, itimer_prof;  /* guarded by mu */
+	u32 nptimers GUARDED_BY(mu);
+	struct itimer_cpu {                             /* ITIMER_VIRTUAL, ITIMER_PROF: ptimer.c */
+		struct ktimer tm;
+		struct tgroup *tg;
+		ktime_t expiry, interval;               /* CPU time; guarded by mu; expiry 0 = off */
+	} itimer_virt, itimer_prof;
 	struct rusage child_rusage GUARDED_BY(mu);
 	u64 dead_utime, dead_stime, dead_nvcsw, dead_nivcsw;    /* guarded by mu: of threads that ended */
 	u64 maxrss_kb;                                  /* guarded by mu: of images that ended */
@@ -129,13 +134,12 @@ struct task {
 	u64 timer_slack;                        /* owner */
 	struct seccomp_prog *seccomp;           /* owner: the guest's own filters */
 	int seccomp_mode;                       /* owner: SECCOMP_MODE_* */
-	u32 personality;                        /* owner */
 	int nice, ioprio;
 	int sched_policy, sched_prio;           /* answered, not enforced */
 	bool sched_reset_on_fork;
 	_Atomic u64 utime_ns, stime_ns;         /* accounting, best effort: written by the owner */
 	u64 nvcsw, nivcsw, minflt, majflt;
-	ktime_t acct_mark;                      /* owner: when time was last charged */
+	_Atomic ktime_t acct_mark;              /* when time was last charged: written by the owner */
 	ktime_t start_time;                     /* CLOCK_BOOTTIME; immutable */
 	u64 cpu_mask[2];                        /* sched_setaffinity: answered, not enforced */
 	gaddr_t set_child_tid;                  /* owner: written when the task starts (CLONE_CHILD_SETTID) */

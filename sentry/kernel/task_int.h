@@ -4,6 +4,8 @@
  * Nothing outside this directory includes it.
  */
 #pragma once
+#include <poll.h>
+#include "platform/platform.h"
 #include "sentry/kernel/pid.h"
 #include "sentry/kernel/session.h"
 #include "sentry/kernel/task.h"
@@ -33,6 +35,7 @@ bool tgroup_live(struct tgroup *tg);
 void task_drop_shared(struct task *t);
 /* Charge the time since the last mark to user (from application code) or system. */
 void task_account(struct task *t, bool user);
+u64 task_utime(struct task *t, ktime_t now);
 /* utime, stime in ns over live and dead threads; tg->mu not held. */
 void tgroup_times(struct tgroup *tg, u64 *ret_utime, u64 *ret_stime);
 
@@ -86,8 +89,10 @@ void task_release_memory(struct task *t);
 /* A zombie with all threads gone is forgotten: kernel->mu held; the reference to drop afterwards. */
 struct tgroup *tgroup_release_locked(struct tgroup *tg) must_check;
 
-/* ---- ptimer.c ---- */
+/* ---- ptimer.c, itimer.c ---- */
 void ptimers_signal_dequeued_locked(struct tgroup *tg, struct lx_siginfo *si);
 void ptimers_delete_all(struct tgroup *tg);             /* exec, exit; no lock held */
 void itimer_stop(struct tgroup *tg);                    /* exit; no lock held */
-void itimer_real_expired(struct ktimer *tm);
+void itimers_init(struct tgroup *tg);
+/* Timers whose queued signal was dropped (now ignored) go on. */
+void ptimers_signal_lost_locked(struct tgroup *tg);

@@ -1,0 +1,251 @@
+/*
+ * seccomp.c - filters of the guest: attaching, and the verdict on a call; see seccomp.h.
+ *
+ * A newly attached filter points to those before it; all are run, and the
+ * strictest verdict counts (seccomp(2)).
+ */
+#include "sentry/kernel/seccomp.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+
+#include "platform/base/alloc.h"
+#include "sentry/core/usercopy.h"
+#include "sentry/kernel/seccomp_bpf.h"
+#include "sentry/kernel/task_int.h"
+#include "sentry/syscalls/syscall.h"
+
+#define AUDIT_ARCH_AMD64 0xc000003eu
+#define MAX_CHAIN_INSNS 32768           /* Linux: MAX_INSNS_PER_PATH, 4 for each filter besides */
+
+struct seccomp_prog {
+	struct ref ref;
+	struct seccomp_prog *prev;              /* a reference; NULL = the first one */
+	u32 n, total, depth;
+	struct sock_filter *insns;
+};
+
+struct seccomp_prog *seccomp_ref(struct seccomp_prog *p)
+{
+	if (p)
+		ref_get(&p->ref);
+	return p;
+}
+
+void seccomp_unref(struct seccomp_prog *p)
+{
+	while (p && ref_put(&p->ref)) {
+		struct seccomp_prog *prev = p->prev;
+
+		kfree(p->insns);
+		kfree(p);
+		p = prev;
+	}
+}
+
+u32 seccomp_count(const struct seccomp_prog *p)
+{
+	return p ? p->depth : 0;
+}
+
+/* Lower is stricter: KILL_PROCESS is negative as a signed number. */
+static u32 run_chain(const struct seccomp_prog *p, const struct seccomp_data *d)
+{
+	u32 best = SECCOMP_RET_ALLOW;
+
+	for (; p; p = p->prev) {
+		u32 v = bpf_run(p->insns, p->n, d);
+
+		if ((s32)(v & SECCOMP_RET_ACTION_FULL) < (s32)(best & SECCOMP_RET_ACTION_FULL))
+			best = v;
+	}
+	return best;
+}
+
+static void trap(struct task *t, u64 nr, u64 ip, u32 data)
+{
+	struct lx_siginfo si;
+
+	siginfo_kernel(&si, SIGSYS, 1);         /* SYS_SECCOMP */
+	si.err = (s32)(data & 0xffff);
+	si.sys.call_addr = ip;
+	si.sys.syscall = (s32)nr;
+	si.sys.arch = AUDIT_ARCH_AMD64;
+	signal_force(t, &si);
+}
+
+static bool strict_allows(u64 nr)
+{
+	return nr == SYSNO_read || nr == SYSNO_write || nr == SYSNO_exit || nr == SYSNO_rt_sigreturn;
+}
+
+/* The thread alone ends, as by a signal, unless it is the only one. */
+static void kill_thread(struct task *t, int sig)
+{
+	bool alone;
+
+	mutex_lock(&t->tg->mu);
+	alone = t->tg->nthreads == 1;
+	mutex_unlock(&t->tg->mu);
+	if (alone)
+		tgroup_exit(t->tg, sig);
+	else
+		task_exit(t, sig);
+}
+
+bool seccomp_check(struct task *t, u64 nr, u64 ip, const u64 args[6], long *ret_result)
+{
+	struct seccomp_data d = { .nr = (int)nr, .arch = AUDIT_ARCH_AMD64, .instruction_pointer = ip };
+	struct seccomp_prog *chain;
+	u32 v;
+
+	*ret_result = -ENOSYS;
+	if (t->seccomp_mode == SECCOMP_MODE_STRICT) {
+		if (strict_allows(nr))
+			return true;
+		tgroup_exit(t->tg, SIGKILL);
+		return false;
+	}
+	for (int i = 0; i < 6; i++)
+		d.args[i] = args[i];
+	mutex_lock(&t->tg->mu);         /* another thread may synchronise this one's filters */
+	chain = seccomp_ref(t->seccomp);
+	mutex_unlock(&t->tg->mu);
+	v = run_chain(chain, &d);
+	seccomp_unref(chain);
+	switch (v & SECCOMP_RET_ACTION_FULL) {
+	case SECCOMP_RET_ALLOW:
+	case SECCOMP_RET_LOG:
+		return true;
+	case SECCOMP_RET_ERRNO:
+		*ret_result = -(long)MIN(v & SECCOMP_RET_DATA, 4095u);
+		return false;
+	case SECCOMP_RET_TRAP:
+		*ret_result = (long)nr;         /* Linux rolls ax back to the number */
+		trap(t, nr, ip, v & SECCOMP_RET_DATA);
+		return false;
+	case SECCOMP_RET_TRACE:
+	case SECCOMP_RET_USER_NOTIF:
+		return false;                   /* no tracer, no listener: ENOSYS */
+	case SECCOMP_RET_KILL_THREAD:
+		kill_thread(t, SIGSYS);
+		return false;
+	}
+	tgroup_exit(t->tg, SIGSYS);
+	return false;
+}
+
+long seccomp_set_strict(struct task *t)
+{
+	if (t->seccomp_mode != 0)
+		return -EINVAL;
+	t->seccomp_mode = SECCOMP_MODE_STRICT;
+	return 0;
+}
+
+static struct seccomp_prog *read_prog(struct task *t, gaddr_t addr, int *ret_err)
+{
+	struct { u16 len; u16 pad[3]; u64 filter; } fprog;
+	struct seccomp_prog *p;
+
+	*ret_err = -EFAULT;
+	if (copy_in(t, &fprog, addr, sizeof(fprog)) < 0)
+		return NULL;
+	*ret_err = -EINVAL;
+	if (fprog.len == 0 || fprog.len > BPF_MAXINSNS)
+		return NULL;
+	*ret_err = -ENOMEM;
+	p = knew(struct seccomp_prog);
+	if (!p)
+		return NULL;
+	ref_init(&p->ref);
+	p->n = fprog.len;
+	p->insns = kbuf_array(p->n, sizeof(*p->insns));
+	if (!p->insns)
+		goto fail;
+	*ret_err = -EFAULT;
+	if (copy_in(t, p->insns, GADDR(fprog.filter), p->n * sizeof(*p->insns)) < 0)
+		goto fail;
+	*ret_err = -EINVAL;
+	if (bpf_check(p->insns, p->n))
+		return p;
+fail:
+	seccomp_unref(p);
+	return NULL;
+}
+
+static bool is_ancestor(const struct seccomp_prog *a, const struct seccomp_prog *of)
+{
+	while (of && of != a)
+		of = of->prev;
+	return of == a;
+}
+
+/* A thread whose own filters are not among @t's cannot be synchronised: its id, or 0. */
+static int unsyncable_locked(struct task *t)
+{
+	struct task *x;
+
+	list_for_each(x, &t->tg->threads, thread_node)
+		if (x != t && !x->exiting &&
+		    (x->seccomp_mode == SECCOMP_MODE_STRICT || !is_ancestor(x->seccomp, t->seccomp)))
+			return x->tid;
+	return 0;
+}
+
+static void sync_threads_locked(struct task *t)
+{
+	struct task *x;
+
+	list_for_each(x, &t->tg->threads, thread_node) {
+		struct seccomp_prog *old = x->seccomp;
+
+		if (x == t || x->exiting)
+			continue;
+		x->seccomp = seccomp_ref(t->seccomp);
+		x->seccomp_mode = t->seccomp_mode;
+		seccomp_unref(old);
+	}
+}
+
+/* 0, or the thread that TSYNC fails on; @p is taken only on success. */
+static int attach(struct task *t, struct seccomp_prog *p, bool tsync)
+{
+	int tid;
+
+	mutex_lock(&t->tg->mu);
+	tid = tsync ? unsyncable_locked(t) : 0;
+	if (tid == 0) {
+		p->prev = t->seccomp;           /* the task's reference moves along */
+		t->seccomp = p;
+		t->seccomp_mode = SECCOMP_MODE_FILTER;
+		if (tsync)
+			sync_threads_locked(t);
+	}
+	mutex_unlock(&t->tg->mu);
+	return tid;
+}
+
+long seccomp_set_filter(struct task *t, u32 flags, gaddr_t addr)
+{
+	const u32 known = SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW |
+			  SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_TSYNC_ESRCH;
+	struct seccomp_prog *p;
+	int err;
+
+	if ((flags & ~known) || t->seccomp_mode == SECCOMP_MODE_STRICT)
+		return -EINVAL;
+	if (!t->cred->no_new_privs && !capable(t, CAP_SYS_ADMIN))
+		return -EACCES;
+	p = read_prog(t, addr, &err);
+	if (!p)
+		return err;
+	p->total = p->n + (t->seccomp ? t->seccomp->total + 4 : 0);
+	p->depth = seccomp_count(t->seccomp) + 1;
+	err = p->total > MAX_CHAIN_INSNS ? -ENOMEM : attach(t, p, flags & SECCOMP_FILTER_FLAG_TSYNC);
+	if (err != 0)
+		seccomp_unref(p);
+	return err > 0 && (flags & SECCOMP_FILTER_FLAG_TSYNC_ESRCH) ? -ESRCH : err;
+}
