@@ -31,7 +31,6 @@ long sys_enter(struct task *t, u64 nr, u64 ip, const struct sysargs *a)
 
 	if (unlikely(t->seccomp_mode != 0) && !seccomp_check(t, nr, ip, a->v, &r))
 		return r;
-	/* x32 numbers and everything above the table. */
 	if (unlikely(t->kernel->strace))
 		return traced(t, nr, a);
 	return sys_dispatch(t, nr, a);
