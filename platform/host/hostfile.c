@@ -19,6 +19,13 @@ int host_memfd(const char *name, hostfd_t *ret)
 	return 0;
 }
 
+int host_seal_all(hostfd_t fd)
+{
+	int r = fcntl(fd.fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
+
+	return r < 0 ? -errno : 0;
+}
+
 void host_close(hostfd_t fd)
 {
 	if (fd.fd >= 0)

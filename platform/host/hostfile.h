@@ -11,6 +11,8 @@
 #include "platform/base/compiler.h"
 
 int host_memfd(const char *name, hostfd_t *ret) must_check;     /* sealable, close-on-exec */
+/* Nobody, this process included, changes a memfd's size or contents from now on. */
+int host_seal_all(hostfd_t fd) must_check;
 void host_close(hostfd_t fd);                                   /* HOSTFD_NONE is fine */
 int host_dup(hostfd_t fd, hostfd_t *ret) must_check;
 

@@ -20,6 +20,7 @@ struct ipc_ns;
 struct net;
 struct devpts;
 struct unix_table;
+struct vdso;
 struct vfs;
 struct hostpoll;
 
@@ -47,6 +48,7 @@ struct kernel {
 	struct ipc_ns *ipc;                     /* SysV and POSIX queues; immutable */
 	struct net *net;                        /* netstack glue; NULL without a network */
 	struct devpts *devpts;                  /* immutable */
+	struct vdso *vdso;                      /* loader/vdso.c; NULL: guests get none; immutable */
 	struct vfs *vfs;                        /* mounts and file locks: vfs_init(), by boot; immutable */
 	struct hostpoll *hostpoll;              /* set once under mu: watcher of host descriptors */
 	_Atomic u64 next_ino;                   /* anonymous inode numbers */

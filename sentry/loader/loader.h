@@ -24,3 +24,6 @@ struct exec_image {
 /* 0 or -errno as execve(2) lists them (ENOEXEC, EACCES, ELIBBAD, E2BIG, ENOENT of the interpreter, ...). */
 int load_program(struct task *t, const struct exec_args *a, struct exec_image *ret) must_check;
 void exec_image_done(struct exec_image *im);    /* frees what was not taken */
+
+/* Boot, once the platform and the clock offsets are there: make k->vdso.  Without it guests have none. */
+int vdso_new(struct kernel *k) must_check;

@@ -151,4 +151,4 @@ int clock_gettime(clockid_t, struct timespec *) ALIAS(__vdso_clock_gettime);
 int gettimeofday(struct timeval *__restrict, void *__restrict) ALIAS(__vdso_gettimeofday);
 time_t time(time_t *) ALIAS(__vdso_time);
 int clock_getres(clockid_t, struct timespec *) ALIAS(__vdso_clock_getres);
-int getcpu(unsigned *, unsigned *) ALIAS(__vdso_getcpu);
+long getcpu(unsigned *, unsigned *, void *) ALIAS(__vdso_getcpu);
