@@ -116,6 +116,16 @@ static bool try_take(struct mutex *mu)
 						       memory_order_relaxed);
 }
 
+/* What this thread must let go of before it sleeps: see lock.h. */
+static _Thread_local void (*before_sleep)(void *);
+static _Thread_local void *before_sleep_arg;
+
+void mutex_before_sleep(void (*fn)(void *), void *arg)
+{
+	before_sleep = fn;
+	before_sleep_arg = arg;
+}
+
 static void take_slow(struct mutex *mu)
 {
 	for (int i = 0; i < SPINS; i++) {
@@ -123,6 +133,8 @@ static void take_slow(struct mutex *mu)
 			return;
 		__builtin_ia32_pause();
 	}
+	if (before_sleep)
+		before_sleep(before_sleep_arg);
 	while (atomic_exchange_explicit(&mu->state, 2, memory_order_acquire) != 0)
 		futex_wait(&mu->state, 2);
 }

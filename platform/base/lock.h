@@ -60,3 +60,10 @@ void mutex_unlock(struct mutex *mu) RELEASES(mu);
 /* Take two locks of one rank in address order; the same lock twice is taken once. */
 void mutex_lock_pair(struct mutex *a, struct mutex *b) NO_TSA;
 void mutex_unlock_pair(struct mutex *a, struct mutex *b) NO_TSA;
+
+/*
+ * A thread on which others depend even while it waits for a lock (systrap's receiver of traps, whose next
+ * trap may be what the lock's holder waits for) names what to do first.  It may take locks: a
+ * second wait inside it calls it again.
+ */
+void mutex_before_sleep(void (*fn)(void *), void *arg);

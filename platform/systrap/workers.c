@@ -5,7 +5,8 @@
  * thread that waits in it, so a second one would cost a context switch a call.
  * The holder keeps the token while it serves a call, since most take a
  * microsecond, and gives it up only before it may wait long (block_begin): to a parked worker,
- * or a new one, if some context may still send a notification, else to nobody. Who
+ * or a new one, if some context may still send a notification, else to nobody.  A
+ * contended mutex counts (its holder may wait for a notification).  Who
  * resumes a context next finds it free.  Invariant: while running > 0, somebody holds the
  * token or is about to take it.
  *
@@ -39,7 +40,7 @@ void workers_init(struct workers *w)
 	w->token_free = true;
 }
 
-static void spawn(struct systrap *p)
+static bool spawn(struct systrap *p)
 {
 	pthread_attr_t at;
 	pthread_t th;
@@ -51,7 +52,8 @@ static void spawn(struct systrap *p)
 	r = pthread_create(&th, &at, p->w.body, p->w.arg);
 	pthread_attr_destroy(&at);
 	if (r)
-		log_error("systrap: cannot make a worker thread: error %d; raise the pids limit", r);
+		log_ratelimited("systrap: cannot make a worker thread: error %d; raise the pids limit", r);
+	return r == 0;
 }
 
 int workers_start(struct platform *base, void *(*body)(void *), void *arg)
@@ -70,8 +72,7 @@ int workers_start(struct platform *base, void *(*body)(void *), void *arg)
 	pthread_attr_destroy(&at);
 	if (r)
 		return -r;
-	spawn(p);
-	return 0;
+	return spawn(p) ? 0 : -EAGAIN;
 }
 
 static void unpark(struct worker *w)
@@ -103,10 +104,15 @@ static void rouse(struct systrap *p, bool with_token) RELEASES(p->w.mu)
 		p->w.token_free = true;
 	}
 	mutex_unlock(&p->w.mu);
-	if (w)
+	if (w) {
 		unpark(w);
-	else
-		spawn(p);
+	} else if (!spawn(p) && with_token && self.is_worker) {
+		/* Nobody else can: keep receiving, late as that may be. */
+		mutex_lock(&p->w.mu);
+		self.token = p->w.token_free;
+		p->w.token_free = false;
+		mutex_unlock(&p->w.mu);
+	}
 }
 
 void workers_post(struct systrap *p, struct systrap_ctx *c, const struct trap *trap)
@@ -117,12 +123,17 @@ void workers_post(struct systrap *p, struct systrap_ctx *c, const struct trap *t
 	rouse(p, false);
 }
 
+static void give_up(void *p) { workers_block_begin(&((struct systrap *)p)->base); }
+
 struct ctx *workers_run(struct platform *base, struct ctx *done, struct trap *ret)
 {
 	struct systrap *p = to_systrap(base);
 	struct systrap_ctx *c;
 
-	self.is_worker = true;
+	if (!self.is_worker) {
+		self.is_worker = true;
+		mutex_before_sleep(give_up, p);
+	}
 	if (done)
 		ctx_resume(to_ctx(done));
 	for (;;) {
