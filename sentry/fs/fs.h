@@ -29,6 +29,10 @@ int ptmx_open(struct task *t, struct inode *i, const struct path *p, u32 flags, 
 int chardev_open(struct task *t, struct inode *i, const struct path *p, u32 flags, struct file **ret) must_check;
 int eventfd_create(struct task *t, u32 count, u32 flags, struct file **ret) must_check;
 int timerfd_create_file(struct task *t, int clockid, u32 flags, struct file **ret) must_check;
+struct itimerspec;
+int timerfd_set(struct file *f, int flags, const struct itimerspec *its, struct itimerspec *ret_old) must_check;
+int timerfd_get(struct file *f, struct itimerspec *ret) must_check;
+int signalfd_set_mask(struct file *f, u64 mask) must_check;                     /* -EINVAL: another kind */
 int signalfd_create(struct task *t, u64 mask, u32 flags, struct file **ret) must_check;
 /* A descriptor for a process: POLLIN once it is a zombie (or its thread, PIDFD_THREAD, is dead). */
 int pidfd_create(struct task *t, struct tgroup *tg, u32 flags, struct file **ret) must_check;

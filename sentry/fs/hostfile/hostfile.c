@@ -319,7 +319,7 @@ static int host_open(struct task *t, struct inode *i, const struct path *p, u32 
 		return -ENOMEM;
 	hf->hi = hi;
 	file_init(&hf->f, hi->regular ? &host_regular_ops : &host_stream_ops, flags & ~(u32)O_CLOEXEC,
-		  FILE_NOPOSLOCK | (hi->regular ? 0 : FILE_STREAM), p, i, t ? task_cred(t) : NULL);
+		  hi->regular ? FILE_NOPOSLOCK : FILE_STREAM | FILE_WRITE_ALL, p, i, t ? task_cred(t) : NULL);
 	if (hi->watched)
 		hf->f.wq = &hi->wq;
 	*ret = &hf->f;
