@@ -1,0 +1,180 @@
+/*
+ * sockopt.c - SOL_SOCKET options whose meaning does not depend on the family (socket(7)).
+ *
+ * Single words are stored without a lock: a racing reader sees the old or the new value, as on Linux.
+ */
+#include <errno.h>
+#include <linux/capability.h>
+#include <sys/time.h>
+
+#include "sentry/kernel/cred.h"
+#include "sentry/socket/socket.h"
+#include "sentry/time/ktime.h"
+
+#define BUF_MAX      212992             /* net.core.{r,w}mem_max */
+#define SNDBUF_MIN   4608
+#define RCVBUF_MIN   2304
+#define OPT_PASSPIDFD 76
+#define OPT_RCVTIMEO_NEW 66
+#define OPT_SNDTIMEO_NEW 67
+
+static int int_value(const void *v, size_t n, int *ret)
+{
+	if (n < sizeof(int))
+		return -EINVAL;
+	__builtin_memcpy(ret, v, sizeof(int));
+	return 0;
+}
+
+static void set_sndbuf(struct socket *s, u32 v) { s->opt.sndbuf = MAX(v * 2, (u32)SNDBUF_MIN); }
+static void set_rcvbuf(struct socket *s, u32 v) { s->opt.rcvbuf = MAX(v * 2, (u32)RCVBUF_MIN); }
+
+static int set_timeo(s64 *dst, const void *v, size_t n)
+{
+	struct timeval tv;
+
+	if (n < sizeof(tv))
+		return -EINVAL;
+	__builtin_memcpy(&tv, v, sizeof(tv));
+	if (tv.tv_usec < 0 || tv.tv_usec >= 1000000)
+		return -EDOM;
+	if (tv.tv_sec < 0)
+		*dst = 1;               /* Linux: never wait */
+	else if (tv.tv_sec >= INT64_MAX / NSEC_PER_SEC)
+		*dst = 0;
+	else
+		*dst = tv.tv_sec * NSEC_PER_SEC + tv.tv_usec * 1000;
+	return 0;
+}
+
+static int set_linger(struct socket *s, const void *v, size_t n)
+{
+	struct linger l;
+
+	if (n < sizeof(l))
+		return -EINVAL;
+	__builtin_memcpy(&l, v, sizeof(l));
+	s->opt.linger = l.l_onoff ? l.l_linger : -1;
+	return 0;
+}
+
+static bool *flag_of(struct socket *s, int opt)
+{
+	switch (opt) {
+	case SO_REUSEADDR: return &s->opt.reuseaddr;
+	case SO_KEEPALIVE: return &s->opt.keepalive;
+	case SO_BROADCAST: return &s->opt.broadcast;
+	case SO_OOBINLINE: return &s->opt.oobinline;
+	case SO_DONTROUTE: return &s->opt.dontroute;
+	case SO_PASSCRED: return &s->opt.passcred;
+	case SO_PASSSEC: return &s->opt.passsec;
+	case OPT_PASSPIDFD: return &s->opt.passpidfd;
+	case SO_TIMESTAMP: return &s->opt.timestamp;
+	case SO_TIMESTAMPNS: return &s->opt.timestampns;
+	default: return NULL;
+	}
+}
+
+int sockopt_set(struct task *t, struct socket *s, int opt, const void *v, size_t n)
+{
+	bool *flag = flag_of(s, opt);
+	int val, r;
+
+	if (opt == SO_RCVTIMEO || opt == OPT_RCVTIMEO_NEW)
+		return set_timeo(&s->opt.rcvtimeo, v, n);
+	if (opt == SO_SNDTIMEO || opt == OPT_SNDTIMEO_NEW)
+		return set_timeo(&s->opt.sndtimeo, v, n);
+	if (opt == SO_LINGER)
+		return set_linger(s, v, n);
+	r = int_value(v, n, &val);
+	if (r < 0)
+		return r;
+	if (flag) {
+		*flag = val != 0;
+		return 0;
+	}
+	switch (opt) {
+	case SO_SNDBUFFORCE:
+	case SO_RCVBUFFORCE:
+		if (!capable(t, CAP_NET_ADMIN))
+			return -EPERM;
+		val = MAX(val, 0);
+		if (opt == SO_SNDBUFFORCE)
+			set_sndbuf(s, MIN((u32)val, INT32_MAX / 2));
+		else
+			set_rcvbuf(s, MIN((u32)val, INT32_MAX / 2));
+		return 0;
+	case SO_SNDBUF:
+		set_sndbuf(s, MIN((u32)val, (u32)BUF_MAX));
+		return 0;
+	case SO_RCVBUF:
+		set_rcvbuf(s, MIN((u32)val, (u32)BUF_MAX));
+		return 0;
+	case SO_RCVLOWAT:
+		s->opt.rcvlowat = val < 0 ? INT32_MAX : MAX(val, 1);
+		return 0;
+	case SO_PRIORITY:
+		if ((val < 0 || val > 6) && !capable(t, CAP_NET_ADMIN))
+			return -EPERM;
+		s->opt.priority = val;
+		return 0;
+	case SO_DEBUG:
+		return val && !capable(t, CAP_NET_ADMIN) ? -EACCES : 0;
+	case SO_MARK:
+		return capable(t, CAP_NET_ADMIN) ? 0 : -EPERM;
+	case SO_NO_CHECK:
+	case SO_BUSY_POLL:
+		return 0;
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+static int put(void *v, size_t cap, const void *src, size_t n)
+{
+	n = MIN(n, cap);
+	__builtin_memcpy(v, src, n);
+	return (int)n;
+}
+
+static int put_int(void *v, size_t cap, int val) { return put(v, cap, &val, sizeof(val)); }
+
+static int put_timeo(void *v, size_t cap, s64 ns)
+{
+	struct timeval tv = { .tv_sec = ns / NSEC_PER_SEC, .tv_usec = ns % NSEC_PER_SEC / 1000 };
+
+	return put(v, cap, &tv, sizeof(tv));
+}
+
+int sockopt_get(struct socket *s, int opt, void *v, size_t cap)
+{
+	struct linger l = { .l_onoff = s->opt.linger >= 0, .l_linger = MAX(s->opt.linger, 0) };
+	u64 cookie = s->f.anon_ino;
+	bool *flag = flag_of(s, opt);
+
+	if (flag)
+		return put_int(v, cap, *flag);
+	switch (opt) {
+	case SO_TYPE: return put_int(v, cap, s->type);
+	case SO_DOMAIN: return put_int(v, cap, s->family);
+	case SO_PROTOCOL: return put_int(v, cap, s->proto);
+	case SO_SNDBUF: return put_int(v, cap, (int)s->opt.sndbuf);
+	case SO_RCVBUF: return put_int(v, cap, (int)s->opt.rcvbuf);
+	case SO_RCVLOWAT: return put_int(v, cap, s->opt.rcvlowat);
+	case SO_SNDLOWAT: return put_int(v, cap, 1);
+	case SO_PRIORITY: return put_int(v, cap, s->opt.priority);
+	case SO_DEBUG:
+	case SO_REUSEPORT:
+	case SO_MARK:
+	case SO_NO_CHECK:
+	case SO_BUSY_POLL: return put_int(v, cap, 0);
+	case SO_INCOMING_CPU: return put_int(v, cap, -1);
+	case SO_LINGER: return put(v, cap, &l, sizeof(l));
+	case SO_COOKIE: return cap < sizeof(cookie) ? -EINVAL : put(v, cap, &cookie, sizeof(cookie));
+	case SO_RCVTIMEO:
+	case OPT_RCVTIMEO_NEW: return put_timeo(v, cap, s->opt.rcvtimeo);
+	case SO_SNDTIMEO:
+	case OPT_SNDTIMEO_NEW: return put_timeo(v, cap, s->opt.sndtimeo);
+	default: return -ENOPROTOOPT;
+	}
+}

@@ -1,0 +1,172 @@
+/*
+ * unix_gc.c - sockets that only sit in queues that nobody can reach any more. See unix_int.h.
+ *
+ * A candidate is a socket in flight whose file has no other references than packets.
+ * A candidate is live if some packet that holds it is not in a candidate's queue, or
+ * is in the queue of a live candidate.  The queues of the others are emptied, which ends them.
+ *
+ * Nobody can take from a candidate's queue without first receiving the candidate
+ * from a reachable one, and that queue is not a candidate's: so what is found dead stays dead.
+ * The one exception (received and sent on while we look) is caught by looking at the count again.
+ *
+ * Runs when a socket is closed while sockets are in flight; bounded by GC_MAX a round, and what is
+ * left out counts as reachable.
+ */
+#include "platform/base/alloc.h"
+#include "sentry/kernel/kernel.h"
+#include "sentry/socket/unix_int.h"
+
+#define GC_MAX     512
+#define GC_EMBRYOS 16
+
+struct gc {
+	struct unix_sock *u[GC_MAX];            /* a reference each */
+	u32 refs[GC_MAX];                       /* packets outside candidates' queues that hold it */
+	bool live[GC_MAX], done[GC_MAX];
+	int n;
+};
+
+enum visit { VISIT_COUNT, VISIT_MARK };
+
+static int gc_index(const struct gc *g, const struct unix_sock *u)
+{
+	for (int i = 0; i < g->n; i++)
+		if (g->u[i] == u)
+			return i;
+	return -1;
+}
+
+static void visit_queue(struct gc *g, struct list_head *rq, enum visit what)
+{
+	struct unix_pkt *p;
+
+	list_for_each(p, rq, node) {
+		for (int i = 0; i < p->nfiles; i++) {
+			struct unix_sock *u = unix_of_file(p->files[i]);
+			int at = u ? gc_index(g, u) : -1;
+
+			if (at < 0)
+				continue;
+			if (what == VISIT_MARK)
+				g->live[at] = true;
+			else if (g->refs[at])
+				g->refs[at]--;
+		}
+	}
+}
+
+/* Its own queue, and those of connections that wait in its backlog. */
+static void visit(struct gc *g, struct unix_sock *u, enum visit what)
+{
+	struct unix_sock *e, *embryo[GC_EMBRYOS];
+	int n = 0;
+
+	mutex_lock(&u->mu);
+	visit_queue(g, &u->rq, what);
+	list_for_each(e, &u->backlog, backlog_node)
+		if (n < GC_EMBRYOS)
+			embryo[n++] = unix_ref(e);
+	mutex_unlock(&u->mu);
+	for (int i = 0; i < n; i++) {
+		mutex_lock(&embryo[i]->mu);
+		visit_queue(g, &embryo[i]->rq, what);
+		mutex_unlock(&embryo[i]->mu);
+		unix_unref(embryo[i]);
+	}
+}
+
+static bool only_in_flight(const struct unix_sock *u)
+{
+	return u->file && atomic_load(&u->file->ref.n) == u->inflight;
+}
+
+static void collect(struct unix_table *ut, struct gc *g)
+{
+	struct unix_sock *u;
+
+	mutex_lock(&ut->mu);
+	list_for_each(u, &ut->inflight_socks, inflight_node) {
+		if (g->n == GC_MAX)
+			break;
+		if (!only_in_flight(u))
+			continue;
+		g->refs[g->n] = u->inflight;
+		g->u[g->n++] = unix_ref(u);
+	}
+	mutex_unlock(&ut->mu);
+}
+
+static void mark(struct gc *g)
+{
+	bool again = true;
+
+	for (int i = 0; i < g->n; i++)
+		visit(g, g->u[i], VISIT_COUNT);
+	for (int i = 0; i < g->n; i++)
+		g->live[i] = g->refs[i] > 0;
+	while (again) {
+		again = false;
+		for (int i = 0; i < g->n; i++) {
+			if (!g->live[i] || g->done[i])
+				continue;
+			g->done[i] = true;
+			again = true;
+			visit(g, g->u[i], VISIT_MARK);
+		}
+	}
+}
+
+static void sweep(struct unix_table *ut, struct gc *g, struct list_head *pkts)
+{
+	for (int i = 0; i < g->n; i++) {
+		struct unix_sock *u = g->u[i];
+		struct unix_pkt *p, *next;
+		bool dead;
+
+		mutex_lock(&ut->mu);
+		dead = !g->live[i] && only_in_flight(u);
+		mutex_unlock(&ut->mu);
+		if (!dead)
+			continue;
+		mutex_lock(&u->mu);
+		list_for_each_safe(p, next, &u->rq, node) {
+			if (!p->nfiles)
+				continue;
+			list_del_init(&p->node);
+			u->rq_len--;
+			u->rq_bytes -= p->len - p->off;
+			list_add_tail(&p->node, pkts);
+		}
+		mutex_unlock(&u->mu);
+	}
+}
+
+void unix_gc(struct kernel *k)
+{
+	struct unix_table *ut = k->unix_sockets;
+	struct list_head pkts;
+	struct gc *g;
+	bool mine;
+
+	mutex_lock(&ut->mu);
+	mine = !list_empty(&ut->inflight_socks) && !ut->collecting;
+	if (mine)
+		ut->collecting = true;
+	mutex_unlock(&ut->mu);
+	if (!mine)
+		return;
+	list_init(&pkts);
+	g = knew(struct gc);
+	if (g) {
+		collect(ut, g);
+		mark(g);
+		sweep(ut, g, &pkts);
+	}
+	mutex_lock(&ut->mu);
+	ut->collecting = false;
+	mutex_unlock(&ut->mu);
+	for (int i = 0; g && i < g->n; i++)
+		unix_unref(g->u[i]);
+	kfree(g);
+	unix_pkts_doom(k, &pkts);
+}
