@@ -9,7 +9,6 @@
 
 struct kernel;
 struct tty_link;
-struct tgroup;
 
 /* sentry/fs/pipe: both ends. flags: O_NONBLOCK, O_DIRECT. */
 int pipe_create(struct task *t, u32 flags, struct file **ret_read, struct file **ret_write) must_check;
@@ -34,6 +33,3 @@ int timerfd_set(struct file *f, int flags, const struct itimerspec *its, struct 
 int timerfd_get(struct file *f, struct itimerspec *ret) must_check;
 int signalfd_set_mask(struct file *f, u64 mask) must_check;                     /* -EINVAL: another kind */
 int signalfd_create(struct task *t, u64 mask, u32 flags, struct file **ret) must_check;
-/* A descriptor for a process: POLLIN once it is a zombie (or its thread, PIDFD_THREAD, is dead). */
-int pidfd_create(struct task *t, struct tgroup *tg, u32 flags, struct file **ret) must_check;
-struct tgroup *pidfd_tgroup(struct file *f);            /* borrowed; NULL: no pidfd */

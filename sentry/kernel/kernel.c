@@ -28,6 +28,7 @@ struct kernel *kernel_new(struct platform *p)
 	}
 	k->platform = p;
 	mutex_init(&k->mu, RANK_KERNEL);
+	mutex_init(&k->epoll_nest_mu, RANK_EPOLLNEST);
 	mutex_init(&k->uts.mu, RANK_LEAF);
 	str_copy(k->uts.sysname, sizeof(k->uts.sysname), "Linux");
 	str_copy(k->uts.nodename, sizeof(k->uts.nodename), "localhost");

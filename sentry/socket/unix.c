@@ -6,8 +6,8 @@
 
 #include "platform/base/alloc.h"
 #include "sentry/core/usercopy.h"
-#include "sentry/fs/fs.h"
 #include "sentry/kernel/fdtable.h"
+#include "sentry/kernel/pidfd.h"
 #include "sentry/kernel/task.h"
 #include "sentry/socket/unix_int.h"
 
@@ -292,7 +292,7 @@ static int get_peerpidfd(struct task *t, struct unix_sock *u, void *v, size_t ca
 		return -ENODATA;
 	if (cap < sizeof(int))
 		return -EINVAL;
-	r = pidfd_create(t, tg, 0, &f);
+	r = pidfd_file(t, tg, 0, &f);
 	if (r == 0)
 		r = fd_install(t, f, true);
 	if (r < 0)

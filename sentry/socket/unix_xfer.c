@@ -10,7 +10,7 @@
 #include <errno.h>
 
 #include "platform/base/alloc.h"
-#include "sentry/fs/fs.h"
+#include "sentry/kernel/pidfd.h"
 #include "sentry/kernel/task.h"
 #include "sentry/socket/unix_int.h"
 
@@ -298,7 +298,7 @@ static void tell_cred(struct task *t, struct socket *s, struct sock_msg *m, cons
 		return;
 	if (s->opt.passcred)
 		cmsg_put(m->out, SOL_SOCKET, SCM_CREDENTIALS, &uc, sizeof(uc));
-	if (s->opt.passpidfd && c->tg && pidfd_create(t, c->tg, 0, &f) == 0)
+	if (s->opt.passpidfd && c->tg && pidfd_file(t, c->tg, 0, &f) == 0)
 		cmsg_put_fd(t, m->out, SOL_SOCKET, OPT_SCM_PIDFD, f);
 }
 
