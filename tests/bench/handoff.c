@@ -111,7 +111,7 @@ static int filter(unsigned action, unsigned flags)
 static void client(int cpu, long calls)
 {
 	struct sigaction sa = { .sa_sigaction = on_sigsys, .sa_flags = SA_SIGINFO };
-	double start;
+	double start = 0;
 
 	pin(cpu);
 	if (path == SIGSYS_FUTEX || path == SIGSYS_SPIN) {
