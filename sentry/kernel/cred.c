@@ -1,7 +1,7 @@
 /*
  * cred.c - credentials: copies, references, and the questions asked of them; see cred.h.
  *
- * Changes of ids and capabilities are in cred_change.c, those of execve in cred_exec.c.
+ * Changes of ids and capabilities are in cred_change.c, those of execve in loader/exec_cred.c.
  */
 #include "sentry/kernel/cred.h"
 

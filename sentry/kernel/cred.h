@@ -49,14 +49,3 @@ long cred_setfsuid(struct task *t, u32 uid);            /* the old one */
 long cred_setfsgid(struct task *t, u32 gid);
 int cred_set_groups(struct task *t, u32 n, u32 *groups) must_check;     /* takes the array on success */
 int cred_set_caps(struct task *t, u64 eff, u64 prm, u64 inh) must_check;
-
-/* ---- cred_exec.c ---- */
-/* What a program file brings: ids and mode bits, and security.capability if it has it. */
-struct exec_file_cred {
-	u32 uid, gid, mode;
-	bool nosuid;                            /* of its mount */
-	bool has_caps, cap_eff;
-	u64 cap_prm, cap_inh;
-};
-/* Credentials after execve of @f (NULL: a file without privileges). *ret_secure: AT_SECURE. */
-int cred_exec(struct task *t, const struct exec_file_cred *f, struct cred **ret, bool *ret_secure) must_check;

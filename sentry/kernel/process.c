@@ -46,19 +46,13 @@ fail:
 static int load(struct task *t, const struct exec_args *ea)
 {
 	struct exec_image im = { 0 };
-	bool secure;
 	int r;
 
 	r = load_program(t, ea, &im);
 	if (r < 0)
 		return r;
-	if (!im.cred)
-		r = cred_exec(t, NULL, &im.cred, &secure);
-	if (r < 0) {
-		exec_image_done(&im);
-		return r;
-	}
-	task_set_cred(t, im.cred);
+	if (im.cred)
+		task_set_cred(t, im.cred);
 	t->mm = im.mm;
 	t->ctx = im.ctx;
 	memcpy(t->comm, im.comm, sizeof(t->comm));

@@ -409,6 +409,28 @@ void signal_swap_mask(struct task *t, sigmask_t mask)
 	mutex_unlock(&t->tg->mu);
 }
 
+int signal_wait(struct task *t, sigmask_t set, s64 deadline, struct lx_siginfo *ret)
+{
+	struct tgroup *tg = t->tg;
+	int sig, r = 0;
+
+	mutex_lock(&tg->mu);
+	t->waiting_for = set;
+	mutex_unlock(&tg->mu);
+	for (;;) {
+		sig = signal_dequeue(t, set, ret);
+		if (sig || r < 0)
+			break;
+		r = task_sleep(t, deadline);
+	}
+	mutex_lock(&tg->mu);
+	t->waiting_for = 0;
+	mutex_unlock(&tg->mu);
+	if (sig)
+		return sig;
+	return r == -ETIMEDOUT ? -EAGAIN : -EINTR;
+}
+
 void signal_action_masks(struct task *t, sigmask_t *ret_ignored, sigmask_t *ret_caught)
 {
 	struct tgroup *tg = t->tg;
@@ -443,6 +465,26 @@ void sighand_unref(struct sighand *sh)
 {
 	if (ref_put(&sh->ref))
 		kfree(sh);
+}
+
+void signal_action(struct task *t, int sig, const struct lx_sigaction *act, struct lx_sigaction *ret_old)
+{
+	struct tgroup *tg = t->tg;
+	struct task *x;
+
+	mutex_lock(&tg->mu);
+	*ret_old = tg->sighand->act[sig - 1];
+	if (act) {
+		tg->sighand->act[sig - 1] = *act;
+		if (act->handler == HANDLER_IGN ||
+		    (act->handler == HANDLER_DFL && signal_default_ignores(sig))) {
+			flush_all(tg, SIGBIT(sig));
+			ptimers_signal_lost_locked(tg);
+			list_for_each(x, &tg->threads, thread_node)
+				task_attention_locked(x);
+		}
+	}
+	mutex_unlock(&tg->mu);
 }
 
 int signal_reset_for_exec(struct task *t)

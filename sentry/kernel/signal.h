@@ -86,6 +86,12 @@ void signal_deliver(struct task *t, long call_result);
 struct sighand *sighand_new(void) must_check;
 void sighand_unref(struct sighand *sh);
 
+/* rt_sigaction: @act NULL = only ask.  A signal that is now ignored is no longer pending. */
+void signal_action(struct task *t, int sig, const struct lx_sigaction *act, struct lx_sigaction *ret_old);
+/* rt_sigtimedwait: take a pending one of @set, waiting until @deadline. The number, -EAGAIN, -EINTR. */
+int signal_wait(struct task *t, sigmask_t set, s64 deadline, struct lx_siginfo *ret) must_check;
+int signal_send_all(struct task *from, int sig, const struct lx_siginfo *info) must_check;      /* kill(-1) */
+
 /* For signalfd and /proc: everything pending for @t, blocked or not. tgroup->signal_wq tells of new ones. */
 sigmask_t signal_pending_mask(struct task *t);
 /* "Ign" and "Cgt" of /proc/PID/status. */

@@ -163,6 +163,7 @@ struct tgroup *tgroup_find(struct kernel *k, int tgid) must_check;
 /* Calls fn for every process in pid order (a snapshot; strong references held during fn). */
 int tgroup_for_each(struct kernel *k, int (*fn)(void *arg, struct tgroup *tg), void *arg);
 int tgroup_for_each_task(struct tgroup *tg, int (*fn)(void *arg, struct task *t), void *arg);
+int tgroup_ppid(struct tgroup *tg);             /* 0 for init */
 /* Shared parts of another task, counted; NULL if it is dead or has none. */
 struct mm *task_mm_get(struct task *t) must_check;
 struct fdtable *task_files_get(struct task *t) must_check;

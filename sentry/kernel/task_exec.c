@@ -106,19 +106,20 @@ static int unshare_for_exec(struct task *t)
 	return r;
 }
 
-static void change_cred(struct task *t, struct exec_image *im, bool secure)
+/* @im->cred NULL: the program changes nothing. */
+static void change_cred(struct task *t, struct exec_image *im)
 {
 	struct tgroup *tg = t->tg;
 	const struct cred *old = t->cred;
-	bool same = old->euid == im->cred->euid && old->egid == im->cred->egid;
 
-	if (!same)
+	if (im->cred && (old->euid != im->cred->euid || old->egid != im->cred->egid))
 		t->pdeath_signal = 0;
 	mutex_lock(&tg->mu);
-	tg->dumpable = same && !secure;
+	tg->dumpable = im->mm->dumpable;
 	tg->did_exec = true;
 	mutex_unlock(&tg->mu);
-	task_set_cred(t, im->cred);
+	if (im->cred)
+		task_set_cred(t, im->cred);
 	im->cred = NULL;
 }
 
@@ -146,26 +147,15 @@ static void switch_image(struct task *t, struct exec_image *im)
 		mm_unref(old_mm);
 }
 
-static int prepare_cred(struct task *t, struct exec_image *im, bool *secure)
-{
-	*secure = im->secure;
-	if (im->cred)
-		return 0;
-	return cred_exec(t, NULL, &im->cred, secure);
-}
-
 int task_exec(struct task *t, const struct exec_args *a)
 {
 	struct exec_image im = { 0 };
-	bool secure;
 	int r;
 
 	r = load_program(t, a, &im);
 	if (r < 0)
 		return r;
-	r = prepare_cred(t, &im, &secure);
-	if (r == 0)
-		r = de_thread(t);
+	r = de_thread(t);
 	if (r < 0)
 		goto out;
 	r = unshare_for_exec(t);
@@ -175,7 +165,7 @@ int task_exec(struct task *t, const struct exec_args *a)
 		goto out;
 	}
 	task_release_memory(t);
-	change_cred(t, &im, secure);
+	change_cred(t, &im);
 	switch_image(t, &im);
 	ptimers_delete_all(t->tg);
 	t->robust_list = GADDR(0);

@@ -62,7 +62,6 @@ bool signal_default_stops(int sig);
 
 /* ---- signal_send.c ---- */
 void signal_pgrp_locked(struct kernel *k, int pgid, int sig);   /* kernel->mu held; from the kernel */
-int signal_send_all(struct task *from, int sig, const struct lx_siginfo *info) must_check;      /* kill(-1) */
 
 /* ---- session.c: kernel->mu held ---- */
 bool pgrp_orphaned_without_locked(struct kernel *k, int pgid, struct tgroup *ignored) must_check;

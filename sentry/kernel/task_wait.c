@@ -15,9 +15,9 @@
 
 static bool eligible(const struct wait_req *q, const struct tgroup *c)
 {
-	if (q->which == WAIT_PID && c->tgid != q->id)
+	if (q->which == CHILD_PID && c->tgid != q->id)
 		return false;
-	if (q->which == WAIT_PGID && c->pgid != q->id)
+	if (q->which == CHILD_PGID && c->pgid != q->id)
 		return false;
 	if (q->options & __WALL)
 		return true;

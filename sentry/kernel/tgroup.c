@@ -111,6 +111,16 @@ struct tgroup *tgroup_find(struct kernel *k, int tgid)
 	return tg;
 }
 
+int tgroup_ppid(struct tgroup *tg)
+{
+	int pid;
+
+	mutex_lock(&tg->kernel->mu);
+	pid = tg->parent ? tg->parent->tgid : 0;
+	mutex_unlock(&tg->kernel->mu);
+	return pid;
+}
+
 int tgroup_for_each(struct kernel *k, int (*fn)(void *arg, struct tgroup *tg), void *arg)
 {
 	int pid = 0, r = 0;

@@ -8,7 +8,7 @@
 struct task;
 struct tgroup;
 
-enum wait_which { WAIT_ANY, WAIT_PID, WAIT_PGID };
+enum wait_which { CHILD_ANY, CHILD_PID, CHILD_PGID };
 
 struct wait_req {
 	enum wait_which which;

@@ -1,0 +1,264 @@
+/*
+ * sys_process.c - making processes, their end, waiting for them, their numbers.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "sentry/core/usercopy.h"
+#include "sentry/kernel/clone.h"
+#include "sentry/kernel/fdtable.h"
+#include "sentry/kernel/pidfd.h"
+#include "sentry/kernel/task.h"
+#include "sentry/kernel/wait.h"
+#include "sentry/syscalls/syscall.h"
+#include "sentry/vfs/file.h"
+
+#define P_PIDFD_ID 3
+
+long sys_fork(struct task *t, const struct sysargs *a unused_ok)
+{
+	return task_clone(t, &(struct clone_req){ .exit_signal = SIGCHLD });
+}
+
+long sys_vfork(struct task *t, const struct sysargs *a unused_ok)
+{
+	return task_clone(t, &(struct clone_req){ .flags = CLONE_VFORK | CLONE_VM, .exit_signal = SIGCHLD });
+}
+
+/* The low byte of clone's flags is the exit signal; the number of bits is the old ABI's. */
+long sys_clone(struct task *t, const struct sysargs *a)
+{
+	u64 f = arg_u64(a, 0) & 0xffffffff;
+	struct clone_req q = {
+		.flags = f & ~(u64)CSIGNAL,
+		.exit_signal = (int)(f & CSIGNAL),
+		.stack_top = arg_addr(a, 1),
+		.parent_tid = arg_addr(a, 2),
+		.child_tid = arg_addr(a, 3),
+		.tls = arg_addr(a, 4),
+		.pidfd = arg_addr(a, 2),
+	};
+
+	if ((f & CLONE_PIDFD) && (f & CLONE_PARENT_SETTID))
+		return -EINVAL;
+	if (q.exit_signal > NSIG_GUEST)
+		return -EINVAL;
+	return task_clone(t, &q);
+}
+
+struct lx_clone_args {
+	u64 flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
+	u64 set_tid, set_tid_size, cgroup;
+};
+
+/* A structure from a newer or older program: what we do not know must be zero. */
+static int get_clone_args(struct task *t, gaddr_t addr, size_t size, struct lx_clone_args *ret)
+{
+	u8 buf[256] = { 0 };
+
+	if (size > 4096)
+		return -E2BIG;
+	if (size < 64)
+		return -EINVAL;
+	if (copy_in(t, buf, addr, MIN(size, sizeof(buf))) < 0)
+		return -EFAULT;
+	for (size_t i = sizeof(*ret); i < sizeof(buf); i++)
+		if (buf[i])
+			return -E2BIG;
+	if (size > sizeof(buf))
+		return -E2BIG;
+	memcpy(ret, buf, sizeof(*ret));
+	return 0;
+}
+
+static int get_set_tid(struct task *t, const struct lx_clone_args *c, struct clone_req *q)
+{
+	s32 tid;
+
+	if (c->set_tid_size == 0)
+		return c->set_tid ? -EINVAL : 0;
+	/* There is one pid namespace. */
+	if (c->set_tid_size > 1 || !c->set_tid)
+		return -EINVAL;
+	if (copy_in(t, &tid, GADDR(c->set_tid), sizeof(tid)) < 0)
+		return -EFAULT;
+	if (tid < 1)
+		return -EINVAL;
+	if (!capable(t, 21) && !capable(t, 40))         /* CAP_SYS_ADMIN, CAP_CHECKPOINT_RESTORE */
+		return -EPERM;
+	q->want_tid = tid;
+	return 0;
+}
+
+long sys_clone3(struct task *t, const struct sysargs *a)
+{
+	struct lx_clone_args c;
+	struct clone_req q;
+	int r = get_clone_args(t, arg_addr(a, 0), arg_size(a, 1), &c);
+
+	if (r < 0)
+		return r;
+	/* CLONE_INTO_CGROUP needs a cgroup tree of the sandbox's own: refused like any unknown flag. */
+	if ((c.flags & (CSIGNAL | CLONE_DETACHED | 0x200000000ull)) || c.flags >> 34)
+		return -EINVAL;
+	if (c.exit_signal & ~(u64)CSIGNAL || c.exit_signal > NSIG_GUEST)
+		return -EINVAL;
+	if ((c.flags & (CLONE_THREAD | CLONE_PARENT)) && c.exit_signal)
+		return -EINVAL;
+	if ((c.stack == 0) != (c.stack_size == 0) || c.stack + c.stack_size < c.stack)
+		return -EINVAL;
+	q = (struct clone_req){
+		.flags = c.flags,
+		.exit_signal = (int)c.exit_signal,
+		.stack_top = GADDR(c.stack + c.stack_size),
+		.parent_tid = GADDR(c.parent_tid),
+		.child_tid = GADDR(c.child_tid),
+		.tls = GADDR(c.tls),
+		.pidfd = GADDR(c.pidfd),
+	};
+	r = get_set_tid(t, &c, &q);
+	return r < 0 ? r : task_clone(t, &q);
+}
+
+long sys_exit(struct task *t, const struct sysargs *a)
+{
+	task_exit(t, (int)((arg_u32(a, 0) & 0xff) << 8));
+	return 0;
+}
+
+long sys_exit_group(struct task *t, const struct sysargs *a)
+{
+	int status = (int)((arg_u32(a, 0) & 0xff) << 8);
+
+	tgroup_exit(t->tg, status);
+	task_exit(t, status);
+	return 0;
+}
+
+long sys_wait4(struct task *t, const struct sysargs *a)
+{
+	struct wait_req q = { .options = arg_u32(a, 2) };
+	int pid = arg_s32(a, 0);
+	long r;
+
+	if (q.options & ~(u32)(WNOHANG | WUNTRACED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL))
+		return -EINVAL;
+	if (pid == INT32_MIN)
+		return -ESRCH;
+	q.options |= WEXITED;
+	q.which = pid > 0 ? CHILD_PID : pid == -1 ? CHILD_ANY : CHILD_PGID;
+	q.id = pid > 0 ? pid : pid == 0 ? t->tg->pgid : -pid;
+	r = task_wait(t, &q);
+	if (r <= 0)
+		return r;
+	if (arg_addr(a, 1).v && copy_out(t, arg_addr(a, 1), &q.status, sizeof(q.status)) < 0)
+		return -EFAULT;
+	if (arg_addr(a, 3).v && copy_out(t, arg_addr(a, 3), &q.ru, sizeof(q.ru)) < 0)
+		return -EFAULT;
+	return r;
+}
+
+static int waitid_pidfd(struct task *t, int fd, struct wait_req *q)
+{
+	auto_file *f = fd_get(t, fd);
+	auto_tgroup *tg = f ? pidfd_tgroup(f) : NULL;
+
+	if (!tg)
+		return -EBADF;
+	q->which = CHILD_PID;
+	q->id = tg->tgid;
+	if (file_flags(f) & 04000)      /* O_NONBLOCK */
+		q->options |= WNOHANG;
+	return file_flags(f) & 04000 ? 1 : 0;
+}
+
+static int waitid_target(struct task *t, int type, int id, struct wait_req *q)
+{
+	switch (type) {
+	case P_ALL:
+		q->which = CHILD_ANY;
+		return 0;
+	case P_PID:
+		q->which = CHILD_PID;
+		q->id = id;
+		return id > 0 ? 0 : -EINVAL;
+	case P_PGID:
+		q->which = CHILD_PGID;
+		q->id = id == 0 ? t->tg->pgid : id;
+		return id >= 0 ? 0 : -EINVAL;
+	case P_PIDFD_ID:
+		return id >= 0 ? waitid_pidfd(t, id, q) : -EINVAL;
+	}
+	return -EINVAL;
+}
+
+/* si_status is an exit code or a signal, unlike the status word of wait4. */
+static int waitid_status(const struct wait_req *q)
+{
+	switch (q->code) {
+	case CLD_EXITED:
+		return (q->status >> 8) & 0xff;
+	case CLD_STOPPED:
+		return q->status >> 8;
+	case CLD_CONTINUED:
+		return SIGCONT;
+	}
+	return q->status & 0x7f;
+}
+
+long sys_waitid(struct task *t, const struct sysargs *a)
+{
+	struct wait_req q = { .options = arg_u32(a, 3) };
+	struct lx_siginfo si = { 0 };
+	int nonblock;
+	long r;
+
+	if ((q.options & ~(u32)(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD |
+				__WCLONE | __WALL)) ||
+	    !(q.options & (WEXITED | WSTOPPED | WCONTINUED)))
+		return -EINVAL;
+	nonblock = waitid_target(t, arg_s32(a, 0), arg_s32(a, 1), &q);
+	if (nonblock < 0)
+		return nonblock;
+	r = task_wait(t, &q);
+	if (r < 0)
+		return r;
+	if (r == 0 && nonblock && !(arg_u32(a, 3) & WNOHANG))
+		return -EAGAIN;
+	if (r > 0) {
+		si.signo = SIGCHLD;
+		si.code = q.code;
+		si.chld.pid = q.pid;
+		si.chld.uid = q.uid;
+		si.chld.status = waitid_status(&q);
+	}
+	/* Linux writes the first fields one by one; the rest of the structure is left alone. */
+	if (arg_addr(a, 2).v && copy_out(t, arg_addr(a, 2), &si, 28) < 0)
+		return -EFAULT;
+	if (r > 0 && arg_addr(a, 4).v && copy_out(t, arg_addr(a, 4), &q.ru, sizeof(q.ru)) < 0)
+		return -EFAULT;
+	return 0;
+}
+
+long sys_set_tid_address(struct task *t, const struct sysargs *a)
+{
+	t->clear_child_tid = arg_addr(a, 0);
+	return t->tid;
+}
+
+long sys_getpid(struct task *t, const struct sysargs *a unused_ok)
+{
+	return t->tg->tgid;
+}
+
+long sys_gettid(struct task *t, const struct sysargs *a unused_ok)
+{
+	return t->tid;
+}
+
+long sys_getppid(struct task *t, const struct sysargs *a unused_ok)
+{
+	return tgroup_ppid(t->tg);
+}
