@@ -30,6 +30,7 @@ struct mount;
 struct task;
 struct cred;
 struct strbuf;
+struct kstat;
 
 struct path {                   /* a place: both pointers counted when stored */
 	struct mount *mnt;
@@ -128,6 +129,22 @@ int file_readdir(struct task *t, struct file *f, struct dir_ctx *c) must_check;
 int file_map(struct task *t, struct file *f, u64 off, u64 len, int prot, int flags,
              struct mapping *ret) must_check;
 int file_fsync(struct task *t, struct file *f, bool data_only) must_check;
+int file_truncate(struct task *t, struct file *f, u64 size) must_check;
+int file_fallocate(struct task *t, struct file *f, int mode, s64 off, s64 len) must_check;
+int file_getattr(struct task *t, struct file *f, struct kstat *ret) must_check;  /* also of files without inode */
+int file_set_flags(struct file *f, u32 flags, u32 mask) must_check;             /* F_SETFL, FIONBIO */
+/* A descriptor of table @owner is closed: flush, and POSIX locks go. */
+int file_close(struct task *t, struct file *f, const void *owner);
+
+/* ---- lock.c: flock(2) and fcntl(2) locks ---- */
+struct lx_flock { s16 type, whence; s32 pad; s64 start, len; s32 pid; s32 pad2; };
+int file_flock(struct task *t, struct file *f, int op) must_check;
+/* @ofd: F_OFD_*. @wait: F_SETLKW. get: F_GETLK, answered in *fl. */
+int file_set_lock(struct task *t, struct file *f, const struct lx_flock *fl, bool ofd, bool wait) must_check;
+int file_get_lock(struct task *t, struct file *f, struct lx_flock *fl, bool ofd) must_check;
+void locks_close_posix(struct file *f, const void *owner);
+void locks_release_file(struct file *f);
+void locks_free(struct inode *i);
 
 /*
  * Sleep until @f shows one of @events (POLLERR and POLLHUP always count), a

@@ -136,6 +136,7 @@ struct super {
 	const char *source;                     /* immutable: first column of /proc/mounts */
 	struct dcache dcache;
 	struct mutex rename_mu;                 /* RANK_MOUNT: moves of directories between parents */
+	_Atomic u32 nmarks;                     /* inodes watched by inotify */
 	_Atomic u32 nmounts;                    /* the last one to go empties dcache */
 };
 
@@ -155,5 +156,13 @@ static inline void inode_unref_p(struct inode **p) { inode_unref(*p); }
 int inode_getattr(struct task *t, struct inode *i, struct kstat *ret) must_check;
 /* Mode bits, capabilities, read-only mounts are the walk's. mask: R_OK|W_OK|X_OK. */
 int inode_permission(struct task *t, struct inode *i, int mask) must_check;
+/* For new nodes of @dir: the caller's fsuid and fsgid, or the group of a set-gid directory (kept on in directories). */
+void inode_new_owner(struct task *t, struct inode *dir, u32 *mode, u32 *ret_uid, u32 *ret_gid);
+/* Now, as the attributes of file systems that live here record it. */
+ktime_t inode_now(struct inode *i);
+/* relatime (or what the mount says) after a read; only for file systems that live here. */
+void inode_touch_atime(struct inode *i, u32 mnt_flags);
+/* Owner of @i, or CAP_FOWNER. */
+bool inode_owner_or_capable(struct task *t, struct inode *i);
 /* Apply to the fields as Linux's setattr_copy: for file systems that live here. i->mu held. */
 void inode_apply_attr(struct inode *i, const struct iattr *a) REQUIRES(i->mu);

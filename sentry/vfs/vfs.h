@@ -27,6 +27,13 @@ struct fs *fs_new(const struct path *root, const struct path *cwd, u32 umask) mu
 struct fs *fs_copy(struct fs *from) must_check;
 struct fs *fs_ref(struct fs *fs);
 void fs_unref(struct fs *fs);
+struct path fs_root(struct fs *fs);             /* counted */
+struct path fs_cwd(struct fs *fs);              /* counted */
+void fs_set_root(struct fs *fs, const struct path *p);
+void fs_set_cwd(struct fs *fs, const struct path *p);
+void fs_replace(struct fs *fs, const struct path *from, const struct path *to);         /* pivot_root */
+u32 fs_umask(struct fs *fs);
+u32 fs_set_umask(struct fs *fs, u32 mask);      /* the old one */
 
 void path_get(const struct path *p);
 void path_put(struct path *p);                  /* drops both and clears */

@@ -1,0 +1,530 @@
+/*
+ * file.c - the verbs on open files: modes, positions, waiting.
+ *
+ * Everything that holds for all kinds of files is here and nowhere else:
+ * EBADF by open mode, the shared position, -EAGAIN turned into sleep, the file
+ * size limit, O_APPEND and the loss of set-id bits by writing.
+ *
+ * Locks: pos_mu (position) and inode->wr_mu (writers) are held over the op of a
+ * file with a position; such ops do not wait for the guest.  Streams are called
+ * without any lock, and only here does a task sleep for them.
+ */
+#include "sentry/vfs/file.h"
+#include <fcntl.h>
+#include "sentry/kernel/task.h"
+#include "sentry/vfs/notify.h"
+#include "sentry/vfs/vfs.h"
+
+#define READ_EVENTS  (POLLIN | POLLRDNORM | POLLRDHUP)
+#define WRITE_EVENTS (POLLOUT | POLLWRNORM)
+
+void file_init(struct file *f, const struct file_ops *ops, u32 flags, u32 kind,
+               const struct path *path, struct inode *inode, const struct cred *cred)
+{
+	f->ops = ops;
+	ref_init(&f->ref);
+	mutex_init(&f->mu, RANK_FILE);
+	mutex_init(&f->pos_mu, RANK_FPOS);
+	list_init(&f->epitems);
+	f->flags = flags;
+	f->kind = kind;
+	if (path && path->dentry) {
+		f->path = *path;
+		path_get(path);
+	}
+	f->inode = inode ? inode_ref(inode) : NULL;
+	f->cred = cred ? cred_ref(cred) : NULL;
+}
+
+void file_done(struct file *f)
+{
+	if (f->inode)
+		locks_release_file(f);
+	if (f->path.dentry)
+		path_put(&f->path);
+	f->inode = inode_unref(f->inode);
+	if (f->cred)
+		cred_unref(f->cred);
+	f->cred = NULL;
+}
+
+struct file *file_ref(struct file *f)
+{
+	ref_get(&f->ref);
+	return f;
+}
+
+struct file *file_unref(struct file *f)
+{
+	if (!f || !ref_put(&f->ref))
+		return NULL;
+	if (f->path.dentry && !(f->kind & FILE_PATH))
+		notify_file(f, (f->flags & O_ACCMODE) != O_RDONLY ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
+	f->ops->release(f);
+	return NULL;
+}
+
+u32 file_flags(struct file *f)
+{
+	return __atomic_load_n(&f->flags, __ATOMIC_RELAXED);
+}
+
+int file_set_flags(struct file *f, u32 flags, u32 mask)
+{
+	u32 old, new_flags;
+	int r = 0;
+
+	mutex_lock(&f->mu);
+	old = f->flags;
+	new_flags = (old & ~mask) | (flags & mask);
+	if (f->ops->set_flags)
+		r = f->ops->set_flags(f, old, new_flags);
+	if (r >= 0)
+		__atomic_store_n(&f->flags, new_flags, __ATOMIC_RELAXED);
+	mutex_unlock(&f->mu);
+	return r < 0 ? r : 0;
+}
+
+static bool readable(const struct file *f)
+{
+	return !(f->kind & FILE_PATH) && ((f->flags & O_ACCMODE) == O_RDONLY || (f->flags & O_ACCMODE) == O_RDWR);
+}
+
+static bool writable(const struct file *f)
+{
+	return !(f->kind & FILE_PATH) && ((f->flags & O_ACCMODE) == O_WRONLY || (f->flags & O_ACCMODE) == O_RDWR);
+}
+
+static bool is_dir(const struct file *f)
+{
+	return f->inode && S_ISDIR(f->inode->mode);
+}
+
+static bool is_regular(const struct file *f)
+{
+	return f->inode && S_ISREG(f->inode->mode);
+}
+
+static u32 mnt_flags_of(const struct file *f)
+{
+	return f->path.mnt ? mount_flags(f->path.mnt) : MNT_NOATIME;
+}
+
+int file_wait(struct task *t, struct file *f, u32 events, ktime_t deadline)
+{
+	struct task_waiter tw;
+	int r = 0;
+
+	events |= POLLERR | POLLHUP;
+	task_waiter_init(&tw, t, events);
+	waitq_add(f->wq, &tw.w);
+	while (!(file_poll(f) & events)) {
+		r = task_sleep(t, deadline);
+		if (r < 0)
+			break;
+	}
+	waitq_del(f->wq, &tw.w);
+	return r;
+}
+
+/* ---- reading ---- */
+
+/* The op said -EAGAIN once: queue, try again, sleep. */
+static ssize_t read_wait(struct task *t, struct file *f, struct iobuf *b, s64 *pos)
+{
+	struct task_waiter tw;
+	ssize_t n;
+
+	task_waiter_init(&tw, t, READ_EVENTS | POLLPRI | POLLERR | POLLHUP);
+	waitq_add(f->wq, &tw.w);
+	for (;;) {
+		n = f->ops->read(t, f, b, pos);
+		if (n != -EAGAIN)
+			break;
+		n = task_sleep(t, KTIME_MAX);
+		if (n < 0)
+			break;
+	}
+	waitq_del(f->wq, &tw.w);
+	return n;
+}
+
+static ssize_t read_stream(struct task *t, struct file *f, struct iobuf *b, bool nowait)
+{
+	s64 none = 0;
+	ssize_t n = f->ops->read(t, f, b, &none);
+
+	if (n == -EAGAIN && f->wq && !nowait && !(file_flags(f) & O_NONBLOCK))
+		n = read_wait(t, f, b, &none);
+	return n;
+}
+
+static ssize_t read_at(struct task *t, struct file *f, struct iobuf *b, s64 *pos, bool nowait)
+{
+	ssize_t n;
+
+	if (*pos < 0 || (s64)((u64)*pos + b->left) < 0)
+		return -EINVAL;
+	n = f->ops->read(t, f, b, pos);
+	if (n == -EAGAIN && f->wq && !nowait && !(file_flags(f) & O_NONBLOCK))
+		n = read_wait(t, f, b, pos);
+	return n;
+}
+
+ssize_t file_read(struct task *t, struct file *f, struct iobuf *b, s64 *pos, bool nowait)
+{
+	ssize_t n;
+
+	if (!readable(f))
+		return -EBADF;
+	if (pos && (f->kind & FILE_STREAM))
+		return -ESPIPE;
+	if (is_dir(f))
+		return -EISDIR;
+	if (!f->ops->read)
+		return -EINVAL;
+	if (f->kind & (FILE_STREAM | FILE_NOPOSLOCK))
+		return read_stream(t, f, b, nowait);
+	if (pos) {
+		n = read_at(t, f, b, pos, nowait);
+	} else {
+		mutex_lock(&f->pos_mu);
+		n = read_at(t, f, b, &f->pos, nowait);
+		mutex_unlock(&f->pos_mu);
+	}
+	if (n > 0 && f->inode) {
+		if (!(file_flags(f) & O_NOATIME))
+			inode_touch_atime(f->inode, mnt_flags_of(f));
+		notify_file(f, IN_ACCESS);
+	}
+	return n;
+}
+
+/* ---- writing ---- */
+
+static ssize_t write_wait(struct task *t, struct file *f, struct iobuf *b, ssize_t done)
+{
+	struct task_waiter tw;
+	s64 none = 0;
+	ssize_t n;
+
+	task_waiter_init(&tw, t, WRITE_EVENTS | POLLERR | POLLHUP);
+	waitq_add(f->wq, &tw.w);
+	for (;;) {
+		n = f->ops->write(t, f, b, &none);
+		if (n > 0) {
+			done += n;
+			if (!(f->kind & FILE_WRITE_ALL) || b->left == 0)
+				break;
+			continue;
+		}
+		if (n != -EAGAIN)
+			break;
+		n = task_sleep(t, KTIME_MAX);
+		if (n < 0)
+			break;
+	}
+	waitq_del(f->wq, &tw.w);
+	return done > 0 ? done : n;
+}
+
+static ssize_t write_stream(struct task *t, struct file *f, struct iobuf *b, bool nowait)
+{
+	s64 none = 0;
+	ssize_t n = f->ops->write(t, f, b, &none);
+	bool more = n > 0 && (f->kind & FILE_WRITE_ALL) && b->left > 0;
+
+	if ((n == -EAGAIN || more) && f->wq && !nowait && !(file_flags(f) & O_NONBLOCK))
+		n = write_wait(t, f, b, MAX(n, 0));
+	return n;
+}
+
+/* The size limit, in one place: SIGXFSZ and -EFBIG beyond it, a short write up to it. */
+static int limit_size(struct task *t, s64 pos, struct iobuf *b)
+{
+	u64 limit = task_rlimit(t, RLIMIT_FSIZE);
+
+	if (limit > INT64_MAX)
+		return 0;
+	if ((u64)pos >= limit) {
+		if (b && b->left == 0)
+			return 0;
+		signal_send_task(t, SIGXFSZ, NULL);
+		return -EFBIG;
+	}
+	if (b)
+		iobuf_limit(b, (size_t)MIN(limit - (u64)pos, (u64)b->left));
+	return 0;
+}
+
+static int shed_privileges(struct task *t, struct inode *i)
+{
+	u32 mode = i->mode, kept = mode & ~(u32)S_ISUID;
+	struct iattr a = { .valid = IATTR_MODE };
+
+	if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
+		kept &= ~(u32)S_ISGID;
+	if (kept == mode || !i->ops->setattr || capable(t, CAP_FSETID))
+		return 0;
+	a.mode = kept & 07777;
+	return i->ops->setattr(t, i, &a);
+}
+
+static ssize_t write_regular(struct task *t, struct file *f, struct iobuf *b, s64 *pos)
+{
+	struct inode *i = f->inode;
+	struct kstat st;
+	ssize_t n = 0;
+
+	mutex_lock(&i->wr_mu);
+	if (file_flags(f) & O_APPEND) {
+		n = inode_getattr(t, i, &st);
+		if (n == 0)
+			*pos = (s64)st.size;
+	}
+	if (n == 0 && (*pos < 0 || (s64)((u64)*pos + b->left) < 0))
+		n = -EINVAL;
+	if (n == 0)
+		n = limit_size(t, *pos, b);
+	if (n == 0 && b->left > 0)
+		n = shed_privileges(t, i);
+	if (n == 0 && b->left > 0)
+		n = f->ops->write(t, f, b, pos);
+	mutex_unlock(&i->wr_mu);
+	return n;
+}
+
+static ssize_t write_at(struct task *t, struct file *f, struct iobuf *b, s64 *pos, bool nowait)
+{
+	ssize_t n;
+
+	if (is_regular(f))
+		return write_regular(t, f, b, pos);
+	if (*pos < 0 || (s64)((u64)*pos + b->left) < 0)
+		return -EINVAL;
+	n = f->ops->write(t, f, b, pos);
+	if (n == -EAGAIN && f->wq && !nowait && !(file_flags(f) & O_NONBLOCK))
+		n = write_wait(t, f, b, 0);
+	return n;
+}
+
+ssize_t file_write(struct task *t, struct file *f, struct iobuf *b, s64 *pos, bool nowait)
+{
+	ssize_t n;
+
+	if (!writable(f))
+		return -EBADF;
+	if (pos && (f->kind & FILE_STREAM))
+		return -ESPIPE;
+	if (!f->ops->write)
+		return -EINVAL;
+	if (f->kind & (FILE_STREAM | FILE_NOPOSLOCK))
+		return write_stream(t, f, b, nowait);
+	if (pos) {
+		n = write_at(t, f, b, pos, nowait);
+	} else {
+		mutex_lock(&f->pos_mu);
+		n = write_at(t, f, b, &f->pos, nowait);
+		mutex_unlock(&f->pos_mu);
+	}
+	if (n > 0)
+		notify_file(f, IN_MODIFY);
+	return n;
+}
+
+/* ---- the other verbs ---- */
+
+static s64 lseek_by_size(struct task *t, struct file *f, s64 off, int whence)
+{
+	struct kstat st;
+	s64 base = 0;
+	int r;
+
+	switch (whence) {
+	case SEEK_SET:
+		break;
+	case SEEK_CUR:
+		base = f->pos;
+		break;
+	case SEEK_END:
+	case SEEK_DATA:
+	case SEEK_HOLE:
+		if (!f->inode)
+			return -EINVAL;
+		r = inode_getattr(t, f->inode, &st);
+		if (r < 0)
+			return r;
+		base = (s64)st.size;
+		if (whence == SEEK_END)
+			break;
+		if (off < 0 || off >= base)
+			return -ENXIO;
+		return whence == SEEK_DATA ? off : base;
+	default:
+		return -EINVAL;
+	}
+	if (add_overflows(base, off, &off))
+		return -EOVERFLOW;
+	return off < 0 ? -EINVAL : off;
+}
+
+s64 file_lseek(struct task *t, struct file *f, s64 off, int whence)
+{
+	s64 r;
+
+	if (f->kind & FILE_PATH)
+		return -EBADF;
+	if (f->kind & FILE_STREAM)
+		return -ESPIPE;
+	if (whence < SEEK_SET || whence > SEEK_HOLE)
+		return -EINVAL;
+	mutex_lock(&f->pos_mu);
+	r = f->ops->lseek ? f->ops->lseek(t, f, off, whence) : lseek_by_size(t, f, off, whence);
+	if (r >= 0)
+		f->pos = r;
+	mutex_unlock(&f->pos_mu);
+	return r;
+}
+
+u32 file_poll(struct file *f)
+{
+	if (!f->ops->poll)
+		return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
+	return f->ops->poll(f);
+}
+
+long file_ioctl(struct task *t, struct file *f, u32 cmd, gaddr_t arg)
+{
+	if (f->kind & FILE_PATH)
+		return -EBADF;
+	return f->ops->ioctl ? f->ops->ioctl(t, f, cmd, arg) : -ENOTTY;
+}
+
+int file_readdir(struct task *t, struct file *f, struct dir_ctx *c)
+{
+	int r;
+
+	if (f->kind & FILE_PATH)
+		return -EBADF;
+	if (!f->ops->readdir)
+		return -ENOTDIR;
+	mutex_lock(&f->pos_mu);
+	c->pos = f->pos;
+	r = f->ops->readdir(t, f, c);
+	f->pos = c->pos;
+	mutex_unlock(&f->pos_mu);
+	if (r >= 0) {
+		if (f->inode && !(file_flags(f) & O_NOATIME))
+			inode_touch_atime(f->inode, mnt_flags_of(f));
+		notify_file(f, IN_ACCESS);
+	}
+	return r;
+}
+
+int file_map(struct task *t, struct file *f, u64 off, u64 len, int prot, int flags, struct mapping *ret)
+{
+	int r;
+
+	if (!readable(f))
+		return -EACCES;
+	if (!f->ops->map)
+		return -ENODEV;
+	r = f->ops->map(t, f, off, len, prot, flags, ret);
+	if (r >= 0 && f->inode && !(file_flags(f) & O_NOATIME))
+		inode_touch_atime(f->inode, mnt_flags_of(f));
+	return r;
+}
+
+int file_fsync(struct task *t, struct file *f, bool data_only)
+{
+	if (f->kind & FILE_PATH)
+		return -EBADF;
+	return f->ops->fsync ? f->ops->fsync(t, f, data_only) : -EINVAL;
+}
+
+int file_truncate(struct task *t, struct file *f, u64 size)
+{
+	struct iattr a = { .valid = IATTR_SIZE, .size = size };
+	struct inode *i = f->inode;
+	int r = 0;
+
+	if (f->kind & FILE_PATH)
+		return -EBADF;
+	if (!writable(f) || !is_regular(f) || (s64)size < 0)
+		return -EINVAL;
+	if (!i->ops->setattr)
+		return -EINVAL;
+	mutex_lock(&i->wr_mu);
+	if (size > i->size && size > task_rlimit(t, RLIMIT_FSIZE)) {
+		signal_send_task(t, SIGXFSZ, NULL);
+		r = -EFBIG;
+	}
+	if (r == 0)
+		r = shed_privileges(t, i);
+	if (r == 0)
+		r = i->ops->setattr(t, i, &a);
+	mutex_unlock(&i->wr_mu);
+	if (r == 0)
+		notify_file(f, IN_MODIFY);
+	return r;
+}
+
+int file_fallocate(struct task *t, struct file *f, int mode, s64 off, s64 len)
+{
+	s64 end;
+	int r;
+
+	if (!writable(f))
+		return -EBADF;
+	if (off < 0 || len <= 0)
+		return -EINVAL;
+	if (f->kind & FILE_STREAM)
+		return -ESPIPE;
+	if (is_dir(f))
+		return -EISDIR;
+	if (!is_regular(f))
+		return -ENODEV;
+	if (add_overflows(off, len, &end))
+		return -EFBIG;
+	if (!f->ops->fallocate)
+		return -EOPNOTSUPP;
+	mutex_lock(&f->inode->wr_mu);
+	r = mode & FALLOC_FL_KEEP_SIZE ? 0 : limit_size(t, end - 1, NULL);
+	if (r == 0)
+		r = shed_privileges(t, f->inode);
+	if (r == 0)
+		r = f->ops->fallocate(t, f, mode, off, len);
+	mutex_unlock(&f->inode->wr_mu);
+	if (r == 0)
+		notify_file(f, IN_MODIFY);
+	return r;
+}
+
+/* Files that have no inode look as their kinds do on Linux: pipes, sockets, anon_inode. */
+int file_getattr(struct task *t, struct file *f, struct kstat *ret)
+{
+	const char *nm = f->anon_name ? f->anon_name : "";
+	u32 mode = 0600;
+
+	if (f->inode)
+		return inode_getattr(t, f->inode, ret);
+	if (nm[0] == 'p' && nm[1] == 'i' && nm[2] == 'p')
+		mode |= S_IFIFO;
+	else if (nm[0] == 's' && nm[1] == 'o' && nm[2] == 'c')
+		mode = S_IFSOCK | 0777;
+	*ret = (struct kstat){
+		.ino = f->anon_ino, .mode = mode, .nlink = 1, .blksize = 4096, .dev_minor = 0xe,
+		.uid = f->cred ? f->cred->fsuid : 0, .gid = f->cred ? f->cred->fsgid : 0,
+	};
+	ret->atime = ret->mtime = ret->ctime = ktime_real(t->kernel);
+	return 0;
+}
+
+int file_close(struct task *t, struct file *f, const void *owner)
+{
+	if (f->kind & FILE_PATH)
+		return 0;
+	if (f->inode)
+		locks_close_posix(f, owner);
+	return f->ops->flush ? f->ops->flush(t, f) : 0;
+}

@@ -1,0 +1,667 @@
+/*
+ * mount.c - mounts and mount namespaces: life, and the shape of the tree.
+ *
+ * The tree changes only here, under vfs->mu.  References that a change sets
+ * free are collected and dropped after the lock, since the last one of a mount
+ * may call into its file system.  Propagation types are kept and shown
+ * (mount(2) MS_SHARED...), but events are not propagated: a new namespace
+ * starts as a copy and goes its own way.
+ */
+#include <errno.h>
+#include "platform/base/alloc.h"
+#include "sentry/kernel/task.h"
+#include "sentry/vfs/mount_int.h"
+#include "sentry/vfs/mount_ops.h"
+
+int vfs_init(struct kernel *k)
+{
+	struct vfs *v;
+
+	if (k->vfs)
+		return 0;
+	v = knew(struct vfs);
+	if (!v)
+		return -ENOMEM;
+	mutex_init(&v->mu, RANK_MOUNT);
+	mutex_init(&v->locks_mu, RANK_FILE);
+	list_init(&v->lock_waiters);
+	v->next_id = 20;
+	k->vfs = v;
+	return 0;
+}
+
+struct vfs *mount_vfs(const struct mount *m)
+{
+	return m->sb->kernel->vfs;
+}
+
+u32 mount_flags(const struct mount *m)
+{
+	return atomic_load_explicit(&m->flags, memory_order_relaxed);
+}
+
+/* In no tree yet; one reference. */
+struct mount *mount_new(struct super *sb, struct dentry *root, u32 flags, const char *source)
+{
+	struct mount *m = knew(struct mount);
+
+	if (!m)
+		return NULL;
+	m->source = kbuf_strdup(source ? source : "none");
+	if (!m->source) {
+		kfree(m);
+		return NULL;
+	}
+	ref_init(&m->ref);
+	m->sb = super_ref(sb);
+	atomic_fetch_add(&sb->nmounts, 1);
+	m->root = dentry_ref(root);
+	atomic_init(&m->flags, flags);
+	list_init(&m->children);
+	list_init(&m->sibling);
+	list_init(&m->ns_node);
+	return m;
+}
+
+struct mount *mount_ref(struct mount *m)
+{
+	ref_get(&m->ref);
+	return m;
+}
+
+struct mount *mount_unref(struct mount *m)
+{
+	if (!m || !ref_put(&m->ref))
+		return NULL;
+	if (atomic_fetch_sub(&m->sb->nmounts, 1) == 1)
+		dcache_drop_all(m->sb);
+	dentry_unref(m->root);
+	super_unref(m->sb);
+	kfree(m->source);
+	kfree(m);
+	return NULL;
+}
+
+void path_get(const struct path *p)
+{
+	mount_ref(p->mnt);
+	dentry_ref(p->dentry);
+}
+
+void path_put(struct path *p)
+{
+	dentry_unref(p->dentry);
+	mount_unref(p->mnt);
+	*p = (struct path){ 0 };
+}
+
+struct inode *path_inode(const struct path *p)
+{
+	return p->dentry->inode;
+}
+
+/* ---- crossing ---- */
+
+static struct mount *child_locked(struct mount *m, const struct dentry *at)
+{
+	struct mount *c;
+
+	list_for_each(c, &m->children, sibling)
+		if (c->point == at)
+			return c;
+	return NULL;
+}
+
+bool mount_cross(struct path *p)
+{
+	bool crossed = false;
+
+	while (atomic_load_explicit(&p->dentry->nmounts, memory_order_acquire) > 0) {
+		struct vfs *v = mount_vfs(p->mnt);
+		struct path old = *p;
+		struct mount *c;
+
+		mutex_lock(&v->mu);
+		c = child_locked(p->mnt, p->dentry);
+		if (c) {
+			p->mnt = mount_ref(c);
+			p->dentry = dentry_ref(c->root);
+		}
+		mutex_unlock(&v->mu);
+		if (!c)
+			break;
+		path_put(&old);
+		crossed = true;
+	}
+	return crossed;
+}
+
+bool mount_up(struct path *p)
+{
+	struct vfs *v = mount_vfs(p->mnt);
+	struct path up = { 0 };
+
+	mutex_lock(&v->mu);
+	if (p->mnt->parent) {
+		up.mnt = mount_ref(p->mnt->parent);
+		up.dentry = dentry_ref(p->mnt->point);
+	}
+	mutex_unlock(&v->mu);
+	if (!up.mnt)
+		return false;
+	path_put(p);
+	*p = up;
+	return true;
+}
+
+/* ---- the tree ---- */
+
+static void enter_ns_locked(struct mount *m, struct mnt_ns *ns)
+{
+	m->ns = ns;
+	list_add_tail(&m->ns_node, &ns->mounts);
+	ns->count++;
+}
+
+static void link_locked(struct mount *m, struct mount *parent, struct dentry *point)
+{
+	m->parent = mount_ref(parent);
+	m->point = dentry_ref(point);
+	atomic_fetch_add(&point->nmounts, 1);
+	list_add(&m->sibling, &parent->children);
+}
+
+/* The parent and point that @m leaves are the caller's to drop. */
+static struct path unlink_locked(struct mount *m)
+{
+	struct path old = { m->parent, m->point };
+
+	if (m->point)
+		atomic_fetch_sub(&m->point->nmounts, 1);
+	list_del_init(&m->sibling);
+	m->parent = NULL;
+	m->point = NULL;
+	return old;
+}
+
+static struct mount *leaf_of(struct mount *m)
+{
+	while (!list_empty(&m->children))
+		m = list_first(&m->children, struct mount, sibling);
+	return m;
+}
+
+/*
+ * Take @top and all below it out of their namespace, leaves first.  They keep
+ * parent and point (for put_tree) but nobody can walk into them any more.
+ */
+static void dissolve_locked(struct mount *top, struct list_head *gone)
+{
+	struct mount *m;
+
+	do {
+		m = leaf_of(top);
+		list_del_init(&m->sibling);
+		if (m->point)
+			atomic_fetch_sub(&m->point->nmounts, 1);
+		if (m->ns) {
+			m->ns->count--;
+			if (m->ns->root == m)
+				m->ns->root = NULL;
+			m->ns = NULL;
+		}
+		list_del_init(&m->ns_node);
+		list_add_tail(&m->ns_node, gone);
+	} while (m != top);
+}
+
+static void put_tree(struct list_head *gone)
+{
+	while (!list_empty(gone)) {
+		struct mount *m = list_first(gone, struct mount, ns_node);
+		struct path up = { m->parent, m->point };
+
+		list_del_init(&m->ns_node);
+		m->parent = NULL;
+		m->point = NULL;
+		mount_unref(m);
+		if (up.mnt)
+			path_put(&up);
+	}
+}
+
+static struct mount *clone_locked(struct vfs *v, const struct mount *from, struct dentry *root)
+{
+	struct mount *m = mount_new(from->sb, root, mount_flags(from), from->source);
+
+	if (m) {
+		m->id = v->next_id++;
+		m->prop = from->prop;
+	}
+	return m;
+}
+
+/*
+ * A copy of the tree at (@from, @root), in the namespace @ns (of which it becomes
+ * no part of the tree yet).  Breadth first along ns->mounts, where each copy
+ * remembers its original until the next copy starts.
+ */
+static int copy_tree_locked(struct vfs *v, struct mount *from, struct dentry *root, bool recursive,
+                            struct mnt_ns *ns, struct mount **ret)
+{
+	struct mount *top = clone_locked(v, from, root), *m, *c;
+	struct list_head gone = LIST_INIT(gone);
+
+	if (!top)
+		return -ENOMEM;
+	top->copy_of = from;
+	enter_ns_locked(top, ns);
+	for (m = top; recursive; m = list_entry(m->ns_node.next, struct mount, ns_node)) {
+		list_for_each(c, &m->copy_of->children, sibling) {
+			struct mount *n;
+
+			if (m == top && !dentry_is_below(c->point, root))
+				continue;
+			if (c->prop == PROP_UNBINDABLE || c == top || c->ns == ns)
+				continue;
+			n = ns->count < MOUNTS_MAX ? clone_locked(v, c, c->root) : NULL;
+			if (!n) {
+				dissolve_locked(top, &gone);
+				put_tree(&gone);
+				return -ENOSPC;
+			}
+			n->copy_of = c;
+			enter_ns_locked(n, ns);
+			link_locked(n, m, c->point);
+		}
+		if (m->ns_node.next == &ns->mounts)
+			break;
+	}
+	*ret = top;
+	return 0;
+}
+
+/* ---- namespaces ---- */
+
+static struct mnt_ns *ns_alloc(struct kernel *k)
+{
+	struct mnt_ns *ns = knew(struct mnt_ns);
+
+	if (!ns)
+		return NULL;
+	ref_init(&ns->ref);
+	ns->kernel = k;
+	ns->ino = kernel_next_ino(k);
+	list_init(&ns->mounts);
+	return ns;
+}
+
+int mnt_ns_new(struct kernel *k, struct super *sb, struct inode *root, u32 flags, struct mnt_ns **ret)
+{
+	auto_dentry *d = NULL;
+	struct mnt_ns *ns;
+	struct mount *m;
+	int r = vfs_init(k);
+
+	if (r == 0)
+		r = dentry_root(sb, root, &d);
+	if (r < 0)
+		return r;
+	ns = ns_alloc(k);
+	m = ns ? mount_new(sb, d, flags, sb->source) : NULL;
+	if (!m) {
+		kfree(ns);
+		return -ENOMEM;
+	}
+	mutex_lock(&k->vfs->mu);
+	m->id = k->vfs->next_id++;
+	ns->root = m;
+	enter_ns_locked(m, ns);
+	mutex_unlock(&k->vfs->mu);
+	*ret = ns;
+	return 0;
+}
+
+struct mnt_ns *mnt_ns_ref(struct mnt_ns *ns)
+{
+	ref_get(&ns->ref);
+	return ns;
+}
+
+void mnt_ns_unref(struct mnt_ns *ns)
+{
+	struct list_head gone = LIST_INIT(gone);
+
+	if (!ns || !ref_put(&ns->ref))
+		return;
+	mutex_lock(&ns->kernel->vfs->mu);
+	while (!list_empty(&ns->mounts)) {
+		struct mount *m = list_first(&ns->mounts, struct mount, ns_node);
+
+		while (m->parent && m->parent->ns == ns)
+			m = m->parent;
+		dissolve_locked(m, &gone);
+	}
+	mutex_unlock(&ns->kernel->vfs->mu);
+	put_tree(&gone);
+	kfree(ns);
+}
+
+struct path mnt_ns_root(struct mnt_ns *ns)
+{
+	struct path p;
+
+	mutex_lock(&ns->kernel->vfs->mu);
+	p.mnt = mount_ref(ns->root);
+	p.dentry = dentry_ref(ns->root->root);
+	mutex_unlock(&ns->kernel->vfs->mu);
+	mount_cross(&p);
+	return p;
+}
+
+/* Where @p lies in the copy; the mount it leaves is the caller's to drop. */
+static struct mount *switch_mount_locked(struct path *p, struct mnt_ns *ns)
+{
+	struct mount *old = p->mnt, *m;
+
+	list_for_each(m, &ns->mounts, ns_node)
+		if (m->copy_of == old) {
+			p->mnt = mount_ref(m);
+			return old;
+		}
+	return NULL;
+}
+
+int mnt_ns_copy(struct task *t, struct mnt_ns *from, struct fs *fs, struct mnt_ns **ret)
+{
+	struct vfs *v = t->kernel->vfs;
+	struct mnt_ns *ns = ns_alloc(t->kernel);
+	struct mount *old[2] = { 0 }, *m;
+	int r;
+
+	if (!ns)
+		return -ENOMEM;
+	mutex_lock(&v->mu);
+	r = copy_tree_locked(v, from->root, from->root->root, true, ns, &ns->root);
+	if (r == 0) {
+		mutex_lock(&fs->mu);
+		old[0] = switch_mount_locked(&fs->root, ns);
+		old[1] = switch_mount_locked(&fs->cwd, ns);
+		mutex_unlock(&fs->mu);
+		list_for_each(m, &ns->mounts, ns_node)
+			m->copy_of = NULL;
+	}
+	mutex_unlock(&v->mu);
+	mount_unref(old[0]);
+	mount_unref(old[1]);
+	if (r < 0) {
+		kfree(ns);
+		return r;
+	}
+	*ret = ns;
+	return 0;
+}
+
+/* ---- changes ---- */
+
+/* A mount goes where a directory is, or a file where a file is. */
+static int check_place_locked(struct task *t, const struct path *at, const struct dentry *root)
+{
+	if (!at->mnt->ns || (t && t->mnt_ns && at->mnt->ns != t->mnt_ns))
+		return -EINVAL;
+	if (!S_ISDIR(root->inode->mode) != !S_ISDIR(at->dentry->inode->mode))
+		return -ENOTDIR;
+	if (at->mnt->ns->count >= MOUNTS_MAX)
+		return -ENOSPC;
+	return 0;
+}
+
+/* Move every mount of the tree at @top to the namespace @ns. */
+static void change_ns_locked(struct mount *top, struct mnt_ns *ns)
+{
+	struct mnt_ns *old = top->ns;
+	struct mount *m, *n;
+
+	if (old == ns)
+		return;
+	if (!old) {
+		enter_ns_locked(top, ns);
+		return;
+	}
+	/* A namespace that is left holds nothing else: it was made for this tree. */
+	list_for_each_safe(m, n, &old->mounts, ns_node) {
+		list_del_init(&m->ns_node);
+		old->count--;
+		enter_ns_locked(m, ns);
+	}
+	if (old->root == top)
+		old->root = NULL;
+}
+
+int mount_attach(struct task *t, struct mount *m, const struct path *at)
+{
+	struct vfs *v = mount_vfs(m);
+	struct path place = *at;
+	int r;
+
+	path_get(&place);
+	mount_cross(&place);
+	dentry_pin_path(place.dentry);
+	if (dentry_is_deleted(place.dentry)) {
+		path_put(&place);
+		return -ENOENT;
+	}
+	mutex_lock(&v->mu);
+	r = check_place_locked(t, &place, m->root);
+	if (r == 0) {
+		if (!m->id)
+			m->id = v->next_id++;
+		change_ns_locked(m, place.mnt->ns);
+		link_locked(m, place.mnt, place.dentry);
+	}
+	mutex_unlock(&v->mu);
+	path_put(&place);
+	return r;
+}
+
+int mount_add(struct task *t, const struct path *at, struct super *sb, struct inode *root, u32 flags,
+              const char *source)
+{
+	auto_dentry *d = NULL;
+	struct mount *m;
+	int r = dentry_root(sb, root, &d);
+
+	if (r < 0)
+		return r;
+	m = mount_new(sb, d, flags, source);
+	if (!m)
+		return -ENOMEM;
+	r = mount_attach(t, m, at);     /* the namespace keeps our reference */
+	if (r < 0)
+		mount_unref(m);
+	return r;
+}
+
+int mount_clone(struct task *t, const struct path *from, bool recursive, struct mnt_ns **ret)
+{
+	struct vfs *v = t->kernel->vfs;
+	struct mnt_ns *ns = ns_alloc(t->kernel);
+	struct mount *m;
+	int r;
+
+	if (!ns)
+		return -ENOMEM;
+	mutex_lock(&v->mu);
+	r = from->mnt->prop == PROP_UNBINDABLE ? -EINVAL :
+	    copy_tree_locked(v, from->mnt, from->dentry, recursive, ns, &ns->root);
+	list_for_each(m, &ns->mounts, ns_node)
+		m->copy_of = NULL;
+	mutex_unlock(&v->mu);
+	if (r < 0) {
+		kfree(ns);
+		return r;
+	}
+	*ret = ns;
+	return 0;
+}
+
+int mount_new_ns(struct task *t, struct super *sb, struct inode *root, u32 flags, const char *source,
+                 struct mnt_ns **ret)
+{
+	int r = mnt_ns_new(t->kernel, sb, root, flags, ret);
+
+	if (r == 0 && source) {
+		char *s = kbuf_strdup(source);
+
+		if (s) {
+			kfree((*ret)->root->source);
+			(*ret)->root->source = s;
+		}
+	}
+	return r;
+}
+
+struct mount *mnt_ns_root_mount(struct mnt_ns *ns)
+{
+	return ns->root;
+}
+
+int mount_bind(struct task *t, const struct path *from, const struct path *at, bool recursive, u32 flags)
+{
+	struct mnt_ns *ns;
+	int r = mount_clone(t, from, recursive, &ns);
+
+	if (r < 0)
+		return r;
+	if (flags)
+		atomic_fetch_or(&ns->root->flags, flags);
+	r = mount_attach(t, ns->root, at);
+	mnt_ns_unref(ns);
+	return r;
+}
+
+int mount_remount(struct task *t, const struct path *at, u32 flags)
+{
+	struct vfs *v = t->kernel->vfs;
+	int r = 0;
+
+	mutex_lock(&v->mu);
+	if (at->dentry != at->mnt->root || at->mnt->ns != t->mnt_ns)
+		r = -EINVAL;
+	else
+		atomic_store(&at->mnt->flags, flags);
+	mutex_unlock(&v->mu);
+	return r;
+}
+
+int mount_set_propagation(struct task *t, const struct path *at, int prop, bool recursive)
+{
+	struct vfs *v = t->kernel->vfs;
+	struct mount *m;
+	int r = 0;
+
+	mutex_lock(&v->mu);
+	if (at->dentry != at->mnt->root || at->mnt->ns != t->mnt_ns) {
+		r = -EINVAL;
+	} else {
+		at->mnt->prop = (enum propagation)prop;
+		list_for_each(m, &at->mnt->ns->mounts, ns_node)
+			for (struct mount *up = m; recursive && up; up = up->parent)
+				if (up == at->mnt)
+					m->prop = (enum propagation)prop;
+	}
+	mutex_unlock(&v->mu);
+	return r;
+}
+
+int mount_umount(struct task *t, const struct path *at, u32 umount_flags)
+{
+	struct vfs *v = t->kernel->vfs;
+	struct list_head gone = LIST_INIT(gone);
+	struct mount *m = at->mnt;
+	int r = 0;
+
+	if (umount_flags & MNT_EXPIRE)
+		return umount_flags & (MNT_FORCE | MNT_DETACH) ? -EINVAL : -EAGAIN;
+	mutex_lock(&v->mu);
+	if (at->dentry != m->root || m->ns != t->mnt_ns || !m->parent)
+		r = -EINVAL;
+	else if (!(umount_flags & MNT_DETACH) &&
+	         (!list_empty(&m->children) || atomic_load(&m->ref.n) > 2))
+		r = -EBUSY;     /* held by more than the namespace and the caller's path */
+	else
+		dissolve_locked(m, &gone);
+	mutex_unlock(&v->mu);
+	put_tree(&gone);
+	return r;
+}
+
+static bool mount_is_below_locked(const struct mount *m, const struct mount *anc)
+{
+	for (; m; m = m->parent)
+		if (m == anc)
+			return true;
+	return false;
+}
+
+int mount_move(struct task *t, const struct path *from, const struct path *to)
+{
+	struct vfs *v = t->kernel->vfs;
+	struct mount *m = from->mnt;
+	struct path old = { 0 };
+	int r;
+
+	dentry_pin_path(to->dentry);
+	mutex_lock(&v->mu);
+	if (from->dentry != m->root || m->ns != t->mnt_ns || !m->parent)
+		r = -EINVAL;
+	else if (mount_is_below_locked(to->mnt, m))
+		r = -ELOOP;
+	else
+		r = check_place_locked(t, to, m->root);
+	if (r == 0) {
+		old = unlink_locked(m);
+		link_locked(m, to->mnt, to->dentry);
+	}
+	mutex_unlock(&v->mu);
+	if (old.mnt)
+		path_put(&old);
+	return r;
+}
+
+/*
+ * @new becomes the root of the namespace, the old root is seen at @put_old
+ * (pivot_root(2)).  The caller then moves roots and working directories.
+ */
+int mount_pivot(struct task *t, const struct path *root, const struct path *new, const struct path *put_old)
+{
+	struct vfs *v = t->kernel->vfs;
+	struct path old_new = { 0 }, old_root = { 0 };
+	int r = 0;
+
+	dentry_pin_path(put_old->dentry);
+	mutex_lock(&v->mu);
+	if (new->mnt->ns != t->mnt_ns || root->mnt->ns != t->mnt_ns || put_old->mnt->ns != t->mnt_ns)
+		r = -EINVAL;
+	else if (new->mnt == root->mnt || put_old->mnt == root->mnt)
+		r = -EBUSY;
+	else if (root->dentry != root->mnt->root || new->dentry != new->mnt->root || !new->mnt->parent)
+		r = -EINVAL;
+	else if (!mount_is_below_locked(put_old->mnt, new->mnt))
+		r = -EINVAL;
+	if (r == 0) {
+		old_new = unlink_locked(new->mnt);
+		old_root = unlink_locked(root->mnt);
+		if (old_root.mnt)
+			link_locked(new->mnt, old_root.mnt, old_root.dentry);
+		else
+			t->mnt_ns->root = new->mnt;
+		link_locked(root->mnt, put_old->mnt, put_old->dentry);
+	}
+	mutex_unlock(&v->mu);
+	if (old_new.mnt)
+		path_put(&old_new);
+	if (old_root.mnt)
+		path_put(&old_root);
+	return r;
+}

@@ -1,0 +1,62 @@
+/*
+ * mount_int.h - mounts as vfs sees them inside: private to sentry/vfs.
+ *
+ * A mount shows the tree below @root, a dentry of @sb, at the place @point of
+ * its @parent.  All mounts of all namespaces form one forest under one lock,
+ * vfs->mu (RANK_MOUNT); the walk takes it only at dentries with nmounts > 0.
+ *
+ * Life: a namespace's list holds one reference to each of its mounts, each
+ *       child one to its parent; paths hold the rest.  Unmounting takes the
+ *       mount out of the tree; who still holds it can go on using it.
+ */
+#pragma once
+#include "platform/base/list.h"
+#include "sentry/vfs/dentry.h"
+#include "sentry/vfs/vfs.h"
+
+enum propagation { PROP_PRIVATE, PROP_SHARED, PROP_SLAVE, PROP_UNBINDABLE };
+
+struct mount {
+	struct ref ref;
+	struct super *sb;                       /* immutable; a reference */
+	struct dentry *root;                    /* immutable; a reference */
+	int id;                                 /* immutable */
+	char *source;                           /* immutable; owned */
+	_Atomic u32 flags;                      /* MNT_* */
+
+	/* guarded by vfs->mu */
+	struct mount *parent;                   /* a reference; NULL: root of a namespace, or in no tree */
+	struct dentry *point;                   /* a reference; in parent */
+	struct list_head children, sibling;     /* sibling: in parent->children, newest first */
+	struct mnt_ns *ns;                      /* borrowed; NULL: in no tree */
+	struct list_head ns_node;
+	enum propagation prop;
+	struct mount *copy_of;                  /* while a tree is copied, under one hold of the lock */
+};
+
+struct mnt_ns {
+	struct ref ref;
+	struct kernel *kernel;                  /* immutable */
+	u64 ino;                                /* immutable: /proc/PID/ns/mnt */
+	struct mount *root;                     /* guarded by vfs->mu; a reference */
+	struct list_head mounts;                /* guarded by vfs->mu; in order of mounting */
+	u32 count;                              /* guarded by vfs->mu */
+};
+
+struct vfs {
+	struct mutex mu;                        /* RANK_MOUNT */
+	int next_id;                            /* guarded by mu */
+	struct mutex locks_mu;                  /* RANK_FILE: every advisory lock, see lock.c */
+	struct list_head lock_waiters;          /* guarded by locks_mu: for deadlock detection */
+};
+
+#define MOUNTS_MAX 100000       /* per namespace, as fs.mount-max */
+
+struct mount *mount_ref(struct mount *m);
+struct mount *mount_unref(struct mount *m);     /* NULL is fine; returns NULL */
+
+/* If something is mounted on *p, the topmost root there instead. True if *p changed. */
+bool mount_cross(struct path *p);
+/* From the root of a mount to the place it is mounted on. False at the top. */
+bool mount_up(struct path *p);
+struct vfs *mount_vfs(const struct mount *m);

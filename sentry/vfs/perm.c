@@ -1,0 +1,110 @@
+/*
+ * perm.c - permission rules on inodes (path_resolution(7), capabilities(7)).
+ *
+ * Mode bits with the fs ids, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH,
+ * CAP_FOWNER, CAP_CHOWN, CAP_FSETID, and the sticky bit.  Pure checks: nothing
+ * here changes an inode.
+ */
+#include "sentry/vfs/perm.h"
+#include <linux/capability.h>
+#include "sentry/kernel/task.h"
+#include "sentry/vfs/vfs.h"
+
+static int check_mode(struct task *t, struct inode *i, int mask)
+{
+	const struct cred *c = task_cred(t);
+	u32 mode = __atomic_load_n(&i->mode, __ATOMIC_RELAXED);
+	u32 bits;
+
+	if (c->fsuid == i->uid)
+		bits = mode >> 6;
+	else if (c->fsgid == i->gid || cred_in_group(c, i->gid))
+		bits = mode >> 3;
+	else
+		bits = mode;
+	if ((bits & 7 & (u32)mask) == (u32)mask)
+		return 0;
+	if (S_ISDIR(mode)) {
+		if (!(mask & MAY_WRITE) && capable(t, CAP_DAC_READ_SEARCH))
+			return 0;
+		return capable(t, CAP_DAC_OVERRIDE) ? 0 : -EACCES;
+	}
+	if (mask == MAY_READ && capable(t, CAP_DAC_READ_SEARCH))
+		return 0;
+	if ((!(mask & MAY_EXEC) || (mode & 0111)) && capable(t, CAP_DAC_OVERRIDE))
+		return 0;
+	return -EACCES;
+}
+
+int inode_permission(struct task *t, struct inode *i, int mask)
+{
+	mask &= MAY_READ | MAY_WRITE | MAY_EXEC;
+	if (i->ops->permission)
+		return i->ops->permission(t, i, mask);
+	return check_mode(t, i, mask);
+}
+
+int perm_want_write(const struct path *p)
+{
+	return mount_flags(p->mnt) & MNT_READONLY ? -EROFS : 0;
+}
+
+bool inode_owner_or_capable(struct task *t, struct inode *i)
+{
+	return task_cred(t)->fsuid == i->uid || capable(t, CAP_FOWNER);
+}
+
+int perm_may_create(struct task *t, struct inode *dir)
+{
+	return inode_permission(t, dir, MAY_WRITE | MAY_EXEC);
+}
+
+int perm_may_delete(struct task *t, struct inode *dir, struct inode *victim, bool want_dir)
+{
+	u32 fsuid = task_cred(t)->fsuid;
+	int r = inode_permission(t, dir, MAY_WRITE | MAY_EXEC);
+
+	if (r < 0)
+		return r;
+	if ((dir->mode & S_ISVTX) && victim->uid != fsuid && dir->uid != fsuid && !capable(t, CAP_FOWNER))
+		return -EPERM;
+	if (want_dir)
+		return S_ISDIR(victim->mode) ? 0 : -ENOTDIR;
+	return S_ISDIR(victim->mode) ? -EISDIR : 0;
+}
+
+static bool may_chgrp(struct task *t, struct inode *i, u32 gid)
+{
+	const struct cred *c = task_cred(t);
+
+	if (capable(t, CAP_CHOWN))
+		return true;
+	return c->fsuid == i->uid && (gid == i->gid || gid == c->fsgid || cred_in_group(c, gid));
+}
+
+int perm_setattr(struct task *t, struct inode *i, struct iattr *a)
+{
+	if ((a->valid & IATTR_UID) && !capable(t, CAP_CHOWN) &&
+	    (task_cred(t)->fsuid != i->uid || a->uid != i->uid))
+		return -EPERM;
+	if ((a->valid & IATTR_GID) && !may_chgrp(t, i, a->gid))
+		return -EPERM;
+	if (a->valid & IATTR_MODE) {
+		u32 gid = a->valid & IATTR_GID ? a->gid : i->gid;
+
+		if (!(a->valid & (IATTR_UID | IATTR_GID)) && !inode_owner_or_capable(t, i))
+			return -EPERM;
+		if ((a->mode & S_ISGID) && !S_ISDIR(i->mode) && task_cred(t)->fsgid != gid &&
+		    !cred_in_group(task_cred(t), gid) && !capable(t, CAP_FSETID))
+			a->mode &= ~(u32)S_ISGID;
+	}
+	if ((a->valid & (IATTR_ATIME | IATTR_MTIME)) && !inode_owner_or_capable(t, i))
+		return -EPERM;
+	/* Setting both to now needs write permission only. */
+	if ((a->valid & (IATTR_ATIME_NOW | IATTR_MTIME_NOW)) && !inode_owner_or_capable(t, i)) {
+		if ((a->valid & (IATTR_ATIME_NOW | IATTR_MTIME_NOW)) != (IATTR_ATIME_NOW | IATTR_MTIME_NOW))
+			return -EPERM;
+		return inode_permission(t, i, MAY_WRITE);
+	}
+	return 0;
+}
