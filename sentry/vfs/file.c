@@ -11,6 +11,7 @@
  */
 #include "sentry/vfs/file.h"
 #include <fcntl.h>
+#include <linux/capability.h>
 #include "sentry/kernel/task.h"
 #include "sentry/vfs/notify.h"
 #include "sentry/vfs/vfs.h"

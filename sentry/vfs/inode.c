@@ -6,6 +6,7 @@
  * written under it.
  */
 #include "sentry/vfs/inode.h"
+#include <linux/capability.h>
 #include "sentry/kernel/task.h"
 #include "sentry/vfs/dentry.h"
 #include "sentry/vfs/notify.h"

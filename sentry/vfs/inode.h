@@ -112,7 +112,7 @@ struct inode {
 struct super_ops {
 	const char *fstype;                                     /* "tmpfs", as in /proc/mounts */
 	int (*statfs)(struct task *, struct super *, struct statfs *ret);       /* NULL: zeros with magic */
-	void (*show_options)(struct super *, struct strbuf *);  /* NULL: none beyond ro/rw */
+	void (*show_options)(struct super *, struct strbuf *);  /* each with a comma before it; NULL: none beyond ro/rw */
 	void (*release)(struct super *);                        /* required; frees the embedding object */
 };
 

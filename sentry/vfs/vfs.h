@@ -66,6 +66,15 @@ int vfs_unlink(struct task *t, int dirfd, const char *name) must_check;
 int vfs_rmdir(struct task *t, int dirfd, const char *name) must_check;
 int vfs_rename(struct task *t, int odirfd, const char *oname, int ndirfd, const char *nname, u32 flags) must_check;
 int vfs_setattr(struct task *t, const struct path *p, const struct iattr *a) must_check;
+int inode_setattr(struct task *t, struct inode *i, const struct iattr *a) must_check;   /* fchmod of a file without place */
+int vfs_truncate(struct task *t, const struct path *p, u64 size) must_check;
+int vfs_statfs(struct task *t, struct super *sb, u32 mnt_flags, struct statfs *ret) must_check;
+/* Extended attributes; cap 0 asks for the size. */
+ssize_t vfs_getxattr(struct task *t, const struct path *p, const char *name, void *buf, size_t cap) must_check;
+int vfs_setxattr(struct task *t, const struct path *p, const char *name, const void *v, size_t n,
+                 int flags) must_check;
+int vfs_removexattr(struct task *t, const struct path *p, const char *name) must_check;
+ssize_t vfs_listxattr(struct task *t, const struct path *p, char *buf, size_t cap) must_check;
 int vfs_access(struct task *t, int dirfd, const char *name, int mode, u32 at_flags) must_check;
 ssize_t vfs_readlink(struct task *t, const struct path *p, char *buf, size_t cap) must_check;
 /* Absolute name of a place as seen from @t's root ("(unreachable)..." outside, " (deleted)" appended). Bytes or -ENAMETOOLONG/-ERANGE. */
@@ -95,6 +104,7 @@ int mount_bind(struct task *t, const struct path *from, const struct path *at, b
 int mount_remount(struct task *t, const struct path *at, u32 flags) must_check;
 int mount_umount(struct task *t, const struct path *at, u32 umount_flags) must_check;
 u32 mount_flags(const struct mount *m);
+int mount_id(const struct mount *m);            /* as in mountinfo, fdinfo and statx */
 /* /proc/PID/{mounts,mountinfo,mountstats}. kind: 0, 1, 2. */
 int mounts_show(struct task *t, struct mnt_ns *ns, struct fs *fs, int kind, struct strbuf *out) must_check;
 

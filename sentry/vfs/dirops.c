@@ -1,0 +1,282 @@
+/*
+ * dirops.c - calls that make and remove names: mkdir, mknod, symlink, link,
+ * unlink, rmdir and the socket of bind(2).
+ *
+ * Each walks to the directory, checks, calls the file system with the
+ * directory's lock held, and then tells the name cache and the watchers.
+ */
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/capability.h>
+#include <string.h>
+#include "sentry/kernel/task.h"
+#include "sentry/vfs/namei.h"
+#include "sentry/vfs/notify.h"
+#include "sentry/vfs/perm.h"
+
+/* What is to be made. */
+struct making {
+	u32 mode;               /* with type bits */
+	u32 major, minor;
+	const char *target;     /* symlink */
+	struct inode *link_to;  /* hard link */
+};
+
+static int make_in(struct task *t, struct inode *dir, const char *name, size_t len, const struct making *m,
+                   struct inode **ret)
+{
+	const struct inode_ops *ops = dir->ops;
+	int r;
+
+	if (m->link_to) {
+		r = ops->link ? ops->link(t, dir, name, len, m->link_to) : -EPERM;
+		if (r == 0)
+			*ret = inode_ref(m->link_to);
+		return r;
+	}
+	switch (m->mode & S_IFMT) {
+	case S_IFDIR:
+		return ops->mkdir ? ops->mkdir(t, dir, name, len, m->mode, ret) : -EPERM;
+	case S_IFLNK:
+		return ops->symlink ? ops->symlink(t, dir, name, len, m->target, ret) : -EPERM;
+	case S_IFREG:
+		return ops->create ? ops->create(t, dir, name, len, m->mode, ret) : -EPERM;
+	default:
+		return ops->mknod ? ops->mknod(t, dir, name, len, m->mode, m->major, m->minor, ret) : -EPERM;
+	}
+}
+
+/* w stands before the last component. */
+static int make_last(struct walk *w, const struct making *m, struct dentry **ret)
+{
+	struct inode *dir = w->cur.dentry->inode;
+	auto_dentry *old = NULL;
+	auto_inode *made = NULL;
+	bool is_dir = S_ISDIR(m->mode);
+	int r;
+
+	if (w->last_kind != LAST_NAME)
+		return -EEXIST;
+	r = walk_last(w, &old);
+	if (r == 0)
+		return -EEXIST;
+	if (r != -ENOENT)
+		return r;
+	if (w->must_be_dir && !is_dir)
+		return -ENOENT;
+	r = perm_want_write(&w->cur);
+	if (r == 0)
+		r = perm_may_create(w->t, dir);
+	if (r == 0 && dentry_is_deleted(w->cur.dentry))
+		r = -ENOENT;
+	if (r < 0)
+		return r;
+	mutex_lock(&dir->mu);
+	r = make_in(w->t, dir, w->last, w->last_len, m, &made);
+	if (r == 0)
+		r = dentry_create(w->cur.dentry, w->last, w->last_len, made, ret);
+	mutex_unlock(&dir->mu);
+	if (r == 0)
+		notify_child(dir, made, w->last, w->last_len, IN_CREATE | (is_dir ? IN_ISDIR : 0), 0);
+	return r;
+}
+
+static int make_at(struct task *t, int dirfd, const char *name, const struct making *m, struct path *ret)
+{
+	struct walk w no_init;
+	auto_dentry *d = NULL;
+	int r = walk_init(&w, t, dirfd, name, 0);
+
+	if (r < 0)
+		return r;
+	r = walk_parent(&w);
+	if (r == 0)
+		r = make_last(&w, m, &d);
+	if (r == 0 && ret) {
+		*ret = (struct path){ w.cur.mnt, d };
+		path_get(ret);
+	}
+	walk_done(&w);
+	return r;
+}
+
+int vfs_mkdir(struct task *t, int dirfd, const char *name, u32 mode)
+{
+	struct making m = { .mode = S_IFDIR | (mode & 01777 & ~fs_umask(t->fs)) };
+
+	return make_at(t, dirfd, name, &m, NULL);
+}
+
+int vfs_mknod(struct task *t, int dirfd, const char *name, u32 mode, u32 major, u32 minor)
+{
+	struct making m = { .mode = mode, .major = major, .minor = minor };
+
+	switch (mode & S_IFMT) {
+	case 0:
+		m.mode |= S_IFREG;
+		break;
+	case S_IFREG:
+	case S_IFIFO:
+	case S_IFSOCK:
+		break;
+	case S_IFCHR:
+	case S_IFBLK:
+		/* A whiteout (0, 0) is harmless; anything else is a device. */
+		if ((S_ISBLK(mode) || major || minor) && !capable(t, CAP_MKNOD))
+			return -EPERM;
+		break;
+	case S_IFDIR:
+		return -EPERM;
+	default:
+		return -EINVAL;
+	}
+	m.mode = (m.mode & S_IFMT) | (m.mode & 07777 & ~fs_umask(t->fs));
+	return make_at(t, dirfd, name, &m, NULL);
+}
+
+int vfs_symlink(struct task *t, const char *target, int dirfd, const char *name)
+{
+	struct making m = { .mode = S_IFLNK | 0777, .target = target };
+
+	if (!*target)
+		return -ENOENT;
+	return make_at(t, dirfd, name, &m, NULL);
+}
+
+int vfs_bind_socket(struct task *t, const char *name, u32 mode, struct path *ret)
+{
+	struct making m = { .mode = S_IFSOCK | (mode & 07777 & ~fs_umask(t->fs)) };
+	int r = make_at(t, AT_FDCWD, name, &m, ret);
+
+	return r == -EEXIST ? -EADDRINUSE : r;
+}
+
+/* Linux's protected_hardlinks: what one may neither own nor write is not linked. */
+static int may_link(struct task *t, struct inode *i)
+{
+	if (inode_owner_or_capable(t, i))
+		return 0;
+	if (!S_ISREG(i->mode) || (i->mode & S_ISUID) ||
+	    (i->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
+		return -EPERM;
+	return inode_permission(t, i, MAY_READ | MAY_WRITE) < 0 ? -EPERM : 0;
+}
+
+int vfs_link(struct task *t, int odirfd, const char *oname, int ndirfd, const char *nname, u32 at_flags)
+{
+	struct walk w no_init;
+	auto_path from = { 0 };
+	auto_dentry *d = NULL;
+	struct making m = { 0 };
+	u32 look = (at_flags & AT_SYMLINK_FOLLOW ? LOOKUP_FOLLOW : 0) |
+	           (at_flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0);
+	int r = vfs_lookup(t, odirfd, oname, look, &from);
+
+	if (r < 0)
+		return r;
+	m.link_to = path_inode(&from);
+	m.mode = m.link_to->mode;
+	r = walk_init(&w, t, ndirfd, nname, 0);
+	if (r < 0)
+		return r;
+	r = walk_parent(&w);
+	if (r == 0 && w.last_kind != LAST_NAME)
+		r = -EEXIST;
+	if (r == 0 && w.cur.mnt != from.mnt)
+		r = -EXDEV;
+	if (r == 0)
+		r = may_link(t, m.link_to);
+	if (r == 0 && S_ISDIR(m.mode))
+		r = -EPERM;
+	if (r == 0 && m.link_to->nlink == 0)
+		r = -ENOENT;
+	if (r == 0)
+		r = make_last(&w, &m, &d);
+	walk_done(&w);
+	return r;
+}
+
+/* ---- removing ---- */
+
+static int remove_from(struct task *t, struct inode *dir, struct dentry *d, const char *name, size_t len,
+                       bool is_dir)
+{
+	int (*op)(struct task *, struct inode *, const char *, size_t, struct inode *) =
+		is_dir ? dir->ops->rmdir : dir->ops->unlink;
+	int r;
+
+	if (!op)
+		return -EPERM;
+	mutex_lock(&dir->mu);
+	r = op(t, dir, name, len, d->inode);
+	if (r == 0)
+		dentry_drop(d, true);
+	mutex_unlock(&dir->mu);
+	return r;
+}
+
+static int remove_last(struct walk *w, bool want_dir)
+{
+	struct inode *dir = w->cur.dentry->inode;
+	auto_dentry *d = NULL;
+	int r = walk_last(w, &d);
+
+	if (r < 0)
+		return r;
+	if (w->must_be_dir && !want_dir)
+		return S_ISDIR(d->inode->mode) ? -EISDIR : -ENOTDIR;
+	r = perm_want_write(&w->cur);
+	if (r == 0)
+		r = perm_may_delete(w->t, dir, d->inode, want_dir);
+	if (r == 0 && atomic_load(&d->nmounts) > 0)
+		r = -EBUSY;
+	if (r == 0)
+		r = remove_from(w->t, dir, d, w->last, w->last_len, want_dir);
+	if (r < 0)
+		return r;
+	notify_child(dir, d->inode, w->last, w->last_len, IN_DELETE | (want_dir ? IN_ISDIR : 0), 0);
+	notify_inode(d->inode, d->inode->nlink == 0 || want_dir ? IN_DELETE_SELF : IN_ATTRIB);
+	return 0;
+}
+
+int vfs_unlink(struct task *t, int dirfd, const char *name)
+{
+	struct walk w no_init;
+	int r = walk_init(&w, t, dirfd, name, 0);
+
+	if (r < 0)
+		return r;
+	r = walk_parent(&w);
+	if (r == 0)
+		r = w.last_kind == LAST_NAME ? remove_last(&w, false) : -EISDIR;
+	walk_done(&w);
+	return r;
+}
+
+int vfs_rmdir(struct task *t, int dirfd, const char *name)
+{
+	struct walk w no_init;
+	int r = walk_init(&w, t, dirfd, name, 0);
+
+	if (r < 0)
+		return r;
+	r = walk_parent(&w);
+	if (r == 0) {
+		switch (w.last_kind) {
+		case LAST_NAME:
+			r = remove_last(&w, true);
+			break;
+		case LAST_DOT:
+			r = -EINVAL;
+			break;
+		case LAST_DOTDOT:
+			r = -ENOTEMPTY;
+			break;
+		case LAST_ROOT:
+			r = -EBUSY;
+			break;
+		}
+	}
+	walk_done(&w);
+	return r;
+}

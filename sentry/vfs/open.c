@@ -1,0 +1,257 @@
+/*
+ * open.c - open(2): find or create, check, then ask the file system.
+ *
+ * Order as in Linux: the walk, creation, may-open checks, the file system's
+ * open, truncation.  FIFOs are the same everywhere and are opened here; O_PATH
+ * files are only a place and never reach a file system.
+ */
+#include <fcntl.h>
+#include "platform/base/alloc.h"
+#include "sentry/fs/fs.h"
+#include "sentry/kernel/task.h"
+#include "sentry/vfs/mount_int.h"
+#include "sentry/vfs/namei.h"
+#include "sentry/vfs/notify.h"
+#include "sentry/vfs/perm.h"
+
+#define KEPT_FLAGS (O_ACCMODE | O_APPEND | O_NONBLOCK | O_DSYNC | O_SYNC | O_DIRECT | O_NOATIME | \
+                    O_DIRECTORY | O_NOFOLLOW | LX_LARGEFILE | O_ASYNC)
+#define LX_LARGEFILE 0100000    /* what a 64-bit kernel adds for F_GETFL */
+
+/* ---- O_PATH ---- */
+
+static void path_release(struct file *f)
+{
+	file_done(f);
+	kfree(f);
+}
+
+static const struct file_ops path_ops = { .name = "path", .release = path_release };
+
+static int open_place(struct task *t, const struct path *p, u32 flags, struct file **ret)
+{
+	struct file *f = knew(struct file);
+
+	if (!f)
+		return -ENOMEM;
+	file_init(f, &path_ops, flags & (O_PATH | O_DIRECTORY | O_NOFOLLOW), FILE_PATH, p, path_inode(p),
+	          task_cred(t));
+	*ret = f;
+	return 0;
+}
+
+/* ---- checks ---- */
+
+static int access_mask(u32 flags)
+{
+	switch (flags & O_ACCMODE) {
+	case O_RDONLY:
+		return MAY_READ;
+	case O_WRONLY:
+		return MAY_WRITE;
+	default:
+		return MAY_READ | MAY_WRITE;
+	}
+}
+
+static int may_open_type(const struct path *p, struct inode *i, u32 flags)
+{
+	int mask = access_mask(flags);
+
+	switch (i->mode & S_IFMT) {
+	case S_IFLNK:
+		return -ELOOP;
+	case S_IFDIR:
+		return mask & MAY_WRITE || flags & O_CREAT ? -EISDIR : 0;
+	case S_IFSOCK:
+		return -ENXIO;
+	case S_IFBLK:
+	case S_IFCHR:
+		return mount_flags(p->mnt) & MNT_NODEV ? -EACCES : 0;
+	case S_IFIFO:
+		return 0;
+	default:
+		return mask & MAY_WRITE || flags & O_TRUNC ? perm_want_write(p) : 0;
+	}
+}
+
+static int may_open(struct task *t, const struct path *p, u32 flags)
+{
+	struct inode *i = path_inode(p);
+	int r = may_open_type(p, i, flags);
+
+	if (r < 0)
+		return r;
+	if ((flags & O_DIRECTORY) && !S_ISDIR(i->mode))
+		return -ENOTDIR;
+	r = inode_permission(t, i, access_mask(flags) | (flags & O_TRUNC ? MAY_WRITE : 0));
+	if (r < 0)
+		return r;
+	if ((flags & O_NOATIME) && !inode_owner_or_capable(t, i))
+		return -EPERM;
+	return 0;
+}
+
+static int truncate_opened(struct task *t, struct inode *i)
+{
+	struct iattr a = { .valid = IATTR_SIZE };
+	int r = 0;
+
+	mutex_lock(&i->wr_mu);
+	if (i->ops->truncate_open)
+		r = i->ops->truncate_open(t, i);
+	else if (i->ops->setattr)
+		r = i->ops->setattr(t, i, &a);
+	mutex_unlock(&i->wr_mu);
+	return r;
+}
+
+/* The place is known and allowed. */
+static int open_found(struct task *t, const struct path *p, u32 flags, bool created, struct file **ret)
+{
+	struct inode *i = path_inode(p);
+	auto_file *f = NULL;
+	u32 kept = (flags & KEPT_FLAGS) | LX_LARGEFILE;
+	int r;
+
+	if (S_ISFIFO(i->mode))
+		r = fifo_open(t, i, p, kept, &f);
+	else if (i->ops->open)
+		r = i->ops->open(t, i, p, kept, &f);
+	else
+		r = -ENXIO;
+	if (r < 0)
+		return r;
+	if ((flags & O_TRUNC) && !created && S_ISREG(i->mode)) {
+		r = truncate_opened(t, i);
+		if (r < 0)
+			return r;
+		notify_file(f, IN_MODIFY);
+	}
+	notify_file(f, IN_OPEN);
+	*ret = f;
+	f = NULL;
+	return 0;
+}
+
+int vfs_open_path(struct task *t, const struct path *p, u32 flags, bool nocheck, struct file **ret)
+{
+	int r;
+
+	if (flags & O_PATH)
+		return open_place(t, p, flags, ret);
+	r = nocheck ? may_open_type(p, path_inode(p), flags) : may_open(t, p, flags);
+	return r < 0 ? r : open_found(t, p, flags, false, ret);
+}
+
+/* ---- creating ---- */
+
+/* walk->cur/last does not exist: make it. -EEXIST when another was faster. */
+static int create_last(struct walk *w, u32 mode, struct dentry **ret)
+{
+	struct inode *dir = w->cur.dentry->inode;
+	auto_inode *made = NULL;
+	int r = perm_want_write(&w->cur);
+
+	if (r == 0)
+		r = perm_may_create(w->t, dir);
+	if (r == 0 && dentry_is_deleted(w->cur.dentry))
+		r = -ENOENT;
+	if (r == 0 && !dir->ops->create)
+		r = -EACCES;
+	if (r < 0)
+		return r;
+	mode = S_IFREG | (mode & 07777 & ~fs_umask(w->t->fs));
+	mutex_lock(&dir->mu);
+	r = dir->ops->create(w->t, dir, w->last, w->last_len, mode, &made);
+	if (r == 0)
+		r = dentry_create(w->cur.dentry, w->last, w->last_len, made, ret);
+	mutex_unlock(&dir->mu);
+	if (r == 0)
+		notify_child(dir, made, w->last, w->last_len, IN_CREATE, 0);
+	return r;
+}
+
+/*
+ * One try at the last component with O_CREAT.  0: w->cur is the place.
+ * 1: it was a symlink, whose text is to be walked.
+ */
+static int open_last(struct walk *w, u32 flags, u32 mode, bool *created)
+{
+	auto_dentry *d = NULL;
+	int r;
+
+	if (w->last_kind != LAST_NAME || w->must_be_dir)
+		return w->last_kind == LAST_ROOT && w->links ? 0 : -EISDIR;
+	r = walk_last(w, &d);
+	if (r == -ENOENT) {
+		r = create_last(w, mode, &d);
+		*created = r == 0;
+		if (r == -EEXIST && !(flags & O_EXCL))
+			r = walk_last(w, &d);
+		if (r < 0)
+			return r;
+	} else if (r < 0) {
+		return r;
+	} else if (flags & O_EXCL) {
+		return -EEXIST;
+	}
+	if (S_ISLNK(d->inode->mode)) {
+		if (flags & O_NOFOLLOW)
+			return -ELOOP;
+		r = walk_follow_last(w, d);
+		return r < 0 ? r : 1;
+	}
+	dentry_unref(w->cur.dentry);
+	w->cur.dentry = d;
+	d = NULL;
+	if (atomic_load(&w->cur.dentry->nmounts) > 0)
+		mount_cross(&w->cur);
+	return 0;
+}
+
+static int open_create(struct walk *w, u32 flags, u32 mode, struct file **ret)
+{
+	bool created = false;
+	int r;
+
+	do {
+		r = walk_parent(w);
+		if (r == 0)
+			r = open_last(w, flags, mode, &created);
+	} while (r == 1);
+	if (r < 0)
+		return r;
+	if (!created)
+		r = may_open(w->t, &w->cur, flags);
+	return r < 0 ? r : open_found(w->t, &w->cur, flags, created, ret);
+}
+
+int vfs_open(struct task *t, int dirfd, const char *name, u32 flags, u32 mode, u32 resolve,
+             struct file **ret)
+{
+	struct walk w no_init;
+	u32 lookup = resolve;
+	int r;
+
+	if ((flags & O_TMPFILE) == O_TMPFILE)
+		return -EOPNOTSUPP;
+	if (flags & O_PATH)
+		flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	if (!(flags & O_NOFOLLOW))
+		lookup |= LOOKUP_FOLLOW;
+	if (flags & O_DIRECTORY)
+		lookup |= LOOKUP_DIRECTORY;
+	r = walk_init(&w, t, dirfd, name, lookup);
+	if (r < 0)
+		return r;
+	if (flags & O_CREAT) {
+		r = flags & O_DIRECTORY ? -EINVAL : open_create(&w, flags, mode, ret);
+	} else {
+		r = walk_to_end(&w);
+		if (r == 0)
+			r = vfs_open_path(t, &w.cur, flags, false, ret);
+	}
+	walk_done(&w);
+	return r;
+}

@@ -1,0 +1,191 @@
+/*
+ * pathname.c - from a place back to a name (d_path), and /proc/PID/mounts.
+ *
+ * A name is built from its end, dentry by dentry and mount by mount, under
+ * vfs->mu, so that the mounts passed cannot move meanwhile.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include "platform/base/str.h"
+#include "sentry/kernel/task.h"
+#include "sentry/vfs/mount_int.h"
+
+enum reach { REACHED, UNREACHABLE, TOO_LONG };
+
+struct name_builder {
+	char *start, *p;        /* text is [p, end) */
+};
+
+static bool prepend(struct name_builder *b, const char *s, size_t n)
+{
+	if ((size_t)(b->p - b->start) < n)
+		return false;
+	b->p -= n;
+	memcpy(b->p, s, n);
+	return true;
+}
+
+/* "/name" of every dentry from @d up to @stop; what the walk ended at is in *top. */
+static bool prepend_dentries(struct name_builder *b, struct dentry *d, const struct dentry *stop,
+                             const struct dentry *stop2, struct dentry **top)
+{
+	struct dcache *dc = &d->sb->dcache;
+	bool ok = true;
+
+	mutex_lock(&dc->mu);
+	while (ok && d != stop && d != stop2 && d->parent) {
+		ok = prepend(b, d->name, d->len) && prepend(b, "/", 1);
+		d = d->parent;
+	}
+	mutex_unlock(&dc->mu);
+	*top = d;
+	return ok;
+}
+
+static enum reach build_locked(struct name_builder *b, const struct mount *m, struct dentry *d,
+                               const struct path *root)
+{
+	for (;;) {
+		struct dentry *top;
+
+		if (!prepend_dentries(b, d, m->root, m == root->mnt ? root->dentry : m->root, &top))
+			return TOO_LONG;
+		if (m == root->mnt && top == root->dentry)
+			return REACHED;
+		if (top != m->root || !m->parent)
+			return UNREACHABLE;
+		d = m->point;
+		m = m->parent;
+	}
+}
+
+ssize_t vfs_path_name(struct task *t, const struct path *p, char *buf, size_t cap)
+{
+	struct path root;
+	struct name_builder b;
+	enum reach how;
+	bool ok = true;
+	size_t n;
+
+	if (cap < 2)
+		return -ERANGE;
+	root = fs_root(t->fs);
+	b = (struct name_builder){ buf, buf + cap - 1 };
+	*b.p = 0;
+	if (p->dentry->parent && dentry_is_deleted(p->dentry))
+		ok = prepend(&b, " (deleted)", 10);
+	mutex_lock(&t->kernel->vfs->mu);
+	how = build_locked(&b, p->mnt, p->dentry, &root);
+	mutex_unlock(&t->kernel->vfs->mu);
+	path_put(&root);
+	n = (size_t)(buf + cap - 1 - b.p);
+	if (ok && how != TOO_LONG && (n == 0 || *b.p != '/'))
+		ok = prepend(&b, "/", 1);
+	if (ok && how == UNREACHABLE)
+		ok = prepend(&b, "(unreachable)", 13);
+	if (!ok || how == TOO_LONG)
+		return -ENAMETOOLONG;
+	n = (size_t)(buf + cap - 1 - b.p);
+	memmove(buf, b.p, n + 1);
+	return (ssize_t)n;
+}
+
+/* ---- /proc/PID/{mounts,mountinfo,mountstats} ---- */
+
+static void show_flags(u32 f, struct strbuf *out)
+{
+	static const struct { u32 bit; const char *text; } map[] = {
+		{ MNT_NOSUID, ",nosuid" }, { MNT_NODEV, ",nodev" }, { MNT_NOEXEC, ",noexec" },
+		{ MNT_NOATIME, ",noatime" }, { MNT_NODIRATIME, ",nodiratime" }, { MNT_RELATIME, ",relatime" },
+	};
+
+	strbuf_puts(out, f & MNT_READONLY ? "ro" : "rw");
+	for (size_t i = 0; i < ARRAY_SIZE(map); i++)
+		if (f & map[i].bit)
+			strbuf_puts(out, map[i].text);
+}
+
+static void show_super_options(struct mount *m, struct strbuf *out)
+{
+	if (m->sb->ops->show_options)
+		m->sb->ops->show_options(m->sb, out);
+}
+
+static void show_mountinfo(struct mount *m, const char *point, struct strbuf *out)
+{
+	char buf[PATH_MAX] no_init;
+	struct name_builder b = { buf, buf + sizeof(buf) - 1 };
+	struct dentry *top;
+
+	*b.p = 0;
+	if (!prepend_dentries(&b, m->root, NULL, NULL, &top) || !*b.p)
+		b.p = memcpy(buf, "/", 2);
+	strbuf_printf(out, "%d %d 0:%u ", m->id, m->parent ? m->parent->id : 1, m->sb->dev_minor);
+	strbuf_put_octal(out, b.p, " \t\n\\");
+	strbuf_putc(out, ' ');
+	strbuf_put_octal(out, point, " \t\n\\");
+	strbuf_putc(out, ' ');
+	show_flags(mount_flags(m), out);
+	if (m->prop == PROP_SHARED)
+		strbuf_printf(out, " shared:%d", m->id);
+	else if (m->prop == PROP_UNBINDABLE)
+		strbuf_puts(out, " unbindable");
+	strbuf_printf(out, " - %s ", m->sb->ops->fstype);
+	strbuf_put_octal(out, m->source, " \t\n\\");
+	strbuf_puts(out, " rw");
+	show_super_options(m, out);
+	strbuf_putc(out, '\n');
+}
+
+static void show_mounts(struct mount *m, const char *point, struct strbuf *out)
+{
+	strbuf_put_octal(out, m->source, " \t\n\\");
+	strbuf_putc(out, ' ');
+	strbuf_put_octal(out, point, " \t\n\\");
+	strbuf_printf(out, " %s ", m->sb->ops->fstype);
+	show_flags(mount_flags(m), out);
+	show_super_options(m, out);
+	strbuf_puts(out, " 0 0\n");
+}
+
+static void show_mountstats(struct mount *m, const char *point, struct strbuf *out)
+{
+	strbuf_puts(out, "device ");
+	strbuf_put_octal(out, m->source, " \t\n\\");
+	strbuf_puts(out, " mounted on ");
+	strbuf_put_octal(out, point, " \t\n\\");
+	strbuf_printf(out, " with fstype %s\n", m->sb->ops->fstype);
+}
+
+int mounts_show(struct task *t, struct mnt_ns *ns, struct fs *fs, int kind, struct strbuf *out)
+{
+	char buf[PATH_MAX] no_init;
+	struct path root = fs_root(fs);
+	struct mount *m;
+
+	mutex_lock(&t->kernel->vfs->mu);
+	list_for_each(m, &ns->mounts, ns_node) {
+		struct name_builder b = { buf, buf + sizeof(buf) - 1 };
+
+		*b.p = 0;
+		if (build_locked(&b, m, m->root, &root) != REACHED)
+			continue;
+		if (!*b.p)
+			b.p = memcpy(buf, "/", 2);
+		if (kind == 0)
+			show_mounts(m, b.p, out);
+		else if (kind == 1)
+			show_mountinfo(m, b.p, out);
+		else
+			show_mountstats(m, b.p, out);
+	}
+	mutex_unlock(&t->kernel->vfs->mu);
+	path_put(&root);
+	return strbuf_err(out);
+}
+
+int mount_id(const struct mount *m)
+{
+	return m->id;
+}

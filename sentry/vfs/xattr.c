@@ -1,0 +1,104 @@
+/*
+ * xattr.c - extended attributes: the rules of each name space (xattr(7)).
+ *
+ * user.      files and directories only, by the file's permissions
+ * trusted.   CAP_SYS_ADMIN; otherwise as if absent
+ * security.  read by all; set with CAP_SYS_ADMIN (capability: CAP_SETFCAP)
+ * system.    POSIX ACLs are not supported: -EOPNOTSUPP
+ */
+#include <errno.h>
+#include <linux/capability.h>
+#include <string.h>
+#include "platform/base/str.h"
+#include "sentry/kernel/task.h"
+#include "sentry/vfs/notify.h"
+#include "sentry/vfs/perm.h"
+#include "sentry/vfs/vfs.h"
+
+static int check_name(struct task *t, struct inode *i, const char *name, bool write)
+{
+	if (str_starts(name, "trusted."))
+		return capable(t, CAP_SYS_ADMIN) ? 0 : write ? -EPERM : -ENODATA;
+	if (str_starts(name, "security.")) {
+		if (!write)
+			return 0;
+		return capable(t, str_eq(name, "security.capability") ? CAP_SETFCAP : CAP_SYS_ADMIN) ? 0 : -EPERM;
+	}
+	if (!str_starts(name, "user.") || !name[5])
+		return str_starts(name, "user.") ? -EINVAL : -EOPNOTSUPP;
+	if (!S_ISREG(i->mode) && !S_ISDIR(i->mode))
+		return write ? -EPERM : -ENODATA;
+	if (write && S_ISDIR(i->mode) && (i->mode & S_ISVTX) && !inode_owner_or_capable(t, i))
+		return -EPERM;
+	return inode_permission(t, i, write ? MAY_WRITE : MAY_READ);
+}
+
+ssize_t vfs_getxattr(struct task *t, const struct path *p, const char *name, void *buf, size_t cap)
+{
+	struct inode *i = path_inode(p);
+	int r = check_name(t, i, name, false);
+
+	if (r < 0)
+		return r;
+	return i->ops->getxattr ? i->ops->getxattr(t, i, name, buf, cap) : -EOPNOTSUPP;
+}
+
+int vfs_setxattr(struct task *t, const struct path *p, const char *name, const void *v, size_t n, int flags)
+{
+	struct inode *i = path_inode(p);
+	int r = perm_want_write(p);
+
+	if (r == 0)
+		r = check_name(t, i, name, true);
+	if (r == 0)
+		r = i->ops->setxattr ? i->ops->setxattr(t, i, name, v, n, flags) : -EOPNOTSUPP;
+	if (r == 0)
+		notify_dentry(i->sb, p->dentry, IN_ATTRIB);
+	return r;
+}
+
+int vfs_removexattr(struct task *t, const struct path *p, const char *name)
+{
+	struct inode *i = path_inode(p);
+	int r = perm_want_write(p);
+
+	if (r == 0)
+		r = check_name(t, i, name, true);
+	if (r == 0)
+		r = i->ops->removexattr ? i->ops->removexattr(t, i, name) : -EOPNOTSUPP;
+	if (r == 0)
+		notify_dentry(i->sb, p->dentry, IN_ATTRIB);
+	return r;
+}
+
+/* Names that the caller may not even know of are left out. */
+static size_t hide_trusted(char *buf, size_t n)
+{
+	size_t out = 0;
+
+	for (size_t in = 0; in < n;) {
+		size_t len = strnlen(buf + in, n - in) + 1;
+
+		if (in + len > n)
+			break;
+		if (!str_starts(buf + in, "trusted.")) {
+			memmove(buf + out, buf + in, len);
+			out += len;
+		}
+		in += len;
+	}
+	return out;
+}
+
+ssize_t vfs_listxattr(struct task *t, const struct path *p, char *buf, size_t cap)
+{
+	struct inode *i = path_inode(p);
+	ssize_t n;
+
+	if (!i->ops->listxattr)
+		return i->ops->getxattr ? 0 : -EOPNOTSUPP;
+	n = i->ops->listxattr(t, i, buf, cap);
+	if (n > 0 && buf && (size_t)n <= cap && !capable(t, CAP_SYS_ADMIN))
+		n = (ssize_t)hide_trusted(buf, (size_t)n);
+	return n;
+}
