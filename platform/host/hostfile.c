@@ -114,6 +114,11 @@ int host_fallocate(hostfd_t fd, int mode, u64 off, u64 len)
 	return r < 0 ? -errno : 0;
 }
 
+int host_add_seals(hostfd_t fd, u32 seals)
+{
+	return fcntl(fd.fd, F_ADD_SEALS, seals) < 0 ? -errno : 0;
+}
+
 int host_fsync(hostfd_t fd, bool data_only)
 {
 	int r = data_only ? fdatasync(fd.fd) : fsync(fd.fd);

@@ -27,6 +27,7 @@ ssize_t host_write(hostfd_t fd, const void *buf, size_t n) must_check;
 s64 host_lseek(hostfd_t fd, s64 off, int whence) must_check;
 int host_ftruncate(hostfd_t fd, u64 size) must_check;
 int host_fallocate(hostfd_t fd, int mode, u64 off, u64 len) must_check;
+int host_add_seals(hostfd_t fd, u32 seals) must_check;          /* F_SEAL_* on a memfd */
 int host_fsync(hostfd_t fd, bool data_only) must_check;
 int host_fstat(hostfd_t fd, struct stat *ret) must_check;
 int host_get_flags(hostfd_t fd) must_check;                     /* F_GETFL */

@@ -15,8 +15,16 @@ int pipe_create(struct task *t, u32 flags, struct file **ret_read, struct file *
 int fifo_open(struct task *t, struct inode *i, const struct path *p, u32 flags, struct file **ret) must_check;
 /* sentry/fs/hostfile: stdio given by the engine. @fd is taken over. @flags: guest O_ flags. */
 int hostfile_new(struct kernel *k, hostfd_t fd, struct file **ret) must_check;
-/* sentry/fs/tmpfs: an unlinked file, for memfd_create, MAP_SHARED|MAP_ANONYMOUS and SysV shm. */
-int tmpfs_anon_file(struct task *t, const char *name, u64 size, u32 seals_allowed, struct file **ret) must_check;
+/*
+ * sentry/fs/tmpfs: an unlinked file, for memfd_create ("memfd:x"), MAP_SHARED|MAP_ANONYMOUS ("dev/zero") and
+ * SysV shm ("SYSV00000000").  /proc shows "/name (deleted)".  @seals: those already set; F_SEAL_SEAL = none may be added.
+ */
+int tmpfs_anon_file(struct task *t, const char *name, u64 size, u32 seals, struct file **ret) must_check;
+int tmpfs_get_seals(struct file *f);                    /* F_SEAL_*, or -EINVAL: no memfd */
+int tmpfs_add_seals(struct file *f, u32 seals) must_check;
+/* mount(2)'s tmpfs, shmem of the kernel itself and memory overlays. opts as in tmpfs(5), or NULL. */
+int tmpfs_make(struct task *t, struct kernel *k, const char *source, const char *opts, struct super **ret_sb,
+               struct inode **ret_root) must_check;
 /* sentry/fs/devpts + tty: a terminal whose master side is the host descriptor @fd (taken over, set raw). */
 int tty_from_host(struct kernel *k, hostfd_t fd, struct file **ret) must_check;
 int tty_set_winsize(struct file *tty, u16 rows, u16 cols) must_check;           /* -ENOTTY; SIGWINCH if changed */

@@ -22,6 +22,7 @@ struct devpts;
 struct unix_table;
 struct vdso;
 struct vfs;
+struct super;
 struct hostpoll;
 
 struct uts {
@@ -47,6 +48,7 @@ struct kernel {
 	struct unix_table *unix_sockets;        /* abstract names (socket/unix.c); immutable */
 	struct ipc_ns *ipc;                     /* SysV and POSIX queues; immutable */
 	struct net *net;                        /* netstack glue; NULL without a network */
+	struct super *shm;                      /* tmpfs of unlinked files: tmpfs/anon.c, set once (atomic) */
 	struct devpts *devpts;                  /* immutable */
 	struct vdso *vdso;                      /* loader/vdso.c; NULL: guests get none; immutable */
 	struct vfs *vfs;                        /* mounts and file locks: vfs_init(), by boot; immutable */

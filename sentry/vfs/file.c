@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include "sentry/kernel/task.h"
+#include "sentry/vfs/epoll.h"
 #include "sentry/vfs/notify.h"
 #include "sentry/vfs/vfs.h"
 
@@ -61,6 +62,8 @@ struct file *file_unref(struct file *f)
 		return NULL;
 	if (f->path.dentry && !(f->kind & FILE_PATH))
 		notify_file(f, (f->flags & O_ACCMODE) != O_RDONLY ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
+	if (!list_empty(&f->epitems))
+		epoll_file_gone(f);
 	f->ops->release(f);
 	return NULL;
 }

@@ -85,7 +85,7 @@ int inode_getattr(struct task *t, struct inode *i, struct kstat *ret)
 		return i->ops->getattr(t, i, ret);
 	mutex_lock(&i->mu);
 	*ret = (struct kstat){
-		.ino = i->ino, .size = i->size, .blocks = (i->size + 511) / 512, .mode = i->mode,
+		.ino = i->ino, .size = i->size, .blocks = i->blocks, .mode = i->mode,
 		.nlink = i->nlink, .uid = i->uid, .gid = i->gid, .blksize = 4096,
 		.dev_minor = i->sb->dev_minor, .rdev_major = i->rdev_major, .rdev_minor = i->rdev_minor,
 		.atime = i->atime, .mtime = i->mtime, .ctime = i->ctime, .btime = i->btime, .has_btime = true,

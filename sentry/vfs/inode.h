@@ -102,6 +102,7 @@ struct inode {
 	u32 mode, uid, gid, nlink;              /* guarded by mu (type bits of mode immutable) */
 	u32 rdev_major, rdev_minor;             /* immutable */
 	u64 size;                               /* guarded by mu */
+	u64 blocks;                             /* guarded by mu: st_blocks */
 	ktime_t atime, mtime, ctime, btime;     /* guarded by mu */
 	struct flock_state *flocks;             /* vfs/lock.c: NULL until used */
 	struct inotify_marks *marks;            /* vfs/inotify.c: NULL until used */
