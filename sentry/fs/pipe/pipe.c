@@ -286,18 +286,15 @@ static long pipe_ioctl(struct task *t, struct file *f, u32 cmd, gaddr_t arg)
 	return copy_out(t, arg, &n, sizeof(n));
 }
 
-static void pipe_release(struct file *f)
+/* One open end, @i its FIFO or NULL, is gone. */
+static NO_TSA void leave(struct pipe *pp, struct inode *i, u32 flags)
 {
-	struct pipe_file *pf = container_of(f, struct pipe_file, f);
-	struct pipe *pp = pf->pp;
-	struct inode *i = f->inode;
-
 	if (i)
 		mutex_lock(&i->mu);
 	mutex_lock(&pp->mu);
-	if (can_read(f))
+	if ((flags & O_ACCMODE) != O_WRONLY)
 		pp->readers--;
-	if (can_write(f))
+	if ((flags & O_ACCMODE) != O_RDONLY)
 		pp->writers--;
 	if (pp->readers == 0 && pp->writers == 0 && i && i->fifo == pp)
 		i->fifo = NULL;         /* what was not read is gone */
@@ -305,6 +302,14 @@ static void pipe_release(struct file *f)
 	if (i)
 		mutex_unlock(&i->mu);
 	waitq_wake(&pp->wq, POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM | POLLHUP | POLLERR);
+}
+
+static void pipe_release(struct file *f)
+{
+	struct pipe_file *pf = container_of(f, struct pipe_file, f);
+	struct pipe *pp = pf->pp;
+
+	leave(pp, f->inode, f->flags);
 	file_done(f);
 	pipe_unref(pp);
 	kfree(pf);
@@ -514,8 +519,9 @@ int fifo_open(struct task *t, struct inode *i, const struct path *p, u32 flags, 
 		return -ENOMEM;
 	pf = end_new(t, pp, p, i, flags);
 	if (!pf) {
+		leave(pp, i, flags);
 		pipe_unref(pp);
-		return -ENOMEM;         /* the counts stay: the pipe lives as long as memory is this short */
+		return -ENOMEM;
 	}
 	mutex_lock(&pp->mu);
 	readers = pp->readers > 0;
