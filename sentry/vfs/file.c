@@ -109,6 +109,12 @@ static bool is_regular(const struct file *f)
 	return f->inode && S_ISREG(f->inode->mode);
 }
 
+/* Is -EAGAIN of an op to be slept over here? */
+static bool may_wait(struct file *f, bool nowait)
+{
+	return f->wq && !nowait && !(f->kind & FILE_OWN_WAIT) && !(file_flags(f) & O_NONBLOCK);
+}
+
 static u32 mnt_flags_of(const struct file *f)
 {
 	return f->path.mnt ? mount_flags(f->path.mnt) : MNT_NOATIME;
@@ -158,7 +164,7 @@ static ssize_t read_stream(struct task *t, struct file *f, struct iobuf *b, bool
 	s64 none = 0;
 	ssize_t n = f->ops->read(t, f, b, &none);
 
-	if (n == -EAGAIN && f->wq && !nowait && !(file_flags(f) & O_NONBLOCK))
+	if (n == -EAGAIN && may_wait(f, nowait))
 		n = read_wait(t, f, b, &none);
 	return n;
 }
@@ -170,7 +176,7 @@ static ssize_t read_at(struct task *t, struct file *f, struct iobuf *b, s64 *pos
 	if (*pos < 0 || (s64)((u64)*pos + b->left) < 0)
 		return -EINVAL;
 	n = f->ops->read(t, f, b, pos);
-	if (n == -EAGAIN && f->wq && !nowait && !(file_flags(f) & O_NONBLOCK))
+	if (n == -EAGAIN && may_wait(f, nowait))
 		n = read_wait(t, f, b, pos);
 	return n;
 }
@@ -238,7 +244,7 @@ static ssize_t write_stream(struct task *t, struct file *f, struct iobuf *b, boo
 	ssize_t n = f->ops->write(t, f, b, &none);
 	bool more = n > 0 && (f->kind & FILE_WRITE_ALL) && b->left > 0;
 
-	if ((n == -EAGAIN || more) && f->wq && !nowait && !(file_flags(f) & O_NONBLOCK))
+	if ((n == -EAGAIN || more) && may_wait(f, nowait))
 		n = write_wait(t, f, b, MAX(n, 0));
 	return n;
 }
@@ -307,7 +313,7 @@ static ssize_t write_at(struct task *t, struct file *f, struct iobuf *b, s64 *po
 	if (*pos < 0 || (s64)((u64)*pos + b->left) < 0)
 		return -EINVAL;
 	n = f->ops->write(t, f, b, pos);
-	if (n == -EAGAIN && f->wq && !nowait && !(file_flags(f) & O_NONBLOCK))
+	if (n == -EAGAIN && may_wait(f, nowait))
 		n = write_wait(t, f, b, 0);
 	return n;
 }
