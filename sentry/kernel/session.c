@@ -143,3 +143,17 @@ int session_setpgid(struct task *t, int pid, int pgid)
 	mutex_unlock(&k->mu);
 	return r;
 }
+
+int session_id_of(struct task *t, int pid, bool sid)
+{
+	struct kernel *k = t->kernel;
+	struct task *x;
+	int r = -ESRCH;
+
+	mutex_lock(&k->mu);
+	x = pid == 0 ? t : pid_task_locked(k, pid);
+	if (x && x->tg->session)
+		r = sid ? x->tg->session->sid : x->tg->pgid;
+	mutex_unlock(&k->mu);
+	return r;
+}

@@ -44,6 +44,8 @@ void session_unref(struct session *s);          /* NULL is fine */
 
 int session_setsid(struct task *t) must_check;                          /* the new id, or -EPERM */
 int session_setpgid(struct task *t, int pid, int pgid) must_check;
+/* The process group (@sid: the session) of the process that @pid's thread is in, 0 = @t's own; or -ESRCH. */
+int session_id_of(struct task *t, int pid, bool sid) must_check;
 /* No member has a parent in another group of the same session (POSIX orphaned group). */
 bool pgrp_is_orphaned_locked(struct kernel *k, int pgid) must_check;
 /* Some process of session @s is in group @pgid. */
