@@ -51,7 +51,7 @@ IS_CLANG := $(findstring clang,$(shell $(CC) --version 2>/dev/null | head -1))
 
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
 ifneq ($(IS_CLANG),)
-WARN     += -Wthread-safety -Wno-error=thread-safety-analysis
+WARN     += $(if $(TSA),-Wthread-safety)        # make CC=clang TSA=1: check lock annotations
 INIT0    := -ftrivial-auto-var-init=zero \
             $(call cc-option,-enable-trivial-auto-var-init-zero-knowing-it-will-be-removed-from-clang)
 else
@@ -89,7 +89,7 @@ endif
 # Code that runs inside an application: no libc, no vector registers, no CET.
 FREE     := -std=gnu17 -g -D_GNU_SOURCE -I. -O2 $(WARN) -ffreestanding -fPIC -fvisibility=hidden \
             -mgeneral-regs-only -fno-stack-protector -fcf-protection=none -fno-strict-aliasing \
-            -fno-common -fno-asynchronous-unwind-tables -fomit-frame-pointer \
+            -fno-common -fno-jump-tables -fno-asynchronous-unwind-tables -fomit-frame-pointer \
             $(call cc-option,-fno-tree-loop-distribute-patterns)
 
 # ---- the binary ------------------------------------------------------------

@@ -1,5 +1,5 @@
 # check_layers.awk layers.txt FILE...: every #include "..." goes to the file's own layer or to one it may use.
-# Also: *_int.h only from its own directory; of netstack, outsiders see api.h only.
+# Also: *_int.h only from its own directory and below; of netstack, outsiders see api.h only.
 
 function layer_of(path,    d) {
 	d = path
@@ -44,7 +44,7 @@ FILENAME == ARGV[1] {
 	}
 	if (may[from] !~ / \* / && index(may[from], " " to " ") == 0)
 		complain(from " may not include " to " (" inc ")")
-	if (inc ~ /_int\.h$/ && dir_of(inc) != dir_of(FILENAME))
+	if (inc ~ /_int\.h$/ && index(FILENAME, dir_of(inc) "/") != 1)
 		complain(inc " belongs to its own directory")
 	if (inc ~ /^netstack\// && FILENAME !~ /^netstack\// && inc != "netstack/api.h")
 		complain("outside netstack only netstack/api.h is seen, not " inc)
