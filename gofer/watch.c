@@ -159,7 +159,7 @@ static u16 what_of(u32 mask, bool named)
 		return GW_EV_NAME;
 	if (!named)
 		return GW_EV_SELF;
-	return mask & (IN_ATTRIB | IN_MODIFY) ? GW_EV_ATTR : 0;
+	return (u16)((mask & IN_ATTRIB ? GW_EV_ATTR : 0) | (mask & IN_MODIFY ? GW_EV_DATA : 0));
 }
 
 /* Translate one event into @out (room for the largest); bytes used, 0 = nothing to tell. */
@@ -184,7 +184,7 @@ static size_t tell(struct watches *w, const struct inotify_event *e, u8 *out)
 	mutex_unlock(&w->mu);
 	if (!ev.what)
 		return 0;
-	ev.namelen = ev.what & (GW_EV_NAME | GW_EV_ATTR) ? (u16)strnlen(name, GW_NAME_MAX) : 0;
+	ev.namelen = ev.what & (GW_EV_NAME | GW_EV_ATTR | GW_EV_DATA) ? (u16)strnlen(name, GW_NAME_MAX) : 0;
 	memcpy(out, &ev, sizeof(ev));
 	memset(out + sizeof(ev), 0, GW_PAD8(ev.namelen));
 	memcpy(out + sizeof(ev), name, ev.namelen);

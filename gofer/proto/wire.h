@@ -102,7 +102,8 @@ struct gw_close_req { u32 n, pad; };                    /* then n u32 */
 
 /* What happened in a watched directory. */
 #define GW_EV_NAME     0x1      /* the name may mean something else now */
-#define GW_EV_ATTR     0x2      /* attributes or content of what it names changed */
+#define GW_EV_ATTR     0x2      /* attributes of what it names changed */
+#define GW_EV_DATA     0x10     /* its content did, and with it size and times */
 #define GW_EV_SELF     0x4      /* the directory's own attributes changed; no name */
 #define GW_EV_OVERFLOW 0x8      /* events were lost: forget everything */
 struct gw_inval { u32 n, pad; };

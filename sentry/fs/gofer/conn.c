@@ -1,0 +1,136 @@
+/*
+ * conn.c - the connection, its thread that hears of changes, and super blocks.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/statfs.h>
+#include "platform/base/alloc.h"
+#include "platform/base/log.h"
+#include "platform/host/hostfile.h"
+#include "sentry/fs/gofer/gofer_int.h"
+#include "sentry/kernel/kernel.h"
+
+#define GOFERFS_MAGIC 0xef53            /* programs know ext4's */
+#define THREAD_STACK (128 * 1024)
+
+static void *events_main(void *arg)
+{
+	struct gofer_conn *c = arg;
+	void *buf = kbuf_alloc(GW_MSG_MAX);
+	int r;
+
+	do
+		r = buf ? grpc_recv_events(c->inval_sock.fd, buf, gcache_event, c) : -ENOMEM;
+	while (r > 0);
+	/* Nobody tells of changes any more: nothing cached could be believed. */
+	atomic_store(&c->rpc.broken, true);
+	gcache_forget_all(c);
+	kfree(buf);
+	log_debug("gofer: no more events: %d", r);
+	return NULL;
+}
+
+static int start_thread(struct gofer_conn *c)
+{
+	sigset_t all, before;
+	pthread_attr_t attr;
+	pthread_t t;
+	int r;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, THREAD_STACK);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	r = pthread_create(&t, &attr, events_main, c);
+	pthread_attr_destroy(&attr);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return -r;
+}
+
+int gofer_connect(struct kernel *k, const hostfd_t *socks, int n, struct gofer_conn **ret)
+{
+	struct gofer_conn *c;
+	int r;
+
+	if (n < 2 || n - 1 > GRPC_MAX_CHAN)
+		return -EINVAL;
+	c = knew(struct gofer_conn);
+	if (!c)
+		return -ENOMEM;
+	c->kernel = k;
+	c->inval_sock = socks[0];
+	grpc_init(&c->rpc, socks + 1, (u32)n - 1);
+	r = gcache_init(c);
+	if (r == 0)
+		r = start_thread(c);
+	if (r < 0) {
+		kfree(c);
+		return r;
+	}
+	*ret = c;
+	return 0;
+}
+
+bool gofer_is_broken(struct gofer_conn *c)
+{
+	return atomic_load(&c->rpc.broken);
+}
+
+/* ---- super blocks ---- */
+
+static int g_statfs(struct task *t, struct super *sb, struct statfs *ret)
+{
+	struct gsuper *gs = gsuper_of(sb);
+	struct gw_statfs_rep s;
+	int r = grpc_statfs(&gs->c->rpc, gs->root_handle, &s);
+
+	(void)t;
+	if (r < 0)
+		return r;
+	*ret = (struct statfs){
+		.f_type = (__fsword_t)s.type, .f_bsize = (__fsword_t)s.bsize, .f_blocks = s.blocks,
+		.f_bfree = s.bfree, .f_bavail = s.bavail, .f_files = s.files, .f_ffree = s.ffree,
+		.f_namelen = (__fsword_t)s.namelen, .f_frsize = (__fsword_t)s.frsize,
+	};
+	return 0;
+}
+
+static void g_super_release(struct super *sb)
+{
+	kfree(gsuper_of(sb));
+}
+
+static const struct super_ops gofer_super_ops = {
+	.fstype = "gofer", .statfs = g_statfs, .release = g_super_release,
+};
+
+int goferfs_new(struct kernel *k, struct gofer_conn *conn, u32 root_index, bool readonly,
+                struct super **ret_sb, struct inode **ret_root)
+{
+	struct gsuper *gs = knew(struct gsuper);
+	u64 changes = gconn_changes(conn);
+	struct ginode *root;
+	struct gw_node n;
+	int r;
+
+	if (!gs)
+		return -ENOMEM;
+	super_init(&gs->sb, &gofer_super_ops, k, GOFERFS_MAGIC);
+	gs->c = conn;
+	gs->sb.source = "none";
+	r = grpc_mount(&conn->rpc, root_index, &n);
+	if (r == 0) {
+		gs->readonly = readonly || (n.flags & GW_ROOT_READONLY);
+		gs->root_handle = n.handle;
+		r = ginode_get(gs, &n, false, changes, true, &root);
+	}
+	if (r < 0) {
+		super_unref(&gs->sb);
+		return r;
+	}
+	*ret_sb = &gs->sb;
+	*ret_root = &root->i;
+	return 0;
+}

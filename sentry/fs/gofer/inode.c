@@ -1,0 +1,229 @@
+/*
+ * inode.c - attributes, opening, links' targets and extended attributes of files on the host.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include "platform/base/alloc.h"
+#include "sentry/fs/fs.h"
+#include "sentry/fs/gofer/gofer_int.h"
+
+/* What the host says now: by descriptor if there is one, else by asking. */
+static int fetch(struct ginode *g, struct gw_attr *a)
+{
+	bool watched;
+	u64 inval = ginode_inval(g);
+	int r;
+
+	if (S_ISREG(g->i.mode) && gfile_stat(g, a)) {
+		ginode_apply(g, a, inval);
+		return 0;
+	}
+	r = grpc_getattr(&g->c->rpc, g->handle, true, a, &watched);
+	if (r < 0)
+		return r;
+	if (S_ISDIR(g->i.mode)) {
+		bool before;
+
+		gdir_names_seq(g, &before);
+		if (before != watched) {
+			gdir_set_watched(g, watched);
+			inval = ginode_inval(g);
+		}
+	}
+	ginode_apply(g, a, inval);
+	return 0;
+}
+
+static void stat_of_fields(struct ginode *g, struct kstat *ret)
+{
+	struct inode *i = &g->i;
+
+	mutex_lock(&i->mu);
+	*ret = (struct kstat){
+		.ino = i->ino, .size = i->size, .blocks = g->blocks, .mode = i->mode, .nlink = i->nlink,
+		.uid = i->uid, .gid = i->gid, .blksize = g->blksize, .dev_minor = i->sb->dev_minor,
+		.rdev_major = i->rdev_major, .rdev_minor = i->rdev_minor,
+		.atime = i->atime, .mtime = i->mtime, .ctime = i->ctime, .btime = i->btime,
+		.has_btime = g->has_btime, .attributes = g->attributes,
+	};
+	mutex_unlock(&i->mu);
+}
+
+int g_getattr(struct task *t, struct inode *i, struct kstat *ret)
+{
+	struct ginode *g = ginode_of(i);
+	struct gw_attr a;
+	bool valid;
+	int r;
+
+	(void)t;
+	mutex_lock(&g->c->mu);
+	valid = g->coherent && g->fresh;
+	mutex_unlock(&g->c->mu);
+	/* An open file may be written through a mapping, of which nobody tells. */
+	if (valid && !(S_ISREG(i->mode) && gfile_in_use(g))) {
+		stat_of_fields(g, ret);
+		return 0;
+	}
+	r = fetch(g, &a);
+	if (r < 0)
+		return r;
+	stat_of_fields(g, ret);
+	/* If something happened meanwhile, the fields are not what was fetched. */
+	ret->size = a.size;
+	ret->blocks = a.blocks;
+	ret->mode = (i->mode & S_IFMT) | (a.mode & 07777);
+	ret->nlink = a.nlink;
+	ret->uid = a.uid;
+	ret->gid = a.gid;
+	ret->atime = a.atime;
+	ret->mtime = a.mtime;
+	ret->ctime = a.ctime;
+	return 0;
+}
+
+bool g_revalidate(struct task *t, struct inode *dir, const char *name, size_t len, struct inode *i)
+{
+	struct ginode *g = i ? ginode_of(i) : NULL;
+	struct gw_attr a;
+	bool stale;
+
+	(void)t;
+	if (!gname_agrees(ginode_of(dir), name, len, g, &stale))
+		return false;
+	/* vfs is about to check permissions by the fields. */
+	return !stale || fetch(g, &a) == 0;
+}
+
+/* ---- setattr ---- */
+
+static u32 wire_valid(u32 v)
+{
+	return (v & IATTR_MODE ? GW_SET_MODE : 0) | (v & IATTR_UID ? GW_SET_UID : 0) |
+	       (v & IATTR_GID ? GW_SET_GID : 0) | (v & IATTR_SIZE ? GW_SET_SIZE : 0) |
+	       (v & IATTR_ATIME ? GW_SET_ATIME : 0) | (v & IATTR_MTIME ? GW_SET_MTIME : 0) |
+	       (v & IATTR_ATIME_NOW ? GW_SET_ATIME_NOW : 0) | (v & IATTR_MTIME_NOW ? GW_SET_MTIME_NOW : 0);
+}
+
+int g_setattr(struct task *t, struct inode *i, const struct iattr *a)
+{
+	struct ginode *g = ginode_of(i);
+	struct gw_setattr_req q = {
+		.handle = g->handle, .valid = wire_valid(a->valid), .mode = a->mode & 07777, .uid = a->uid,
+		.gid = a->gid, .size = a->size, .atime = a->atime, .mtime = a->mtime,
+	};
+	struct gw_attr now;
+	int r = 0;
+
+	(void)t;
+	if (q.valid & GW_SET_SIZE) {
+		r = gfile_truncate(g, a->size);
+		if (r > 0)
+			q.valid &= ~(u32)GW_SET_SIZE;
+		r = r < 0 ? r : 0;
+	}
+	if (r == 0 && q.valid)
+		r = grpc_setattr(&g->c->rpc, &q, &now);
+	ginode_stale(g);
+	if (r == 0 && q.valid)
+		ginode_apply(g, &now, ginode_inval(g));
+	else if (r == 0)
+		r = fetch(g, &now);
+	return r;
+}
+
+/* ---- open ---- */
+
+int g_open(struct task *t, struct inode *i, const struct path *p, u32 flags, struct file **ret)
+{
+	switch (i->mode & S_IFMT) {
+	case S_IFREG:
+		return gfile_open(t, i, p, flags, ret);
+	case S_IFDIR:
+		return gdir_open(t, i, p, flags, ret);
+	case S_IFCHR:
+		return chardev_open(t, i, p, flags, ret);
+	default:
+		return -ENXIO;
+	}
+}
+
+/* The target of a link never changes: it is fetched once. */
+ssize_t g_readlink(struct task *t, struct inode *i, char *buf, size_t cap)
+{
+	struct ginode *g = ginode_of(i);
+	char *known = __atomic_load_n(&g->target, __ATOMIC_ACQUIRE), *mine;
+	char text[4097];
+	ssize_t n;
+
+	(void)t;
+	if (!known) {
+		n = grpc_readlink(&g->c->rpc, g->handle, text, sizeof(text) - 1);
+		if (n < 0)
+			return n;
+		text[n] = '\0';
+		mine = kbuf_strdup(text);
+		if (mine && !__sync_bool_compare_and_swap(&g->target, NULL, mine))
+			kfree(mine);
+		memcpy(buf, text, MIN(cap, (size_t)n));
+		return (ssize_t)MIN(cap, (size_t)n);
+	}
+	n = (ssize_t)MIN(cap, strlen(known));
+	memcpy(buf, known, (size_t)n);
+	return n;
+}
+
+/* ---- extended attributes ---- */
+
+ssize_t g_getxattr(struct task *t, struct inode *i, const char *name, void *buf, size_t cap)
+{
+	(void)t;
+	return grpc_getxattr(&ginode_of(i)->c->rpc, ginode_of(i)->handle, name, buf, cap);
+}
+
+int g_setxattr(struct task *t, struct inode *i, const char *name, const void *v, size_t n, int flags)
+{
+	int r = grpc_setxattr(&ginode_of(i)->c->rpc, ginode_of(i)->handle, name, v, n, flags);
+
+	(void)t;
+	ginode_stale(ginode_of(i));
+	return r;
+}
+
+ssize_t g_listxattr(struct task *t, struct inode *i, char *buf, size_t cap)
+{
+	(void)t;
+	return grpc_listxattr(&ginode_of(i)->c->rpc, ginode_of(i)->handle, buf, cap);
+}
+
+int g_removexattr(struct task *t, struct inode *i, const char *name)
+{
+	int r = grpc_removexattr(&ginode_of(i)->c->rpc, ginode_of(i)->handle, name);
+
+	(void)t;
+	ginode_stale(ginode_of(i));
+	return r;
+}
+
+/* ---- tables ---- */
+
+const struct inode_ops gofer_dir_ops = {
+	.lookup = g_lookup, .create = g_create, .mkdir = g_mkdir, .mknod = g_mknod, .symlink = g_symlink,
+	.link = g_link, .unlink = g_unlink, .rmdir = g_rmdir, .rename = g_rename,
+	.open = g_open, .getattr = g_getattr, .setattr = g_setattr,
+	.getxattr = g_getxattr, .setxattr = g_setxattr, .listxattr = g_listxattr, .removexattr = g_removexattr,
+	.revalidate = g_revalidate, .release = ginode_release,
+};
+
+const struct inode_ops gofer_node_ops = {
+	.open = g_open, .getattr = g_getattr, .setattr = g_setattr,
+	.getxattr = g_getxattr, .setxattr = g_setxattr, .listxattr = g_listxattr, .removexattr = g_removexattr,
+	.release = ginode_release,
+};
+
+const struct inode_ops gofer_link_ops = {
+	.readlink = g_readlink, .getattr = g_getattr, .setattr = g_setattr,
+	.getxattr = g_getxattr, .setxattr = g_setxattr, .listxattr = g_listxattr, .removexattr = g_removexattr,
+	.release = ginode_release,
+};

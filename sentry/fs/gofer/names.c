@@ -1,0 +1,211 @@
+/*
+ * names.c - entries of directories on the host: looking them up, making and removing them.
+ *
+ * vfs holds the directory's lock around changes, so the only races are with
+ * lookups and with the host.  Each change tells the cache what is there now.
+ */
+#include <errno.h>
+#include <linux/fs.h>
+#include <string.h>
+#include "sentry/fs/gofer/gofer_int.h"
+
+int g_lookup(struct task *t, struct inode *i, const char *name, size_t len, struct inode **ret)
+{
+	struct ginode *dir = ginode_of(i), *g;
+	struct gofer_conn *c = dir->c;
+	enum gname_answer a = gname_find(dir, name, len, &g);
+	bool watched, before;
+	struct gw_node n;
+	u64 seq, changes;
+	int r;
+
+	(void)t;
+	if (a == GNAME_NOTHING || (a == GNAME_UNKNOWN && gdir_surely_not(dir, name, len)))
+		return -ENOENT;
+	if (g) {
+		*ret = &g->i;
+		return 0;
+	}
+	seq = gdir_names_seq(dir, &before);
+	changes = gconn_changes(c);
+	r = grpc_lookup(&c->rpc, dir->handle, name, len, &n, &watched);
+	if (r < 0)
+		return r;
+	if (watched != before) {
+		gdir_set_watched(dir, watched);
+		/* It was watched before it was looked into, so this very answer is good. */
+		changes = gconn_changes(c);
+	}
+	if (n.err < 0) {
+		if (n.err == -ENOENT)
+			gname_learn(dir, name, len, NULL, seq);
+		return n.err;
+	}
+	r = ginode_get(gsuper_of(i->sb), &n, watched, changes, true, &g);
+	if (r < 0)
+		return r;
+	gname_learn(dir, name, len, g, seq);
+	*ret = &g->i;
+	return 0;
+}
+
+/* ---- making ---- */
+
+static struct grpc_make making(struct task *t, struct inode *dir, const char *name, size_t len, u32 mode)
+{
+	struct grpc_make m = { .dir = ginode_of(dir)->handle, .mode = mode, .name = name, .len = len };
+
+	inode_new_owner(t, dir, &m.mode, &m.uid, &m.gid);
+	return m;
+}
+
+/* The gofer has made @n: enter it. @r: what the call returned. */
+static int made(struct inode *i, const char *name, size_t len, const struct gw_node *n, u64 changes, int r,
+                struct inode **ret)
+{
+	struct ginode *dir = ginode_of(i), *g;
+	bool watched;
+
+	if (r < 0)
+		return r;
+	gdir_names_seq(dir, &watched);
+	r = ginode_get(gsuper_of(i->sb), n, watched, changes, false, &g);
+	if (r < 0)
+		return r;
+	gname_set(dir, name, len, g);
+	*ret = &g->i;
+	return 0;
+}
+
+int g_create(struct task *t, struct inode *dir, const char *name, size_t len, u32 mode, struct inode **ret)
+{
+	struct grpc_make m = making(t, dir, name, len, mode);
+	struct gofer_conn *c = ginode_of(dir)->c;
+	u64 changes = gconn_changes(c);
+	struct gw_node n;
+	hostfd_t fd = HOSTFD_NONE;
+	int r = grpc_create(&c->rpc, &m, &n, &fd);
+
+	r = made(dir, name, len, &n, changes, r, ret);
+	gfile_keep(r == 0 ? ginode_of(*ret) : NULL, fd);
+	return r;
+}
+
+int g_mkdir(struct task *t, struct inode *dir, const char *name, size_t len, u32 mode, struct inode **ret)
+{
+	struct grpc_make m = making(t, dir, name, len, mode);
+	struct gofer_conn *c = ginode_of(dir)->c;
+	u64 changes = gconn_changes(c);
+	struct gw_node n;
+	int r = grpc_mkdir(&c->rpc, &m, &n);
+
+	return made(dir, name, len, &n, changes, r, ret);
+}
+
+int g_mknod(struct task *t, struct inode *dir, const char *name, size_t len, u32 mode, u32 major, u32 minor,
+            struct inode **ret)
+{
+	struct grpc_make m = making(t, dir, name, len, mode);
+	struct gofer_conn *c = ginode_of(dir)->c;
+	u64 changes = gconn_changes(c);
+	struct gw_node n;
+	int r = grpc_mknod(&c->rpc, &m, major, minor, &n);
+
+	return made(dir, name, len, &n, changes, r, ret);
+}
+
+int g_symlink(struct task *t, struct inode *dir, const char *name, size_t len, const char *target,
+              struct inode **ret)
+{
+	struct grpc_make m = making(t, dir, name, len, S_IFLNK | 0777);
+	struct gofer_conn *c = ginode_of(dir)->c;
+	u64 changes = gconn_changes(c);
+	struct gw_node n;
+	int r = grpc_symlink(&c->rpc, &m, target, &n);
+
+	return made(dir, name, len, &n, changes, r, ret);
+}
+
+int g_link(struct task *t, struct inode *dir, const char *name, size_t len, struct inode *target)
+{
+	struct ginode *d = ginode_of(dir), *g = ginode_of(target);
+	struct gw_attr a;
+	int r;
+
+	(void)t;
+	if (target->sb != dir->sb)
+		return -EXDEV;
+	r = grpc_link(&d->c->rpc, d->handle, name, len, g->handle, &a);
+	if (r < 0)
+		return r;
+	gname_set(d, name, len, g);
+	ginode_stale(g);
+	__atomic_store_n(&target->nlink, a.nlink, __ATOMIC_RELAXED);
+	return 0;
+}
+
+/* ---- removing ---- */
+
+/* @victim has lost a name.  Its lock can't be taken under the directory's, which has the same rank. */
+static void lost_name(struct inode *victim, bool last)
+{
+	u32 n = __atomic_load_n(&victim->nlink, __ATOMIC_RELAXED);
+
+	if (last || n <= 1) {
+		n = 1;
+		atomic_store(&ginode_of(victim)->unlinked, true);
+	}
+	__atomic_store_n(&victim->nlink, n - 1, __ATOMIC_RELAXED);
+	ginode_stale(ginode_of(victim));
+}
+
+static int remove_name(struct inode *dir, const char *name, size_t len, struct inode *victim, bool rmdir)
+{
+	struct ginode *d = ginode_of(dir);
+	int r = grpc_unlink(&d->c->rpc, d->handle, name, len, rmdir);
+
+	if (r < 0)
+		return r;
+	gname_set(d, name, len, NULL);
+	lost_name(victim, rmdir);
+	return 0;
+}
+
+int g_unlink(struct task *t, struct inode *dir, const char *name, size_t len, struct inode *victim)
+{
+	(void)t;
+	return remove_name(dir, name, len, victim, false);
+}
+
+int g_rmdir(struct task *t, struct inode *dir, const char *name, size_t len, struct inode *victim)
+{
+	(void)t;
+	return remove_name(dir, name, len, victim, true);
+}
+
+
+int g_rename(struct task *t, struct inode *odir, const char *oname, size_t olen, struct inode *victim,
+             struct inode *ndir, const char *nname, size_t nlen, struct inode *target, u32 flags)
+{
+	struct ginode *od = ginode_of(odir), *nd = ginode_of(ndir);
+	int r = grpc_rename(&od->c->rpc, od->handle, oname, olen, nd->handle, nname, nlen, flags);
+
+	(void)t;
+	if (r < 0)
+		return r;
+	if (flags & RENAME_EXCHANGE) {
+		gname_set(od, oname, olen, target ? ginode_of(target) : NULL);
+		gname_set(nd, nname, nlen, ginode_of(victim));
+		if (target)
+			ginode_stale(ginode_of(target));
+	} else {
+		gname_set(od, oname, olen, NULL);
+		if (flags & RENAME_WHITEOUT)
+			gname_forget(od, oname, olen);
+		gname_set(nd, nname, nlen, ginode_of(victim));
+		if (target && target != victim)
+			lost_name(target, S_ISDIR(target->mode));
+	}
+	ginode_stale(ginode_of(victim));
+	return 0;
+}
