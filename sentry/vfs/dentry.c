@@ -19,6 +19,7 @@ void dcache_init(struct dcache *dc)
 	htable_init(&dc->names);
 	hash_key_init(&dc->key);
 	list_init(&dc->lru);
+	dc->max = DCACHE_MAX;
 }
 
 void dcache_done(struct dcache *dc)
@@ -148,7 +149,7 @@ static void put_gone(struct list_head *gone)
 /* Second chance: an entry used since the last look, or held by anybody, goes to the back. */
 static void prune_locked(struct dcache *dc, struct list_head *gone)
 {
-	for (int i = 0; i < PRUNE_SCAN && dc->count > DCACHE_MAX; i++) {
+	for (int i = 0; i < PRUNE_SCAN && dc->count > dc->max; i++) {
 		struct dentry *d = list_first(&dc->lru, struct dentry, lru);
 
 		if (!d->used && atomic_load(&d->ref.n) == 1 && atomic_load(&d->nmounts) == 0) {
@@ -159,6 +160,20 @@ static void prune_locked(struct dcache *dc, struct list_head *gone)
 		list_del_init(&d->lru);
 		list_add_tail(&d->lru, &dc->lru);
 	}
+}
+
+void dcache_shrink(struct super *sb)
+{
+	struct dcache *dc = &sb->dcache;
+	struct list_head gone = LIST_INIT(gone);
+	struct dentry *d, *next;
+
+	mutex_lock(&dc->mu);
+	list_for_each_safe(d, next, &dc->lru, lru)
+		if (atomic_load(&d->ref.n) == 1 && atomic_load(&d->nmounts) == 0)
+			unhash_locked(dc, d, &gone);
+	mutex_unlock(&dc->mu);
+	put_gone(&gone);
 }
 
 void dcache_drop_all(struct super *sb)

@@ -36,7 +36,9 @@ struct dentry {
 
 void dcache_init(struct dcache *dc);
 void dcache_done(struct dcache *dc);
-/* Forget every cached name of @sb that nobody else holds (last umount). */
+/* Forget every cached name of @sb that nobody else holds: its inodes are needed elsewhere. */
+void dcache_shrink(struct super *sb);
+/* Forget every cached name of @sb (last umount). */
 void dcache_drop_all(struct super *sb);
 
 struct dentry *dentry_ref(struct dentry *d);

@@ -124,6 +124,7 @@ struct dcache {
 	struct hash_key key;                    /* immutable */
 	struct list_head lru;                   /* hashed dentries, oldest first */
 	u32 count;
+	u32 max;                                /* names kept when nobody holds them; set before use */
 	struct dentry *root;                    /* borrowed; NULL when nothing refers to the root */
 };
 

@@ -13,6 +13,7 @@
 
 #define GOFERFS_MAGIC 0xef53            /* programs know ext4's */
 #define THREAD_STACK (128 * 1024)
+#define NAMES_KEPT 6000                 /* each may hold an inode, and so a descriptor in the gofer */
 
 static void *events_main(void *arg)
 {
@@ -120,6 +121,7 @@ int goferfs_new(struct kernel *k, struct gofer_conn *conn, u32 root_index, bool 
 	super_init(&gs->sb, &gofer_super_ops, k, GOFERFS_MAGIC);
 	gs->c = conn;
 	gs->sb.source = "none";
+	gs->sb.dcache.max = NAMES_KEPT;
 	r = grpc_mount(&conn->rpc, root_index, &n);
 	if (r == 0) {
 		gs->readonly = readonly || (n.flags & GW_ROOT_READONLY);

@@ -12,9 +12,11 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 #include "platform/base/alloc.h"
 #include "platform/host/hostfile.h"
 #include "sentry/fs/gofer/gofer_int.h"
+#include "sentry/kernel/cred.h"
 
 #define IDLE_MAX 1024
 #define SMALL 8192
