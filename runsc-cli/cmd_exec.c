@@ -1,0 +1,348 @@
+/*
+ * cmd_exec.c - exec: a further process in a running container.
+ *
+ * A host process stands for the guest's: it holds the control connection, exits
+ * with the guest's status, passes signals on, and when it is killed the
+ * sentry sees the connection end and kills the guest's process.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "platform/base/alloc.h"
+#include "platform/base/str.h"
+#include "runsc-cli/ctl/ctl.h"
+#include "runsc-cli/foreground.h"
+#include "runsc-cli/setup/boot_spec.h"
+#include "runsc-cli/setup/console.h"
+#include "runsc-cli/setup/launch.h"
+#include "runsc-cli/setup/sys.h"
+
+struct exec_opts {
+	const char *process, *cwd, *user, *console_socket, *pid_file;
+	struct strv env, caps, gids;
+	bool tty, detach, no_new_privs;
+};
+
+/* "UID[:GID]": numbers, as OCI has no other. */
+static int apply_user(struct cli *cli, const char *user, struct oci_process *p)
+{
+	const char *colon = strchr(user, ':');
+	char uid[32];
+	u64 n;
+
+	snprintf(uid, sizeof(uid), "%.*s", (int)(colon ? MIN(colon - user, 31) : 31), user);
+	if (str_to_u64(uid, 10, &n) < 0 || n >= UINT32_MAX)
+		return cli_usage(cli, "--user: \"%s\" is not UID[:GID] in numbers", user);
+	p->uid = (u32)n;
+	if (colon) {
+		if (str_to_u64(colon + 1, 10, &n) < 0 || n >= UINT32_MAX)
+			return cli_usage(cli, "--user: \"%s\" is not UID[:GID] in numbers", user);
+		p->gid = (u32)n;
+	}
+	return 0;
+}
+
+static int apply_env(struct cli *cli, struct pool *pool, const struct strv *env, struct oci_process *p)
+{
+	const char **v = pool_alloc(pool, (size_t)p->nenv + env->n + 1, sizeof(*v));
+
+	if (!v)
+		return err_set(&cli->err, -ENOMEM, "no memory");
+	if (p->nenv)
+		memcpy(v, p->env, p->nenv * sizeof(*v));
+	for (u32 i = 0; i < env->n; i++) {
+		if (!strchr(env->v[i], '=') || env->v[i][0] == '=')
+			return cli_usage(cli, "--env: \"%s\" is not of the form NAME=value", env->v[i]);
+		v[p->nenv + i] = env->v[i];
+	}
+	p->env = v;
+	p->nenv += env->n;
+	return 0;
+}
+
+/* From --process, or the container's own process with another command. */
+static int make_process(struct cli *cli, struct container *c, const struct exec_opts *o, int argc, char **argv,
+                        struct oci_spec *s, struct oci_process *p)
+{
+	int r = 0;
+
+	if (o->process) {
+		r = spec_load_process(&s->pool, o->process, p, &cli->err);
+		if (r == 0 && o->tty)
+			p->terminal = true;
+		return r;
+	}
+	if (argc == 0)
+		return cli_usage(cli, "exec: process args cannot be empty: give a command or --process");
+	*p = s->process;
+	p->args = (const char **)argv;
+	p->nargs = (u32)argc;
+	p->terminal = o->tty;
+	p->console_height = p->console_width = 0;
+	if (o->cwd)
+		p->cwd = o->cwd;
+	if (p->cwd[0] != '/')
+		return cli_usage(cli, "--cwd: \"%s\" must be an absolute path", p->cwd);
+	if (o->no_new_privs)
+		p->no_new_privs = true;
+	for (u32 i = 0; i < o->caps.n; i++) {
+		int cap = cap_by_name(o->caps.v[i]);
+
+		if (cap < 0)
+			return cli_usage(cli, "--cap: \"%s\" is no capability", o->caps.v[i]);
+		p->cap_bnd |= 1ull << cap;
+		p->cap_prm |= 1ull << cap;
+		p->cap_eff |= 1ull << cap;
+	}
+	if (o->user)
+		r = apply_user(cli, o->user, p);
+	(void)c;
+	return r < 0 ? r : apply_env(cli, &s->pool, &o->env, p);
+}
+
+/* Send the request; the guest's pid, or -errno with the error told. */
+static int send_exec(struct cli *cli, int sock, const struct oci_process *p, const int *fds, size_t nfds)
+{
+	struct ctl_process cp;
+	struct ctl_hdr h;
+	void *buf, *reply = NULL;
+	int got[CTL_MAX_FDS], r;
+	size_t ngot;
+	long n;
+
+	process_to_ctl(p, &cp);
+	n = ctl_process_pack(&cp, NULL, 0);
+	if (n < 0)
+		return err_sys(&cli->err, (int)n, "exec: arguments and environment");
+	buf = kbuf_alloc((size_t)n);
+	if (!buf)
+		return err_set(&cli->err, -ENOMEM, "no memory");
+	n = ctl_process_pack(&cp, buf, (size_t)n);
+	r = n < 0 ? (int)n : ctl_send(sock, CTL_EXEC, 0, buf, (size_t)n, fds, nfds);
+	kfree(buf);
+	if (r == 0)
+		r = ctl_recv(sock, 0, &h, &reply, got, &ngot);
+	if (r < 0)
+		return err_sys(&cli->err, r, "exec failed: the sandbox does not answer");
+	if (h.result < 0)
+		r = err_set(&cli->err, h.result, "exec failed: %s", h.len ? (char *)reply : strerror(-h.result));
+	else
+		r = h.result;
+	kfree(reply);
+	return r;
+}
+
+/* The second message, or the end of the sandbox. */
+static int read_exit(int sock)
+{
+	struct ctl_exit e = { .wstatus = SIGKILL };
+	struct ctl_hdr h;
+	void *reply = NULL;
+	int got[CTL_MAX_FDS];
+	size_t ngot;
+
+	if (ctl_recv(sock, 0, &h, &reply, got, &ngot) == 0 && h.len >= sizeof(e))
+		memcpy(&e, reply, sizeof(e));
+	kfree(reply);
+	return WIFEXITED(e.wstatus) ? WEXITSTATUS(e.wstatus) : 128 + WTERMSIG(e.wstatus);
+}
+
+struct session { struct container *c; int sock, tty, sigfd; s32 pid; };
+
+static void pass_winsize(struct session *x)
+{
+	struct ctl_winsize w = { .pid = x->pid };
+	struct winsize ws;
+
+	if (ioctl(x->tty, TIOCGWINSZ, &ws) < 0)
+		return;
+	w.rows = ws.ws_row;
+	w.cols = ws.ws_col;
+	(void)!container_call(x->c, CTL_WINSIZE, &w, sizeof(w), NULL, 0);
+}
+
+/*
+ * With a terminal, be its session's leader: the host's kernel tells the
+ * controlling process of changes of size, and only it.
+ */
+static int session_signals(struct session *x)
+{
+	sigset_t set;
+
+	sigfillset(&set);
+	sigdelset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	x->sigfd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (x->tty >= 0) {
+		(void)setsid();
+		(void)ioctl(x->tty, TIOCSCTTY, 0);
+		pass_winsize(x);
+	}
+	return x->sigfd;
+}
+
+static int session_wait(struct session *x)
+{
+	for (;;) {
+		struct pollfd pf[] = { { .fd = x->sock, .events = POLLIN }, { .fd = x->sigfd, .events = POLLIN } };
+		struct signalfd_siginfo si;
+
+		if (poll(pf, ARRAY_SIZE(pf), -1) < 0 && errno != EINTR)
+			return 255;
+		if (pf[0].revents)
+			return read_exit(x->sock);
+		if (!pf[1].revents || read(x->sigfd, &si, sizeof(si)) != sizeof(si))
+			continue;
+		if (si.ssi_signo == SIGWINCH && x->tty >= 0) {
+			pass_winsize(x);
+		} else if (si.ssi_signo != SIGHUP || x->tty < 0) {
+			struct ctl_signal s = { .pid = x->pid, .sig = (s32)si.ssi_signo };
+
+			(void)!container_call(x->c, CTL_SIGNAL, &s, sizeof(s), NULL, 0);
+		}
+	}
+}
+
+/* A process that stays behind for a detached exec, or beside a terminal proxy. */
+static pid_t spawn_waiter(struct session *x, int *ret_pidfd)
+{
+	pid_t pid = sys_fork(0, ret_pidfd);
+
+	if (pid == 0) {
+		int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+		for (int i = 0; i < 3 && null >= 0; i++)
+			(void)dup2(null, i);
+		(void)prctl(PR_SET_NAME, "csandbox-exec");
+		(void)session_signals(x);
+		_exit(session_wait(x));
+	}
+	return pid;
+}
+
+static int open_terminal(struct cli *cli, const struct exec_opts *o, const struct oci_process *p, int *master, int *slave)
+{
+	int r;
+
+	if (o->detach && !o->console_socket)
+		return err_set(&cli->err, -EINVAL, "cannot allocate tty if the runtime will detach without setting "
+		               "console socket; give --console-socket");
+	r = console_open(cli, (u16)p->console_height, (u16)p->console_width, master, slave);
+	if (r == 0 && o->console_socket) {
+		r = console_send(cli, o->console_socket, *master);
+		close(*master);
+		*master = -1;
+	}
+	return r;
+}
+
+static int finish(struct cli *cli, const struct exec_opts *o, struct session *x, int master)
+{
+	int pidfd = -1, status, r = 0;
+	pid_t pid;
+
+	if (!o->detach && master < 0 && x->tty < 0) {
+		if (o->pid_file)
+			r = write_pid_file(cli, o->pid_file, getpid());
+		(void)session_signals(x);
+		return r < 0 ? r : session_wait(x);
+	}
+	pid = spawn_waiter(x, &pidfd);
+	if (pid < 0)
+		return err_sys(&cli->err, pid, "cannot fork");
+	if (o->pid_file)
+		r = write_pid_file(cli, o->pid_file, pid);
+	close(x->sock);
+	if (x->tty >= 0)
+		close(x->tty);
+	if (o->detach || r < 0)
+		return r;
+	if (master >= 0)
+		console_proxy(master, pidfd);
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return 255;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static int do_exec(struct cli *cli, struct container *c, const struct exec_opts *o, int argc, char **argv)
+{
+	int master = -1, fds[3] = { 0, 1, 2 }, r;
+	struct session x = { .c = c, .tty = -1, .sigfd = -1 };
+	enum status st = container_status(c);
+	struct oci_process p;
+	struct oci_spec s;
+
+	if (st != ST_RUNNING)
+		return err_set(&cli->err, -ESRCH, "cannot exec in a container that is %s", status_name(st));
+	r = container_spec(cli, c, &s);
+	if (r < 0)
+		return r;
+	r = make_process(cli, c, o, argc, argv, &s, &p);
+	if (r == 0 && p.terminal)
+		r = open_terminal(cli, o, &p, &master, &x.tty);
+	if (r == 0) {
+		x.sock = container_connect(c);
+		if (x.sock < 0)
+			r = err_sys(&cli->err, x.sock, "container \"%s\" does not answer", c->id);
+	}
+	if (r == 0)
+		r = p.terminal ? send_exec(cli, x.sock, &p, &x.tty, 1) : send_exec(cli, x.sock, &p, fds, 3);
+	if (r >= 0) {
+		x.pid = r;
+		r = finish(cli, o, &x, master);
+	}
+	spec_done(&s);
+	return r;
+}
+
+int cmd_exec(struct cli *cli, int argc, char **argv)
+{
+	struct exec_opts o = { 0 };
+	const struct opt opts[] = {
+		{ "process", 'p', OPT_STR, &o.process, "FILE", "process.json" },
+		{ "console-socket", 0, OPT_STR, &o.console_socket, "PATH", "unix socket that gets the terminal" },
+		{ "pid-file", 0, OPT_STR, &o.pid_file, "FILE", "write the id of the host process there" },
+		{ "detach", 'd', OPT_FLAG, &o.detach, NULL, "return once it has started" },
+		{ "tty", 't', OPT_FLAG, &o.tty, NULL, "give it a terminal" },
+		{ "cwd", 0, OPT_STR, &o.cwd, "DIR", "working directory" },
+		{ "env", 'e', OPT_STRV, &o.env, "NAME=VALUE", "add to the environment" },
+		{ "user", 'u', OPT_STR, &o.user, "UID[:GID]", "who it runs as" },
+		{ "additional-gids", 'g', OPT_STRV, &o.gids, "GID", "accepted" },
+		{ "cap", 'c', OPT_STRV, &o.caps, "CAP", "add a capability" },
+		{ "no-new-privs", 0, OPT_FLAG, &o.no_new_privs, NULL, "set no_new_privs" },
+		{ "preserve-fds", 0, OPT_ACCEPT_ARG, NULL, "N", "accepted" },
+		{ "process-label", 0, OPT_ACCEPT_ARG, NULL, "LABEL", "accepted" },
+		{ "apparmor", 0, OPT_ACCEPT_ARG, NULL, "PROFILE", "accepted" },
+		{ "cgroup", 0, OPT_ACCEPT_ARG, NULL, "PATH", "accepted" },
+		{ "ignore-paused", 0, OPT_ACCEPT, NULL, NULL, "accepted" },
+		{ "no-subreaper", 0, OPT_ACCEPT, NULL, NULL, "accepted" },
+		{ NULL, 0, 0, NULL, NULL, NULL }
+	};
+	struct container c;
+	int at = opts_parse(cli, opts, argc, argv, "exec [options] CONTAINER-ID COMMAND [ARG...]"), r;
+
+	if (at < 0)
+		return at;
+	if (at >= argc)
+		return cli_usage(cli, "exec: container id cannot be empty");
+	r = container_open(cli, argv[at], false, &c);
+	if (r < 0)
+		return r;
+	at++;
+	if (at < argc && strcmp(argv[at], "--") == 0)
+		at++;
+	r = do_exec(cli, &c, &o, argc - at, argv + at);
+	container_close(&c);
+	return r < 0 ? 255 : r;
+}

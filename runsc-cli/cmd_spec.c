@@ -1,0 +1,135 @@
+/*
+ * cmd_spec.c - spec: an example config.json; features: what this runtime can do.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "runsc-cli/cli.h"
+#include "runsc-cli/oci/spec.h"
+#include "runsc-cli/version.h"
+
+static const char example[] =
+"{\n"
+"\t\"ociVersion\": \"" CSANDBOX_OCI_VERSION "\",\n"
+"\t\"process\": {\n"
+"\t\t\"terminal\": true,\n"
+"\t\t\"user\": { \"uid\": 0, \"gid\": 0 },\n"
+"\t\t\"args\": [ \"sh\" ],\n"
+"\t\t\"env\": [\n"
+"\t\t\t\"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\",\n"
+"\t\t\t\"TERM=xterm\"\n"
+"\t\t],\n"
+"\t\t\"cwd\": \"/\",\n"
+"\t\t\"capabilities\": {\n"
+"\t\t\t\"bounding\": [ \"CAP_AUDIT_WRITE\", \"CAP_KILL\", \"CAP_NET_BIND_SERVICE\" ],\n"
+"\t\t\t\"effective\": [ \"CAP_AUDIT_WRITE\", \"CAP_KILL\", \"CAP_NET_BIND_SERVICE\" ],\n"
+"\t\t\t\"permitted\": [ \"CAP_AUDIT_WRITE\", \"CAP_KILL\", \"CAP_NET_BIND_SERVICE\" ]\n"
+"\t\t},\n"
+"\t\t\"rlimits\": [ { \"type\": \"RLIMIT_NOFILE\", \"hard\": 1024, \"soft\": 1024 } ],\n"
+"\t\t\"noNewPrivileges\": true\n"
+"\t},\n"
+"\t\"root\": { \"path\": \"rootfs\", \"readonly\": true },\n"
+"\t\"hostname\": \"csandbox\",\n"
+"\t\"mounts\": [\n"
+"\t\t{ \"destination\": \"/proc\", \"type\": \"proc\", \"source\": \"proc\" },\n"
+"\t\t{ \"destination\": \"/dev\", \"type\": \"tmpfs\", \"source\": \"tmpfs\",\n"
+"\t\t  \"options\": [ \"nosuid\", \"strictatime\", \"mode=755\", \"size=65536k\" ] },\n"
+"\t\t{ \"destination\": \"/dev/pts\", \"type\": \"devpts\", \"source\": \"devpts\",\n"
+"\t\t  \"options\": [ \"nosuid\", \"noexec\", \"newinstance\", \"ptmxmode=0666\", \"mode=0620\", \"gid=5\" ] },\n"
+"\t\t{ \"destination\": \"/dev/shm\", \"type\": \"tmpfs\", \"source\": \"shm\",\n"
+"\t\t  \"options\": [ \"nosuid\", \"noexec\", \"nodev\", \"mode=1777\", \"size=65536k\" ] },\n"
+"\t\t{ \"destination\": \"/dev/mqueue\", \"type\": \"mqueue\", \"source\": \"mqueue\",\n"
+"\t\t  \"options\": [ \"nosuid\", \"noexec\", \"nodev\" ] },\n"
+"\t\t{ \"destination\": \"/sys\", \"type\": \"sysfs\", \"source\": \"sysfs\",\n"
+"\t\t  \"options\": [ \"nosuid\", \"noexec\", \"nodev\", \"ro\" ] }\n"
+"\t],\n"
+"\t\"linux\": {\n"
+"\t\t\"namespaces\": [ { \"type\": \"pid\" }, { \"type\": \"network\" }, { \"type\": \"ipc\" },\n"
+"\t\t                { \"type\": \"uts\" }, { \"type\": \"mount\" } ],\n"
+"\t\t\"maskedPaths\": [ \"/proc/kcore\", \"/proc/keys\", \"/proc/timer_list\" ],\n"
+"\t\t\"readonlyPaths\": [ \"/proc/bus\", \"/proc/fs\", \"/proc/irq\", \"/proc/sys\", \"/proc/sysrq-trigger\" ]\n"
+"\t}\n"
+"}\n";
+
+int cmd_spec(struct cli *cli, int argc, char **argv)
+{
+	const char *bundle = ".";
+	const struct opt opts[] = {
+		{ "bundle", 'b', OPT_STR, &bundle, "DIR", "where to write config.json (.)" },
+		{ "rootless", 0, OPT_ACCEPT, NULL, NULL, "accepted: the file is the same" },
+		{ NULL, 0, 0, NULL, NULL, NULL }
+	};
+	char path[4096];
+	int r = opts_parse(cli, opts, argc, argv, "spec [options]"), fd;
+
+	if (r < 0)
+		return r;
+	snprintf(path, sizeof(path), "%s/config.json", bundle);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (fd < 0)
+		return errno == EEXIST
+		       ? err_set(&cli->err, -EEXIST, "File %s exists. Remove it first", path)
+		       : err_sys(&cli->err, -errno, "cannot write %s", path);
+	r = write(fd, example, sizeof(example) - 1) == sizeof(example) - 1 ? 0 : -errno;
+	close(fd);
+	return r < 0 ? err_sys(&cli->err, r, "cannot write %s", path) : 0;
+}
+
+static struct json_object *strings(const char *const *v, size_t n)
+{
+	struct json_object *a = json_object_new_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_object_array_add(a, json_object_new_string(v[i]));
+	return a;
+}
+
+static struct json_object *linux_features(void)
+{
+	static const char *const ns[] = { "cgroup", "ipc", "mount", "network", "pid", "user", "uts" };
+	struct json_object *o = json_object_new_object(), *caps = json_object_new_array(), *x;
+
+	for (int i = 0; i <= OCI_CAP_LAST; i++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "CAP_%s", cap_name(i));
+		json_object_array_add(caps, json_object_new_string(name));
+	}
+	json_object_object_add(o, "namespaces", strings(ns, ARRAY_SIZE(ns)));
+	json_object_object_add(o, "capabilities", caps);
+	x = json_object_new_object();
+	json_object_object_add(x, "v1", json_object_new_boolean(1));
+	json_object_object_add(x, "v2", json_object_new_boolean(1));
+	json_object_object_add(x, "systemd", json_object_new_boolean(0));
+	json_object_object_add(o, "cgroup", x);
+	x = json_object_new_object();
+	json_object_object_add(x, "enabled", json_object_new_boolean(0));
+	json_object_object_add(o, "seccomp", x);
+	return o;
+}
+
+int cmd_features(struct cli *cli, int argc, char **argv)
+{
+	const struct opt opts[] = { { NULL, 0, 0, NULL, NULL, NULL } };
+	struct json_object *o, *x;
+	const char *names[128];
+	int r = opts_parse(cli, opts, argc, argv, "features");
+
+	if (r < 0)
+		return r;
+	o = json_object_new_object();
+	json_object_object_add(o, "ociVersionMin", json_object_new_string("1.0.0"));
+	json_object_object_add(o, "ociVersionMax", json_object_new_string(CSANDBOX_OCI_VERSION));
+	json_object_object_add(o, "hooks", strings(oci_hook_names, HOOK_KINDS));
+	json_object_object_add(o, "mountOptions", strings(names, mount_option_names(names, ARRAY_SIZE(names))));
+	json_object_object_add(o, "linux", linux_features());
+	x = json_object_new_object();
+	json_object_object_add(x, "org.csandbox.version", json_object_new_string(CSANDBOX_VERSION));
+	json_object_object_add(o, "annotations", x);
+	printf("%s\n", json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(o);
+	return 0;
+}

@@ -1,0 +1,189 @@
+/*
+ * cmd_update.c - update: change limits of a container; events: print numbers about it.
+ */
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "platform/base/str.h"
+#include "runsc-cli/ctl/ctl.h"
+#include "runsc-cli/container.h"
+#include "runsc-cli/setup/cgroup.h"
+
+static int number(struct cli *cli, const char *name, const char *text, s64 *ret)
+{
+	u64 scale = 1, n;
+	char digits[32];
+	size_t len;
+
+	if (!text)
+		return 0;
+	len = strlen(text);
+	if (len && len < sizeof(digits)) {
+		static const char units[] = "bkmg";
+		const char *u;
+
+		memcpy(digits, text, len + 1);
+		if (digits[len - 1] >= 'a' && (u = strchr(units, digits[len - 1]))) {
+			scale <<= 10 * (u - units);
+			digits[len - 1] = 0;
+		}
+		if (strcmp(digits, "-1") == 0) {
+			*ret = -1;
+			return 0;
+		}
+		if (str_to_u64(digits, 10, &n) == 0 && !mul_overflows(n, scale, &n) && n <= INT64_MAX) {
+			*ret = (s64)n;
+			return 0;
+		}
+	}
+	return cli_usage(cli, "--%s: \"%s\" is no number", name, text);
+}
+
+/* The file of -r: a linux.resources object; read as part of a whole one. */
+static int resources_file(struct cli *cli, const char *file, struct oci_spec *s)
+{
+	static char text[65536];
+	int n = snprintf(text, sizeof(text), "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"/\"},\"linux\":{\"resources\":");
+	FILE *f = strcmp(file, "-") == 0 ? stdin : fopen(file, "re");
+	size_t got;
+
+	if (!f)
+		return err_sys(&cli->err, -errno, "--resources: cannot open %s", file);
+	got = fread(text + n, 1, sizeof(text) - (size_t)n - 3, f);
+	if (f != stdin)
+		fclose(f);
+	memcpy(text + n + got, "}}", 2);
+	return spec_parse(s, file, text, (size_t)n + got + 2, &cli->err);
+}
+
+int cmd_update(struct cli *cli, int argc, char **argv)
+{
+	const char *file = NULL, *mem = NULL, *res = NULL, *swap = NULL, *shares = NULL, *quota = NULL, *period = NULL,
+	           *pids = NULL, *cpus = NULL, *mems = NULL, *weight = NULL, *burst = NULL, *idle = NULL;
+	const struct opt opts[] = {
+		{ "resources", 'r', OPT_STR, &file, "FILE", "JSON of linux.resources; - is stdin" },
+		{ "memory", 0, OPT_STR, &mem, "BYTES", "memory limit" },
+		{ "memory-reservation", 0, OPT_STR, &res, "BYTES", "soft limit" },
+		{ "memory-swap", 0, OPT_STR, &swap, "BYTES", "memory and swap" },
+		{ "cpu-share", 0, OPT_STR, &shares, "N", "weight" },
+		{ "cpu-quota", 0, OPT_STR, &quota, "US", "time a period" },
+		{ "cpu-period", 0, OPT_STR, &period, "US", "length of a period" },
+		{ "cpu-burst", 0, OPT_STR, &burst, "US", "burst" },
+		{ "cpu-idle", 0, OPT_STR, &idle, "0|1", "idle policy" },
+		{ "cpuset-cpus", 0, OPT_STR, &cpus, "LIST", "processors" },
+		{ "cpuset-mems", 0, OPT_STR, &mems, "LIST", "memory nodes" },
+		{ "pids-limit", 0, OPT_STR, &pids, "N", "number of processes" },
+		{ "blkio-weight", 0, OPT_STR, &weight, "N", "I/O weight" },
+		{ NULL, 0, 0, NULL, NULL, NULL }
+	};
+	struct oci_spec s;
+	struct container c;
+	const char *id;
+	int r = opts_parse(cli, opts, argc, argv, "update [options] CONTAINER-ID");
+
+	if (r < 0)
+		return r;
+	id = opts_id(cli, argc, argv, r);
+	if (!id)
+		return -EINVAL;
+	r = file ? resources_file(cli, file, &s)
+	         : spec_parse(&s, "update", "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"/\"}}", 44, &cli->err);
+	if (r < 0)
+		return r;
+	r = container_open(cli, id, true, &c);
+	if (r == 0) {
+		const struct { const char *name, *text; s64 *dst; } n[] = {
+			{ "memory", mem, &s.res.mem_limit }, { "memory-reservation", res, &s.res.mem_reservation },
+			{ "memory-swap", swap, &s.res.mem_swap }, { "cpu-share", shares, &s.res.cpu_shares },
+			{ "cpu-quota", quota, &s.res.cpu_quota }, { "cpu-period", period, &s.res.cpu_period },
+			{ "cpu-burst", burst, &s.res.cpu_burst }, { "cpu-idle", idle, &s.res.cpu_idle },
+			{ "pids-limit", pids, &s.res.pids_limit }, { "blkio-weight", weight, &s.res.blkio_weight },
+		};
+
+		for (size_t i = 0; i < ARRAY_SIZE(n) && r == 0; i++)
+			r = number(cli, n[i].name, n[i].text, n[i].dst);
+		if (cpus)
+			s.res.cpus = cpus;
+		if (mems)
+			s.res.mems = mems;
+		if (r == 0)
+			cgroup_limit(cli, &c, &s.res);
+		container_close(&c);
+	}
+	spec_done(&s);
+	return r;
+}
+
+static void print_stats(struct container *c)
+{
+	struct json_object *o = json_object_new_object(), *d = json_object_new_object(), *m, *u;
+	u64 v = 0;
+
+	json_object_object_add(o, "type", json_object_new_string("stats"));
+	json_object_object_add(o, "id", json_object_new_string(c->id));
+	m = json_object_new_object();
+	u = json_object_new_object();
+	if (cgroup_read(c, "memory.usage_in_bytes", &v) || cgroup_read(c, "memory.current", &v))
+		json_object_object_add(u, "usage", json_object_new_uint64(v));
+	if (cgroup_read(c, "memory.limit_in_bytes", &v) || cgroup_read(c, "memory.max", &v))
+		json_object_object_add(u, "limit", json_object_new_uint64(v));
+	json_object_object_add(m, "usage", u);
+	json_object_object_add(d, "memory", m);
+	m = json_object_new_object();
+	if (cgroup_read(c, "pids.current", &v))
+		json_object_object_add(m, "current", json_object_new_uint64(v));
+	if (cgroup_read(c, "pids.max", &v))
+		json_object_object_add(m, "limit", json_object_new_uint64(v));
+	json_object_object_add(d, "pids", m);
+	m = json_object_new_object();
+	u = json_object_new_object();
+	if (cgroup_read(c, "cpuacct.usage", &v))
+		json_object_object_add(u, "total", json_object_new_uint64(v));
+	json_object_object_add(m, "usage", u);
+	json_object_object_add(d, "cpu", m);
+	json_object_object_add(o, "data", d);
+	printf("%s\n", json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
+	fflush(stdout);
+	json_object_put(o);
+}
+
+int cmd_events(struct cli *cli, int argc, char **argv)
+{
+	const char *interval = "5s";
+	bool stats = false;
+	const struct opt opts[] = {
+		{ "stats", 0, OPT_FLAG, &stats, NULL, "print once and leave" },
+		{ "interval", 0, OPT_STR, &interval, "SECONDS", "how often (5s)" },
+		{ NULL, 0, 0, NULL, NULL, NULL }
+	};
+	struct container c;
+	const char *id;
+	char digits[16];
+	u64 secs = 5;
+	int r = opts_parse(cli, opts, argc, argv, "events [options] CONTAINER-ID");
+
+	if (r < 0)
+		return r;
+	id = opts_id(cli, argc, argv, r);
+	if (!id)
+		return -EINVAL;
+	snprintf(digits, sizeof(digits), "%.*s", (int)MIN(strspn(interval, "0123456789"), (size_t)9), interval);
+	if (str_to_u64(digits, 10, &secs) < 0 || secs == 0)
+		return cli_usage(cli, "--interval: \"%s\" is no number of seconds", interval);
+	r = container_open(cli, id, false, &c);
+	if (r < 0)
+		return r;
+	if (container_status(&c) == ST_STOPPED)
+		r = err_set(&cli->err, -ESRCH, "container with id %s is not running", id);
+	while (r == 0 && proc_alive(&c.sentry)) {
+		print_stats(&c);
+		if (stats)
+			break;
+		sleep((unsigned)secs);
+	}
+	container_close(&c);
+	return r;
+}

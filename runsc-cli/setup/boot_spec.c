@@ -1,0 +1,97 @@
+/* boot_spec.c - see boot_spec.h. */
+#include "runsc-cli/setup/boot_spec.h"
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+
+void process_to_ctl(const struct oci_process *p, struct ctl_process *ret)
+{
+	*ret = (struct ctl_process){
+		.uid = p->uid, .gid = p->gid, .umask = p->umask, .ngroups = p->ngroups,
+		.cap_bnd = p->cap_bnd, .cap_eff = p->cap_eff, .cap_inh = p->cap_inh, .cap_prm = p->cap_prm,
+		.cap_amb = p->cap_amb, .tty = p->terminal, .oom_score_adj = p->oom_score_adj,
+		.no_new_privs = p->no_new_privs, .rows = (u16)p->console_height, .cols = (u16)p->console_width,
+		.argc = p->nargs, .envc = p->nenv, .groups = p->groups, .cwd = (char *)p->cwd,
+		.argv = (char **)p->args, .envp = (char **)p->env,
+	};
+	for (int i = 0; i < CTL_RLIMITS; i++) {
+		if (!p->rlimits[i].set)
+			continue;
+		ret->rlim_set |= 1u << i;
+		ret->rlim_soft[i] = p->rlimits[i].soft;
+		ret->rlim_hard[i] = p->rlimits[i].hard;
+	}
+}
+
+static int convert_mounts(struct oci_spec *s, const struct roots *roots, struct boot_config *b)
+{
+	b->mounts = pool_alloc(&s->pool, s->nmounts, sizeof(*b->mounts));
+	if (!b->mounts)
+		return -ENOMEM;
+	for (u32 i = 0; i < s->nmounts; i++) {
+		const struct oci_mount *m = &s->mounts[i];
+		int root = roots->of_mount[i];
+
+		b->mounts[i] = (struct boot_mount){
+			.dest = m->destination, .type = m->type, .source = m->source, .data = m->data,
+			.flags = m->flags & 0xff, .root = root, .is_dir = root >= 0 && roots->v[root].is_dir,
+		};
+	}
+	b->nmounts = s->nmounts;
+	return 0;
+}
+
+static int convert_rest(struct oci_spec *s, struct boot_config *b)
+{
+	b->devices = pool_alloc(&s->pool, s->ndevices, sizeof(*b->devices));
+	b->sysctl = pool_alloc(&s->pool, s->nsysctl, sizeof(*b->sysctl));
+	if (!b->devices || !b->sysctl)
+		return -ENOMEM;
+	for (u32 i = 0; i < s->ndevices; i++) {
+		const struct oci_device *d = &s->devices[i];
+
+		b->devices[i] = (struct boot_device){ d->path, d->type, d->major, d->minor, d->mode, d->uid, d->gid };
+	}
+	b->ndevices = s->ndevices;
+	for (u32 i = 0; i < s->nsysctl; i++)
+		b->sysctl[i] = (struct boot_pair){ s->sysctl[i].key, s->sysctl[i].value };
+	b->nsysctl = s->nsysctl;
+	return 0;
+}
+
+/* A guest told of 64 processors but given half of one makes 64 threads: round the quota up. */
+static u32 count_cpus(const struct oci_resources *r)
+{
+	cpu_set_t set;
+	u32 n = 1;
+
+	if (sched_getaffinity(0, sizeof(set), &set) == 0)
+		n = (u32)CPU_COUNT(&set);
+	if (r->cpu_quota > 0) {
+		s64 period = r->cpu_period > 0 ? r->cpu_period : 100000;
+		s64 want = (r->cpu_quota + period - 1) / period;
+
+		if (want < n)
+			n = (u32)MAX(want, 1);
+	}
+	return n;
+}
+
+int spec_to_boot(struct cli *cli, struct oci_spec *s, const struct roots *roots, struct ctl_process *proc,
+                 struct boot_config *b)
+{
+	process_to_ctl(&s->process, proc);
+	*b = (struct boot_config){
+		.hostname = s->hostname, .domainname = s->domainname, .cgroup_path = s->cgroups_path,
+		.platform = cli->platform, .strace = cli->strace, .root_readonly = s->root_readonly,
+		.overlay = strcmp(cli->overlay, "none") != 0, .process = proc,
+		.masked = s->masked, .nmasked = s->nmasked, .readonly = s->readonly, .nreadonly = s->nreadonly,
+		.mem_limit = s->res.mem_limit > 0 ? (u64)s->res.mem_limit : 0,
+		.pids_limit = s->res.pids_limit > 0 ? (u64)s->res.pids_limit : 0,
+		.ncpus = count_cpus(&s->res),
+		.sync_fd = -1, .ctl_fd = -1, .stdio = { -1, -1, -1 }, .tty_fd = -1, .gofer_inval = -1, .log_fd = -1,
+	};
+	if (convert_mounts(s, roots, b) < 0 || convert_rest(s, b) < 0)
+		return err_set(&cli->err, -ENOMEM, "no memory for the sandbox's description");
+	return 0;
+}

@@ -1,0 +1,248 @@
+/*
+ * cgroup.c - see cgroup.h: the directories, who is in them, freezing, removal.
+ */
+#include "runsc-cli/setup/cgroup.h"
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include "platform/base/str.h"
+#include "runsc-cli/setup/cgroup_files.h"
+
+/*
+ * The path below a hierarchy's root: "/a/b" as it is, "a/b" below /csandbox, systemd's "slice:prefix:name"
+ * as /slice/prefix-name.scope.  Never with "..".
+ */
+static int relative_path(struct cli *cli, const struct oci_spec *s, char *buf, size_t cap)
+{
+	char slice[256], prefix[256], name[256];
+	int n;
+
+	if (strchr(s->cgroups_path, ':') && s->cgroups_path[0] != '/' &&
+	    sscanf(s->cgroups_path, "%255[^:]:%255[^:]:%255[^:]", slice, prefix, name) == 3)
+		n = snprintf(buf, cap, "/%s/%s-%s.scope", slice, prefix, name);
+	else
+		n = snprintf(buf, cap, "%s%s", s->cgroups_path[0] == '/' ? "" : "/csandbox/", s->cgroups_path);
+	if (n < 0 || (size_t)n >= cap)
+		return err_set(&cli->err, -ENAMETOOLONG, "linux.cgroupsPath is too long");
+	for (const char *p = buf; (p = strstr(p, "..")); p += 2)
+		if ((p == buf || p[-1] == '/') && (p[2] == '/' || !p[2]))
+			return err_set(&cli->err, -EINVAL, "linux.cgroupsPath \"%s\" must not contain \"..\"", s->cgroups_path);
+	while (n > 1 && buf[n - 1] == '/')
+		buf[--n] = 0;
+	if (n <= 1)
+		return err_set(&cli->err, -EINVAL, "linux.cgroupsPath \"%s\" would be the root group; name one below it",
+		               s->cgroups_path);
+	return 0;
+}
+
+/* A new v1 cpuset is empty and refuses processes: inherit. */
+static void inherit_cpuset(const char *parent, const char *dir)
+{
+	static const char *const files[] = { "cpuset.cpus", "cpuset.mems" };
+	char have[512], text[512];
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		if (cg_read(dir, files[i], have, sizeof(have)) == 0 &&
+		    cg_read(parent, files[i], text, sizeof(text)) > 0)
+			(void)!cg_write(dir, files[i], text);
+}
+
+/* What the parent may give, it gives: for v2, where controllers are switched on level by level. */
+static void enable_controllers(const char *parent)
+{
+	char text[256], word[64], *save = NULL;
+
+	if (cg_read(parent, "cgroup.controllers", text, sizeof(text)) <= 0)
+		return;
+	for (char *w = strtok_r(text, " ", &save); w; w = strtok_r(NULL, " ", &save)) {
+		snprintf(word, sizeof(word), "+%.60s", w);
+		(void)!cg_write(parent, "cgroup.subtree_control", word);
+	}
+}
+
+/* mkdir -p of @rel below @top.  0, or -errno. */
+static int make_path(const char *top, bool v2, const char *rel, char *dir, size_t cap)
+{
+	size_t at = strlen(top);
+
+	if (snprintf(dir, cap, "%s%s", top, rel) >= (int)cap)
+		return -ENAMETOOLONG;
+	for (char *p = dir + at + 1; ; p++) {
+		char parent[PATH_MAX], c = *p;
+
+		if (c != '/' && c)
+			continue;
+		*p = 0;
+		(void)str_copy(parent, sizeof(parent), dir);
+		*strrchr(parent, '/') = 0;
+		if (v2)
+			enable_controllers(parent);
+		if (mkdir(dir, 0755) < 0 && errno != EEXIST)
+			return -errno;
+		if (!v2)
+			inherit_cpuset(parent, dir);
+		if (!c)
+			return 0;
+		*p = c;
+	}
+}
+
+static void note_freezer(struct container *c, const char *dir)
+{
+	if (cg_has(dir, "cgroup.freeze")) {
+		if (!c->freezer) {
+			c->freezer = dir;
+			c->freezer_v2 = true;
+		}
+	} else if (cg_has(dir, "freezer.state")) {
+		c->freezer = dir;
+		c->freezer_v2 = false;
+	}
+}
+
+int cgroup_create(struct cli *cli, struct container *c, const struct oci_spec *s)
+{
+	struct cg_mount m[CGROUP_MAX];
+	size_t n = cg_mounts(m, ARRAY_SIZE(m));
+	char rel[1024], dir[PATH_MAX];
+	bool have_v1 = false;
+	int r;
+
+	if (!*s->cgroups_path)
+		return 0;
+	r = relative_path(cli, s, rel, sizeof(rel));
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++)
+		have_v1 |= !m[i].v2;
+	for (size_t i = 0; i < n; i++) {
+		/* On a hybrid layout the v2 tree is the service manager's: our limits are in v1. */
+		if (m[i].v2 && have_v1)
+			continue;
+		r = make_path(m[i].dir, m[i].v2, rel, dir, sizeof(dir));
+		if (r < 0) {
+			cli_note(cli, "cannot make the control group %s%s: %s; its limits are not in force",
+			         m[i].dir, rel, strerror(-r));
+			continue;
+		}
+		c->cgroups[c->ncgroups] = pool_strdup(&c->pool, dir);
+		if (!c->cgroups[c->ncgroups])
+			return err_set(&cli->err, -ENOMEM, "no memory for control groups");
+		note_freezer(c, c->cgroups[c->ncgroups++]);
+	}
+	cgroup_limit(cli, c, &s->res);
+	return 0;
+}
+
+void cgroup_join(struct cli *cli, struct container *c, pid_t pid)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", pid);
+	for (u32 i = 0; i < c->ncgroups; i++) {
+		int r = cg_write(c->cgroups[i], "cgroup.procs", text);
+
+		if (r < 0)
+			cli_note(cli, "cannot move process %d to %s: %s; its limits are not in force", pid,
+			         c->cgroups[i], strerror(-r));
+	}
+}
+
+bool cgroup_read(struct container *c, const char *file, u64 *ret)
+{
+	char text[64];
+
+	for (u32 i = 0; i < c->ncgroups; i++)
+		if (cg_read(c->cgroups[i], file, text, sizeof(text)) > 0 && str_to_u64(text, 10, ret) == 0)
+			return true;
+	return false;
+}
+
+static size_t pids_in(const char *dir, s32 *ret, size_t cap)
+{
+	char path[PATH_MAX];
+	size_t n = 0;
+	FILE *f;
+	int pid;
+
+	snprintf(path, sizeof(path), "%s/cgroup.procs", dir);
+	f = fopen(path, "re");
+	while (f && n < cap && fscanf(f, "%d", &pid) == 1)
+		ret[n++] = pid;
+	if (f)
+		fclose(f);
+	return n;
+}
+
+size_t cgroup_pids(struct container *c, s32 *ret, size_t cap)
+{
+	return c->ncgroups ? pids_in(c->cgroups[0], ret, cap) : 0;
+}
+
+static void nap(long ms)
+{
+	struct timespec ts = { .tv_nsec = ms * 1000000 };
+
+	(void)nanosleep(&ts, NULL);
+}
+
+void cgroup_remove(struct cli *cli, struct container *c)
+{
+	for (u32 i = 0; i < c->ncgroups; i++) {
+		const char *dir = c->cgroups[i];
+		int tries = 0;
+
+		if (c->freezer == dir)
+			(void)!cgroup_freeze(cli, c, false);
+		while (rmdir(dir) < 0 && errno == EBUSY && tries++ < 200) {
+			s32 pids[64];
+			size_t n = pids_in(dir, pids, ARRAY_SIZE(pids));
+
+			/* The group is ours alone; what is still there after a while has lost its parent. */
+			for (size_t k = 0; k < n && tries > 50; k++)
+				(void)kill(pids[k], SIGKILL);
+			nap(tries < 20 ? 1 : 10);
+		}
+		if (access(dir, F_OK) == 0)
+			cli_note(cli, "cannot remove the control group %s; is something else in it?", dir);
+	}
+	c->ncgroups = 0;
+	c->freezer = NULL;
+}
+
+static bool frozen_as_wanted(struct container *c, bool freeze)
+{
+	char text[256];
+
+	if (c->freezer_v2)
+		return cg_read(c->freezer, "cgroup.events", text, sizeof(text)) > 0 &&
+		       (strstr(text, "frozen 1") != NULL) == freeze;
+	return cg_read(c->freezer, "freezer.state", text, sizeof(text)) > 0 &&
+	       strcmp(text, freeze ? "FROZEN" : "THAWED") == 0;
+}
+
+int cgroup_freeze(struct cli *cli, struct container *c, bool freeze)
+{
+	const char *file = c->freezer_v2 ? "cgroup.freeze" : "freezer.state";
+	const char *word = c->freezer_v2 ? (freeze ? "1" : "0") : (freeze ? "FROZEN" : "THAWED");
+	int r;
+
+	(void)cli;
+	if (!c->freezer)
+		return -EOPNOTSUPP;
+	for (int i = 0; i < 500; i++) {
+		r = cg_write(c->freezer, file, word);
+		if (r < 0)
+			return r;
+		if (frozen_as_wanted(c, freeze))
+			return 0;
+		nap(i < 50 ? 1 : 10);
+	}
+	return -ETIMEDOUT;
+}

@@ -1,0 +1,31 @@
+/*
+ * roots.h - the host directories and files that the gofer will serve.
+ *
+ * Names are resolved here once, to a canonical name and an inode; the gofer opens the
+ * canonical name in its own mount namespace following no symlink, and refuses
+ * another inode: whoever swaps a directory for a symlink in between gets an error, not the host.
+ */
+#pragma once
+#include <limits.h>
+#include <sys/types.h>
+#include "runsc-cli/cli.h"
+#include "runsc-cli/oci/spec.h"
+
+#define ROOTS_MAX 64
+
+struct root_src {
+	char path[PATH_MAX];            /* canonical */
+	dev_t dev;
+	ino_t ino;
+	bool readonly, is_dir;
+};
+
+struct roots {
+	struct root_src v[ROOTS_MAX];   /* [0] is the root file system */
+	u32 n;
+	int of_mount[1024];             /* by index into spec->mounts; -1 = no bind */
+};
+
+int roots_resolve(struct cli *cli, const struct oci_spec *s, const char *bundle, struct roots *ret) must_check;
+/* In the gofer: an O_PATH descriptor of what was resolved, or -errno (-EXDEV: it is something else now). */
+int roots_open(const struct root_src *r) must_check;

@@ -1,0 +1,207 @@
+/*
+ * spawn_sentry.c - fork the sentry and take everything from it.
+ *
+ * Order, and why: the user namespace comes first, because it gives the rights to make and empty
+ * the others without any right on the host; the id is mapped by the launcher, as only it may;
+ * then the root is exchanged for an empty read-only tmpfs, descriptors are closed, and last the
+ * capabilities go, after which nothing of this can be undone.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "runsc-cli/setup/procs.h"
+#include "runsc-cli/setup/sys.h"
+
+static noreturn_fn void fail(const struct boot_config *cfg, const char *what, int code)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "%cthe sandbox cannot jail itself: %s: %s", BOOT_SYNC_ERROR, what, strerror(-code));
+	(void)!send(cfg->sync_fd, text, strlen(text), MSG_NOSIGNAL);
+	_exit(1);
+}
+
+static void wait_for(const struct boot_config *cfg, char want)
+{
+	char c = 0;
+	ssize_t n;
+
+	do {
+		n = recv(cfg->sync_fd, &c, 1, 0);
+	} while (n < 0 && errno == EINTR);
+	if (n != 1 || c != want)
+		_exit(1);       /* the launcher has given up; it says why */
+}
+
+static void empty_root(const struct boot_config *cfg)
+{
+	int fd, r;
+
+	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		fail(cfg, "mount / as slave", -errno);
+	fd = sys_empty_tmpfs();
+	if (fd < 0)
+		fail(cfg, "an empty tmpfs", fd);
+	r = sys_move_mount(fd, "/");
+	if (r < 0)
+		fail(cfg, "mount the empty root", r);
+	if (fchdir(fd) < 0)
+		fail(cfg, "enter the empty root", -errno);
+	close(fd);
+	/* "." is the new root; the old one ends up on top of it and is taken off. */
+	r = sys_pivot_root(".", ".");
+	if (r < 0)
+		fail(cfg, "pivot_root", r);
+	if (umount2(".", MNT_DETACH) < 0)
+		fail(cfg, "detach the old root", -errno);
+	if (chdir("/") < 0)
+		fail(cfg, "chdir", -errno);
+}
+
+static void null_stdio(const struct boot_config *cfg)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		fail(cfg, "/dev/null", -errno);
+	for (int i = 0; i < 3; i++)
+		(void)dup2(fd, i);
+}
+
+static int cmp_int(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+static void close_others(const struct boot_config *cfg)
+{
+	int keep[] = { 0, 1, 2, cfg->sync_fd, cfg->ctl_fd, cfg->tty_fd, cfg->gofer_inval, cfg->log_fd,
+	               cfg->stdio[0], cfg->stdio[1], cfg->stdio[2],
+	               cfg->gofer_ctl[0], cfg->gofer_ctl[1], cfg->gofer_ctl[2], cfg->gofer_ctl[3] };
+	size_t n = ARRAY_SIZE(keep);
+	unsigned from = 0;
+
+	_Static_assert(BOOT_GOFER_CTL == 4, "keep[] names each");
+	qsort(keep, n, sizeof(keep[0]), cmp_int);
+	for (size_t i = 0; i < n; i++) {
+		if (keep[i] < 0 || (unsigned)keep[i] < from)
+			continue;
+		if ((unsigned)keep[i] > from)
+			sys_close_range(from, (unsigned)keep[i] - 1);
+		from = (unsigned)keep[i] + 1;
+	}
+	sys_close_range(from, ~0u);
+}
+
+static void reset_signals(void)
+{
+	struct sigaction sa = { .sa_handler = SIG_DFL };
+	sigset_t none;
+
+	for (int s = 1; s < 65; s++)
+		(void)sigaction(s, &sa, NULL);
+	sa.sa_handler = SIG_IGN;
+	(void)sigaction(SIGPIPE, &sa, NULL);
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void drop_rights(const struct boot_config *cfg)
+{
+	struct rlimit no_core = { 0, 0 }, nofile;
+	int r;
+
+	(void)setrlimit(RLIMIT_CORE, &no_core);
+	if (getrlimit(RLIMIT_NOFILE, &nofile) == 0) {
+		nofile.rlim_cur = nofile.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &nofile);
+	}
+	umask(0077);
+	r = sys_drop_caps();
+	if (r < 0)
+		fail(cfg, "drop capabilities", r);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		fail(cfg, "no_new_privs", -errno);
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		fail(cfg, "clear dumpable", -errno);
+}
+
+static noreturn_fn void sentry_child(const struct boot_config *cfg)
+{
+	(void)prctl(PR_SET_NAME, "sentry");
+	reset_signals();
+	null_stdio(cfg);
+	if (setsid() < 0 && errno != EPERM)
+		fail(cfg, "setsid", -errno);
+	if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP) < 0)
+		fail(cfg, "unshare namespaces", -errno);
+	wait_for(cfg, BOOT_SYNC_MAPPED);
+	/* Raw calls: libc's would signal threads that do not exist. */
+	if (syscall(SYS_setgroups, 0, NULL) < 0 && errno != EPERM)
+		fail(cfg, "setgroups", -errno);
+	if (syscall(SYS_setresgid, SENTRY_ID, SENTRY_ID, SENTRY_ID) < 0)
+		fail(cfg, "setresgid", -errno);
+	if (syscall(SYS_setresuid, SENTRY_ID, SENTRY_ID, SENTRY_ID) < 0)
+		fail(cfg, "setresuid", -errno);
+	empty_root(cfg);
+	close_others(cfg);
+	drop_rights(cfg);
+	wait_for(cfg, BOOT_SYNC_GO);
+	_exit(boot_main(cfg));
+}
+
+pid_t spawn_sentry(struct cli *cli, const struct boot_config *cfg, int *ret_pidfd)
+{
+	pid_t pid = sys_fork(CLONE_NEWUSER | CLONE_NEWPID, ret_pidfd);
+
+	if (pid == 0)
+		sentry_child(cfg);
+	if (pid == -EPERM || pid == -ENOSPC || pid == -EUSERS)
+		return err_sys(&cli->err, pid, "cannot make a user namespace (is user.max_user_namespaces 0, or "
+		               "kernel.unprivileged_userns_clone off? see csandbox doctor)");
+	if (pid < 0)
+		return err_sys(&cli->err, pid, "cannot fork the sentry");
+	return pid;
+}
+
+static int write_map(struct cli *cli, pid_t pid, const char *file, const char *text)
+{
+	char path[64];
+	int fd, r = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		r = err_sys(&cli->err, -errno, "%s: cannot write \"%s\"", path, text);
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
+int map_sentry_ids(struct cli *cli, pid_t pid)
+{
+	uid_t uid = geteuid() ? geteuid() : SENTRY_ID;
+	gid_t gid = geteuid() ? getegid() : SENTRY_ID;
+	char text[64];
+	int r = 0;
+
+	if (geteuid())
+		r = write_map(cli, pid, "setgroups", "deny");
+	snprintf(text, sizeof(text), "%d %u 1", SENTRY_ID, uid);
+	if (r == 0)
+		r = write_map(cli, pid, "uid_map", text);
+	snprintf(text, sizeof(text), "%d %u 1", SENTRY_ID, gid);
+	return r < 0 ? r : write_map(cli, pid, "gid_map", text);
+}

@@ -1,0 +1,108 @@
+/* sys.c - see sys.h. */
+#include "runsc-cli/setup/sys.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/openat2.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static long ret_errno(long r)
+{
+	return r < 0 ? -errno : r;
+}
+
+int sys_pidfd_open(pid_t pid)
+{
+	return (int)ret_errno(syscall(SYS_pidfd_open, pid, 0));
+}
+
+int sys_pidfd_signal(int pidfd, int sig)
+{
+	return (int)ret_errno(syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0));
+}
+
+pid_t sys_fork(u64 ns_flags, int *ret_pidfd)
+{
+	struct clone_args a = { .flags = ns_flags, .exit_signal = SIGCHLD };
+	int pidfd = -1;
+	long tid_addr = 0, r;
+
+	/*
+	 * libc caches the thread id where the kernel clears it at exit.  Tell
+	 * the kernel to store the child's there, as fork() does; without
+	 * this, raise() and pthreads in the child would use the parent's.
+	 */
+	if (prctl(PR_GET_TID_ADDRESS, &tid_addr) == 0 && tid_addr) {
+		a.flags |= CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
+		a.child_tid = (u64)tid_addr;
+	}
+	if (ret_pidfd) {
+		a.flags |= CLONE_PIDFD;
+		a.pidfd = (u64)(uintptr_t)&pidfd;
+	}
+	r = ret_errno(syscall(SYS_clone3, &a, sizeof(a)));
+	if (r > 0 && ret_pidfd)
+		*ret_pidfd = pidfd;
+	return (pid_t)r;
+}
+
+int sys_openat2(int dirfd, const char *path, u64 flags, u64 resolve)
+{
+	struct open_how how = { .flags = flags, .resolve = resolve };
+	long r;
+
+	do {
+		r = ret_errno(syscall(SYS_openat2, dirfd, path, &how, sizeof(how)));
+	} while (r == -EAGAIN || r == -EINTR);          /* EAGAIN: a rename raced with "..": look again */
+	return (int)r;
+}
+
+int sys_pivot_root(const char *new_root, const char *put_old)
+{
+	return (int)ret_errno(syscall(SYS_pivot_root, new_root, put_old));
+}
+
+int sys_close_range(unsigned lo, unsigned hi)
+{
+	return lo > hi ? 0 : (int)ret_errno(syscall(SYS_close_range, lo, hi, 0));
+}
+
+int sys_drop_caps(void)
+{
+	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct d[2] = { 0 };
+
+	for (int c = 0; c < 64 && prctl(PR_CAPBSET_READ, c, 0, 0, 0) >= 0; c++)
+		if (prctl(PR_CAPBSET_DROP, c, 0, 0, 0) < 0)
+			return -errno;
+	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	return (int)ret_errno(syscall(SYS_capset, &h, d));
+}
+
+int sys_empty_tmpfs(void)
+{
+	int fs = (int)ret_errno(syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC)), m;
+
+	if (fs < 0)
+		return fs;
+	(void)syscall(SYS_fsconfig, fs, FSCONFIG_SET_STRING, "mode", "0555", 0);
+	(void)syscall(SYS_fsconfig, fs, FSCONFIG_SET_STRING, "size", "4096", 0);
+	(void)syscall(SYS_fsconfig, fs, FSCONFIG_SET_FLAG, "ro", NULL, 0);
+	m = (int)ret_errno(syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0));
+	if (m == 0)
+		m = (int)ret_errno(syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC,
+		                           MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
+	close(fs);
+	return m;
+}
+
+int sys_move_mount(int fd, const char *to)
+{
+	return (int)ret_errno(syscall(SYS_move_mount, fd, "", AT_FDCWD, to, MOVE_MOUNT_F_EMPTY_PATH));
+}

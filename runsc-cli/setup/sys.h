@@ -1,0 +1,23 @@
+/*
+ * sys.h - host system calls of the set-up code that libc has no good wrapper for.
+ *
+ * All return >= 0 or -errno.
+ */
+#pragma once
+#include <sys/types.h>
+#include "platform/base/compiler.h"
+
+int sys_pidfd_open(pid_t pid) must_check;
+int sys_pidfd_signal(int pidfd, int sig);
+/*
+ * fork with CLONE_NEW* flags.  *ret_pidfd (may be NULL) gets a pidfd.  The
+ * child's libc knows its new thread id.  Single-threaded callers only.
+ */
+pid_t sys_fork(u64 ns_flags, int *ret_pidfd) must_check;
+int sys_openat2(int dirfd, const char *path, u64 flags, u64 resolve) must_check;
+int sys_pivot_root(const char *new_root, const char *put_old) must_check;
+int sys_close_range(unsigned lo, unsigned hi);
+int sys_drop_caps(void) must_check;             /* all sets, the bounding set too */
+/* A detached tmpfs as an O_PATH descriptor; read-only. */
+int sys_empty_tmpfs(void) must_check;
+int sys_move_mount(int fd, const char *to) must_check;

@@ -1,0 +1,64 @@
+/*
+ * boot.h - what a sandbox is made of, and the entry of its sentry process.
+ *
+ * The launcher fills in a boot_config and forks; the sentry reads it in the memory it has
+ * inherited, so nothing is serialised.  boot_main() runs in the process that
+ * the launcher has already jailed: own namespaces, empty root, no capability, only
+ * the descriptors named here.  It does not return while the sandbox lives; the process's exit
+ * status is that of the container's first process (128 + n after signal n).
+ */
+#pragma once
+#include "platform/base/compiler.h"
+
+struct ctl_process;
+
+#define BOOT_GOFER_CTL 4
+
+struct boot_mount {
+	const char *dest, *type, *source, *data;
+	u32 flags;                      /* MNT_* of sentry/vfs/vfs.h */
+	int root;                       /* bind: index of the gofer's root; else -1 */
+	bool is_dir;                    /* bind: of a directory */
+};
+
+struct boot_device {
+	const char *path;
+	char type;                      /* c b p */
+	u32 major, minor, mode, uid, gid;
+};
+
+struct boot_pair { const char *key, *value; };
+
+/* How the sentry and the launcher talk on sync_fd: one packet each, a letter first. */
+#define BOOT_SYNC_MAPPED 'M'            /* to the sentry: ids are mapped */
+#define BOOT_SYNC_GO     'G'            /* to the sentry: it is in its control groups, fork the zygote */
+#define BOOT_SYNC_READY  'R'            /* to the launcher: waiting for start */
+#define BOOT_SYNC_ERROR  'E'            /* to the launcher: text follows; the sentry exits */
+#define BOOT_SYNC_COMMIT 'C'            /* to the sentry: the container exists now.  The end instead: exit */
+
+struct boot_config {
+	const char *id, *hostname, *domainname, *cgroup_path;
+	const char *platform;
+	bool strace, root_readonly, overlay;
+	struct ctl_process *process;
+	struct boot_mount *mounts;
+	u32 nmounts;
+	struct boot_device *devices;
+	u32 ndevices;
+	struct boot_pair *sysctl;
+	u32 nsysctl;
+	const char **masked, **readonly;
+	u32 nmasked, nreadonly;
+	u64 mem_limit, pids_limit;      /* 0 = none */
+	u32 ncpus;
+
+	/* Descriptors, all inherited. */
+	int sync_fd;
+	int ctl_fd;                     /* listening SOCK_SEQPACKET */
+	int stdio[3];                   /* with a terminal: -1 */
+	int tty_fd;                     /* slave of the host's pair, or -1 */
+	int gofer_inval, gofer_ctl[BOOT_GOFER_CTL];
+	int log_fd;                     /* -1 = none */
+};
+
+int boot_main(const struct boot_config *cfg);
