@@ -218,3 +218,8 @@ struct process_args {
 };
 /* Make and start a process. *ret_pid; 0 or -errno with everything taken freed. */
 int process_create(struct kernel *k, struct process_args *a, int *ret_pid) must_check;
+
+/* ---- kernel_task.c ---- */
+/* A task without application code, all-powerful, for boot's own file work. @fs, @ns, @files are referenced; may be NULL. */
+struct task *task_new_kernel(struct kernel *k, struct fs *fs, struct mnt_ns *ns, struct fdtable *files) must_check;
+void task_free_kernel(struct task *t);

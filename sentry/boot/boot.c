@@ -1,0 +1,221 @@
+/*
+ * boot.c - from the fork to a sandbox that waits for `start`.
+ *
+ * One list of steps, in order; a step that fails ends the process with its name and reason
+ * told to the launcher.  Nothing is unwound by hand: all that the steps make (stubs, memory, descriptors)
+ * belongs to this process, the first of its pid namespace, and ends with it.
+ */
+#include "sentry/boot/boot.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include "platform/base/alloc.h"
+#include "platform/base/log.h"
+#include "platform/base/str.h"
+#include "platform/platform.h"
+#include "sentry/boot/boot_int.h"
+#include "sentry/fs/gofer/gofer.h"
+#include "sentry/loader/loader.h"
+#include "sentry/time/ktimer.h"
+
+int boot_fail(struct boot *b, int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (b->error[0])
+		return code;
+	va_start(ap, fmt);
+	vsnprintf(b->error, sizeof(b->error), fmt, ap);
+	va_end(ap);
+	return code;
+}
+
+static int make_platform(struct boot *b)
+{
+	struct platform_config pc = { .name = b->cfg->platform };
+	int r = platform_new(&pc, &b->platform);
+
+	if (r == -ENOENT)
+		return boot_fail(b, r, "--platform: there is no platform \"%s\"", b->cfg->platform);
+	return r;
+}
+
+static void set_memory(struct kernel *k, u64 limit)
+{
+	struct sysinfo si;
+
+	if (sysinfo(&si) == 0)
+		k->mem_total = (u64)si.totalram * si.mem_unit;
+	if (limit && limit < k->mem_total)
+		k->mem_total = limit;
+	k->mem_limit = limit;
+}
+
+static int make_kernel(struct boot *b)
+{
+	const struct boot_config *c = b->cfg;
+	struct kernel *k = kernel_new(b->platform);
+
+	if (!k)
+		return -ENOMEM;
+	b->kernel = k;
+	k->boot = b;
+	k->strace = c->strace;
+	k->ncpus = MAX(c->ncpus, 1u);
+	k->max_tasks = (u32)MIN(c->pids_limit, (u64)UINT32_MAX);
+	k->on_init_exit = control_init_exit;
+	k->on_task_exit = control_task_exit;
+	set_memory(k, c->mem_limit);
+	if (*c->hostname)
+		(void)str_copy(k->uts.nodename, sizeof(k->uts.nodename), c->hostname);
+	if (*c->domainname)
+		(void)str_copy(k->uts.domainname, sizeof(k->uts.domainname), c->domainname);
+	return 0;
+}
+
+static int make_vfs(struct boot *b)
+{
+	return vfs_init(b->kernel);
+}
+
+static int make_vdso(struct boot *b)
+{
+	return vdso_new(b->kernel);
+}
+
+static int make_timers(struct boot *b)
+{
+	return ktimers_start(b->kernel);
+}
+
+static int connect_gofer(struct boot *b)
+{
+	hostfd_t s[1 + BOOT_GOFER_CTL] = { HOSTFD(b->cfg->gofer_inval) };
+
+	for (int i = 0; i < BOOT_GOFER_CTL; i++)
+		s[1 + i] = HOSTFD(b->cfg->gofer_ctl[i]);
+	return gofer_connect(b->kernel, s, ARRAY_SIZE(s), &b->gofer);
+}
+
+static int make_root(struct boot *b)
+{
+	struct super *sb;
+	struct inode *root;
+	struct path at;
+	int r = goferfs_new(b->kernel, b->gofer, 0, b->cfg->root_readonly, &sb, &root);
+
+	if (r < 0)
+		return boot_fail(b, r, "cannot read the root file system: %s; is the gofer alive?", strerror(-r));
+	r = mnt_ns_new(b->kernel, sb, root, 0, &b->mnt_ns);
+	super_unref(sb);
+	inode_unref(root);
+	if (r < 0)
+		return r;
+	at = mnt_ns_root(b->mnt_ns);
+	b->fs = fs_new(&at, &at, 0);
+	path_put(&at);
+	if (!b->fs)
+		return -ENOMEM;
+	b->hands = task_new_kernel(b->kernel, b->fs, b->mnt_ns, NULL);
+	return b->hands ? 0 : -ENOMEM;
+}
+
+static int check_program(struct boot *b)
+{
+	return boot_check_program(b, b->cfg->process);
+}
+
+static void *worker(void *arg)
+{
+	task_worker(arg);
+	return NULL;
+}
+
+static int start_workers(struct boot *b)
+{
+	return platform_start_workers(b->platform, worker, b->kernel);
+}
+
+static const struct step {
+	const char *what;
+	int (*fn)(struct boot *b);
+} steps[] = {
+	{ "start the platform", make_platform },        /* forks the zygote: before any thread */
+	{ "make the kernel", make_kernel },
+	{ "make the file system layer", make_vfs },
+	{ "make the vDSO", make_vdso },
+	{ "start timers", make_timers },
+	{ "connect to the gofer", connect_gofer },
+	{ "mount the root", make_root },
+	{ "mount file systems", boot_mounts },
+	{ "make devices", boot_devices },
+	{ "cover paths", boot_cover },
+	{ "find the program", check_program },
+	{ "open the control socket", control_new },
+	{ "install the seccomp filter", boot_filter },
+	{ "start workers", start_workers },
+};
+
+static int report(struct boot *b, const char *what, int code)
+{
+	char text[700];
+
+	if (b->error[0])
+		snprintf(text, sizeof(text), "%c%s", BOOT_SYNC_ERROR, b->error);
+	else
+		snprintf(text, sizeof(text), "%cthe sandbox cannot %s: %s", BOOT_SYNC_ERROR, what, strerror(-code));
+	log_error("%s", text + 1);
+	(void)!send(b->cfg->sync_fd, text, strlen(text), MSG_NOSIGNAL);
+	return 1;
+}
+
+/* The launcher writes down what it has made, then commits; if it died before, nobody knows of us. */
+static bool await_commit(struct boot *b)
+{
+	char c = BOOT_SYNC_READY;
+	ssize_t n;
+
+	if (send(b->cfg->sync_fd, &c, 1, MSG_NOSIGNAL) != 1)
+		return false;
+	do {
+		n = recv(b->cfg->sync_fd, &c, 1, 0);
+	} while (n < 0 && errno == EINTR);
+	close(b->cfg->sync_fd);
+	return n == 1 && c == BOOT_SYNC_COMMIT;
+}
+
+static void block_signals(void)
+{
+	sigset_t set;
+
+	/* Only the main thread takes SIGWINCH, while it waits (control.c). */
+	sigemptyset(&set);
+	sigaddset(&set, SIGWINCH);
+	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+int boot_main(const struct boot_config *cfg)
+{
+	struct boot *b = knew(struct boot);
+
+	if (!b)
+		return 1;
+	b->cfg = cfg;
+	block_signals();
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		int r = steps[i].fn(b);
+
+		if (r < 0)
+			return report(b, steps[i].what, r);
+	}
+	if (!await_commit(b))
+		return 1;
+	control_run(b);
+}

@@ -1,0 +1,58 @@
+/*
+ * boot_int.h - what the files of sentry/boot share.
+ */
+#pragma once
+#include "platform/base/lock.h"
+#include "runsc-cli/ctl/ctl.h"
+#include "sentry/boot/boot.h"
+#include "sentry/kernel/task.h"
+#include "sentry/vfs/vfs.h"
+
+struct gofer_conn;
+struct control;
+
+/* kernel->boot. */
+struct boot {
+	const struct boot_config *cfg;
+	struct kernel *kernel;
+	struct platform *platform;
+	struct gofer_conn *gofer;
+	struct mnt_ns *mnt_ns;
+	struct fs *fs;                  /* root and working directory "/" of the container */
+	struct task *hands;             /* main thread only */
+	struct control *control;
+	bool started;                   /* main thread only */
+	char error[512];                /* main thread only: why a step failed */
+};
+
+/* Record text for the launcher or the client; returns @code. */
+int boot_fail(struct boot *b, int code, const char *fmt, ...) printf_like(3, 4);
+
+/* ---- mounts.c, devices.c: the container's tree as its description wants it ---- */
+int boot_mounts(struct boot *b) must_check;
+int boot_devices(struct boot *b) must_check;
+/* mkdir -p, as the host's root. 0 or -errno. */
+int boot_mkdir_p(struct boot *b, const char *path) must_check;
+/* Masked and read-only paths, and last the root itself. */
+int boot_cover(struct boot *b) must_check;
+void boot_sysctls(struct boot *b);
+
+/* ---- process.c ---- */
+/* Is there a program to run?  Sets the error as runc words it. 0 or -errno. */
+int boot_check_program(struct boot *b, const struct ctl_process *p) must_check;
+/*
+ * Start a process with stdio[3], or the terminal @tty (stdio then -1); all descriptors are taken over.
+ * *ret_tty (may be NULL) gets a counted terminal file or NULL.  The pid or -errno.
+ */
+int boot_process(struct boot *b, const struct ctl_process *p, const int stdio[3], int tty,
+                 struct file **ret_tty) must_check;
+
+/* ---- control.c ---- */
+int control_new(struct boot *b) must_check;
+/* Serves until the sandbox ends. */
+noreturn_fn void control_run(struct boot *b);
+void control_task_exit(struct kernel *k, int pid, int wstatus);
+noreturn_fn void control_init_exit(struct kernel *k, int wstatus);
+
+/* ---- filters.c ---- */
+int boot_filter(struct boot *b) must_check;

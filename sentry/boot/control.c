@@ -1,0 +1,413 @@
+/*
+ * control.c - serve the command line: the main thread's loop.
+ *
+ * The main thread sleeps in ppoll over the listening socket and the connections; SIGWINCH (the terminal
+ * of the first process changed its size) is let in only there.  A connection that waits for a process to
+ * end is answered by the worker that sees the end.
+ *
+ * Locks:  control->mu (RANK_LEAF) guards conns and exits against on_task_exit; sends under it do
+ *         not block.  Connections are made and freed by the main thread alone.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "platform/base/alloc.h"
+#include "platform/base/log.h"
+#include "platform/base/str.h"
+#include "sentry/boot/boot_int.h"
+#include "sentry/fs/fs.h"
+
+#define MAX_CONNS 256
+#define MAX_EXITS 64
+
+struct conn {
+	int fd;                                 /* -1: free.  Changed by the main thread under mu */
+	s32 wait_pid;                           /* guarded by mu: 0 = waits for nothing */
+	bool owns;                              /* main thread: the process dies with the connection */
+	struct file *tty;                       /* main thread: of the process that it made, or NULL */
+};
+
+struct control {
+	struct mutex mu;                        /* RANK_LEAF */
+	struct conn conns[MAX_CONNS];
+	/* Ends of processes that nobody waited for yet: between their start and the reply to EXEC. */
+	struct ctl_exit exits[MAX_EXITS];       /* guarded by mu; a ring */
+	u32 nexits;                             /* guarded by mu: ever */
+	struct file *tty;                       /* main thread: of the first process, or NULL */
+	int winch_fd;                           /* main thread: the host's terminal, to ask for its size; -1 */
+};
+
+static void on_winch(int sig)
+{
+	(void)sig;                              /* it only has to interrupt ppoll */
+}
+
+int control_new(struct boot *b)
+{
+	struct sigaction sa = { .sa_handler = on_winch };
+	struct control *c = knew(struct control);
+
+	if (!c)
+		return -ENOMEM;
+	mutex_init(&c->mu, RANK_LEAF);
+	for (int i = 0; i < MAX_CONNS; i++)
+		c->conns[i].fd = -1;
+	c->winch_fd = -1;
+	b->control = c;
+	if (b->cfg->tty_fd >= 0) {
+		/* The sentry leads a session of its own (launcher): sizes are told to it. */
+		(void)sigaction(SIGWINCH, &sa, NULL);
+		(void)ioctl(b->cfg->tty_fd, TIOCSCTTY, 0);
+		c->winch_fd = dup(b->cfg->tty_fd);
+	}
+	return 0;
+}
+
+static void send_exit(int fd, u32 op, s32 pid, s32 wstatus)
+{
+	struct ctl_exit e = { .pid = pid, .wstatus = wstatus };
+
+	(void)!ctl_send(fd, op, 0, &e, sizeof(e), NULL, 0);
+}
+
+void control_task_exit(struct kernel *k, int pid, int wstatus)
+{
+	struct control *c = ((struct boot *)k->boot)->control;
+	bool told = false;
+
+	mutex_lock(&c->mu);
+	for (int i = 0; i < MAX_CONNS; i++) {
+		struct conn *x = &c->conns[i];
+
+		if (x->fd < 0 || x->wait_pid != pid)
+			continue;
+		send_exit(x->fd, CTL_WAIT, pid, wstatus);
+		x->wait_pid = 0;
+		told = true;
+	}
+	if (!told)
+		c->exits[c->nexits++ % MAX_EXITS] = (struct ctl_exit){ pid, wstatus };
+	mutex_unlock(&c->mu);
+}
+
+void control_init_exit(struct kernel *k, int wstatus)
+{
+	(void)k;
+	/* Every process of this pid namespace is killed by the host before our exit is seen. */
+	_exit(WIFSIGNALED(wstatus) ? 128 + WTERMSIG(wstatus) : WEXITSTATUS(wstatus));
+}
+
+/* The connection wants to hear of @pid's end, which may have come already. */
+static void watch(struct control *c, struct conn *x, s32 pid)
+{
+	mutex_lock(&c->mu);
+	x->wait_pid = pid;
+	for (u32 i = 0; i < MAX_EXITS; i++) {
+		struct ctl_exit *e = &c->exits[i];
+
+		if (e->pid != pid)
+			continue;
+		send_exit(x->fd, CTL_WAIT, pid, e->wstatus);
+		x->wait_pid = 0;
+		e->pid = 0;
+		break;
+	}
+	mutex_unlock(&c->mu);
+}
+
+static void drop_conn(struct boot *b, struct conn *x)
+{
+	struct control *c = b->control;
+	s32 orphan;
+	int fd = x->fd;
+
+	mutex_lock(&c->mu);
+	orphan = x->owns ? x->wait_pid : 0;
+	x->fd = -1;
+	x->wait_pid = 0;
+	mutex_unlock(&c->mu);
+	close(fd);
+	file_unref(x->tty);
+	*x = (struct conn){ .fd = -1 };
+	if (orphan > 0) {
+		struct tgroup *tg = tgroup_find(b->kernel, orphan);
+
+		if (tg) {
+			(void)signal_send_tgroup(tg, SIGKILL, NULL);
+			tgroup_unref(tg);
+		}
+	}
+}
+
+static int reply(struct conn *x, u32 op, int result, const void *payload, size_t n)
+{
+	return ctl_send(x->fd, op, result, payload, n, NULL, 0);
+}
+
+static int reply_error(struct boot *b, struct conn *x, u32 op, int code)
+{
+	return reply(x, op, code, b->error, strlen(b->error));
+}
+
+static int do_start(struct boot *b, struct conn *x)
+{
+	struct control *c = b->control;
+	int r;
+
+	b->error[0] = 0;
+	if (b->started)
+		return reply(x, CTL_START, -EBUSY, NULL, 0);
+	r = boot_process(b, b->cfg->process, b->cfg->stdio, b->cfg->tty_fd, &c->tty);
+	if (r < 0) {
+		/* The descriptors are used up: there is no second try. */
+		(void)!reply_error(b, x, CTL_START, r);
+		log_error("%s", b->error);
+		_exit(r == -ENOENT ? 127 : r == -EACCES ? 126 : 1);
+	}
+	b->started = true;
+	return reply(x, CTL_START, 0, NULL, 0);
+}
+
+static int do_exec(struct boot *b, struct conn *x, const void *payload, size_t n, int fds[CTL_MAX_FDS], size_t nfds)
+{
+	struct ctl_process p;
+	void *mem;
+	int r = ctl_process_unpack(payload, n, &p, &mem), i;
+
+	b->error[0] = 0;
+	if (r == 0 && nfds != (p.tty ? 1u : 3u)) {
+		kfree(mem);
+		r = -EINVAL;
+	}
+	if (r == 0 && !b->started) {
+		kfree(mem);
+		r = -ESRCH;
+	}
+	if (r < 0)
+		return reply(x, CTL_EXEC, r, NULL, 0);
+	if (p.tty) {
+		static const int none[3] = { -1, -1, -1 };
+
+		r = boot_process(b, &p, none, fds[0], &x->tty);
+	} else {
+		r = boot_process(b, &p, fds, -1, NULL);
+	}
+	for (i = 0; i < CTL_MAX_FDS; i++)
+		fds[i] = -1;    /* taken over */
+	kfree(mem);
+	if (r < 0)
+		return reply_error(b, x, CTL_EXEC, r);
+	i = reply(x, CTL_EXEC, r, NULL, 0);
+	x->owns = true;
+	watch(b->control, x, r);
+	return i;
+}
+
+static int signal_one(void *arg, struct tgroup *tg)
+{
+	const struct ctl_signal *s = arg;
+	struct lx_siginfo info = { .signo = s->sig, .code = SI_USER };
+
+	(void)signal_send_tgroup(tg, s->sig, &info);
+	return 0;
+}
+
+static int do_signal(struct boot *b, struct conn *x, const void *payload, size_t n)
+{
+	struct ctl_signal s;
+	struct tgroup *tg;
+
+	if (n != sizeof(s))
+		return -EINVAL;
+	memcpy(&s, payload, sizeof(s));
+	if (s.sig < 1 || s.sig > 64 || s.pid < 0)
+		return reply(x, CTL_SIGNAL, -EINVAL, NULL, 0);
+	if (s.all) {
+		(void)tgroup_for_each(b->kernel, signal_one, &s);
+		return reply(x, CTL_SIGNAL, 0, NULL, 0);
+	}
+	tg = tgroup_find(b->kernel, s.pid ? s.pid : 1);
+	if (!tg)
+		return reply(x, CTL_SIGNAL, -ESRCH, NULL, 0);
+	(void)signal_one(&s, tg);
+	tgroup_unref(tg);
+	return reply(x, CTL_SIGNAL, 0, NULL, 0);
+}
+
+static int do_wait(struct boot *b, struct conn *x, const void *payload, size_t n)
+{
+	struct ctl_pid p;
+	struct tgroup *tg;
+
+	if (n != sizeof(p))
+		return -EINVAL;
+	memcpy(&p, payload, sizeof(p));
+	tg = tgroup_find(b->kernel, p.pid ? p.pid : 1);
+	if (!tg)
+		return reply(x, CTL_WAIT, -ESRCH, NULL, 0);
+	tgroup_unref(tg);
+	watch(b->control, x, p.pid ? p.pid : 1);
+	return 0;
+}
+
+struct pids { s32 v[4096]; size_t n; };
+
+static int add_pid(void *arg, struct tgroup *tg)
+{
+	struct pids *p = arg;
+
+	p->v[p->n++] = tg->tgid;
+	return p->n == ARRAY_SIZE(p->v);
+}
+
+static int do_ps(struct boot *b, struct conn *x)
+{
+	struct pids *p = kbuf_alloc(sizeof(*p));
+	int r;
+
+	if (!p)
+		return reply(x, CTL_PS, -ENOMEM, NULL, 0);
+	(void)tgroup_for_each(b->kernel, add_pid, p);
+	r = reply(x, CTL_PS, 0, p->v, p->n * sizeof(s32));
+	kfree(p);
+	return r;
+}
+
+static int do_winsize(struct boot *b, struct conn *x, const void *payload, size_t n)
+{
+	struct control *c = b->control;
+	struct ctl_winsize w;
+	struct file *tty = NULL;
+
+	if (n != sizeof(w))
+		return -EINVAL;
+	memcpy(&w, payload, sizeof(w));
+	if (w.pid == 0 || w.pid == 1)
+		tty = c->tty;
+	for (int i = 0; i < MAX_CONNS && !tty; i++)
+		if (c->conns[i].fd >= 0 && c->conns[i].owns && c->conns[i].wait_pid == w.pid)
+			tty = c->conns[i].tty;
+	return reply(x, CTL_WINSIZE, tty ? tty_set_winsize(tty, w.rows, w.cols) : -ENOTTY, NULL, 0);
+}
+
+static int do_stats(struct boot *b, struct conn *x)
+{
+	struct kernel *k = b->kernel;
+	struct ctl_stats s = { .mem_limit = k->mem_limit, .uptime_ns = (u64)(ktime_mono(k) - k->boot_mono) };
+
+	mutex_lock(&k->mu);
+	s.ntasks = k->ntasks;
+	mutex_unlock(&k->mu);
+	return reply(x, CTL_STATS, 0, &s, sizeof(s));
+}
+
+static int do_state(struct boot *b, struct conn *x)
+{
+	struct ctl_state s = { .started = b->started, .init_pid = b->started ? 1 : 0 };
+
+	return reply(x, CTL_STATE, 0, &s, sizeof(s));
+}
+
+static int dispatch(struct boot *b, struct conn *x, const struct ctl_hdr *h, const void *payload,
+                    int fds[CTL_MAX_FDS], size_t nfds)
+{
+	switch ((enum ctl_op)h->op) {
+	case CTL_STATE: return do_state(b, x);
+	case CTL_START: return do_start(b, x);
+	case CTL_SIGNAL: return do_signal(b, x, payload, h->len);
+	case CTL_EXEC: return do_exec(b, x, payload, h->len, fds, nfds);
+	case CTL_WAIT: return do_wait(b, x, payload, h->len);
+	case CTL_PS: return do_ps(b, x);
+	case CTL_WINSIZE: return do_winsize(b, x, payload, h->len);
+	case CTL_STATS: return do_stats(b, x);
+	case CTL_NONE:
+	case CTL_COUNT: break;
+	}
+	return reply(x, h->op, -ENOSYS, NULL, 0);
+}
+
+static void serve(struct boot *b, struct conn *x)
+{
+	int fds[CTL_MAX_FDS];
+	struct ctl_hdr h;
+	void *payload;
+	size_t nfds;
+	int r = ctl_recv(x->fd, MSG_DONTWAIT, &h, &payload, fds, &nfds);
+
+	if (r == -EAGAIN)
+		return;
+	if (r == 0) {
+		r = dispatch(b, x, &h, payload, fds, nfds);
+		for (int i = 0; i < CTL_MAX_FDS; i++)
+			if (fds[i] >= 0)
+				close(fds[i]);
+		kfree(payload);
+	}
+	if (r < 0)
+		drop_conn(b, x);
+}
+
+static void accept_conn(struct boot *b)
+{
+	struct control *c = b->control;
+	int fd = accept4(b->cfg->ctl_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0)
+		return;
+	for (int i = 0; i < MAX_CONNS; i++) {
+		if (c->conns[i].fd >= 0)
+			continue;
+		mutex_lock(&c->mu);
+		c->conns[i] = (struct conn){ .fd = fd };
+		mutex_unlock(&c->mu);
+		return;
+	}
+	log_ratelimited("more than %d control connections", MAX_CONNS);
+	close(fd);
+}
+
+static void pass_winsize(struct control *c)
+{
+	struct winsize ws;
+
+	if (c->tty && c->winch_fd >= 0 && ioctl(c->winch_fd, TIOCGWINSZ, &ws) == 0)
+		(void)!tty_set_winsize(c->tty, ws.ws_row, ws.ws_col);
+}
+
+void control_run(struct boot *b)
+{
+	struct control *c = b->control;
+	struct pollfd pf[1 + MAX_CONNS];
+	struct conn *who[1 + MAX_CONNS];
+	sigset_t open_mask;
+
+	(void)pthread_sigmask(SIG_BLOCK, NULL, &open_mask);
+	sigdelset(&open_mask, SIGWINCH);
+	for (;;) {
+		nfds_t n = 1;
+
+		pf[0] = (struct pollfd){ .fd = b->cfg->ctl_fd, .events = POLLIN };
+		for (int i = 0; i < MAX_CONNS; i++) {
+			if (c->conns[i].fd < 0)
+				continue;
+			who[n] = &c->conns[i];
+			pf[n++] = (struct pollfd){ .fd = c->conns[i].fd, .events = POLLIN };
+		}
+		if (ppoll(pf, n, NULL, &open_mask) < 0) {
+			pass_winsize(c);        /* EINTR */
+			continue;
+		}
+		for (nfds_t i = 1; i < n; i++)
+			if (pf[i].revents)
+				serve(b, who[i]);
+		if (pf[0].revents)
+			accept_conn(b);
+	}
+}

@@ -1,0 +1,249 @@
+/*
+ * mounts.c - build the container's mount tree from its description.
+ *
+ * Mount points that are missing are made, as runc does.  All names are resolved by our own
+ * vfs inside the container's tree, so no symlink of an image leads to the host.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "platform/base/alloc.h"
+#include "platform/base/log.h"
+#include "platform/base/str.h"
+#include "sentry/boot/boot_int.h"
+#include "sentry/fs/gofer/gofer.h"
+
+int boot_mkdir_p(struct boot *b, const char *path)
+{
+	char *copy = kbuf_strdup(path);
+	int r = 0;
+
+	if (!copy)
+		return -ENOMEM;
+	for (char *p = copy; *p && r == 0; ) {
+		char c;
+
+		p += strspn(p, "/");
+		p += strcspn(p, "/");
+		c = *p;
+		*p = 0;
+		r = vfs_mkdir(b->hands, AT_FDCWD, copy, 0755);
+		if (r == -EEXIST)
+			r = 0;
+		*p = c;
+	}
+	kfree(copy);
+	return r;
+}
+
+static int make_file(struct boot *b, const char *path)
+{
+	struct file *f;
+	char *dir = kbuf_strdup(path), *slash;
+	int r = 0;
+
+	if (!dir)
+		return -ENOMEM;
+	slash = strrchr(dir, '/');
+	if (slash && slash != dir) {
+		*slash = 0;
+		r = boot_mkdir_p(b, dir);
+	}
+	kfree(dir);
+	if (r == 0)
+		r = vfs_open(b->hands, AT_FDCWD, path, O_CREAT | O_WRONLY | O_CLOEXEC, 0644, 0, &f);
+	if (r == 0)
+		file_unref(f);
+	return r;
+}
+
+/* The place to mount on, made if need be. */
+static int mount_point(struct boot *b, const struct boot_mount *m, struct path *ret)
+{
+	int r = vfs_lookup(b->hands, AT_FDCWD, m->dest, LOOKUP_FOLLOW, ret);
+
+	if (r != -ENOENT)
+		return r;
+	if (m->root >= 0 && !m->is_dir)
+		r = make_file(b, m->dest);
+	else
+		r = boot_mkdir_p(b, m->dest);
+	if (r == -EROFS)
+		return boot_fail(b, r, "mounts: %s does not exist in the read-only root file system; make it there, or set "
+		                 "root.readonly to false", m->dest);
+	return r < 0 ? r : vfs_lookup(b->hands, AT_FDCWD, m->dest, LOOKUP_FOLLOW, ret);
+}
+
+/* Options with no meaning in the sandbox: SELinux labels, and what docker adds for cgroup mounts. */
+static int make_super(struct boot *b, const struct boot_mount *m, struct super **sb, struct inode **root)
+{
+	static const char *const as_tmpfs[] = { "mqueue", "devpts", "devtmpfs", "cgroup", "cgroup2" };
+	const struct fstype *t = fstype_find(m->type);
+
+	if (t)
+		return t->make(b->hands, b->kernel, m->source, m->data, sb, root);
+	for (size_t i = 0; i < ARRAY_SIZE(as_tmpfs); i++) {
+		if (strcmp(m->type, as_tmpfs[i]) != 0)
+			continue;
+		t = fstype_find("tmpfs");
+		if (t)
+			return t->make(b->hands, b->kernel, m->source, "mode=755", sb, root);
+	}
+	return boot_fail(b, -ENODEV, "mounts: %s: the sandbox has no file system of type \"%.64s\"", m->dest, m->type);
+}
+
+static int add_bind(struct boot *b, const struct boot_mount *m, struct super **sb, struct inode **root)
+{
+	int r = goferfs_new(b->kernel, b->gofer, (u32)m->root, m->flags & MNT_READONLY, sb, root);
+
+	return r < 0 ? boot_fail(b, r, "mounts: cannot serve the source of %s: %s", m->dest, strerror(-r)) : 0;
+}
+
+static int add_mount(struct boot *b, const struct boot_mount *m)
+{
+	struct super *sb = NULL;
+	struct inode *root = NULL;
+	struct path at;
+	int r = mount_point(b, m, &at);
+
+	if (r < 0)
+		return boot_fail(b, r, "mounts: cannot mount on %s: %s", m->dest, strerror(-r));
+	r = m->root >= 0 ? add_bind(b, m, &sb, &root) : make_super(b, m, &sb, &root);
+	if (r == 0) {
+		r = mount_add(b->hands, &at, sb, root, m->flags, *m->source ? m->source : m->type);
+		super_unref(sb);
+		inode_unref(root);
+	}
+	path_put(&at);
+	return r < 0 ? boot_fail(b, r, "mounts: cannot mount %s on %s: %s", m->type, m->dest, strerror(-r)) : 0;
+}
+
+int boot_mounts(struct boot *b)
+{
+	const struct boot_config *c = b->cfg;
+	bool have_dev = false;
+
+	for (u32 i = 0; i < c->nmounts; i++) {
+		/* Over the root itself nothing can be mounted: that is root.path's place. */
+		int r = str_eq(c->mounts[i].dest, "/") ? 0 : add_mount(b, &c->mounts[i]);
+
+		if (r < 0)
+			return r;
+		have_dev |= str_eq(c->mounts[i].dest, "/dev");
+	}
+	if (!have_dev) {
+		static const struct boot_mount dev = {
+			.dest = "/dev", .type = "tmpfs", .source = "tmpfs", .data = "mode=755", .flags = MNT_NOSUID, .root = -1,
+		};
+
+		return add_mount(b, &dev);
+	}
+	return 0;
+}
+
+static int cover_one(struct boot *b, const char *name)
+{
+	struct path at, null;
+	struct super *sb;
+	struct inode *root;
+	int r = vfs_lookup(b->hands, AT_FDCWD, name, LOOKUP_FOLLOW, &at);
+
+	if (r < 0)
+		return r == -ENOENT || r == -ENOTDIR ? 0 : r;
+	if (S_ISDIR(path_inode(&at)->mode)) {
+		const struct fstype *t = fstype_find("tmpfs");
+
+		r = t ? t->make(b->hands, b->kernel, "tmpfs", "mode=755,size=0", &sb, &root) : -ENODEV;
+		if (r == 0) {
+			r = mount_add(b->hands, &at, sb, root, MNT_READONLY, "tmpfs");
+			super_unref(sb);
+			inode_unref(root);
+		}
+	} else {
+		r = vfs_lookup(b->hands, AT_FDCWD, "/dev/null", LOOKUP_FOLLOW, &null);
+		if (r == 0) {
+			r = mount_bind(b->hands, &null, &at, false, 0);
+			path_put(&null);
+		}
+	}
+	path_put(&at);
+	return r;
+}
+
+static int make_readonly(struct boot *b, const char *name)
+{
+	struct path at;
+	int r = vfs_lookup(b->hands, AT_FDCWD, name, LOOKUP_FOLLOW, &at);
+
+	if (r < 0)
+		return r == -ENOENT || r == -ENOTDIR ? 0 : r;
+	r = mount_bind(b->hands, &at, &at, true, 0);
+	path_put(&at);
+	if (r == 0)
+		r = vfs_lookup(b->hands, AT_FDCWD, name, LOOKUP_FOLLOW, &at);
+	if (r < 0)
+		return r;
+	r = mount_remount(b->hands, &at, mount_flags(at.mnt) | MNT_READONLY);
+	path_put(&at);
+	return r;
+}
+
+int boot_cover(struct boot *b)
+{
+	const struct boot_config *c = b->cfg;
+	struct path root;
+	int r = 0;
+
+	boot_sysctls(b);
+	for (u32 i = 0; i < c->nmasked && r == 0; i++) {
+		r = cover_one(b, c->masked[i]);
+		if (r < 0)
+			return boot_fail(b, r, "maskedPaths: cannot mask %s: %s", c->masked[i], strerror(-r));
+	}
+	for (u32 i = 0; i < c->nreadonly && r == 0; i++) {
+		r = make_readonly(b, c->readonly[i]);
+		if (r < 0)
+			return boot_fail(b, r, "readonlyPaths: cannot make %s read-only: %s", c->readonly[i], strerror(-r));
+	}
+	if (!c->root_readonly)
+		return 0;
+	root = mnt_ns_root(b->mnt_ns);
+	r = mount_remount(b->hands, &root, mount_flags(root.mnt) | MNT_READONLY);
+	path_put(&root);
+	return r;
+}
+
+static int write_sysctl(struct boot *b, const char *key, const char *value)
+{
+	char path[256] = "/proc/sys/";
+	struct iobuf io;
+	struct file *f;
+	ssize_t n;
+	int r;
+
+	if (!str_copy(path + 10, sizeof(path) - 10, key))
+		return -ENAMETOOLONG;
+	for (char *p = path + 10; *p; p++)
+		if (*p == '.')
+			*p = '/';
+	r = vfs_open(b->hands, AT_FDCWD, path, O_WRONLY | O_CLOEXEC, 0, 0, &f);
+	if (r < 0)
+		return r;
+	iobuf_kernel(&io, (void *)value, strlen(value));
+	n = file_write(b->hands, f, &io, NULL, false);
+	file_unref(f);
+	return n < 0 ? (int)n : 0;
+}
+
+/* A knob that the sandbox's kernel does not have changes nothing in it either: noted, not fatal. */
+void boot_sysctls(struct boot *b)
+{
+	for (u32 i = 0; i < b->cfg->nsysctl; i++) {
+		const struct boot_pair *s = &b->cfg->sysctl[i];
+		int r = write_sysctl(b, s->key, s->value);
+
+		if (r < 0)
+			log_warn("linux.sysctl: %s=%s has no effect: %s", s->key, s->value, strerror(-r));
+	}
+}
