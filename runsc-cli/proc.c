@@ -58,7 +58,7 @@ bool proc_alive(const struct proc_id *p)
 
 int proc_pidfd(const struct proc_id *p)
 {
-	struct proc_id now;
+	struct proc_id now = { 0 };
 	int fd;
 
 	if (p->pid <= 0)
