@@ -164,6 +164,22 @@ void fdtable_close_on_exec(struct task *t, struct fdtable *ft)
 	}
 }
 
+int fd_unshare(struct task *t)
+{
+	struct fdtable *old = t->files, *own;
+
+	if (atomic_load(&old->ref.n) == 1)
+		return 0;
+	own = fdtable_copy(old);
+	if (!own)
+		return -ENOMEM;
+	mutex_lock(&t->mu);
+	t->files = own;
+	mutex_unlock(&t->mu);
+	fdtable_unref(t, old);
+	return 0;
+}
+
 /* ---- looking up ---- */
 
 struct file *fdtable_get(struct fdtable *ft, int fd)

@@ -19,6 +19,9 @@ void fdtable_unref(struct task *t, struct fdtable *ft);                 /* last 
 bool fdtable_is_shared(struct fdtable *ft);                             /* another task uses it too: exec makes a copy */
 void fdtable_close_on_exec(struct task *t, struct fdtable *ft);
 
+/* A table of its own for @t, if others share the present one. */
+int fd_unshare(struct task *t) must_check;
+
 /* A strong reference, or NULL (caller returns -EBADF).  fd_get refuses O_PATH files. */
 struct file *fd_get(struct task *t, int fd) must_check;
 struct file *fd_get_path(struct task *t, int fd) must_check;            /* O_PATH allowed */

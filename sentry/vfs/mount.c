@@ -100,6 +100,16 @@ struct inode *path_inode(const struct path *p)
 	return p->dentry->inode;
 }
 
+bool path_is_deleted(const struct path *p)
+{
+	return dentry_is_deleted(p->dentry);
+}
+
+bool path_is_mount_root(const struct path *p)
+{
+	return p->dentry == p->mnt->root;
+}
+
 /* ---- crossing ---- */
 
 static struct mount *child_locked(struct mount *m, const struct dentry *at)

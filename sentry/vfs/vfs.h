@@ -38,6 +38,8 @@ u32 fs_set_umask(struct fs *fs, u32 mask);      /* the old one */
 void path_get(const struct path *p);
 void path_put(struct path *p);                  /* drops both and clears */
 #define auto_path cleanup_with(path_put) struct path
+bool path_is_deleted(const struct path *p);
+bool path_is_mount_root(const struct path *p);
 struct inode *path_inode(const struct path *p); /* borrowed; never NULL for a positive place */
 
 #define LOOKUP_FOLLOW     0x001                 /* follow a final symlink */
