@@ -1,0 +1,343 @@
+/*
+ * test_systrap.c - hostile and delicate guests on the systrap platform, without a sentry.
+ *
+ * Each guest is a few instructions, run through platform.h alone by a worker that logs
+ * what traps.  The guests do what escape_* programs would: jump into the stub,
+ * forge its calls, use other system call entries, die.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "tests/unit/unit.h"
+#include "platform/base/alloc.h"
+#include "platform/host/futex.h"
+#include "platform/systrap/systrap.h"
+
+#define CODE 0x400000ull
+#define STACK 0x500000ull
+#define MAX_TRAPS 16
+
+/* What the worker saw of one guest, and how it is told to go on. */
+struct run {
+	struct trap trap[MAX_TRAPS];
+	_Atomic u32 n;
+	_Atomic u32 over;               /* futex: the guest has ended */
+	bool patch_mmap;                /* answer mmap with a real change, to exercise commands */
+	struct user_regs last;
+};
+
+static struct platform *plat;
+
+static bool step(struct run *r, struct ctx *c, const struct trap *t)
+{
+	u32 i = atomic_load(&r->n);
+
+	if (t->kind == TRAP_START)
+		return true;
+	if (i < MAX_TRAPS) {
+		r->trap[i] = *t;
+		atomic_store(&r->n, i + 1);
+	}
+	if (ctx_has_frame(c) && t->kind != TRAP_DEAD)
+		(void)!ctx_get_regs(c, &r->last);
+	if (t->kind == TRAP_DEAD || t->kind == TRAP_FAULT || (t->kind == TRAP_SYSCALL && t->nr == SYS_exit))
+		return false;
+	if (t->kind == TRAP_SYSCALL && t->nr == SYS_mmap && r->patch_mmap) {
+		struct as_op op = { .kind = AS_MAP, .addr = GADDR(0x600000), .len = 4096,
+				    .prot = PROT_READ | PROT_WRITE, .flags = MAP_PRIVATE, .file = HOSTFD_NONE };
+
+		ctx_set_result(c, aspace_apply(c, &op, 1, NULL) == 0 ? 0x600000 : -1);
+		return true;
+	}
+	if (t->kind == TRAP_SYSCALL)
+		ctx_set_result(c, (long)(1000 + t->nr));
+	return true;
+}
+
+static void *worker(void *arg)
+{
+	struct ctx *c = NULL;
+	struct trap t;
+
+	(void)arg;
+	for (;;) {
+		struct run *r;
+
+		c = platform_switch(plat, c, &t);
+		r = ctx_owner(c);
+		if (step(r, c, &t))
+			continue;
+		ctx_free(c);
+		c = NULL;
+		atomic_store(&r->over, 1);
+		host_futex_wake(&r->over, 1);
+	}
+	return NULL;
+}
+
+static void start_guest(struct run *r, const void *code, size_t len, struct aspace **ret_as)
+{
+	const struct as_op ops[] = {
+		{ .kind = AS_MAP, .addr = GADDR(CODE), .len = 4096, .prot = PROT_READ | PROT_WRITE,
+		  .flags = MAP_PRIVATE, .file = HOSTFD_NONE },
+		{ .kind = AS_MAP, .addr = GADDR(STACK), .len = 65536, .prot = PROT_READ | PROT_WRITE,
+		  .flags = MAP_PRIVATE, .file = HOSTFD_NONE },
+	};
+	const struct as_op exec = { .kind = AS_PROTECT, .addr = GADDR(CODE), .len = 4096,
+				    .prot = PROT_READ | PROT_EXEC };
+	struct user_regs regs = { .ip = CODE, .sp = STACK + 65536, .flags = 0x202,
+				  .r15 = ((struct systrap *)plat)->stub };
+	struct ctx *c;
+
+	assert_int_equal(aspace_new(plat, ret_as, &c), 0);
+	assert_int_equal(aspace_apply(c, ops, 2, NULL), 0);
+	assert_int_equal(aspace_copy_out(*ret_as, GADDR(CODE), code, len), len);
+	assert_int_equal(aspace_apply(c, &exec, 1, NULL), 0);
+	assert_int_equal(ctx_set_regs(c, &regs), 0);
+	assert_int_equal(ctx_set_fp(c, NULL, 0), 0);
+	ctx_set_owner(c, r);
+	ctx_start(c);
+}
+
+static void run_guest(struct run *r, const void *code, size_t len)
+{
+	struct aspace *as;
+
+	start_guest(r, code, len, &as);
+	while (!atomic_load(&r->over))
+		(void)host_futex_wait(&r->over, 0, INT64_MAX);
+	aspace_unref(as);
+}
+
+/* Guest code: assembled here, copied there; position independent. r15 = the stub's address. */
+#define GUEST(name, text) \
+	extern const u8 guest_##name[], guest_##name##_end[]; \
+	__asm__(".pushsection .rodata\n.globl guest_" #name "\nguest_" #name ":\n" text \
+		"\n.globl guest_" #name "_end\nguest_" #name "_end:\n.popsection\n")
+#define RUN(r, name) run_guest(r, guest_##name, (size_t)(guest_##name##_end - guest_##name))
+
+/* The first "syscall; ret" of the stub: what hostile code looks for. */
+#define FIND_SYSCALL \
+	" mov %r15, %rbx\n" \
+	"1: cmpl $0x00c3050f, (%rbx)\n jne 2f\n jmp 3f\n" \
+	"2: movl (%rbx), %eax\n and $0xffffff, %eax\n cmp $0xc3050f, %eax\n je 3f\n inc %rbx\n jmp 2b\n3:\n"
+
+GUEST(jump_mmap, FIND_SYSCALL
+      " xor %edi, %edi\n mov $4096, %esi\n mov $7, %edx\n mov $0x22, %r10d\n mov $-1, %r8\n xor %r9d, %r9d\n"
+      " mov $9, %eax\n call *%rbx\n mov $60, %eax\n syscall\n");
+GUEST(jump_clone, FIND_SYSCALL
+      " mov $17, %edi\n xor %esi, %esi\n xor %edx, %edx\n xor %r10d, %r10d\n xor %r8d, %r8d\n mov $56, %eax\n"
+      " call *%rbx\n mov $60, %eax\n syscall\n");
+GUEST(jump_open, FIND_SYSCALL " mov $2, %eax\n xor %edi, %edi\n call *%rbx\n mov $60, %eax\n syscall\n");
+GUEST(forge_done, FIND_SYSCALL
+      " mov $0x57b5, %eax\n mov $3, %edi\n xor %esi, %esi\n call *%rbx\n mov $60, %eax\n syscall\n");
+GUEST(forge_frame, FIND_SYSCALL
+      " mov $0x57b5, %eax\n mov $2, %edi\n mov $0x10, %esi\n mov $31, %edx\n call *%rbx\n mov $60, %eax\n syscall\n");
+GUEST(forge_register, FIND_SYSCALL
+      " mov $0x57b5, %eax\n mov $1, %edi\n mov $1, %esi\n call *%rbx\n mov $60, %eax\n syscall\n");
+GUEST(own_number, " mov $0x57b5, %eax\n mov $2, %edi\n syscall\n mov $60, %eax\n syscall\n");
+GUEST(x32, " mov $0x40000027, %eax\n syscall\n mov $60, %eax\n syscall\n");
+GUEST(int80, " mov $20, %eax\n int $0x80\n mov $60, %eax\n syscall\n");
+GUEST(null_deref, " movq $1, 0x18\n");
+GUEST(wipe_stub, " movb $0x90, (%r15)\n mov $60, %eax\n syscall\n");
+GUEST(spin, "1: jmp 1b\n");
+GUEST(vectors,
+      " mov $0x1122334455667788, %rax\n movq %rax, %xmm7\n vinserti128 $1, %xmm7, %ymm7, %ymm7\n"
+      " movl $0x7f80, -8(%rsp)\n ldmxcsr -8(%rsp)\n movw $0x27f, -16(%rsp)\n fldcw -16(%rsp)\n"
+      " mov $9, %eax\n syscall\n"
+      " mov %rax, %r12\n movq $5, (%rax)\n"
+      " vextracti128 $1, %ymm7, %xmm1\n movq %xmm1, %r13\n stmxcsr -8(%rsp)\n movl -8(%rsp), %r14d\n"
+      " fnstcw -16(%rsp)\n movzwl -16(%rsp), %ebp\n mov $60, %eax\n syscall\n");
+
+static void expect_death(const u8 *code, const u8 *end)
+{
+	struct run r = { 0 };
+
+	run_guest(&r, code, (size_t)(end - code));
+	assert_true(atomic_load(&r.n) >= 1);
+	assert_int_equal(r.trap[atomic_load(&r.n) - 1].kind, TRAP_DEAD);
+}
+
+static void a_jump_into_the_stub_maps_nothing(void **state)
+{
+	(void)state;
+	expect_death(guest_jump_mmap, guest_jump_mmap_end);
+}
+
+static void a_jump_into_the_stub_clones_nothing(void **state)
+{
+	(void)state;
+	expect_death(guest_jump_clone, guest_jump_clone_end);
+}
+
+static void a_jump_into_the_stub_opens_nothing(void **state)
+{
+	(void)state;
+	expect_death(guest_jump_open, guest_jump_open_end);
+}
+
+static void a_forged_completion_is_fatal(void **state)
+{
+	(void)state;
+	expect_death(guest_forge_done, guest_forge_done_end);
+}
+
+static void a_forged_registration_is_fatal(void **state)
+{
+	(void)state;
+	expect_death(guest_forge_register, guest_forge_register_end);
+}
+
+static void a_frame_at_a_bad_address_harms_only_its_process(void **state)
+{
+	(void)state;
+	expect_death(guest_forge_frame, guest_forge_frame_end);
+}
+
+static void the_trap_number_from_elsewhere_is_an_unknown_call(void **state)
+{
+	struct run r = { 0 };
+
+	(void)state;
+	RUN(&r, own_number);
+	assert_int_equal(r.trap[0].kind, TRAP_SYSCALL);
+	assert_int_equal(r.trap[0].nr, 0x57b5);
+	assert_int_equal(r.trap[1].nr, SYS_exit);
+}
+
+static void x32_numbers_arrive_as_they_are(void **state)
+{
+	struct run r = { 0 };
+
+	(void)state;
+	RUN(&r, x32);
+	assert_int_equal(r.trap[0].kind, TRAP_SYSCALL);
+	assert_int_equal(r.trap[0].nr, 0x40000027);
+}
+
+static void int_0x80_faults_as_without_32_bit_entry(void **state)
+{
+	struct run r = { 0 };
+
+	(void)state;
+	RUN(&r, int80);
+	assert_int_equal(r.trap[0].kind, TRAP_FAULT);
+	assert_int_equal(r.trap[0].fault.signo, SIGSEGV);
+}
+
+static void a_fault_tells_where_and_why(void **state)
+{
+	struct run r = { 0 };
+
+	(void)state;
+	RUN(&r, null_deref);
+	assert_int_equal(r.trap[0].kind, TRAP_FAULT);
+	assert_int_equal(r.trap[0].fault.signo, SIGSEGV);
+	assert_int_equal(r.trap[0].fault.code, SEGV_MAPERR);
+	assert_int_equal(r.trap[0].fault.addr, 0x18);
+	assert_int_equal(r.trap[0].fault.trapno, 14);
+	assert_int_equal(r.trap[0].fault.err, 6);
+	assert_int_equal(r.last.ip, CODE);
+}
+
+static void the_stubs_text_cannot_be_written(void **state)
+{
+	struct run r = { 0 };
+
+	(void)state;
+	RUN(&r, wipe_stub);
+	assert_int_equal(r.trap[0].kind, TRAP_FAULT);
+	assert_int_equal(r.trap[0].fault.code, SEGV_ACCERR);
+}
+
+static void a_command_keeps_extended_state(void **state)
+{
+	struct run r = { .patch_mmap = true };
+
+	(void)state;
+	RUN(&r, vectors);
+	assert_int_equal(r.trap[0].nr, SYS_mmap);
+	assert_int_equal(r.trap[1].nr, SYS_exit);
+	assert_int_equal(r.last.r12, 0x600000);
+	assert_true(r.last.r13 == 0x1122334455667788ull);
+	assert_int_equal(r.last.r14, 0x7f80);
+	assert_int_equal(r.last.bp, 0x27f);
+}
+
+static void killing_a_computing_stub_is_reported_once(void **state)
+{
+	struct run r = { 0 };
+	struct aspace *as;
+	u8 byte;
+
+	(void)state;
+	start_guest(&r, guest_spin, (size_t)(guest_spin_end - guest_spin), &as);
+	usleep(20000);
+	kill(to_as(as)->pid, SIGKILL);
+	while (!atomic_load(&r.over))
+		(void)host_futex_wait(&r.over, 0, INT64_MAX);
+	assert_int_equal(atomic_load(&r.n), 1);
+	assert_int_equal(r.trap[0].kind, TRAP_DEAD);
+	assert_int_equal(aspace_copy_in(as, &byte, GADDR(CODE), 1), 0);
+	aspace_unref(as);
+}
+
+static void maps_over_the_platform_are_refused(void **state)
+{
+	struct aspace *as;
+	struct ctx *c;
+	struct as_op op = { .kind = AS_UNMAP, .len = 4096 };
+	u64 lo, hi;
+
+	(void)state;
+	platform_user_range(plat, &lo, &hi);
+	assert_int_equal(aspace_new(plat, &as, &c), 0);
+	op.addr = GADDR(hi - 4096);
+	op.len = 8192;
+	assert_int_equal(aspace_apply(c, &op, 1, NULL), -EINVAL);
+	op.addr = GADDR(hi);
+	op.len = 4096;
+	assert_int_equal(aspace_apply(c, &op, 1, NULL), -EINVAL);
+	op.addr = GADDR(~0ull & ~4095ull);
+	op.len = 8192;
+	assert_int_equal(aspace_apply(c, &op, 1, NULL), -EINVAL);
+	ctx_free(c);
+	aspace_unref(as);
+}
+
+static int setup(void **state)
+{
+	const struct platform_config cfg = { .name = "systrap" };
+
+	(void)state;
+	if (alloc_init(1ull << 32) < 0 || platform_new(&cfg, &plat) < 0)
+		return -1;
+	return platform_start_workers(plat, worker, NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_jump_into_the_stub_maps_nothing),
+		cmocka_unit_test(a_jump_into_the_stub_clones_nothing),
+		cmocka_unit_test(a_jump_into_the_stub_opens_nothing),
+		cmocka_unit_test(a_forged_completion_is_fatal),
+		cmocka_unit_test(a_forged_registration_is_fatal),
+		cmocka_unit_test(a_frame_at_a_bad_address_harms_only_its_process),
+		cmocka_unit_test(the_trap_number_from_elsewhere_is_an_unknown_call),
+		cmocka_unit_test(x32_numbers_arrive_as_they_are),
+		cmocka_unit_test(int_0x80_faults_as_without_32_bit_entry),
+		cmocka_unit_test(a_fault_tells_where_and_why),
+		cmocka_unit_test(the_stubs_text_cannot_be_written),
+		cmocka_unit_test(a_command_keeps_extended_state),
+		cmocka_unit_test(killing_a_computing_stub_is_reported_once),
+		cmocka_unit_test(maps_over_the_platform_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, setup, NULL);
+}
