@@ -193,8 +193,10 @@ ssize_t file_read(struct task *t, struct file *f, struct iobuf *b, s64 *pos, boo
 		return -EISDIR;
 	if (!f->ops->read)
 		return -EINVAL;
-	if (f->kind & (FILE_STREAM | FILE_NOPOSLOCK))
+	if (f->kind & FILE_STREAM)
 		return read_stream(t, f, b, nowait);
+	if (f->kind & FILE_NOPOSLOCK)
+		return f->ops->read(t, f, b, pos);      /* always ready; NULL: at the position it keeps */
 	if (pos) {
 		n = read_at(t, f, b, pos, nowait);
 	} else {
@@ -328,8 +330,10 @@ ssize_t file_write(struct task *t, struct file *f, struct iobuf *b, s64 *pos, bo
 		return -ESPIPE;
 	if (!f->ops->write)
 		return -EINVAL;
-	if (f->kind & (FILE_STREAM | FILE_NOPOSLOCK))
+	if (f->kind & FILE_STREAM)
 		return write_stream(t, f, b, nowait);
+	if (f->kind & FILE_NOPOSLOCK)
+		return f->ops->write(t, f, b, pos);      /* always ready; NULL: at the position it keeps */
 	if (pos) {
 		n = write_at(t, f, b, pos, nowait);
 	} else {
