@@ -1,0 +1,346 @@
+/*
+ * pty_ioctl.c - ioctl_tty(2) on both sides of a pseudo terminal. See pty.h.
+ *
+ * Calls that change the terminal are refused to background processes (SIGTTOU) when
+ * made through the slave.
+ */
+#include <asm/ioctls.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <string.h>
+#include <termios.h>
+
+#include "sentry/core/usercopy.h"
+#include "sentry/fs/tty/pty.h"
+#include "sentry/kernel/cred.h"
+#include "sentry/kernel/fdtable.h"
+#include "sentry/kernel/task.h"
+
+#ifndef TIOCGPTPEER
+#define TIOCGPTPEER 0x5441
+#endif
+/* TCGETS2 and friends, whose headers clash with libc's termios.h. */
+#define CMD_GETS2   0x802c542au
+#define CMD_SETS2   0x402c542bu
+#define CMD_SETSW2  0x402c542cu
+#define CMD_SETSF2  0x402c542du
+
+/* ---- termios ---- */
+
+enum when { NOW, DRAIN, DRAIN_FLUSH };
+
+static long get_termios(struct task *t, struct pty *p, gaddr_t arg, size_t size)
+{
+	struct lx_termios2 tio;
+
+	mutex_lock(&p->mu);
+	tio = p->n.tio;
+	mutex_unlock(&p->mu);
+	return copy_out(t, arg, &tio, size);
+}
+
+/* Until the other side has taken all output (or is gone). */
+static int drain(struct task *t, struct pty *p)
+{
+	struct task_waiter tw;
+	int r = 0;
+
+	task_waiter_init(&tw, t, POLLOUT | POLLHUP);
+	waitq_add(&p->slave_wq, &tw.w);
+	for (;;) {
+		bool empty;
+
+		mutex_lock(&p->mu);
+		empty = !ntty_out_count(&p->n) || p->hungup || !p->host;
+		mutex_unlock(&p->mu);
+		if (empty)
+			break;
+		r = task_sleep(t, KTIME_MAX);
+		if (r < 0)
+			break;
+	}
+	waitq_del(&p->slave_wq, &tw.w);
+	return r;
+}
+
+static long set_termios(struct task *t, struct pty *p, gaddr_t arg, size_t size, enum when when)
+{
+	struct lx_termios2 tio;
+	int r;
+
+	mutex_lock(&p->mu);
+	tio = p->n.tio;
+	mutex_unlock(&p->mu);
+	r = copy_in(t, &tio, arg, size);
+	if (r == 0 && when != NOW)
+		r = drain(t, p);
+	if (r < 0)
+		return r;
+	/* As pty_set_termios of Linux: eight bits, no parity, always readable. */
+	tio.cflag = (tio.cflag & ~(u32)(CSIZE | PARENB)) | CS8 | CREAD;
+	mutex_lock(&p->mu);
+	if (when == DRAIN_FLUSH)
+		ntty_flush_in(&p->n);
+	ntty_set_termios(&p->n, &tio);
+	mutex_unlock(&p->mu);
+	waitq_wake(&p->slave_wq, POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM);
+	waitq_wake(&p->master_wq, POLLIN | POLLOUT);
+	return 0;
+}
+
+/* ---- window size ---- */
+
+void pty_set_winsize(struct pty *p, const struct lx_winsize *ws)
+{
+	bool changed;
+
+	mutex_lock(&p->mu);
+	changed = memcmp(&p->ws, ws, sizeof(*ws)) != 0;
+	p->ws = *ws;
+	mutex_unlock(&p->mu);
+	if (changed)
+		session_tty_signal(&p->link, SIGWINCH);
+}
+
+static long winsize(struct task *t, struct pty *p, gaddr_t arg, bool set)
+{
+	struct lx_winsize ws;
+	int r;
+
+	if (set) {
+		r = copy_in(t, &ws, arg, sizeof(ws));
+		if (r == 0)
+			pty_set_winsize(p, &ws);
+		return r;
+	}
+	mutex_lock(&p->mu);
+	ws = p->ws;
+	mutex_unlock(&p->mu);
+	return copy_out(t, arg, &ws, sizeof(ws));
+}
+
+/* ---- flow and queues ---- */
+
+static long flush(struct pty *p, struct pty_file *pf, u64 what)
+{
+	bool in = what == TCIFLUSH || what == TCIOFLUSH, out = what == TCOFLUSH || what == TCIOFLUSH;
+
+	if (!in && !out)
+		return -EINVAL;
+	/* The master's input is the slave's output. */
+	if (pf->master && in != out) {
+		in = !in;
+		out = !out;
+	}
+	mutex_lock(&p->mu);
+	if (in)
+		ntty_flush_in(&p->n);
+	if (out)
+		ntty_flush_out(&p->n);
+	if (p->packet && !pf->master)
+		p->packet_status |= (in ? TIOCPKT_FLUSHREAD : 0) | (out ? TIOCPKT_FLUSHWRITE : 0);
+	if (in && p->host)
+		pty_host_resume(p);
+	mutex_unlock(&p->mu);
+	waitq_wake(&p->slave_wq, POLLOUT | POLLWRNORM);
+	waitq_wake(&p->master_wq, POLLIN | POLLOUT | POLLWRNORM);
+	return 0;
+}
+
+static long flow(struct pty *p, u64 what)
+{
+	switch (what) {
+	case TCOOFF:
+	case TCOON:
+		mutex_lock(&p->mu);
+		p->n.stopped = what == TCOOFF;
+		if (p->packet)
+			p->packet_status |= what == TCOOFF ? TIOCPKT_STOP : TIOCPKT_START;
+		if (p->host)
+			pty_host_flush(p);
+		mutex_unlock(&p->mu);
+		waitq_wake(&p->master_wq, POLLIN | POLLRDNORM);
+		return 0;
+	case TCIOFF:
+	case TCION:
+		return 0;               /* asks the other side by STOP and START: a pty's has no wire */
+	default:
+		return -EINVAL;
+	}
+}
+
+static long put_int(struct task *t, gaddr_t arg, int v) { return copy_out(t, arg, &v, sizeof(v)); }
+
+static long queued(struct task *t, struct pty *p, struct pty_file *pf, gaddr_t arg, bool out)
+{
+	size_t n;
+
+	mutex_lock(&p->mu);
+	if (pf->master)
+		n = out ? 0 : ntty_out_count(&p->n);
+	else
+		n = out ? ntty_out_count(&p->n) : ntty_in_count(&p->n);
+	mutex_unlock(&p->mu);
+	return put_int(t, arg, (int)n);
+}
+
+/* ---- master only ---- */
+
+static long get_peer(struct task *t, struct pty *p, u64 flags)
+{
+	auto_file *f = NULL;
+	struct inode *i;
+	int r = devpts_inode(p, &i);
+
+	if (r < 0)
+		return r;
+	r = pty_open_slave(t, p, NULL, i, (u32)flags, &f);
+	inode_unref(i);
+	return r < 0 ? r : fd_install(t, f, flags & O_CLOEXEC);
+}
+
+static long set_flag(struct task *t, struct pty *p, gaddr_t arg, bool *flag)
+{
+	int v, r = copy_in(t, &v, arg, sizeof(v));
+
+	if (r < 0)
+		return r;
+	mutex_lock(&p->mu);
+	*flag = v != 0;
+	if (flag == &p->packet)
+		p->packet_status = 0;
+	mutex_unlock(&p->mu);
+	return 0;
+}
+
+static long master_ioctl(struct task *t, struct pty *p, u32 cmd, gaddr_t arg)
+{
+	switch (cmd) {
+	case TIOCGPTN: return copy_out(t, arg, &p->index, sizeof(p->index));
+	case TIOCSPTLCK: return set_flag(t, p, arg, &p->locked);
+	case TIOCGPTLCK: return put_int(t, arg, p->locked);
+	case TIOCPKT: return set_flag(t, p, arg, &p->packet);
+	case TIOCGPKT: return put_int(t, arg, p->packet);
+	case TIOCGPTPEER: return get_peer(t, p, arg.v);
+	case TIOCSIG:
+		if (arg.v < 1 || arg.v > NSIG_GUEST)
+			return -EINVAL;
+		session_tty_signal(&p->link, (int)arg.v);
+		return 0;
+	default: return -ENOTTY;
+	}
+}
+
+/* ---- job control ---- */
+
+static long job_ioctl(struct task *t, struct pty *p, struct pty_file *pf, u32 cmd, gaddr_t arg)
+{
+	int v = 0, r;
+
+	switch (cmd) {
+	case TIOCSCTTY:
+		if (pf->master)
+			return -EINVAL;
+		return session_set_tty(t, &p->link, arg.v == 1);
+	case TIOCNOTTY:
+		return session_drop_tty(t, &p->link);
+	case TIOCGPGRP:
+		r = session_tty_pgrp(t, &p->link, pf->master);
+		return r < 0 ? r : put_int(t, arg, r);
+	case TIOCGSID:
+		r = session_tty_sid(t, &p->link, pf->master);
+		return r < 0 ? r : put_int(t, arg, r);
+	case TIOCSPGRP:
+		r = copy_in(t, &v, arg, sizeof(v));
+		return r < 0 ? r : session_tty_set_pgrp(t, &p->link, v, pf->master);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static bool changes(u32 cmd)
+{
+	switch (cmd) {
+	case TCSETS: case TCSETSW: case TCSETSF:
+	case CMD_SETS2: case CMD_SETSW2: case CMD_SETSF2:
+	case TIOCSPGRP: case TCXONC: case TCFLSH: case TCSBRK: case TCSBRKP:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static long steal_input(struct task *t, struct pty *p, gaddr_t arg)
+{
+	u8 c;
+	int r = copy_in(t, &c, arg, 1);
+
+	if (r < 0)
+		return r;
+	if (!capable(t, CAP_SYS_ADMIN))
+		return -EIO;            /* Linux with dev.tty.legacy_tiocsti = 0 */
+	(void)pty_input(p, &c, 1);
+	return 0;
+}
+
+static long common_ioctl(struct task *t, struct pty *p, struct pty_file *pf, u32 cmd, gaddr_t arg)
+{
+	size_t full = sizeof(struct lx_termios2);
+	u32 dev;
+
+	switch (cmd) {
+	case TCGETS: return get_termios(t, p, arg, LX_TERMIOS_SIZE);
+	case CMD_GETS2: return get_termios(t, p, arg, full);
+	case TCSETS: return set_termios(t, p, arg, LX_TERMIOS_SIZE, NOW);
+	case TCSETSW: return set_termios(t, p, arg, LX_TERMIOS_SIZE, DRAIN);
+	case TCSETSF: return set_termios(t, p, arg, LX_TERMIOS_SIZE, DRAIN_FLUSH);
+	case CMD_SETS2: return set_termios(t, p, arg, full, NOW);
+	case CMD_SETSW2: return set_termios(t, p, arg, full, DRAIN);
+	case CMD_SETSF2: return set_termios(t, p, arg, full, DRAIN_FLUSH);
+	case TIOCGWINSZ: return winsize(t, p, arg, false);
+	case TIOCSWINSZ: return winsize(t, p, arg, true);
+	case TCFLSH: return flush(p, pf, arg.v);
+	case TCXONC: return flow(p, arg.v);
+	case TCSBRK:
+	case TCSBRKP: return drain(t, p);
+	case FIONREAD: return queued(t, p, pf, arg, false);
+	case TIOCOUTQ: return queued(t, p, pf, arg, true);
+	case TIOCSTI: return steal_input(t, p, arg);
+	case TIOCGETD: return put_int(t, arg, 0);
+	case TIOCSETD: return 0;
+	case TIOCEXCL: p->exclusive = true; return 0;
+	case TIOCNXCL: p->exclusive = false; return 0;
+	case TIOCGEXCL: return put_int(t, arg, p->exclusive);
+	case TIOCGDEV:
+		dev = (136 + p->index / 256) << 8 | (p->index & 0xff);
+		return copy_out(t, arg, &dev, sizeof(dev));
+	case TIOCVHANGUP:
+		if (!capable(t, CAP_SYS_ADMIN))
+			return -EPERM;
+		session_tty_hangup(&p->link);
+		return 0;
+	case TIOCSCTTY:
+	case TIOCNOTTY:
+	case TIOCGPGRP:
+	case TIOCGSID:
+	case TIOCSPGRP: return job_ioctl(t, p, pf, cmd, arg);
+	default: return pf->master ? master_ioctl(t, p, cmd, arg) : -ENOTTY;
+	}
+}
+
+long pty_ioctl(struct task *t, struct file *f, u32 cmd, gaddr_t arg)
+{
+	struct pty_file *pf = pty_file_of(f);
+	struct pty *p = pf->pty;
+	int r;
+
+	if (!pf->master && p->hungup)
+		return cmd == TIOCSPGRP ? -ENOTTY : -EIO;
+	if (!pf->master && changes(cmd)) {
+		r = session_tty_check(t, &p->link, SIGTTOU);
+		if (r < 0)
+			return r;
+	}
+	return common_ioctl(t, p, pf, cmd, arg);
+}
