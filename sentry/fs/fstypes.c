@@ -3,6 +3,7 @@
  */
 #include <string.h>
 #include "sentry/fs/cgroup/cgroupfs.h"
+#include "sentry/fs/devpts/devpts.h"
 #include "sentry/fs/fs.h"
 #include "sentry/fs/proc/procfs.h"
 #include "sentry/fs/sysfs/sysfs.h"
@@ -11,6 +12,7 @@
 static const struct fstype types[] = {
 	{ .name = "tmpfs", .nodev = true, .make = tmpfs_make },
 	{ .name = "ramfs", .nodev = true, .make = tmpfs_make },
+	{ .name = "devpts", .nodev = true, .make = devpts_make },
 	{ .name = "proc", .nodev = true, .make = procfs_make },
 	{ .name = "sysfs", .nodev = true, .make = sysfs_make },
 	{ .name = "cgroup2", .nodev = true, .make = cgroupfs_make },

@@ -62,8 +62,7 @@ struct file *file_unref(struct file *f)
 		return NULL;
 	if (f->path.dentry && !(f->kind & FILE_PATH))
 		notify_file(f, (f->flags & O_ACCMODE) != O_RDONLY ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
-	if (!list_empty(&f->epitems))
-		epoll_file_gone(f);
+	epoll_file_gone(f);             /* always: it also waits for one who is just leaving f->epitems */
 	f->ops->release(f);
 	return NULL;
 }
