@@ -88,6 +88,14 @@ int file_set_flags(struct file *f, u32 flags, u32 mask)
 	return r < 0 ? r : 0;
 }
 
+void file_set_owner(struct file *f, s32 type, s32 id)
+{
+	mutex_lock(&f->mu);
+	f->owner_type = type;
+	f->owner_id = id;
+	mutex_unlock(&f->mu);
+}
+
 static bool readable(const struct file *f)
 {
 	return !(f->kind & FILE_PATH) && ((f->flags & O_ACCMODE) == O_RDONLY || (f->flags & O_ACCMODE) == O_RDWR);

@@ -133,6 +133,7 @@ int file_truncate(struct task *t, struct file *f, u64 size) must_check;
 int file_fallocate(struct task *t, struct file *f, int mode, s64 off, s64 len) must_check;
 int file_getattr(struct task *t, struct file *f, struct kstat *ret) must_check;  /* also of files without inode */
 int file_set_flags(struct file *f, u32 flags, u32 mask) must_check;             /* F_SETFL, FIONBIO */
+void file_set_owner(struct file *f, s32 type, s32 id);                          /* F_SETOWN */
 /* A descriptor of table @owner is closed: flush, and POSIX locks go. */
 int file_close(struct task *t, struct file *f, const void *owner);
 

@@ -1,0 +1,220 @@
+/*
+ * sys_fd.c - descriptors: dup, fcntl, flock, and the ioctls that all files share.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include "sentry/core/usercopy.h"
+#include "sentry/fs/fs.h"
+#include "sentry/fs/pipe/pipe.h"
+#include "sentry/kernel/fdtable.h"
+#include "sentry/kernel/task.h"
+#include "sentry/syscalls/syscall.h"
+#include "sentry/vfs/vfs.h"
+
+long sys_dup(struct task *t, const struct sysargs *a)
+{
+	return fd_dup_min(t, arg_fd(a, 0), 0, false);
+}
+
+long sys_dup2(struct task *t, const struct sysargs *a)
+{
+	int fd = arg_fd(a, 0);
+
+	if (fd == arg_fd(a, 1)) {
+		auto_file *f = fd_get_path(t, fd);
+
+		return f ? fd : -EBADF;
+	}
+	return fd_dup_to(t, fd, arg_fd(a, 1), false);
+}
+
+long sys_dup3(struct task *t, const struct sysargs *a)
+{
+	if ((arg_u32(a, 2) & ~(u32)O_CLOEXEC) || arg_fd(a, 0) == arg_fd(a, 1))
+		return -EINVAL;
+	return fd_dup_to(t, arg_fd(a, 0), arg_fd(a, 1), arg_u32(a, 2) & O_CLOEXEC);
+}
+
+/* ---- fcntl ---- */
+
+#define SETFL_MASK (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | O_ASYNC)
+#define LX_F_DUPFD_QUERY 1027
+
+static long set_fl(struct task *t, struct file *f, u32 flags)
+{
+	if ((flags & O_NOATIME) && !(file_flags(f) & O_NOATIME) && f->inode && !inode_owner_or_capable(t, f->inode))
+		return -EPERM;
+	return file_set_flags(f, flags, SETFL_MASK);
+}
+
+static long lock_call(struct task *t, struct file *f, int cmd, gaddr_t arg)
+{
+	bool ofd = cmd == F_OFD_GETLK || cmd == F_OFD_SETLK || cmd == F_OFD_SETLKW;
+	struct lx_flock fl;
+	int r = copy_in(t, &fl, arg, sizeof(fl));
+
+	if (r < 0)
+		return r;
+	if (cmd == F_GETLK || cmd == F_OFD_GETLK) {
+		r = file_get_lock(t, f, &fl, ofd);
+		return r < 0 ? r : copy_out(t, arg, &fl, sizeof(fl));
+	}
+	return file_set_lock(t, f, &fl, ofd, cmd == F_SETLKW || cmd == F_OFD_SETLKW);
+}
+
+/* Who gets SIGIO and SIGURG: kept with the file, under its lock's rules. */
+static long owner_call(struct task *t, struct file *f, int cmd, u64 arg)
+{
+	struct f_owner_ex own;
+
+	switch (cmd) {
+	case F_SETOWN:
+		if ((s32)arg == INT32_MIN)
+			return -EINVAL;
+		file_set_owner(f, (s32)arg < 0 ? F_OWNER_PGRP : F_OWNER_PID, (s32)arg < 0 ? -(s32)arg : (s32)arg);
+		return 0;
+	case F_GETOWN:
+		return f->owner_type == F_OWNER_PGRP ? -f->owner_id : f->owner_id;
+	case F_SETSIG:
+		if (arg > NSIG_GUEST)
+			return -EINVAL;
+		f->owner_sig = (s32)arg;
+		return 0;
+	case F_GETSIG:
+		return f->owner_sig;
+	case F_SETOWN_EX:
+		if (copy_in(t, &own, GADDR(arg), sizeof(own)) < 0)
+			return -EFAULT;
+		if (own.type != F_OWNER_TID && own.type != F_OWNER_PID && own.type != F_OWNER_PGRP)
+			return -EINVAL;
+		file_set_owner(f, (s32)own.type, own.pid);
+		return 0;
+	default:
+		own.type = (enum __pid_type)f->owner_type;
+		own.pid = f->owner_id;
+		return copy_out(t, GADDR(arg), &own, sizeof(own));
+	}
+}
+
+static long dup_query(struct task *t, struct file *f, int fd)
+{
+	auto_file *other = fd_get_path(t, fd);
+
+	return other ? other == f : -EBADF;
+}
+
+/* Commands that an O_PATH descriptor takes too; -ENOSYS: it is another one. */
+static long fcntl_any(struct task *t, struct file *f, int fd, int cmd, u64 arg)
+{
+	int r;
+
+	switch (cmd) {
+	case F_DUPFD:
+	case F_DUPFD_CLOEXEC:
+		return fd_dup_min(t, fd, (int)arg, cmd == F_DUPFD_CLOEXEC);
+	case F_GETFD:
+		r = fd_get_cloexec(t, fd);
+		return r < 0 ? r : r ? FD_CLOEXEC : 0;
+	case F_SETFD:
+		return fd_set_cloexec(t, fd, arg & FD_CLOEXEC);
+	case F_GETFL:
+		return file_flags(f);
+	case LX_F_DUPFD_QUERY:
+		return dup_query(t, f, (int)arg);
+	default:
+		return -ENOSYS;
+	}
+}
+
+long sys_fcntl(struct task *t, const struct sysargs *a)
+{
+	int fd = arg_fd(a, 0), cmd = arg_s32(a, 1);
+	auto_file *f = fd_get_path(t, fd);
+	u64 arg = arg_u64(a, 2);
+	long r;
+
+	if (!f)
+		return -EBADF;
+	r = fcntl_any(t, f, fd, cmd, arg);
+	if (r != -ENOSYS)
+		return r;
+	if (f->kind & FILE_PATH)
+		return -EBADF;
+	switch (cmd) {
+	case F_SETFL:
+		return set_fl(t, f, (u32)arg);
+	case F_GETLK: case F_SETLK: case F_SETLKW:
+	case F_OFD_GETLK: case F_OFD_SETLK: case F_OFD_SETLKW:
+		return lock_call(t, f, cmd, GADDR(arg));
+	case F_SETOWN: case F_GETOWN: case F_SETSIG: case F_GETSIG: case F_SETOWN_EX: case F_GETOWN_EX:
+		return owner_call(t, f, cmd, arg);
+	case F_GETLEASE:
+		return F_UNLCK;
+	case F_SETPIPE_SZ:
+		return file_is_pipe(f) ? pipe_set_size(t, f, (u32)arg) : -EBADF;
+	case F_GETPIPE_SZ:
+		return file_is_pipe(f) ? pipe_get_size(f) : -EBADF;
+	case F_ADD_SEALS:
+		return tmpfs_add_seals(f, (u32)arg);
+	case F_GET_SEALS:
+		return tmpfs_get_seals(f);
+	default:
+		return -EINVAL;
+	}
+}
+
+long sys_flock(struct task *t, const struct sysargs *a)
+{
+	auto_file *f = fd_get(t, arg_fd(a, 0));
+
+	return f ? file_flock(t, f, arg_s32(a, 1)) : -EBADF;
+}
+
+/* ---- ioctl ---- */
+
+static long set_flag_by_int(struct task *t, struct file *f, gaddr_t arg, u32 flag)
+{
+	int on, r = copy_in(t, &on, arg, sizeof(on));
+
+	return r < 0 ? r : file_set_flags(f, on ? flag : 0, flag);
+}
+
+static long bytes_left(struct task *t, struct file *f, gaddr_t arg)
+{
+	s64 pos = file_lseek(t, f, 0, SEEK_CUR);
+	struct kstat st;
+	int n, r = inode_getattr(t, f->inode, &st);
+
+	if (r < 0)
+		return r;
+	n = (int)((s64)st.size - MAX(pos, 0));
+	return copy_out(t, arg, &n, sizeof(n));
+}
+
+long sys_ioctl(struct task *t, const struct sysargs *a)
+{
+	auto_file *f = fd_get(t, arg_fd(a, 0));
+	u32 cmd = arg_u32(a, 1);
+	gaddr_t arg = arg_addr(a, 2);
+
+	if (!f)
+		return -EBADF;
+	switch (cmd) {
+	case FIOCLEX:
+		return fd_set_cloexec(t, arg_fd(a, 0), true);
+	case FIONCLEX:
+		return fd_set_cloexec(t, arg_fd(a, 0), false);
+	case FIONBIO:
+		return set_flag_by_int(t, f, arg, O_NONBLOCK);
+	case FIOASYNC:
+		return set_flag_by_int(t, f, arg, O_ASYNC);
+	case FIONREAD:
+		if (f->inode && S_ISREG(f->inode->mode))
+			return bytes_left(t, f, arg);
+		break;
+	default:
+		break;
+	}
+	return file_ioctl(t, f, cmd, arg);
+}
