@@ -81,3 +81,15 @@ void rusage_add(struct rusage *to, const struct rusage *from)
 	to->ru_nvcsw += from->ru_nvcsw;
 	to->ru_nivcsw += from->ru_nivcsw;
 }
+
+void rusage_of_children(struct tgroup *tg, struct rusage *ret)
+{
+	mutex_lock(&tg->mu);
+	*ret = tg->child_rusage;
+	mutex_unlock(&tg->mu);
+}
+
+void task_account_now(struct task *t)
+{
+	task_account(t, false);
+}

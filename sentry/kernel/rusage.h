@@ -12,4 +12,8 @@ struct tgroup;
 
 void rusage_of_task(struct task *t, struct rusage *ret);
 void rusage_of_process(struct tgroup *tg, struct rusage *ret);
+/* Of waited-for children. */
+void rusage_of_children(struct tgroup *tg, struct rusage *ret);
+/* Charge the caller up to now, so that its own use is current. */
+void task_account_now(struct task *t);
 void rusage_add(struct rusage *to, const struct rusage *from);

@@ -169,6 +169,12 @@ struct mm *task_mm_get(struct task *t) must_check;
 struct fdtable *task_files_get(struct task *t) must_check;
 struct fs *task_fs_get(struct task *t) must_check;
 
+/* prctl(2): attributes.c. @name has 16 bytes, the last one 0. */
+void task_set_comm(struct task *t, const char *name);
+void task_set_dumpable(struct task *t, bool on);
+void tgroup_set_subreaper(struct tgroup *tg, bool on);
+long task_set_mm(struct task *t, u64 opt, u64 addr) must_check;        /* PR_SET_MM_* */
+
 u64 task_rlimit(struct task *t, int resource);          /* RLIMIT_*: the soft limit */
 
 /* ---- task_block.c: the one wait primitive ---- */
