@@ -11,9 +11,14 @@
 #include "sentry/time/ktime.h"
 
 struct task;
+struct futex_table;
+
+struct futex_table *futex_table_new(void) must_check;
 
 /* LOCK_PI, LOCK_PI2 (@realtime false), TRYLOCK_PI, UNLOCK_PI. */
 long futex_lock_pi(struct task *t, gaddr_t uaddr, ktime_t deadline, bool try_only) must_check;
 long futex_unlock_pi(struct task *t, gaddr_t uaddr) must_check;
 /* A thread dies: mark what it holds FUTEX_OWNER_DIED and wake a waiter of each. */
 void futex_exit_robust(struct task *t);
+/* Does its list name any?  (One of a corrupt list may be none.) */
+bool futex_robust_held(struct task *t) must_check;

@@ -42,6 +42,15 @@ static void handle_death(struct task *t, u64 uaddr, bool pi, bool pending_op)
 	}
 }
 
+bool futex_robust_held(struct task *t)
+{
+	struct robust_head h;
+
+	if (t->robust_list.v == 0 || copy_in(t, &h, t->robust_list, sizeof(h)) < 0)
+		return false;
+	return (h.next & ~1ull) != t->robust_list.v || (h.pending & ~1ull) != 0;
+}
+
 void futex_exit_robust(struct task *t)
 {
 	struct robust_head h;

@@ -9,6 +9,7 @@
 #include "platform/base/alloc.h"
 #include "platform/base/rand.h"
 #include "platform/base/str.h"
+#include "sentry/kernel/futex.h"
 #include "sentry/kernel/pid.h"
 
 /* A current long-term release: software switches features off for older ones. */
@@ -22,7 +23,10 @@ struct kernel *kernel_new(struct platform *p)
 	if (!k)
 		return NULL;
 	k->pids = pid_table_new();
-	if (!k->pids) {
+	k->futexes = futex_table_new();
+	if (!k->pids || !k->futexes) {
+		kfree(k->pids);
+		kfree(k->futexes);
 		kfree(k);
 		return NULL;
 	}

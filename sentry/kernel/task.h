@@ -121,6 +121,7 @@ struct task {
 	u64 call_nr, call_args[6];
 	long call_result;
 	bool has_result;                        /* call_result still waits for a frame to be acted on */
+	bool call_again, result_in_frame;       /* ENEEDFRAME: the call is to be served at the next trap; its result goes by frame */
 	u64 fault_addr, fault_trapno, fault_err;        /* of the last fault: shown in signal frames */
 	long (*restart_fn)(struct task *);      /* restart_syscall(2) */
 	u64 restart_data[4];
@@ -168,6 +169,9 @@ int tgroup_ppid(struct tgroup *tg);             /* 0 for init */
 struct mm *task_mm_get(struct task *t) must_check;
 struct fdtable *task_files_get(struct task *t) must_check;
 struct fs *task_fs_get(struct task *t) must_check;
+
+/* May @by read the memory and state of @x, as ptrace(2) would?  access.c */
+bool task_may_access(struct task *by, struct task *x) must_check;
 
 /* prctl(2): attributes.c. @name has 16 bytes, the last one 0. */
 void task_set_comm(struct task *t, const char *name);

@@ -44,6 +44,28 @@ void vfork_complete(struct task *t)
 
 /* ---- what the application's memory is told ---- */
 
+/* With nobody outside the ending process in this memory, nobody can look. */
+static bool memory_outlives(struct task *t)
+{
+	struct tgroup *tg = t->tg;
+	u32 users = atomic_load(&t->mm->ref.n), ending = 1;
+
+	if (users == 1)
+		return false;
+	mutex_lock(&tg->mu);
+	if (tg->group_exit)
+		ending = tg->nthreads;
+	mutex_unlock(&tg->mu);
+	return users > ending;
+}
+
+bool task_exit_needs_frame(struct task *t)
+{
+	if (!t->mm)
+		return false;
+	return (t->clear_child_tid.v != 0 && memory_outlives(t)) || futex_robust_held(t);
+}
+
 void task_release_memory(struct task *t)
 {
 	u32 zero = 0;
@@ -51,8 +73,7 @@ void task_release_memory(struct task *t)
 	if (!t->mm)
 		return;
 	futex_exit_robust(t);
-	/* With nobody else in this memory, nobody can look. */
-	if (t->clear_child_tid.v != 0 && atomic_load(&t->mm->ref.n) > 1) {
+	if (t->clear_child_tid.v != 0 && memory_outlives(t)) {
 		gaddr_t a = t->clear_child_tid;
 
 		t->clear_child_tid = GADDR(0);

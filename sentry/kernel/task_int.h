@@ -83,6 +83,8 @@ int sigframe_setup(struct task *t, struct user_regs *regs, const struct lx_sigin
 /* ---- task_exit.c ---- */
 /* The group is ending, or exec of another thread wants this one gone: die with what was decided. */
 void task_exit_killed(struct task *t);
+/* Would an exit now have words to change in memory that somebody else uses?  That takes a frame. */
+bool task_exit_needs_frame(struct task *t) must_check;
 /* Before the old memory goes (exec, exit): robust futexes, clear_child_tid, the vfork parent. */
 void task_release_memory(struct task *t);
 /* A zombie with all threads gone is forgotten: kernel->mu held; the reference to drop afterwards. */

@@ -44,6 +44,16 @@ static bool is_restart(long r)
 	       r == -ERESTART_RESTARTBLOCK;
 }
 
+static void take_result(struct task *t, long r)
+{
+	if (!t->ctx || r == -ENOFRAME_RESULT)
+		return;
+	t->call_result = r;
+	t->has_result = true;
+	if (!t->result_in_frame)
+		ctx_set_result(t->ctx, is_restart(r) ? -EINTR : r);
+}
+
 static void handle_call(struct task *t, const struct trap *trap)
 {
 	struct sysargs a;
@@ -52,12 +62,23 @@ static void handle_call(struct task *t, const struct trap *trap)
 	t->call_nr = trap->nr;
 	for (int i = 0; i < 6; i++)
 		t->call_args[i] = a.v[i] = trap->args[i];
+	t->result_in_frame = false;
 	r = sys_enter(t, trap->nr, trap->ip, &a);
-	if (!t->ctx || r == -ENOFRAME_RESULT)
-		return;
-	t->call_result = r;
-	t->has_result = true;
-	ctx_set_result(t->ctx, is_restart(r) ? -EINTR : r);
+	t->call_again = r == -ENEEDFRAME && t->ctx;
+	if (!t->call_again)
+		take_result(t, r);
+}
+
+/* The second half of a call that asked for a frame: its arguments are those of the first. */
+static void redo_call(struct task *t)
+{
+	struct sysargs a;
+
+	for (int i = 0; i < 6; i++)
+		a.v[i] = t->call_args[i];
+	t->call_again = false;
+	t->result_in_frame = true;
+	take_result(t, sys_dispatch(t, t->call_nr, &a));
 }
 
 static void handle_fault(struct task *t, const struct trap *trap)
@@ -95,18 +116,18 @@ static void restore_mask(struct task *t)
 static void finish(struct task *t)
 {
 	for (;;) {
-		bool restart = t->has_result && is_restart(t->call_result);
 		bool has_result = t->has_result;
+		bool settle = has_result && (t->result_in_frame || is_restart(t->call_result));
 
 		atomic_store(&t->in_app, true);
-		if (!restart && !signal_pending(t)) {
+		if (!settle && !t->call_again && !signal_pending(t)) {
 			if (!t->restore_blocked)
 				break;
 			restore_mask(t);
 			continue;
 		}
 		atomic_store(&t->in_app, false);
-		if (task_killed(t)) {
+		if (task_killed(t) && (ctx_has_frame(t->ctx) || !task_exit_needs_frame(t))) {
 			task_exit_killed(t);
 			return;
 		}
@@ -139,6 +160,8 @@ void task_handle(struct task *t, struct trap *trap)
 		handle_fault(t, trap);
 		break;
 	case TRAP_INTERRUPT:
+		if (t->call_again)
+			redo_call(t);
 		break;
 	case TRAP_START:
 		handle_start(t);

@@ -1,0 +1,118 @@
+/*
+ * sched.c - see sched.h.
+ */
+#include "sentry/kernel/sched.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+
+#include "sentry/kernel/task.h"
+
+void sched_all_cpus(struct kernel *k, u64 ret[2])
+{
+	u32 n = k->ncpus;
+
+	ret[0] = n >= 64 ? ~0ull : (1ull << n) - 1;
+	ret[1] = n <= 64 ? 0 : n >= 128 ? ~0ull : (1ull << (n - 64)) - 1;
+}
+
+static int set_one(struct task *t, struct task *x, int nice)
+{
+	const struct cred *c = task_cred(t), *xc = task_cred_get(x);
+	bool ok = c->euid == xc->uid || c->euid == xc->euid || capable(t, CAP_SYS_NICE);
+
+	cred_unref(xc);
+	if (!ok)
+		return -EPERM;
+	nice = MAX(-20, MIN(19, nice));
+	if (nice < x->nice && !capable(t, CAP_SYS_NICE) && (u64)(20 - nice) > task_rlimit(x, RLIMIT_NICE))
+		return -EACCES;
+	x->nice = nice;
+	return 0;
+}
+
+int sched_set_nice(struct task *t, int pid, int nice)
+{
+	auto_task *x = pid == 0 ? task_ref(t) : task_find(t->kernel, pid);
+
+	return x ? set_one(t, x, nice) : -ESRCH;
+}
+
+struct prio_walk {
+	struct task *t;
+	int which, who;
+	int nice;
+	bool set;
+	long result;
+};
+
+static void visit(struct prio_walk *w, struct task *x)
+{
+	if (w->set) {
+		int r = set_one(w->t, x, w->nice);
+
+		if (w->result == -ESRCH || r < 0)
+			w->result = r;
+	} else {
+		w->result = MAX(w->result, 20l - x->nice);
+	}
+}
+
+static int visit_task(void *arg, struct task *x)
+{
+	struct prio_walk *w = arg;
+	const struct cred *c;
+	bool match = true;
+
+	if (w->which == PRIO_USER) {
+		c = task_cred_get(x);
+		match = (int)c->uid == w->who;
+		cred_unref(c);
+	}
+	if (match)
+		visit(w, x);
+	return 0;
+}
+
+static int visit_process(void *arg, struct tgroup *tg)
+{
+	struct prio_walk *w = arg;
+
+	if (w->which == PRIO_PGRP && tg->pgid != w->who)
+		return 0;
+	return tgroup_for_each_task(tg, visit_task, w);
+}
+
+static long walk(struct prio_walk *w)
+{
+	struct kernel *k = w->t->kernel;
+
+	w->result = -ESRCH;
+	if (w->which == PRIO_PROCESS) {
+		auto_task *x = w->who == 0 ? task_ref(w->t) : task_find(k, w->who);
+
+		if (x)
+			visit(w, x);
+		return w->result;
+	}
+	if (w->which != PRIO_PGRP && w->which != PRIO_USER)
+		return -EINVAL;
+	if (w->who == 0)
+		w->who = w->which == PRIO_PGRP ? w->t->tg->pgid : (int)task_cred(w->t)->uid;
+	(void)!tgroup_for_each(k, visit_process, w);
+	return w->result;
+}
+
+long sched_get_priority(struct task *t, int which, int who)
+{
+	struct prio_walk w = { .t = t, .which = which, .who = who };
+
+	return walk(&w);
+}
+
+long sched_set_priority(struct task *t, int which, int who, int nice)
+{
+	struct prio_walk w = { .t = t, .which = which, .who = who, .nice = nice, .set = true };
+
+	return walk(&w);
+}

@@ -1,0 +1,254 @@
+/*
+ * sys_pidfd.c - processes by descriptor, and looking into other processes.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kcmp.h>
+
+#include "platform/base/alloc.h"
+#include "sentry/core/iobuf.h"
+#include "sentry/core/usercopy.h"
+#include "sentry/kernel/fdtable.h"
+#include "sentry/kernel/pidfd.h"
+#include "sentry/kernel/task.h"
+#include "sentry/mm/mm.h"
+#include "sentry/syscalls/syscall.h"
+#include "sentry/vfs/vfs.h"
+
+
+long sys_pidfd_open(struct task *t, const struct sysargs *a)
+{
+	int pid = arg_s32(a, 0), r;
+	u32 flags = arg_u32(a, 1);
+	auto_tgroup *tg = NULL;
+	auto_task *any = NULL;
+	auto_file *f = NULL;
+
+	if ((flags & ~(u32)O_NONBLOCK) || pid <= 0)
+		return -EINVAL;
+	tg = tgroup_find(t->kernel, pid);
+	any = tg ? NULL : task_find(t->kernel, pid);
+	if (!tg)
+		return any ? -ENOENT : -ESRCH;  /* a thread that leads no process */
+	r = pidfd_file(t, tg, flags, &f);
+	return r < 0 ? r : fd_install(t, f, true);
+}
+
+/* The process of a pidfd argument, with a task that stands for it. */
+static int from_pidfd(struct task *t, int fd, struct tgroup **ret_tg, struct task **ret_task)
+{
+	auto_file *f = fd_get(t, fd);
+	struct tgroup *tg = f ? pidfd_tgroup(f) : NULL;
+
+	if (!tg)
+		return -EBADF;
+	*ret_tg = tg;
+	*ret_task = task_find(t->kernel, tg->tgid);
+	if (*ret_task && (*ret_task)->tg != tg) {
+		task_unref(*ret_task);
+		*ret_task = NULL;
+	}
+	return *ret_task ? 0 : -ESRCH;
+}
+
+long sys_pidfd_send_signal(struct task *t, const struct sysargs *a)
+{
+	auto_tgroup *tg = NULL;
+	auto_task *x = NULL;
+	struct lx_siginfo si;
+	int sig = arg_s32(a, 1), r;
+
+	if (arg_u32(a, 3))
+		return -EINVAL;
+	r = from_pidfd(t, arg_fd(a, 0), &tg, &x);
+	if (r < 0)
+		return r;
+	if (arg_addr(a, 2).v) {
+		if (copy_in(t, &si, arg_addr(a, 2), sizeof(si)) < 0)
+			return -EFAULT;
+		if (si.signo != sig)
+			return -EINVAL;
+		if ((si.code >= 0 || si.code == SI_TKILL) && tg != t->tg)
+			return -EPERM;
+	} else {
+		siginfo_user(&si, t, sig, SI_USER);
+	}
+	if (sig < 0 || sig > NSIG_GUEST)
+		return -EINVAL;
+	r = signal_may_send(t, x, sig);
+	return r < 0 ? r : signal_send_tgroup(tg, sig, &si);
+}
+
+long sys_pidfd_getfd(struct task *t, const struct sysargs *a)
+{
+	auto_tgroup *tg = NULL;
+	auto_task *x = NULL;
+	auto_file *f = NULL;
+	struct fdtable *ft;
+	int r;
+
+	if (arg_u32(a, 2))
+		return -EINVAL;
+	r = from_pidfd(t, arg_fd(a, 0), &tg, &x);
+	if (r < 0)
+		return r;
+	if (!task_may_access(t, x))
+		return -EPERM;
+	ft = task_files_get(x);
+	if (!ft)
+		return -ESRCH;
+	f = fdtable_get(ft, arg_fd(a, 1));
+	fdtable_unref(t, ft);
+	return f ? fd_install(t, f, true) : -EBADF;
+}
+
+/* ---- kcmp ---- */
+
+/* An order that tells nothing about addresses: equal, or by a per-boot mixed value. */
+static long order(struct task *t, const void *x, const void *y)
+{
+	u64 key, a = (u64)(uintptr_t)x, b = (u64)(uintptr_t)y;
+
+	if (x == y)
+		return 0;
+	__builtin_memcpy(&key, t->kernel->boot_id, sizeof(key));
+	key |= 1;
+	a = (a ^ (key << 7)) * key;
+	b = (b ^ (key << 7)) * key;
+	return a < b ? 1 : 2;
+}
+
+static long cmp_files(struct task *t, struct task *x, struct task *y, int fx, int fy)
+{
+	struct fdtable *tx = task_files_get(x), *ty = task_files_get(y);
+	auto_file *f = tx ? fdtable_get(tx, fx) : NULL;
+	auto_file *g = ty ? fdtable_get(ty, fy) : NULL;
+
+	if (tx)
+		fdtable_unref(t, tx);
+	if (ty)
+		fdtable_unref(t, ty);
+	return f && g ? order(t, f, g) : -EBADF;
+}
+
+long sys_kcmp(struct task *t, const struct sysargs *a)
+{
+	auto_task *x = task_find(t->kernel, arg_s32(a, 0));
+	auto_task *y = task_find(t->kernel, arg_s32(a, 1));
+
+	if (!x || !y)
+		return -ESRCH;
+	if (!task_may_access(t, x) || !task_may_access(t, y))
+		return -EPERM;
+	switch (arg_s32(a, 2)) {
+	case KCMP_FILE:
+		return cmp_files(t, x, y, arg_s32(a, 3), arg_s32(a, 4));
+	case KCMP_VM:
+		return order(t, x->mm, y->mm);
+	case KCMP_FILES:
+		return order(t, x->files, y->files);
+	case KCMP_FS:
+		return order(t, x->fs, y->fs);
+	case KCMP_SIGHAND:
+		return order(t, x->tg->sighand, y->tg->sighand);
+	case KCMP_IO:
+	case KCMP_SYSVSEM:
+		return order(t, x->tg, y->tg);
+	}
+	return -EINVAL;
+}
+
+/* ---- process_vm_readv, process_vm_writev ---- */
+
+#define VM_CHUNK (64u << 10)
+
+struct vm_side { const struct giovec *iov; size_t n, idx; u64 off; };
+
+static u64 room(struct vm_side *s)
+{
+	while (s->idx < s->n && s->off == s->iov[s->idx].len) {
+		s->idx++;
+		s->off = 0;
+	}
+	return s->idx < s->n ? s->iov[s->idx].len - s->off : 0;
+}
+
+static gaddr_t at(const struct vm_side *s)
+{
+	return GADDR(s->iov[s->idx].base + s->off);
+}
+
+static long vm_copy(struct task *t, struct mm *remote, struct vm_side *l, struct vm_side *r, bool write)
+{
+	u8 *buf = kbuf_alloc(VM_CHUNK);
+	long done = 0;
+
+	if (!buf)
+		return -ENOMEM;
+	for (;;) {
+		size_t n = (size_t)MIN(MIN(room(l), room(r)), (u64)VM_CHUNK), got, put;
+
+		if (n == 0)
+			break;
+		got = write ? copy_in_some(t, buf, at(l), n) : mm_copy_in(remote, buf, at(r), n);
+		put = write ? mm_copy_out(remote, at(r), buf, got) : copy_out_some(t, at(l), buf, got);
+		done += (long)put;
+		l->off += put;
+		r->off += put;
+		if (put < n) {
+			if (done == 0)
+				done = -EFAULT;
+			break;
+		}
+	}
+	kfree(buf);
+	return done;
+}
+
+static long process_vm(struct task *t, const struct sysargs *a, bool write)
+{
+	struct giovec *li = NULL, *ri = NULL;
+	struct vm_side l = { 0 }, r = { 0 };
+	auto_task *x = NULL;
+	struct mm *mm = NULL;
+	ssize_t n;
+
+	if (arg_u64(a, 5))
+		return -EINVAL;
+	n = iov_copy_in(t, arg_addr(a, 1), arg_size(a, 2), &li);
+	if (n >= 0 && arg_size(a, 4) > 0)
+		n = iov_copy_in(t, arg_addr(a, 3), arg_size(a, 4), &ri);
+	if (n < 0 || arg_size(a, 2) == 0 || arg_size(a, 4) == 0)
+		goto out;
+	x = task_find(t->kernel, arg_s32(a, 0));
+	n = -ESRCH;
+	if (!x)
+		goto out;
+	n = -EPERM;
+	if (!task_may_access(t, x))
+		goto out;
+	n = -ESRCH;
+	mm = task_mm_get(x);
+	if (!mm)
+		goto out;
+	l.iov = li;
+	l.n = arg_size(a, 2);
+	r.iov = ri;
+	r.n = arg_size(a, 4);
+	n = vm_copy(t, mm, &l, &r, write);
+	mm_unref(mm);
+out:
+	kfree(li);
+	kfree(ri);
+	return arg_size(a, 2) == 0 || arg_size(a, 4) == 0 ? MIN(n, 0) : n;
+}
+
+long sys_process_vm_readv(struct task *t, const struct sysargs *a)
+{
+	return process_vm(t, a, false);
+}
+
+long sys_process_vm_writev(struct task *t, const struct sysargs *a)
+{
+	return process_vm(t, a, true);
+}
