@@ -3,6 +3,12 @@
 
 #include <sys/xattr.h>
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define INSTRUMENTED 1
+#else
+#define INSTRUMENTED 0
+#endif
+
 static bool watched;
 
 static int lookup(struct rig *g, u32 dir, const char *name, struct gw_node *n)
@@ -300,7 +306,7 @@ static void a_jailed_gofer_serves_the_same(void **state)
 	bool w;
 
 	(void)state;
-	if (geteuid() != 0 || unshare(0) < 0)
+	if (geteuid() != 0 || INSTRUMENTED)     /* a sanitizer makes calls of its own */
 		skip();
 	rig_start_as(&g, false, true);
 	struct grpc_make m = { g.root.handle, 0644, 1000, 1000, "f", 1 };
