@@ -74,9 +74,7 @@ endif
 LIBNAMES := libseccomp libcap json-c libnl-3.0 libnl-route-3.0 libbpf libelf zlib
 LIBCFLAGS := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(LIBNAMES) 2>/dev/null))
 CFLAGS   := $(BASE) $(LIBCFLAGS) $(OPT_$(MODE)) -fPIE $(EXTRA_CFLAGS)
-# libnl names resolver functions that we never call; ld would warn that they need shared libraries.
-LDQUIET  := $(shell $(LD) --help 2>/dev/null | grep -q -- --no-warnings && echo -Wl,--no-warnings)
-LDHARD   := -Wl,-z,relro,-z,now,-z,noexecstack $(LDQUIET)
+LDHARD   := -Wl,-z,relro,-z,now,-z,noexecstack
 DYNLIBS   = $(shell pkg-config --libs $(LIBNAMES) 2>/dev/null)
 ifneq ($(filter release debug,$(MODE)),)
 LINK      = $(CC) $(CFLAGS) -static-pie $(LDHARD)

@@ -43,7 +43,7 @@ static bool kernel_at_least(unsigned major, unsigned minor)
 static bool try_notify(unsigned flags)
 {
 	int status;
-	pid_t pid = sys_fork(0, NULL);
+	pid_t pid = setup_fork(0, NULL);
 
 	if (pid == 0) {
 		struct sock_filter f[] = { BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW) };
@@ -59,7 +59,7 @@ static bool try_notify(unsigned flags)
 static bool try_userns(u64 flags)
 {
 	int status;
-	pid_t pid = sys_fork(flags, NULL);
+	pid_t pid = setup_fork(flags, NULL);
 
 	if (pid == 0)
 		_exit(0);

@@ -216,7 +216,7 @@ static int session_wait(struct session *x)
 /* A process that stays behind for a detached exec, or beside a terminal proxy. */
 static pid_t spawn_waiter(struct session *x, int *ret_pidfd)
 {
-	pid_t pid = sys_fork(0, ret_pidfd);
+	pid_t pid = setup_fork(0, ret_pidfd);
 
 	if (pid == 0) {
 		int null = open("/dev/null", O_RDWR | O_CLOEXEC);

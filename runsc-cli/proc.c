@@ -63,7 +63,7 @@ int proc_pidfd(const struct proc_id *p)
 
 	if (p->pid <= 0)
 		return -ESRCH;
-	fd = sys_pidfd_open(p->pid);
+	fd = setup_pidfd_open(p->pid);
 	if (fd < 0)
 		return fd;
 	/* The pidfd pins whoever has the number now: is it the one we mean? */
@@ -80,7 +80,7 @@ int proc_kill(const struct proc_id *p, int sig)
 
 	if (fd < 0)
 		return fd;
-	r = sys_pidfd_signal(fd, sig);
+	r = setup_pidfd_signal(fd, sig);
 	close(fd);
 	return r;
 }

@@ -44,7 +44,7 @@ static void run_child(const struct oci_hook *h, int state, const char *bundle)
 	if (fcntl(1, F_GETFD) < 0)
 		dup2(2, 1);
 	(void)!chdir(bundle);
-	sys_close_range(3, ~0u);
+	setup_close_range(3, ~0u);
 	execve(h->path, (char **)(h->nargs ? h->args : self), (char **)(h->nenv ? h->env : none));
 	_exit(127);
 }
@@ -55,7 +55,7 @@ static int run_hook(struct cli *cli, const struct oci_hook *h, int state, const 
 	int status = 0, r;
 	pid_t pid;
 
-	pid = sys_fork(0, &pf.fd);
+	pid = setup_fork(0, &pf.fd);
 	if (pid < 0)
 		return err_sys(&cli->err, pid, "%s hook %s: cannot fork", kind, h->path);
 	if (pid == 0)
@@ -64,7 +64,7 @@ static int run_hook(struct cli *cli, const struct oci_hook *h, int state, const 
 		r = poll(&pf, 1, h->timeout ? (int)MIN(h->timeout, 86400u) * 1000 : -1);
 	} while (r < 0 && errno == EINTR);
 	if (r == 0)
-		(void)sys_pidfd_signal(pf.fd, SIGKILL);
+		(void)setup_pidfd_signal(pf.fd, SIGKILL);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	close(pf.fd);

@@ -21,7 +21,7 @@ static int resolve(struct cli *cli, const char *bundle, const char *path, const 
 		return err_set(&cli->err, -ENAMETOOLONG, "%s: the path is too long", what);
 	if (!realpath(full, ret->path))
 		return err_sys(&cli->err, -errno, "%s: cannot find %s", what, full);
-	fd = sys_openat2(AT_FDCWD, ret->path, O_PATH | O_CLOEXEC, RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+	fd = setup_openat2(AT_FDCWD, ret->path, O_PATH | O_CLOEXEC, RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
 	if (fd < 0)
 		return err_sys(&cli->err, fd, "%s: cannot open %s", what, ret->path);
 	if (fstat(fd, &st) < 0) {
@@ -70,7 +70,7 @@ int roots_resolve(struct cli *cli, const struct oci_spec *s, const char *bundle,
 int roots_open(const struct root_src *r)
 {
 	struct stat st;
-	int fd = sys_openat2(AT_FDCWD, r->path, O_PATH | O_CLOEXEC, RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+	int fd = setup_openat2(AT_FDCWD, r->path, O_PATH | O_CLOEXEC, RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
 
 	if (fd < 0)
 		return fd;

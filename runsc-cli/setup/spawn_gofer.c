@@ -88,7 +88,7 @@ static int gofer_child(const struct roots *roots, int socks[][2], int nsocks, in
 
 pid_t spawn_gofer(struct cli *cli, const struct roots *roots, int socks[][2], int nsocks, int log_fd)
 {
-	pid_t pid = sys_fork(geteuid() == 0 ? CLONE_NEWPID : 0, NULL);
+	pid_t pid = setup_fork(geteuid() == 0 ? CLONE_NEWPID : 0, NULL);
 
 	if (pid == 0)
 		_exit(gofer_child(roots, socks, nsocks, log_fd));

@@ -51,17 +51,17 @@ static void empty_root(const struct boot_config *cfg)
 
 	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
 		fail(cfg, "mount / as slave", -errno);
-	fd = sys_empty_tmpfs();
+	fd = setup_empty_tmpfs();
 	if (fd < 0)
 		fail(cfg, "an empty tmpfs", fd);
-	r = sys_move_mount(fd, "/");
+	r = setup_move_mount(fd, "/");
 	if (r < 0)
 		fail(cfg, "mount the empty root", r);
 	if (fchdir(fd) < 0)
 		fail(cfg, "enter the empty root", -errno);
 	close(fd);
 	/* "." is the new root; the old one ends up on top of it and is taken off. */
-	r = sys_pivot_root(".", ".");
+	r = setup_pivot_root(".", ".");
 	if (r < 0)
 		fail(cfg, "pivot_root", r);
 	if (umount2(".", MNT_DETACH) < 0)
@@ -99,10 +99,10 @@ static void close_others(const struct boot_config *cfg)
 		if (keep[i] < 0 || (unsigned)keep[i] < from)
 			continue;
 		if ((unsigned)keep[i] > from)
-			sys_close_range(from, (unsigned)keep[i] - 1);
+			setup_close_range(from, (unsigned)keep[i] - 1);
 		from = (unsigned)keep[i] + 1;
 	}
-	sys_close_range(from, ~0u);
+	setup_close_range(from, ~0u);
 }
 
 static void reset_signals(void)
@@ -129,7 +129,7 @@ static void drop_rights(const struct boot_config *cfg)
 		(void)setrlimit(RLIMIT_NOFILE, &nofile);
 	}
 	umask(0077);
-	r = sys_drop_caps();
+	r = setup_drop_caps();
 	if (r < 0)
 		fail(cfg, "drop capabilities", r);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
@@ -164,7 +164,7 @@ static noreturn_fn void sentry_child(const struct boot_config *cfg)
 
 pid_t spawn_sentry(struct cli *cli, const struct boot_config *cfg, int *ret_pidfd)
 {
-	pid_t pid = sys_fork(CLONE_NEWUSER | CLONE_NEWPID, ret_pidfd);
+	pid_t pid = setup_fork(CLONE_NEWUSER | CLONE_NEWPID, ret_pidfd);
 
 	if (pid == 0)
 		sentry_child(cfg);

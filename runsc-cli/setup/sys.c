@@ -17,17 +17,17 @@ static long ret_errno(long r)
 	return r < 0 ? -errno : r;
 }
 
-int sys_pidfd_open(pid_t pid)
+int setup_pidfd_open(pid_t pid)
 {
 	return (int)ret_errno(syscall(SYS_pidfd_open, pid, 0));
 }
 
-int sys_pidfd_signal(int pidfd, int sig)
+int setup_pidfd_signal(int pidfd, int sig)
 {
 	return (int)ret_errno(syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0));
 }
 
-pid_t sys_fork(u64 ns_flags, int *ret_pidfd)
+pid_t setup_fork(u64 ns_flags, int *ret_pidfd)
 {
 	struct clone_args a = { .flags = ns_flags, .exit_signal = SIGCHLD };
 	int pidfd = -1;
@@ -52,7 +52,7 @@ pid_t sys_fork(u64 ns_flags, int *ret_pidfd)
 	return (pid_t)r;
 }
 
-int sys_openat2(int dirfd, const char *path, u64 flags, u64 resolve)
+int setup_openat2(int dirfd, const char *path, u64 flags, u64 resolve)
 {
 	struct open_how how = { .flags = flags, .resolve = resolve };
 	long r;
@@ -63,17 +63,17 @@ int sys_openat2(int dirfd, const char *path, u64 flags, u64 resolve)
 	return (int)r;
 }
 
-int sys_pivot_root(const char *new_root, const char *put_old)
+int setup_pivot_root(const char *new_root, const char *put_old)
 {
 	return (int)ret_errno(syscall(SYS_pivot_root, new_root, put_old));
 }
 
-int sys_close_range(unsigned lo, unsigned hi)
+int setup_close_range(unsigned lo, unsigned hi)
 {
 	return lo > hi ? 0 : (int)ret_errno(syscall(SYS_close_range, lo, hi, 0));
 }
 
-int sys_drop_caps(void)
+int setup_drop_caps(void)
 {
 	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct d[2] = { 0 };
@@ -85,7 +85,7 @@ int sys_drop_caps(void)
 	return (int)ret_errno(syscall(SYS_capset, &h, d));
 }
 
-int sys_empty_tmpfs(void)
+int setup_empty_tmpfs(void)
 {
 	int fs = (int)ret_errno(syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC)), m;
 
@@ -102,7 +102,7 @@ int sys_empty_tmpfs(void)
 	return m;
 }
 
-int sys_move_mount(int fd, const char *to)
+int setup_move_mount(int fd, const char *to)
 {
 	return (int)ret_errno(syscall(SYS_move_mount, fd, "", AT_FDCWD, to, MOVE_MOUNT_F_EMPTY_PATH));
 }

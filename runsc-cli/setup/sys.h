@@ -7,17 +7,17 @@
 #include <sys/types.h>
 #include "platform/base/compiler.h"
 
-int sys_pidfd_open(pid_t pid) must_check;
-int sys_pidfd_signal(int pidfd, int sig);
+int setup_pidfd_open(pid_t pid) must_check;
+int setup_pidfd_signal(int pidfd, int sig);
 /*
  * fork with CLONE_NEW* flags.  *ret_pidfd (may be NULL) gets a pidfd.  The
  * child's libc knows its new thread id.  Single-threaded callers only.
  */
-pid_t sys_fork(u64 ns_flags, int *ret_pidfd) must_check;
-int sys_openat2(int dirfd, const char *path, u64 flags, u64 resolve) must_check;
-int sys_pivot_root(const char *new_root, const char *put_old) must_check;
-int sys_close_range(unsigned lo, unsigned hi);
-int sys_drop_caps(void) must_check;             /* all sets, the bounding set too */
+pid_t setup_fork(u64 ns_flags, int *ret_pidfd) must_check;
+int setup_openat2(int dirfd, const char *path, u64 flags, u64 resolve) must_check;
+int setup_pivot_root(const char *new_root, const char *put_old) must_check;
+int setup_close_range(unsigned lo, unsigned hi);
+int setup_drop_caps(void) must_check;             /* all sets, the bounding set too */
 /* A detached tmpfs as an O_PATH descriptor; read-only. */
-int sys_empty_tmpfs(void) must_check;
-int sys_move_mount(int fd, const char *to) must_check;
+int setup_empty_tmpfs(void) must_check;
+int setup_move_mount(int fd, const char *to) must_check;

@@ -164,11 +164,16 @@ void fdtable_close_on_exec(struct task *t, struct fdtable *ft)
 	}
 }
 
+bool fdtable_is_shared(struct fdtable *ft)
+{
+	return atomic_load(&ft->ref.n) > 1;
+}
+
 int fd_unshare(struct task *t)
 {
 	struct fdtable *old = t->files, *own;
 
-	if (atomic_load(&old->ref.n) == 1)
+	if (!fdtable_is_shared(old))
 		return 0;
 	own = fdtable_copy(old);
 	if (!own)
