@@ -116,11 +116,8 @@ $(B)/%.S.o: %.S $(B)/.flags
 $(LIB): $(OBJ) $(B)/.objs
 	$(call say,AR,$@) rm -f $@ && $(AR) rcs $@ $(OBJ)
 
-# libnl names resolver functions that we never call, and ld warns of each: shown only if linking fails.
-# (ld's --no-warnings would hide undefined symbols too, and link all the same.)
 $(BIN): $(MAIN_OBJ) $(LIB)
-	$(call say,LINK,$@) $(LINK) -o $@ $(MAIN_OBJ) -Wl,--whole-archive $(LIB) -Wl,--no-whole-archive $(LIBS) \
-		2>$(B)/link.err || { cat $(B)/link.err >&2; exit 1; }
+	$(call say,LINK,$@) $(LINK) -o $@ $(MAIN_OBJ) -Wl,--whole-archive $(LIB) -Wl,--no-whole-archive $(LIBS)
 
 # The systrap stub: a flat image that systrap maps into every application.
 STUB_OBJ := $(STUB_SRC:%=$(B)/%.o)

@@ -108,11 +108,6 @@ struct fdtable *fdtable_copy(struct fdtable *from)
 	return ft;
 }
 
-bool fdtable_is_shared(struct fdtable *ft)
-{
-	return atomic_load_explicit(&ft->ref.n, memory_order_acquire) > 1;
-}
-
 struct fdtable *fdtable_ref(struct fdtable *ft)
 {
 	ref_get(&ft->ref);
