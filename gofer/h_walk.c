@@ -32,15 +32,14 @@ int h_mount(struct call *c)
 	return r;
 }
 
-/* Look @name up in @dir: a node, or why not in ret->err. */
-static void walk_one(struct call *c, const struct fdnode *dir, const char *name, bool watch,
-                     struct gw_node *ret)
+/* Look @name up in @dir: a node, or why not in ret->err.  Directories are watched: they are about to be entered. */
+static void walk_one(struct call *c, const struct fdnode *dir, const char *name, struct gw_node *ret)
 {
 	int fd;
 
 	memset(ret, 0, sizeof(*ret));
 	fd = path_lookup(dir->fd, name);
-	ret->err = fd < 0 ? fd : call_new_node(c, fd, dir->root, watch, ret);
+	ret->err = fd < 0 ? fd : call_new_node(c, fd, dir->root, true, ret);
 	if (ret->err < 0) {
 		s32 err = ret->err;
 
@@ -99,7 +98,7 @@ int h_walk(struct call *c)
 	for (unsigned i = 0; i < q->n; i++) {
 		if (next_name(c, &at, name) < 0)
 			break;
-		walk_one(c, dir, name, !siblings, &node);
+		walk_one(c, dir, name, &node);
 		if (!call_reply(c, &node, sizeof(node)))
 			break;          /* cannot happen: GW_WALK_MAX nodes fit */
 		rep->n++;

@@ -17,7 +17,7 @@
 #include "platform/base/lock.h"
 
 #define WATCH_MAX 8192u
-#define WATCH_EXPECT 64u
+#define WATCH_EXPECT 256u
 
 struct watch {
 	int wd;                 /* -1: free, or the kernel dropped it */

@@ -10,6 +10,7 @@
 #include "sentry/fs/gofer/gofer_int.h"
 #include "sentry/kernel/cred.h"
 #include "sentry/kernel/task.h"
+#include "sentry/vfs/dentry.h"
 #include "sentry/vfs/vfs.h"
 
 /* Terminals are no part of this test. */
@@ -293,6 +294,38 @@ static void a_listing_is_kept_until_something_changes(void **state)
 	guest_stop(&u);
 }
 
+static void entries_are_looked_up_ahead_in_batches(void **state)
+{
+	struct guest u;
+	struct kstat st;
+	char name[32];
+	u64 before;
+
+	(void)state;
+	guest_start(&u);
+	for (int i = 0; i < 200; i++) {
+		snprintf(name, sizeof(name), "f%d", i);
+		rig_write(&u.g, name, "");
+	}
+	usleep(50000);
+	list(&u, "/");
+	before = ncalls(&u);
+	struct glist *l = gdir_kept(ginode_of(mnt_ns_root(u.t->mnt_ns).dentry->inode));
+	assert_non_null(l);
+	for (u32 i = 0; i < l->n; i++) {
+		snprintf(name, sizeof(name), "/%s", l->text + l->e[i].name);
+		assert_int_equal(look(&u, name, &st), 0);
+		assert_true(S_ISREG(st.mode));
+	}
+	assert_in_range(ncalls(&u) - before, 1, 12);
+	/* What was found ahead is as true as the rest. */
+	snprintf(name, sizeof(name), "/%s", l->text + l->e[150].name);
+	assert_int_equal(unlink(rig_path(&u.g, name + 1)), 0);
+	EVENTUALLY(look(&u, name, &st) == -ENOENT);
+	glist_unref(l);
+	guest_stop(&u);
+}
+
 static void hard_links_are_one_inode(void **state)
 {
 	struct guest u;
@@ -405,6 +438,7 @@ int main(void)
 		cmocka_unit_test(changes_made_on_the_host_are_seen),
 		cmocka_unit_test(own_changes_keep_the_cache),
 		cmocka_unit_test(a_listing_is_kept_until_something_changes),
+		cmocka_unit_test(entries_are_looked_up_ahead_in_batches),
 		cmocka_unit_test(hard_links_are_one_inode),
 		cmocka_unit_test(an_unlinked_file_lives_while_it_is_open),
 		cmocka_unit_test(rename_moves_names_and_keeps_inodes),

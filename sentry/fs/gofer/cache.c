@@ -299,6 +299,16 @@ bool gname_agrees(struct ginode *dir, const char *name, size_t len, struct ginod
 	return r;
 }
 
+bool gname_known(struct ginode *dir, const char *name, size_t len)
+{
+	bool r;
+
+	mutex_lock(&dir->c->mu);
+	r = name_find_locked(dir, name, len) != NULL;
+	mutex_unlock(&dir->c->mu);
+	return r;
+}
+
 u64 gdir_names_seq(struct ginode *dir, bool *ret_watched)
 {
 	u64 seq;

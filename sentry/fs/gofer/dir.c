@@ -115,8 +115,7 @@ static int fetch(struct ginode *dir, struct glist **ret)
 	return 0;
 }
 
-/* What is kept, if it is still true. */
-static struct glist *kept(struct ginode *dir)
+struct glist *gdir_kept(struct ginode *dir)
 {
 	struct glist *l = NULL;
 
@@ -127,17 +126,20 @@ static struct glist *kept(struct ginode *dir)
 	return l;
 }
 
-bool gdir_surely_not(struct ginode *dir, const char *name, size_t len)
+static bool entry_is(const struct glist *l, u32 i, const char *name, size_t len)
 {
-	struct glist *l = kept(dir);
-	bool found = false;
+	return l->e[i].len == len && memcmp(l->text + l->e[i].name, name, len) == 0;
+}
 
-	if (!l)
-		return false;
-	for (u32 i = 0; i < l->n && !found; i++)
-		found = l->e[i].len == len && memcmp(l->text + l->e[i].name, name, len) == 0;
-	glist_unref(l);
-	return !found;
+int glist_find(const struct glist *l, const char *name, size_t len, u32 hint)
+{
+	for (u32 i = hint; i < l->n && i < hint + 4; i++)
+		if (entry_is(l, i, name, len))
+			return (int)i;
+	for (u32 i = 0; i < l->n; i++)
+		if (entry_is(l, i, name, len))
+			return (int)i;
+	return -1;
 }
 
 /* Dot and dotdot: true when both have been told (or had been before). */
@@ -172,7 +174,7 @@ static int gdir_readdir(struct task *t, struct file *f, struct dir_ctx *c)
 	(void)t;
 	if (c->pos == 0 || !d->list) {
 		glist_unref(d->list);
-		d->list = kept(dir);
+		d->list = gdir_kept(dir);
 		r = d->list ? 0 : fetch(dir, &d->list);
 		if (r < 0) {
 			d->list = NULL;

@@ -24,6 +24,9 @@
 #include "sentry/fs/gofer/gofer.h"
 #include "sentry/fs/gofer/rpc.h"
 
+#define GOFER_AHEAD 32                  /* names looked up in one go */
+#define GOFER_AHEAD_KEPT 128
+
 struct gofer_conn {
 	struct kernel *kernel;                  /* immutable */
 	struct gofer_rpc rpc;
@@ -36,6 +39,8 @@ struct gofer_conn {
 	struct list_head idle;                  /* ginode.idle: descriptors kept without need, oldest first */
 	u32 nidle;
 	u64 changes;                            /* invalidations and changes of our own so far */
+	struct ginode *ahead[GOFER_AHEAD_KEPT]; /* references: found ahead, maybe wanted soon */
+	u32 ahead_next;
 };
 
 struct gsuper {
@@ -71,6 +76,8 @@ struct ginode {
 	u64 names_seq;                          /* c->mu: changes of names */
 	struct glist *list;                     /* c->mu: contents as of list_seq; a reference */
 	u64 list_seq;                           /* c->mu */
+	u32 ahead_at;                           /* c->mu: where in the listing the last name was missed, plus 1 */
+	u32 ahead_types;                        /* c->mu: DT_* bits of the names missed so far */
 	struct list_head idle;                  /* c->mu */
 
 	u64 blocks;                             /* i.mu */
@@ -119,6 +126,7 @@ enum gname_answer { GNAME_UNKNOWN, GNAME_NOTHING, GNAME_KNOWN };
 enum gname_answer gname_find(struct ginode *dir, const char *name, size_t len, struct ginode **ret);
 /* Does the cache say that it is @g (NULL: nothing)? *ret_stale: but its mode may have changed. */
 bool gname_agrees(struct ginode *dir, const char *name, size_t len, struct ginode *g, bool *ret_stale);
+bool gname_known(struct ginode *dir, const char *name, size_t len);
 u64 gdir_names_seq(struct ginode *dir, bool *ret_watched);
 /* Remember an answer unless names changed since @seq. @g NULL: there is nothing. */
 void gname_learn(struct ginode *dir, const char *name, size_t len, struct ginode *g, u64 seq);
@@ -136,8 +144,19 @@ void gcache_forget_all(struct gofer_conn *c);
 struct glist *glist_ref(struct glist *l);
 void glist_unref(struct glist *l);
 int gdir_open(struct task *t, struct inode *i, const struct path *p, u32 flags, struct file **ret) must_check;
-/* Is @name surely not in @dir, by a complete listing in memory? */
-bool gdir_surely_not(struct ginode *dir, const char *name, size_t len);
+struct glist *gdir_kept(struct ginode *dir) must_check;         /* a listing that is still true, or NULL; a reference */
+/* Where @name is in @l, or -1. @hint: where it may be. */
+int glist_find(const struct glist *l, const char *name, size_t len, u32 hint);
+
+/* ---- ahead.c ---- */
+/* @g, which the caller holds, is not kept any longer: its last name is gone. */
+void gahead_drop(struct ginode *g);
+enum ahead { AHEAD_UNKNOWN, AHEAD_NOTHING, AHEAD_FOUND };
+/*
+ * @name in @dir is not cached.  NOTHING: a listing says that it does not exist.  FOUND:
+ * it was fetched together with its neighbours.  UNKNOWN: ask for it alone.
+ */
+enum ahead gdir_ahead(struct ginode *dir, const char *name, size_t len, struct ginode **ret);
 
 /* ---- file.c ---- */
 int gfile_open(struct task *t, struct inode *i, const struct path *p, u32 flags, struct file **ret) must_check;

@@ -35,7 +35,9 @@ int g_lookup(struct task *t, struct inode *i, const char *name, size_t len, stru
 	int r;
 
 	(void)t;
-	if (a == GNAME_NOTHING || (a == GNAME_UNKNOWN && gdir_surely_not(dir, name, len)))
+	if (a == GNAME_NOTHING)
+		return -ENOENT;
+	if (a == GNAME_UNKNOWN && gdir_ahead(dir, name, len, &g) == AHEAD_NOTHING)
 		return -ENOENT;
 	if (g) {
 		*ret = &g->i;
@@ -169,6 +171,7 @@ static void lost_name(struct inode *victim, bool last)
 	if (last || n <= 1) {
 		n = 1;
 		atomic_store(&ginode_of(victim)->unlinked, true);
+		gahead_drop(ginode_of(victim));
 	}
 	__atomic_store_n(&victim->nlink, n - 1, __ATOMIC_RELAXED);
 	ginode_stale(ginode_of(victim));
