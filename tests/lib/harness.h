@@ -216,6 +216,7 @@ static int test_run(struct test_entry *t)
 	snprintf(dir, sizeof(dir), "%s/csb.XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
 	if (!mkdtemp(dir)) {
 		perror(dir);
+		printf("not ok %s\n", t->name);
 		return 1;
 	}
 	fflush(NULL);

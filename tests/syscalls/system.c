@@ -1,0 +1,197 @@
+/* The machine and its limits: uname, sysinfo, rlimits, priorities, affinity, random numbers, architecture. */
+#include <asm/prctl.h>
+#include <linux/membarrier.h>
+#include <sys/personality.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+#include "tests/lib/harness.h"
+
+TEST(uname_is_a_linux)
+{
+	struct utsname u;
+	int major = 0;
+
+	EXPECT_OK(uname(&u));
+	EXPECT_STR(u.sysname, "Linux");
+	EXPECT_STR(u.machine, "x86_64");
+	EXPECT_EQ(sscanf(u.release, "%d.", &major), 1);
+	EXPECT(major >= 5);
+	EXPECT_ERR(syscall(SYS_uname, BAD_PTR), EFAULT);
+}
+
+TEST(sysinfo_knows_memory)
+{
+	struct sysinfo si;
+
+	EXPECT_OK(sysinfo(&si));
+	EXPECT(si.totalram > 0 && si.freeram <= si.totalram && si.mem_unit > 0 && si.procs > 0);
+	EXPECT_ERR(syscall(SYS_sysinfo, BAD_PTR), EFAULT);
+}
+
+TEST(limits_can_be_read_and_lowered)
+{
+	struct rlimit rl, old;
+
+	for (int r = 0; r < 16; r++)
+		EXPECT_OK(getrlimit(r, &rl));
+	EXPECT_ERR(getrlimit(16, &rl), EINVAL);
+	EXPECT_OK(getrlimit(RLIMIT_NOFILE, &old));
+	rl = (struct rlimit){ 100, 200 };
+	EXPECT_OK(setrlimit(RLIMIT_NOFILE, &rl));
+	EXPECT_OK(prlimit(0, RLIMIT_NOFILE, NULL, &rl));
+	EXPECT(rl.rlim_cur == 100 && rl.rlim_max == 200);
+	rl = (struct rlimit){ 300, 200 };
+	EXPECT_ERR(setrlimit(RLIMIT_NOFILE, &rl), EINVAL);
+	EXPECT_ERR(prlimit(999999, RLIMIT_NOFILE, NULL, &rl), ESRCH);
+	EXPECT_ERR(syscall(SYS_setrlimit, RLIMIT_NOFILE, BAD_PTR), EFAULT);
+}
+
+static void user_cannot_raise(void)
+{
+	struct rlimit rl = { 10, 10 };
+
+	EXPECT_OK(setresuid(1000, 1000, 1000));
+	EXPECT_OK(setrlimit(RLIMIT_FSIZE, &rl));
+	rl.rlim_max = 20;
+	EXPECT_ERR(setrlimit(RLIMIT_FSIZE, &rl), EPERM);
+}
+
+static void on_xfsz(int sig)
+{
+	_exit(sig == SIGXFSZ ? 55 : 1);
+}
+
+static void file_too_large(void)
+{
+	struct rlimit rl = { 10, 10 };
+	int fd = open("f", O_RDWR | O_CREAT, 0600);
+
+	EXPECT_OK(setrlimit(RLIMIT_FSIZE, &rl));
+	EXPECT_EQ(write(fd, "01234567890123", 14), 10);
+	signal(SIGXFSZ, SIG_IGN);
+	EXPECT_ERR(write(fd, "x", 1), EFBIG);
+	EXPECT_ERR(ftruncate(fd, 11), EFBIG);
+	signal(SIGXFSZ, on_xfsz);
+	(void)!write(fd, "x", 1);
+	FAIL("no signal");
+}
+
+TEST(limits_bind)
+{
+	EXPECT_EQ(in_child(user_cannot_raise), 0);
+	EXPECT_EQ(in_child(file_too_large), 55);
+}
+
+TEST(priorities_and_scheduling_can_be_asked)
+{
+	cpu_set_t set;
+
+	errno = 0;
+	EXPECT_EQ(getpriority(PRIO_PROCESS, 0), 0);
+	EXPECT_OK(setpriority(PRIO_PROCESS, 0, 5));
+	EXPECT_EQ(getpriority(PRIO_PROCESS, 0), 5);
+	EXPECT_EQ(nice(3), 8);
+	EXPECT_ERR(getpriority(99, 0), EINVAL);
+	EXPECT_ERR(setpriority(PRIO_PROCESS, 999999, 0), ESRCH);
+	EXPECT_EQ(sched_getscheduler(0), SCHED_OTHER);
+	EXPECT_EQ(sched_get_priority_max(SCHED_FIFO), 99);
+	EXPECT_EQ(sched_get_priority_min(SCHED_FIFO), 1);
+	EXPECT_ERR(sched_get_priority_max(99), EINVAL);
+	EXPECT_OK(sched_yield());
+	CPU_ZERO(&set);
+	EXPECT_OK(sched_getaffinity(0, sizeof(set), &set));
+	EXPECT(CPU_COUNT(&set) > 0);
+	EXPECT_OK(sched_setaffinity(0, sizeof(set), &set));
+	EXPECT_ERR(syscall(SYS_sched_getaffinity, 0, 1, &set), EINVAL);
+	EXPECT_ERR(sched_getaffinity(999999, sizeof(set), &set), ESRCH);
+	CPU_ZERO(&set);
+	EXPECT_ERR(sched_setaffinity(0, sizeof(set), &set), EINVAL);
+}
+
+TEST(getcpu_is_within_the_affinity)
+{
+	unsigned int cpu = 9999, node = 9999;
+	cpu_set_t set;
+
+	EXPECT_OK(syscall(SYS_getcpu, &cpu, &node, NULL));
+	EXPECT_OK(sched_getaffinity(0, sizeof(set), &set));
+	EXPECT(CPU_ISSET(cpu, &set));
+	EXPECT(sched_getcpu() >= 0);
+}
+
+TEST(random_bytes_are_given)
+{
+	unsigned char a[64] = { 0 }, b[64] = { 0 };
+
+	EXPECT_EQ(getrandom(a, sizeof(a), 0), sizeof(a));
+	EXPECT_EQ(getrandom(b, sizeof(b), GRND_NONBLOCK), sizeof(b));
+	EXPECT(memcmp(a, b, sizeof(a)) != 0);
+	EXPECT_ERR(getrandom(a, sizeof(a), 0x100), EINVAL);
+	EXPECT_ERR(syscall(SYS_getrandom, BAD_PTR, 8, 0), EFAULT);
+}
+
+static int magic = 4242;
+
+TEST(segment_bases_can_be_set)
+{
+	unsigned long old = 0, now = 0;
+	int got;
+
+	EXPECT_OK(syscall(SYS_arch_prctl, ARCH_GET_FS, &old));
+	EXPECT(old != 0);
+	EXPECT_OK(syscall(SYS_arch_prctl, ARCH_SET_GS, &magic));
+	__asm__ volatile("movl %%gs:0, %0" : "=r"(got));
+	EXPECT_EQ(got, 4242);
+	EXPECT_OK(syscall(SYS_arch_prctl, ARCH_GET_GS, &now));
+	EXPECT_EQ(now, &magic);
+	getppid();
+	__asm__ volatile("movl %%gs:0, %0" : "=r"(got));
+	EXPECT_EQ(got, 4242);
+	EXPECT_ERR(syscall(SYS_arch_prctl, ARCH_SET_FS, 1ul << 63), EPERM);
+	EXPECT_ERR(syscall(SYS_arch_prctl, 0x9999, 0), EINVAL);
+}
+
+TEST(personality_can_be_asked)
+{
+	EXPECT_EQ(personality(0xffffffff), 0);
+}
+
+TEST(membarrier_offers_private_expedited)
+{
+	long q = syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
+
+	if (q < 0 && errno == ENOSYS)
+		SKIP("membarrier");
+	EXPECT(q & MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+	EXPECT_OK(syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0));
+	EXPECT_OK(syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0));
+	EXPECT_ERR(syscall(SYS_membarrier, 1 << 30, 0, 0), EINVAL);
+}
+
+TEST(unknown_numbers_are_enosys)
+{
+	EXPECT_ERR(syscall(337), ENOSYS);
+	EXPECT_ERR(syscall(423), ENOSYS);
+	EXPECT_ERR(syscall(999), ENOSYS);
+	EXPECT_ERR(syscall(0x7fffffff), ENOSYS);
+	EXPECT_ERR(syscall(-2l), ENOSYS);
+	EXPECT_ERR(syscall(SYS_create_module), ENOSYS);
+	EXPECT_ERR(syscall(SYS_tuxcall), ENOSYS);
+}
+
+TEST(host_and_domain_names_can_be_set)
+{
+	char buf[65];
+
+	if (unshare(CLONE_NEWUTS) < 0)
+		SKIP("unshare of the uts namespace");
+	EXPECT_OK(sethostname("new-name", 8));
+	EXPECT_OK(gethostname(buf, sizeof(buf)));
+	EXPECT_STR(buf, "new-name");
+	EXPECT_ERR(sethostname("x", 65), EINVAL);
+	EXPECT_ERR(sethostname("x", -1), EINVAL);
+}
+
+TEST_MAIN()
