@@ -15,6 +15,7 @@
 #include "platform/base/alloc.h"
 #include "platform/platform.h"
 #include "sentry/core/usercopy.h"
+#include "sentry/ipc/ipc.h"
 #include "sentry/kernel/futex.h"
 #include "sentry/kernel/seccomp.h"
 #include "sentry/kernel/task_int.h"
@@ -231,6 +232,7 @@ static void process_end(struct tgroup *tg)
 	struct list_head dead;
 	int wstatus;
 
+	ipc_exit(tg);
 	itimer_stop(tg);
 	ptimers_delete_all(tg);
 	if (tg->session && tg->session->leader == tg)

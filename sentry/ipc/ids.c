@@ -1,0 +1,241 @@
+/*
+ * ids.c - keys, identifiers and permissions of System V objects. See ipc.h.
+ */
+#include <errno.h>
+#include <linux/capability.h>
+
+#include "platform/base/alloc.h"
+#include "sentry/ipc/ipc.h"
+#include "sentry/kernel/task.h"
+
+struct ipc_ns {
+	struct mutex mu;                        /* RANK_FILE */
+	struct ipc_ids ids[IPC_KINDS] GUARDED_BY(mu);
+	struct list_head undo GUARDED_BY(mu);
+};
+
+int ipc_ns_get(struct kernel *k, struct ipc_ns **ret)
+{
+	static const u32 limit[IPC_KINDS] = { 4096, 32000, 32000 };
+	struct ipc_ns *ns;
+
+	mutex_lock(&k->mu);
+	ns = k->ipc;
+	if (!ns) {
+		ns = knew(struct ipc_ns);
+		if (ns) {
+			mutex_init(&ns->mu, RANK_FILE);
+			list_init(&ns->undo);
+			for (int i = 0; i < IPC_KINDS; i++)
+				ns->ids[i].max = limit[i];
+			k->ipc = ns;
+		}
+	}
+	mutex_unlock(&k->mu);
+	if (!ns)
+		return -ENOMEM;
+	*ret = ns;
+	return 0;
+}
+
+struct mutex *ipc_lock(struct ipc_ns *ns) { return &ns->mu; }
+struct list_head *ipc_undo_list(struct ipc_ns *ns) { return &ns->undo; }
+
+void ipc_put(struct ipc_obj *o)
+{
+	if (o && ref_put(&o->ref))
+		o->free(o);
+}
+
+void ipc_put_unlock(struct ipc_ns *ns, struct ipc_obj *o)
+{
+	mutex_unlock(&ns->mu);
+	ipc_put(o);
+}
+
+/* ---- permissions ---- */
+
+int ipc_permit(struct task *t, const struct ipc_obj *o, u32 want)
+{
+	const struct cred *c = task_cred(t);
+	u32 mode = o->mode, need = (want >> 6 | want >> 3 | want) & 7;
+
+	if (c->euid == o->uid || c->euid == o->cuid)
+		mode >>= 6;
+	else if (cred_in_group(c, o->gid) || cred_in_group(c, o->cgid))
+		mode >>= 3;
+	return need & ~mode && !capable(t, CAP_IPC_OWNER) ? -EACCES : 0;
+}
+
+int ipc_may_change(struct task *t, const struct ipc_obj *o)
+{
+	const struct cred *c = task_cred(t);
+
+	return c->euid == o->uid || c->euid == o->cuid || capable(t, CAP_SYS_ADMIN) ? 0 : -EPERM;
+}
+
+void ipc_fill_perm(const struct ipc_obj *o, struct ipc_perm *ret)
+{
+	*ret = (struct ipc_perm){
+		.__key = o->key, .uid = o->uid, .gid = o->gid, .cuid = o->cuid, .cgid = o->cgid,
+		.mode = (unsigned short)o->mode, .__seq = (unsigned short)((u32)o->id / IPC_SLOTS_MAX),
+	};
+}
+
+void ipc_set_perm(struct ipc_obj *o, const struct ipc_perm *p)
+{
+	o->uid = p->uid;
+	o->gid = p->gid;
+	o->mode = (o->mode & ~0777u) | (p->mode & 0777);
+}
+
+/* ---- the table ---- */
+
+static struct ipc_obj *find_key(struct ipc_ids *ids, s32 key)
+{
+	for (u32 i = 0; i < ids->n; i++)
+		if (ids->slot[i] && ids->slot[i]->key == key)
+			return ids->slot[i];
+	return NULL;
+}
+
+static int insert(struct ipc_ids *ids, struct ipc_obj *o)
+{
+	struct ipc_obj **more;
+	u32 i, n;
+
+	if (ids->used >= ids->max)
+		return -ENOSPC;
+	for (i = 0; i < ids->n && ids->slot[i]; i++)
+		;
+	if (i == ids->n) {
+		n = MIN(MAX(ids->n * 2, 16u), ids->max);
+		more = kbuf_realloc(ids->slot, n * sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		ids->slot = more;
+		ids->n = n;
+	}
+	o->id = (int)(i + IPC_SLOTS_MAX * ids->seq);
+	ids->seq = (ids->seq + 1) % IPC_SEQ_MAX;
+	ids->slot[i] = o;
+	ids->used++;
+	return o->id;
+}
+
+static int get_existing(struct task *t, const struct ipc_get *g, struct ipc_obj *o)
+{
+	int r;
+
+	if ((g->flags & IPC_CREAT) && (g->flags & IPC_EXCL))
+		return -EEXIST;
+	r = ipc_permit(t, o, (u32)g->flags & 0666);
+	if (r == 0)
+		r = g->check(o, g->arg);
+	return r < 0 ? r : o->id;
+}
+
+int ipc_get(struct task *t, const struct ipc_get *g)
+{
+	const struct cred *c = task_cred(t);
+	struct ipc_obj *o = NULL, *old = NULL;
+	struct ipc_ns *ns;
+	int r = ipc_ns_get(t->kernel, &ns);
+
+	if (r < 0)
+		return r;
+	if (g->key != IPC_PRIVATE) {
+		mutex_lock(&ns->mu);
+		old = find_key(&ns->ids[g->kind], g->key);
+		r = old ? get_existing(t, g, old) : -ENOENT;
+		mutex_unlock(&ns->mu);
+		if (old || !(g->flags & IPC_CREAT))
+			return r;
+	}
+	r = g->make(t, g->arg, &o);
+	if (r < 0)
+		return r;
+	ref_init(&o->ref);
+	o->key = g->key;
+	o->uid = o->cuid = c->euid;
+	o->gid = o->cgid = c->egid;
+	o->mode = (u32)g->flags & 0777;
+	mutex_lock(&ns->mu);
+	/* Somebody may have been faster with the same key. */
+	old = g->key != IPC_PRIVATE ? find_key(&ns->ids[g->kind], g->key) : NULL;
+	r = old ? get_existing(t, g, old) : insert(&ns->ids[g->kind], o);
+	mutex_unlock(&ns->mu);
+	if (old || r < 0)
+		ipc_put(o);
+	return r;
+}
+
+int ipc_find_lock(struct task *t, enum ipc_kind kind, int id, struct ipc_ns **ret_ns, struct ipc_obj **ret)
+{
+	struct ipc_ids *ids;
+	struct ipc_obj *o;
+	struct ipc_ns *ns;
+	int r = ipc_ns_get(t->kernel, &ns);
+	u32 slot = (u32)id % IPC_SLOTS_MAX;
+
+	if (r < 0)
+		return r;
+	if (id < 0)
+		return -EINVAL;
+	mutex_lock(&ns->mu);
+	ids = &ns->ids[kind];
+	o = slot < ids->n ? ids->slot[slot] : NULL;
+	if (!o || o->id != id) {
+		mutex_unlock(&ns->mu);
+		return o ? -EIDRM : -EINVAL;
+	}
+	ref_get(&o->ref);
+	*ret_ns = ns;
+	*ret = o;
+	return 0;
+}
+
+int ipc_nth_lock(struct task *t, enum ipc_kind kind, int slot, struct ipc_ns **ret_ns, struct ipc_obj **ret)
+{
+	struct ipc_obj *o;
+	struct ipc_ns *ns;
+	int r = ipc_ns_get(t->kernel, &ns);
+
+	if (r < 0)
+		return r;
+	mutex_lock(&ns->mu);
+	o = slot < 0 ? NULL : ipc_slot_locked(ns, kind, (u32)slot);
+	if (!o) {
+		mutex_unlock(&ns->mu);
+		return -EINVAL;
+	}
+	ref_get(&o->ref);
+	*ret_ns = ns;
+	*ret = o;
+	return 0;
+}
+
+void ipc_remove_locked(struct ipc_ns *ns, enum ipc_kind kind, struct ipc_obj *o)
+{
+	struct ipc_ids *ids = &ns->ids[kind];
+
+	ids->slot[(u32)o->id % IPC_SLOTS_MAX] = NULL;
+	ids->used--;
+	o->gone = true;
+	o->key = IPC_PRIVATE;
+}
+
+struct ipc_obj *ipc_slot_locked(struct ipc_ns *ns, enum ipc_kind kind, u32 slot)
+{
+	return slot < ns->ids[kind].n ? ns->ids[kind].slot[slot] : NULL;
+}
+
+int ipc_highest_locked(struct ipc_ns *ns, enum ipc_kind kind, u32 *ret_used)
+{
+	int high = (int)ns->ids[kind].n - 1;
+
+	while (high >= 0 && !ns->ids[kind].slot[high])
+		high--;
+	*ret_used = ns->ids[kind].used;
+	return high;
+}
