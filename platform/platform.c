@@ -8,9 +8,7 @@
 
 static const struct platform_ops *const platforms[] = {
 	&systrap_ops,
-#ifdef HAVE_PTRACE_PLATFORM
 	&ptrace_ops,
-#endif
 };
 
 int platform_new(const struct platform_config *cfg, struct platform **ret)

@@ -171,7 +171,7 @@ static noreturn_fn void zygote_main(int ready, u64 stub, const struct host_vdso 
 	move_vdso(stub, v);
 	if (filter_install(stub, stub + STUB_TEXT_MAX) != 0)
 		_exit(107);
-	__asm__ volatile("xor %%ebp, %%ebp; xor %%esp, %%esp; jmp *%0" :: "r"(stub) : "memory");
+	__asm__ volatile("xor %%ebp, %%ebp; xor %%esp, %%esp; jmp *%0" :: "a"(stub) : "memory");
 	__builtin_unreachable();
 }
 

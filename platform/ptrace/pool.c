@@ -1,0 +1,126 @@
+/*
+ * pool.c - worker threads and the traps that wait for one.
+ *
+ * A trap wakes an idle worker.  When none is idle a new one is made, unless a
+ * few are busy without waiting: they will come back soon.
+ */
+#include "platform/ptrace/pt.h"
+
+#include "platform/base/log.h"
+#include "platform/host/futex.h"
+
+#define WORKER_STACK (256 * 1024)
+#define BUSY_MAX 4
+
+void pt_pool_init(struct pt_pool *w)
+{
+	mutex_init(&w->mu, RANK_PLATFORM);
+	list_init(&w->events);
+}
+
+static int spawn(void *(*body)(void *), void *arg, size_t stack)
+{
+	pthread_attr_t at;
+	pthread_t th;
+	int r;
+
+	pthread_attr_init(&at);
+	pthread_attr_setstacksize(&at, stack);
+	pthread_attr_setdetachstate(&at, PTHREAD_CREATE_DETACHED);
+	r = pthread_create(&th, &at, body, arg);
+	pthread_attr_destroy(&at);
+	if (r)
+		log_error("ptrace: cannot make a thread: error %d; raise the pids limit", r);
+	return -r;
+}
+
+int pt_start_workers(struct platform *base, void *(*body)(void *), void *arg)
+{
+	struct pt *p = to_pt(base);
+	int r;
+
+	p->pool.body = body;
+	p->pool.arg = arg;
+	r = spawn(pt_dispatch_main, p, WORKER_STACK);
+	if (r < 0)
+		return r;
+	while (!atomic_load(&p->ready))
+		(void)host_futex_wait(&p->ready, 0, INT64_MAX);
+	if (p->ready_error < 0)
+		return p->ready_error;
+	p->pool.nworkers = 1;
+	return spawn(body, arg, WORKER_STACK);
+}
+
+/* Wake a worker for the event queue, or make one.  Called with mu; returns without. */
+static void rouse(struct pt_pool *w) RELEASES(w->mu)
+{
+	bool make = !w->nidle && w->nworkers - w->nblocked < BUSY_MAX;
+
+	if (make)
+		w->nworkers++;
+	atomic_fetch_add(&w->seq, 1);
+	mutex_unlock(&w->mu);
+	if (!make) {
+		host_futex_wake(&w->seq, 1);
+	} else if (spawn(w->body, w->arg, WORKER_STACK) < 0) {
+		mutex_lock(&w->mu);
+		w->nworkers--;
+		mutex_unlock(&w->mu);
+	}
+}
+
+void pt_post(struct pt *p, struct pt_ctx *c, const struct trap *trap)
+{
+	mutex_lock(&p->pool.mu);
+	c->event_trap = *trap;
+	list_add_tail(&c->event, &p->pool.events);
+	rouse(&p->pool);
+}
+
+struct ctx *pt_run(struct platform *base, struct ctx *done, struct trap *ret)
+{
+	struct pt *p = to_pt(base);
+	struct pt_pool *w = &p->pool;
+	struct pt_ctx *c;
+
+	if (done)
+		pt_queue(p, &to_pt_ctx(done)->resume);
+	mutex_lock(&w->mu);
+	while (list_empty(&w->events)) {
+		u32 seq = atomic_load(&w->seq);
+
+		w->nidle++;
+		mutex_unlock(&w->mu);
+		(void)host_futex_wait(&w->seq, seq, INT64_MAX);
+		mutex_lock(&w->mu);
+		w->nidle--;
+	}
+	c = list_first(&w->events, struct pt_ctx, event);
+	list_del_init(&c->event);
+	*ret = c->event_trap;
+	mutex_unlock(&w->mu);
+	return &c->base;
+}
+
+void pt_block_begin(struct platform *base)
+{
+	struct pt_pool *w = &to_pt(base)->pool;
+
+	mutex_lock(&w->mu);
+	w->nblocked++;
+	if (!list_empty(&w->events)) {
+		rouse(w);
+		return;
+	}
+	mutex_unlock(&w->mu);
+}
+
+void pt_block_end(struct platform *base)
+{
+	struct pt_pool *w = &to_pt(base)->pool;
+
+	mutex_lock(&w->mu);
+	w->nblocked--;
+	mutex_unlock(&w->mu);
+}
