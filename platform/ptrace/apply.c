@@ -26,7 +26,7 @@ struct apply_req {
 struct recv_area {
 	struct msghdr msg;
 	struct iovec iov;
-	union { struct cmsghdr h; u8 space[CMSG_SPACE(sizeof(int))]; } ctl;
+	_Alignas(8) u8 ctl[CMSG_SPACE(sizeof(int))];
 	u8 byte;
 };
 
