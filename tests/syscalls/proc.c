@@ -1,0 +1,196 @@
+/* What programs read in /proc, and links in it. */
+#include <dirent.h>
+#include <sys/mman.h>
+#include "tests/lib/harness.h"
+
+/* The value after "key:" or "key " in a file of such lines; NULL if there is none. */
+static const char *field(const char *path, const char *key)
+{
+	static char line[512];
+	FILE *f = fopen(path, "r");
+
+	REQUIRE(f);
+	while (fgets(line, sizeof(line), f)) {
+		size_t n = strlen(key);
+
+		if (strncmp(line, key, n) == 0 && (line[n] == ':' || line[n] == ' ' || line[n] == '\t')) {
+			fclose(f);
+			line[strcspn(line, "\n")] = '\0';
+			return line + n + 1 + strspn(line + n + 1, " \t");
+		}
+	}
+	fclose(f);
+	return NULL;
+}
+
+TEST(self_is_this_process)
+{
+	char buf[64], want[16];
+	ssize_t n = readlink("/proc/self", buf, sizeof(buf) - 1);
+
+	REQUIRE(n > 0);
+	buf[n] = '\0';
+	snprintf(want, sizeof(want), "%d", getpid());
+	EXPECT_STR(buf, want);
+	n = readlink("/proc/thread-self", buf, sizeof(buf) - 1);
+	EXPECT(n > 0);
+}
+
+TEST(status_agrees_with_calls)
+{
+	const char *v;
+
+	EXPECT_EQ(atoi(field("/proc/self/status", "Pid")), getpid());
+	EXPECT_EQ(atoi(field("/proc/self/status", "PPid")), getppid());
+	EXPECT_EQ(atoi(field("/proc/self/status", "Uid")), getuid());
+	EXPECT_EQ(atoi(field("/proc/self/status", "Threads")), 1);
+	v = field("/proc/self/status", "State");
+	EXPECT(v && v[0] == 'R');
+	v = field("/proc/self/status", "VmRSS");
+	EXPECT(v && atol(v) > 0);
+	EXPECT(field("/proc/self/status", "SigCgt") && field("/proc/self/status", "CapEff"));
+}
+
+TEST(stat_has_its_52_fields)
+{
+	char text[1024], *p;
+	int pid, n = 0;
+
+	snprintf(text, sizeof(text), "%s", get_file("/proc/self/stat"));
+	EXPECT_EQ(sscanf(text, "%d (", &pid), 1);
+	EXPECT_EQ(pid, getpid());
+	p = strrchr(text, ')');
+	REQUIRE(p);
+	for (p = strtok(p + 1, " \n"); p; p = strtok(NULL, " \n"))
+		n++;
+	EXPECT_EQ(n, 50);
+}
+
+TEST(descriptors_are_links)
+{
+	char path[64], buf[PATH_MAX], cwd[PATH_MAX];
+	int fd, p[2], seen = 0;
+	struct dirent *e;
+	ssize_t n;
+	DIR *d;
+
+	put_file("f", "text");
+	fd = open("f", O_RDONLY);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	n = readlink(path, buf, sizeof(buf) - 1);
+	REQUIRE(n > 0);
+	buf[n] = '\0';
+	REQUIRE(getcwd(cwd, sizeof(cwd) - 2));
+	strcat(cwd, "/f");
+	EXPECT_STR(buf, cwd);
+	EXPECT_STR(get_file(path), "text");
+	EXPECT_OK(unlink("f"));
+	n = readlink(path, buf, sizeof(buf) - 1);
+	buf[n > 0 ? n : 0] = '\0';
+	EXPECT(strstr(buf, "/f (deleted)"));
+	EXPECT_STR(get_file(path), "text");             /* reopens the file itself */
+	REQUIRE_OK(pipe(p));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", p[0]);
+	n = readlink(path, buf, sizeof(buf) - 1);
+	buf[n > 0 ? n : 0] = '\0';
+	EXPECT(strncmp(buf, "pipe:[", 6) == 0);
+	d = opendir("/proc/self/fd");
+	REQUIRE(d);
+	while ((e = readdir(d)))
+		seen += atoi(e->d_name) == fd;
+	EXPECT_EQ(seen, 1);
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", p[0]);
+	EXPECT(field(path, "pos") && field(path, "flags"));
+}
+
+TEST(exe_cwd_and_root_are_links)
+{
+	char buf[PATH_MAX], cwd[PATH_MAX];
+	ssize_t n = readlink("/proc/self/cwd", buf, sizeof(buf) - 1);
+
+	REQUIRE(n > 0);
+	buf[n] = '\0';
+	REQUIRE(getcwd(cwd, sizeof(cwd)));
+	EXPECT_STR(buf, cwd);
+	n = readlink("/proc/self/root", buf, sizeof(buf));
+	EXPECT(n == 1 && buf[0] == '/');
+	EXPECT(readlink("/proc/self/exe", buf, sizeof(buf)) > 0);
+	EXPECT_OK(open("/proc/self/exe", O_RDONLY));
+}
+
+TEST(cmdline_and_environ_are_the_memory)
+{
+	const char *c = get_file("/proc/self/cmdline");
+
+	EXPECT(strlen(c) > 0);
+	EXPECT_OK(open("/proc/self/environ", O_RDONLY));
+	EXPECT(strlen(get_file("/proc/self/comm")) > 1);
+}
+
+TEST(memory_can_be_read_through_proc)
+{
+	static volatile char secret[8] = "before";
+	int fd = open("/proc/self/mem", O_RDWR);
+	char buf[8];
+
+	if (fd < 0 && (errno == EACCES || errno == ENOENT))
+		SKIP("no /proc/self/mem");
+	EXPECT_EQ(pread(fd, buf, 6, (off_t)(uintptr_t)secret), 6);
+	EXPECT(memcmp(buf, "before", 6) == 0);
+	EXPECT_EQ(pwrite(fd, "after", 6, (off_t)(uintptr_t)secret), 6);
+	EXPECT_EQ(secret[0], 'a');
+	EXPECT_ERR(pread(fd, buf, 6, 8), EIO);
+}
+
+TEST(processes_come_and_go)
+{
+	char path[64];
+	struct stat st;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		for (;;)
+			pause();
+	snprintf(path, sizeof(path), "/proc/%d", pid);
+	EXPECT_OK(stat(path, &st));
+	EXPECT(S_ISDIR(st.st_mode));
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	wait_until_asleep(pid);
+	EXPECT(field(path, "State")[0] == 'S');
+	kill(pid, SIGKILL);
+	EXPECT_EQ(waitpid(pid, NULL, 0), pid);
+	EXPECT_ERR(open(path, O_RDONLY), ENOENT);
+	EXPECT_ERR(open("/proc/999999/status", O_RDONLY), ENOENT);
+}
+
+TEST(system_files_have_what_libraries_look_for)
+{
+	EXPECT(atol(field("/proc/meminfo", "MemTotal")) > 0);
+	EXPECT(field("/proc/meminfo", "MemAvailable") != NULL);
+	EXPECT(field("/proc/cpuinfo", "processor") != NULL);
+	EXPECT(strstr(get_file("/proc/cpuinfo"), "flags") != NULL);
+	EXPECT(field("/proc/stat", "cpu") != NULL);
+	EXPECT(field("/proc/stat", "btime") != NULL);
+	EXPECT(atof(get_file("/proc/uptime")) > 0);
+	EXPECT(strncmp(get_file("/proc/version"), "Linux version ", 14) == 0);
+	EXPECT(strchr(get_file("/proc/loadavg"), '/') != NULL);
+	EXPECT(strstr(get_file("/proc/filesystems"), "proc") != NULL);
+	EXPECT(strstr(get_file("/proc/self/mounts"), " /proc ") != NULL);
+	EXPECT(strstr(get_file("/proc/self/mountinfo"), " / ") != NULL);
+	EXPECT_STR(get_file("/proc/sys/kernel/ostype"), "Linux\n");
+	EXPECT(atoi(get_file("/proc/sys/kernel/pid_max")) > 1000);
+	EXPECT(strlen(get_file("/proc/sys/kernel/random/boot_id")) == 37);
+	EXPECT(atoi(get_file("/proc/sys/vm/overcommit_memory")) >= 0);
+	EXPECT(strstr(get_file("/proc/self/limits"), "Max open files") != NULL);
+	EXPECT(strlen(get_file("/proc/self/cgroup")) > 0);
+	EXPECT(atoi(get_file("/proc/self/oom_score_adj")) >= -1000);
+}
+
+TEST(proc_cannot_be_changed_like_a_disk)
+{
+	EXPECT_ERR(mkdir("/proc/x", 0700), ENOENT);
+	EXPECT_ERR(open("/proc/x", O_WRONLY | O_CREAT, 0600), ENOENT);
+	EXPECT_ERR(unlink("/proc/version"), EPERM);
+}
+
+TEST_MAIN()
