@@ -155,7 +155,9 @@ static bool is_own_locked(struct watches *w, u32 slot, u32 mask, const char *nam
 
 static u16 what_of(u32 mask, bool named)
 {
-	if (mask & (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO))
+	if (mask & IN_DELETE)
+		return GW_EV_NAME | GW_EV_GONE;
+	if (mask & (IN_CREATE | IN_MOVED_FROM | IN_MOVED_TO))
 		return GW_EV_NAME;
 	if (!named)
 		return GW_EV_SELF;

@@ -105,6 +105,7 @@ struct gw_close_req { u32 n, pad; };                    /* then n u32 */
 #define GW_EV_ATTR     0x2      /* attributes of what it names changed */
 #define GW_EV_DATA     0x10     /* its content did, and with it size and times */
 #define GW_EV_SELF     0x4      /* the directory's own attributes changed; no name */
+#define GW_EV_GONE     0x20     /* with NAME: it was removed */
 #define GW_EV_OVERFLOW 0x8      /* events were lost: forget everything */
 struct gw_inval { u32 n, pad; };
 struct gw_event { u64 dev, ino; u16 what; u16 namelen; u32 pad; };      /* directory; then the name, padded to 8 */

@@ -220,6 +220,27 @@ static void changes_made_on_the_host_are_seen(void **state)
 	guest_stop(&u);
 }
 
+static void what_the_host_removes_takes_no_space(void **state)
+{
+	struct guest u;
+	struct stat st;
+	int fd;
+
+	(void)state;
+	guest_start(&u);
+	rig_write(&u.g, "f", "text");
+	usleep(50000);                                  /* that was told */
+	assert_string_equal(get(&u, "/f"), "text");     /* cached, with a descriptor */
+	fd = open(rig_path(&u.g, "f"), O_RDWR);
+	assert_int_equal(unlink(rig_path(&u.g, "f")), 0);
+	/* A lease is only given when nobody else has the file open. */
+	EVENTUALLY(fcntl(fd, F_SETLEASE, F_WRLCK) == 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	close(fd);
+	assert_null(get(&u, "/f"));
+	guest_stop(&u);
+}
+
 static void own_changes_keep_the_cache(void **state)
 {
 	struct guest u;
@@ -436,6 +457,7 @@ int main(void)
 		cmocka_unit_test(files_are_written_through_and_read_back),
 		cmocka_unit_test(what_is_cached_costs_no_call),
 		cmocka_unit_test(changes_made_on_the_host_are_seen),
+		cmocka_unit_test(what_the_host_removes_takes_no_space),
 		cmocka_unit_test(own_changes_keep_the_cache),
 		cmocka_unit_test(a_listing_is_kept_until_something_changes),
 		cmocka_unit_test(entries_are_looked_up_ahead_in_batches),

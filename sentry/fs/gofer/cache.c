@@ -11,6 +11,7 @@
 #include "sentry/fs/gofer/gofer_int.h"
 
 #define NAMES_MAX 24576
+#define GONE_MAX 64                     /* more mounts of one directory than there are roots */
 
 int gcache_init(struct gofer_conn *c)
 {
@@ -197,7 +198,8 @@ void ginode_release(struct inode *i)
 	mutex_unlock(&c->mu);
 	gfile_done(g);
 	glist_unref(g->list);
-	grpc_close(&c->rpc, g->handle, atomic_load(&g->unlinked));
+	if (!atomic_load(&g->handle_gone))
+		grpc_close(&c->rpc, g->handle, atomic_load(&g->unlinked));
 	kfree(g->target);
 	inode_done(i);
 	kfree(g);
@@ -468,8 +470,10 @@ static void attr_event_locked(struct ginode *dir, const char *name, size_t len, 
 	}
 }
 
-static void dir_event_locked(struct ginode *dir, const struct gw_event *ev, const char *name)
+/* Returns what the name stood for, with a reference, if it was removed. */
+static struct ginode *dir_event_locked(struct ginode *dir, const struct gw_event *ev, const char *name)
 {
+	struct ginode *was = NULL;
 	struct gname *n;
 
 	if (ev->what & GW_EV_SELF)
@@ -477,16 +481,41 @@ static void dir_event_locked(struct ginode *dir, const struct gw_event *ev, cons
 	if (ev->what & GW_EV_NAME) {
 		names_changed_locked(dir);
 		n = name_find_locked(dir, name, ev->namelen);
+		if (n && (ev->what & GW_EV_GONE) && (n->dev || n->ino))
+			was = inode_find_locked(dir->c, dir->i.sb, n->dev, n->ino);
 		if (n)
 			name_free_locked(dir->c, n);
 	}
 	if (ev->what & (GW_EV_ATTR | GW_EV_DATA))
 		attr_event_locked(dir, name, ev->namelen, ev->what & GW_EV_ATTR);
+	return was;
+}
+
+/*
+ * Somebody on the host removed a name of @g.  If it was the last one and nobody
+ * has the file open, let go of it, so that its space is freed: whoever still
+ * knows the place is told ESTALE.
+ */
+static void let_go(struct ginode *g)
+{
+	struct gw_attr a;
+	bool watched;
+
+	if (S_ISREG(g->i.mode) && !gfile_in_use(g) &&
+	    grpc_getattr(&g->c->rpc, g->handle, false, &a, &watched) == 0 && a.nlink == 0) {
+		atomic_store(&g->unlinked, true);
+		gahead_drop(g);
+		if (gfile_let_go(g) && !atomic_exchange(&g->handle_gone, true))
+			grpc_close(&g->c->rpc, g->handle, true);
+	}
+	inode_unref(&g->i);
 }
 
 void gcache_event(void *conn, const struct gw_event *ev, const char *name)
 {
 	struct gofer_conn *c = conn;
+	struct ginode *gone[GONE_MAX], *was;
+	u32 n = 0;
 
 	mutex_lock(&c->mu);
 	c->changes++;
@@ -496,8 +525,15 @@ void gcache_event(void *conn, const struct gw_event *ev, const char *name)
 	for (struct hnode *h = htable_find(&c->inodes, inode_hash(c, ev->dev, ev->ino)); h; h = htable_find_next(h)) {
 		struct ginode *dir = hnode_entry(h, struct ginode, node);
 
-		if (dir->dev == ev->dev && dir->i.ino == ev->ino)
-			dir_event_locked(dir, ev, name);
+		if (dir->dev != ev->dev || dir->i.ino != ev->ino)
+			continue;
+		was = dir_event_locked(dir, ev, name);
+		if (was)
+			gone[n++] = was;
+		if (n == GONE_MAX)
+			break;
 	}
 	mutex_unlock(&c->mu);
+	while (n-- > 0)
+		let_go(gone[n]);
 }

@@ -82,6 +82,18 @@ static void now_idle(struct ginode *g)
 	inode_unref(&old->i);
 }
 
+bool gfile_let_go(struct ginode *g)
+{
+	bool unused;
+
+	mutex_lock(&g->fd_mu);
+	unused = g->nread == 0 && g->nwrite == 0;
+	if (unused)
+		close_unused(g, true);
+	mutex_unlock(&g->fd_mu);
+	return unused;
+}
+
 void gfile_done(struct ginode *g)
 {
 	host_close(g->rfd);

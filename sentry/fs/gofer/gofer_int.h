@@ -83,6 +83,7 @@ struct ginode {
 	u64 blocks;                             /* i.mu */
 	u32 blksize, attributes;                /* i.mu */
 	bool has_btime;                         /* i.mu */
+	_Atomic bool handle_gone;               /* given back early: the host has removed the file */
 	_Atomic bool unlinked;                  /* no name is left: its handle goes back at once */
 
 	struct mutex fd_mu;                     /* RANK_MAPPABLE */
@@ -167,6 +168,7 @@ bool gfile_in_use(struct ginode *g);            /* some file is open on it */
 void gfile_keep(struct ginode *g, hostfd_t fd);
 /* Set the size by descriptor: 1, 0 = none is open for writing, or -errno. */
 int gfile_truncate(struct ginode *g, u64 size) must_check;
+bool gfile_let_go(struct ginode *g);            /* close what is kept, unless a file is open on it */
 void gfile_done(struct ginode *g);              /* close what is kept */
 
 /* ---- inode.c, names.c, xattr.c ---- */

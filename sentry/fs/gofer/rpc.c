@@ -81,7 +81,8 @@ static int recv_reply(struct gofer_rpc *r, u32 i, struct exchange *x, int *fd)
 	if (h.err) {
 		if (h.err > 0 || h.err < -4095 || (size_t)n != sizeof(h))
 			return grpc_break(r, "a reply has a strange error");
-		return h.err;
+		/* We only send handles that were given to us: this one went back, as its file is gone. */
+		return h.err == -EBADF ? -ESTALE : h.err;
 	}
 	if ((size_t)n < sizeof(h) + x->rep_len)
 		return grpc_break(r, "a reply is too short");
