@@ -1,0 +1,174 @@
+/*
+ * ep.h - what every endpoint has: identity, options, error, datagram queue.
+ *
+ * TCP, UDP, raw, ping and packet endpoints embed struct ep first and supply
+ * ep_ops; ep.c does what they share and calls through the table.
+ *
+ * Life: ep_new() gives the owner one reference; port table, connection table,
+ * timers and running look-ups hold others.  ep_close() drops the owner's.
+ * Locks: mu guards everything without a word.  rd_mu (RANK_FILE) is held by a
+ * reader over its copies: only its holder takes from the head of a receive
+ * queue.
+ */
+#pragma once
+#include "platform/base/list.h"
+#include "platform/base/lock.h"
+#include "platform/base/ref.h"
+#include "netstack/api.h"
+#include "netstack/core/ipaddr.h"
+#include "netstack/core/pktbuf.h"
+#include "netstack/core/port.h"
+#include "netstack/core/route.h"
+#include "netstack/core/stack.h"
+
+struct ep;
+
+/* What a kind of endpoint can do; NULL means -EOPNOTSUPP unless said otherwise. */
+struct ep_ops {
+	const char *name;
+	size_t size;
+	int  (*init)(struct ep *e);                             /* NULL: nothing */
+	int  (*bind)(struct ep *e, const struct net_sa *sa);
+	int  (*connect)(struct ep *e, const struct net_sa *sa);
+	int  (*listen)(struct ep *e, int backlog);
+	int  (*accept)(struct ep *e, struct net_sa *peer, struct ep **ret);
+	int  (*shutdown)(struct ep *e, int how);
+	u32  (*poll)(struct ep *e);                             /* e->mu held */
+	ssize_t (*send)(struct ep *e, struct net_msg *m);
+	ssize_t (*recv)(struct ep *e, struct net_msg *m);
+	int  (*setsockopt)(struct ep *e, int level, int opt, const void *val, size_t len);
+	int  (*getsockopt)(struct ep *e, int level, int opt, void *val, size_t *len);
+	long (*inq)(struct ep *e);
+	long (*outq)(struct ep *e, bool unsent);
+	void (*info)(struct ep *e, struct ep_info *i);          /* NULL: generic */
+	void (*icmp_err)(struct ep *e, struct pktbuf *inner, int err, bool hard, u32 info);
+	void (*close)(struct ep *e);                            /* owner lets go; no lock held */
+	void (*release)(struct ep *e);                          /* last reference */
+	void (*rekey)(struct ep *e);                            /* NULL: nothing */
+};
+
+struct sockopts {
+	bool reuseaddr, reuseport, broadcast, keepalive, oobinline, linger_on, dontroute;
+	bool no_check, v6only, hdrincl, freebind, transparent, recverr, recverr6;
+	bool timestamp, timestampns, pktinfo, recvttl, recvtos, recvopts, origdst;
+	bool pktinfo6, recvhlim, recvtclass, mc_loop, mc_loop6, mc_all, autoflow, minttl_set, bind_noport;
+	bool rxq_ovfl, recvfragsize, incoming_cpu, rcvbuf_locked, sndbuf_locked, busy;
+	u32 linger_s, mark, priority, bound_if, mc_if;
+	u32 rcvbuf, sndbuf, rcvlowat;
+	u64 rcvtimeo, sndtimeo;         /* ns; 0 for ever */
+	s16 ttl, hlim, mc_hlim6;        /* -1: default */
+	u8  mc_ttl, tos, tclass, pmtudisc, pmtudisc6, minttl;
+	struct ipaddr mc_src;
+	u32 icmp_filter;                /* raw ICMP: types not wanted */
+	u32 icmp6_filter[8];
+	u32 peek_off;
+	bool peek_off_on;
+};
+
+struct mcmember;
+
+struct ep {
+	const struct ep_ops *ops;       /* immutable, like stack, family, type, proto */
+	struct ref ref;
+	struct stack *stack;
+	u16 family, type, proto;
+	u64 cookie;
+
+	struct mutex rd_mu;             /* RANK_FILE */
+	struct mutex mu;                /* RANK_SOCK */
+
+	ep_ready_fn *ready;
+	void *opaque;
+	bool owned;                     /* the owner has not closed it */
+	u8 shut;                        /* 1 receive, 2 send */
+	bool nospace;                   /* a sender met a full buffer */
+	int err;                        /* pending SO_ERROR, positive */
+
+	struct ipaddr laddr, raddr;     /* raddr any: not connected */
+	u16 lport, rport;
+	bool addr_bound, connected;
+	struct bindnode bind;
+	struct rt rt;                   /* cached route to raddr */
+	struct sockopts o;
+
+	struct list_head dgrams;        /* received datagrams */
+	u32 rmem, drops;
+	struct list_head errq;          /* error queue */
+	u32 nerrq;
+	_Atomic u32 wmem;
+	u64 last_stamp;
+	struct list_head members;       /* struct mcmember: multicast groups */
+	u32 nmembers;
+
+	struct list_head all_node, kind_node;   /* guarded by stack->eps_mu */
+	_Atomic u32 uid;
+	_Atomic u64 ino;
+};
+
+struct ep *ep_alloc(struct stack *s, const struct ep_ops *ops, int family, int type, int proto)
+	must_check;
+static inline struct ep *ep_ref(struct ep *e) { ref_get(&e->ref); return e; }
+struct ep *ep_unref(struct ep *e);      /* NULL is fine; returns NULL */
+void ep_unlist(struct ep *e);           /* out of the stack's lists */
+
+extern const struct ep_ops tcp_ops, udp_ops, raw_ops, ping_ops, packet_ops;
+
+/* e->mu held in all of these. */
+static inline void ep_wake(struct ep *e, u32 events)
+{
+	if (e->ready)
+		e->ready(e->opaque, events);
+}
+void ep_set_err(struct ep *e, int err);         /* positive errno; wakes */
+int ep_take_err(struct ep *e);                  /* 0 or -errno, cleared */
+/* Check a bind address against family and configuration; *ret_addr gets the address. */
+int ep_check_bind(struct ep *e, const struct net_sa *sa, struct ipaddr *ret_addr) must_check;
+/* Normalise a destination (family, scope, any = loopback); *ret_oif from scope and options. */
+int ep_check_dst(struct ep *e, const struct net_sa *sa, struct ipaddr *ret, u32 *ret_oif)
+	must_check;
+/* The cached route of a connected endpoint, looked up again when stale. */
+int ep_route(struct ep *e) must_check;
+u32 ep_bind_flags(const struct ep *e);
+void ep_fill_name(const struct ep *e, const struct ipaddr *ip, u16 port, struct net_sa *ret);
+
+/* dgram.c: the receive queue that UDP, raw and packet share. */
+/* Queue @p (taken) or drop it when the buffer is full; mu held. */
+bool dgram_queue(struct ep *e, struct pktbuf *p);
+ssize_t dgram_recv(struct ep *e, struct net_msg *m,
+		   void (*fill)(struct ep *e, struct pktbuf *p, struct net_msg *m));
+ssize_t errq_recv(struct ep *e, struct net_msg *m);
+void errq_add(struct ep *e, struct pktbuf *payload, int err, u8 origin, u8 type, u8 code,
+	      u32 info, const struct ipaddr *offender, const struct net_sa *dst);
+u32 dgram_poll(struct ep *e);
+/* Copy the caller's message into a fresh packet of at most 64 KiB. */
+int dgram_gather(struct ep *e, struct net_io *io, size_t len, struct pktbuf **ret) must_check;
+/* Wait-free charge of a packet on its way out; released by the link being synchronous. */
+
+/* cmsg.c */
+struct cmsg_out { u8 *buf; size_t room, used; bool trunc; };
+void cmsg_put(struct cmsg_out *c, int level, int type, const void *data, size_t len);
+/* Options that a datagram's control messages override. */
+struct send_ctl {
+	struct ipaddr src;
+	u32 oif, mark;
+	s16 ttl;
+	int tos;                /* -1: not given */
+	u16 gso_size;
+	bool has_src, dontfrag;
+};
+int cmsg_parse(struct ep *e, const struct net_msg *m, struct send_ctl *ret) must_check;
+void cmsg_fill(struct ep *e, struct pktbuf *p, struct net_msg *m);
+
+/* sockopt.c: levels SOL_SOCKET, IPPROTO_IP, IPPROTO_IPV6 for everyone. */
+int sockopt_set(struct ep *e, int level, int opt, const void *val, size_t len) must_check;
+int sockopt_get(struct ep *e, int level, int opt, void *val, size_t *len) must_check;
+int sockopt_int(const void *val, size_t len, int *ret) must_check;
+int sockopt_put(void *val, size_t *len, const void *src, size_t n) must_check;
+int sockopt_put_int(void *val, size_t *len, int v) must_check;
+
+/* mcast.c: group membership of endpoints and links. */
+int mc_setsockopt(struct ep *e, int level, int opt, const void *val, size_t len) must_check;
+void mc_leave_all(struct ep *e);
+bool mc_nic_joined(struct nic *n, const struct ipaddr *group);
+/* Does this endpoint want a packet to @group that came in on @n?  mu held. */
+bool mc_ep_wants(struct ep *e, struct nic *n, const struct ipaddr *group);

@@ -1,0 +1,66 @@
+/*
+ * nic.h - one link of a stack, as the layers above see it.
+ *
+ * A link below supplies nic_ops; it calls nic_rx() with packets that start
+ * with the link header (none on loopback and ARPHRD_NONE).  nic_tx() takes
+ * packets that start with the IP header and finishes what the link cannot do:
+ * checksums, segmentation, the Ethernet header.
+ */
+#pragma once
+#include "netstack/core/neigh.h"
+#include "netstack/core/pktbuf.h"
+
+struct stack;
+
+/* Ops consume the packet.  tx: 0 or -errno (dropped). */
+struct nic_ops {
+	const char *name;
+	int  (*tx)(struct nic *n, struct pktbuf *p);
+	int  (*poll)(struct nic *n, int budget);        /* NULL: nothing to read */
+	void (*free)(struct nic *n);                    /* NULL: no private data */
+};
+
+struct nic_stats {
+	_Atomic u64 rx_packets, rx_bytes, rx_errors, rx_dropped, multicast;
+	_Atomic u64 tx_packets, tx_bytes, tx_errors, tx_dropped;
+};
+
+struct nic {
+	struct list_head node;          /* guarded by stack->cfg_mu */
+	struct stack *stack;            /* immutable, like all without a word */
+	const struct nic_ops *ops;
+	void *priv;
+	u32 ifindex;
+	u16 arphrd;
+	u32 features;                   /* LINK_F_* */
+	_Atomic u32 mtu;
+	_Atomic u32 flags;              /* IFF_* */
+	_Atomic bool dead;              /* link_del() was called */
+	u8 mac[6];                      /* written under cfg_mu */
+	char name[NET_IFNAMSIZ];        /* guarded by cfg_mu */
+	struct nic_stats stats;
+	struct neightab neigh;
+	struct list_head groups;        /* struct mcgroup, guarded by cfg_mu */
+	struct list_head mctimers;
+	u32 dad_pending;
+	u32 ra_seen;
+};
+
+struct nic *nic_create(struct stack *s, const struct link_cfg *cfg, const struct nic_ops *ops,
+		       void *priv, int *ret_err) must_check;
+struct nic *nic_by_index(struct stack *s, u32 ifindex);         /* NULL when gone */
+struct nic *nic_by_index_locked(struct stack *s, u32 ifindex);
+
+/* A packet came in from the link.  Takes it. */
+void nic_rx(struct nic *n, struct pktbuf *p);
+/* Send an IP packet to @nexthop (resolves it).  Takes it. */
+int nic_tx(struct nic *n, struct pktbuf *p, const struct ipaddr *nexthop);
+/* Send with the link address already known, or a complete frame. */
+int nic_tx_mac(struct nic *n, struct pktbuf *p, const u8 mac[6], u16 ethertype);
+int nic_tx_frame(struct nic *n, struct pktbuf *p);
+/* Largest super-frame payload this link takes for @gso_type; 0: none. */
+u32 nic_gso_max(const struct nic *n, u8 gso_type);
+static inline bool nic_up(const struct nic *n) { return n->flags & 1; }  /* IFF_UP */
+
+/* Cut a super-frame into packets of gso_size; each goes to fn(). Takes p. gso.c */
+int gso_segment(struct pktbuf *p, u32 l2, int (*fn)(struct nic *, struct pktbuf *), struct nic *n);

@@ -1,0 +1,54 @@
+/*
+ * route.h - addresses of links, the routing table, and the look-up of both.
+ *
+ * Two kinds of question: is this address ours (rx), and where does a packet to
+ * it go (tx).  All under stack->cfg_mu; answers are copies.
+ */
+#pragma once
+#include "platform/base/list.h"
+#include "netstack/api.h"
+
+struct nic;
+struct stack;
+
+struct ifaddr {
+	struct list_head node;
+	struct addr_info a;
+	struct nic *nic;
+	u64 since;              /* ns, when lifetimes were set */
+	bool tentative;
+};
+
+struct route {
+	struct list_head node;
+	struct route_info r;
+	struct nic *nic;
+};
+
+/* Where a packet goes. */
+struct rt {
+	struct nic *nic;
+	struct ipaddr src;      /* preferred source */
+	struct ipaddr nexthop;
+	u32 mtu;                /* of the path as far as known */
+	u32 gen;                /* cfg_gen at the time of the question */
+	u8  type;               /* RTN_UNICAST, LOCAL, BROADCAST, MULTICAST */
+	u8  plen;
+	bool valid;
+};
+
+enum { RT_HOST = 0, RT_DONTROUTE = 1, RT_NO_SRC_CHECK = 2 };
+
+/* 0, -ENETUNREACH, -EHOSTUNREACH, -EINVAL (source not ours), -ENODEV. @src any: choose. */
+int rt_lookup(struct stack *s, const struct ipaddr *dst, const struct ipaddr *src, u32 oif,
+	      u32 flags, struct rt *ret) must_check;
+
+/* RTN_LOCAL, RTN_BROADCAST, RTN_MULTICAST or RTN_UNICAST for an arriving destination. */
+int addr_type(struct stack *s, struct nic *in, const struct ipaddr *dst);
+/* Link with this address, or NULL. */
+struct nic *addr_nic(struct stack *s, const struct ipaddr *ip);
+/* A source address of @n for @dst; false when there is none. */
+bool addr_pick(struct stack *s, struct nic *n, const struct ipaddr *dst, struct ipaddr *ret);
+
+/* Path MTU learned from ICMP: remembered as a host route with an MTU for ten minutes. */
+void pmtu_learn(struct stack *s, const struct ipaddr *dst, u32 mtu);

@@ -1,0 +1,72 @@
+/*
+ * sysctl.h - the settings under /proc/sys/net that the stack obeys.
+ *
+ * One row a setting: path, field, how many integers, default, bounds.  Writers
+ * hold cfg_mu; readers read single ints without a lock (torn reads of one int
+ * do not happen on x86-64, and a stale value is harmless).
+ */
+#pragma once
+#include "platform/base/compiler.h"
+
+#define NET_SYSCTLS(X) \
+	X("core/somaxconn",                  somaxconn, 1,            0, INT32_MAX, 4096) \
+	X("core/rmem_default",               rmem_default, 1,         2048, INT32_MAX, 212992) \
+	X("core/rmem_max",                   rmem_max, 1,             2048, INT32_MAX, 212992) \
+	X("core/wmem_default",               wmem_default, 1,         4608, INT32_MAX, 212992) \
+	X("core/wmem_max",                   wmem_max, 1,             4608, INT32_MAX, 212992) \
+	X("core/optmem_max",                 optmem_max, 1,           0, INT32_MAX, 131072) \
+	X("ipv4/ip_forward",                 ip_forward, 1,           0, 1, 0) \
+	X("ipv4/ip_default_ttl",             ttl, 1,                  1, 255, 64) \
+	X("ipv4/ip_local_port_range",        port_range, 2,           1, 65535, 32768, 60999) \
+	X("ipv4/ip_unprivileged_port_start", unpriv_port, 1,          0, 65535, 0) \
+	X("ipv4/ip_nonlocal_bind",           nonlocal_bind, 1,        0, 1, 0) \
+	X("ipv4/ip_no_pmtu_disc",            no_pmtu_disc, 1,         0, 3, 0) \
+	X("ipv4/ping_group_range",           ping_group, 2,           0, INT32_MAX, 0, INT32_MAX) \
+	X("ipv4/icmp_echo_ignore_all",       echo_ignore_all, 1,      0, 1, 0) \
+	X("ipv4/icmp_echo_ignore_broadcasts", echo_ignore_bcast, 1,   0, 1, 1) \
+	X("ipv4/icmp_ratelimit",             icmp_ratelimit, 1,       0, INT32_MAX, 1000) \
+	X("ipv4/icmp_msgs_per_sec",          icmp_per_sec, 1,         0, INT32_MAX, 1000) \
+	X("ipv4/tcp_rmem",                   tcp_rmem, 3,             1, INT32_MAX, 4096, 131072, 6291456) \
+	X("ipv4/tcp_wmem",                   tcp_wmem, 3,             1, INT32_MAX, 4096, 65536, 4194304) \
+	X("ipv4/tcp_window_scaling",         tcp_wscale, 1,           0, 1, 1) \
+	X("ipv4/tcp_timestamps",             tcp_ts, 1,               0, 2, 1) \
+	X("ipv4/tcp_sack",                   tcp_sack, 1,             0, 1, 1) \
+	X("ipv4/tcp_dsack",                  tcp_dsack, 1,            0, 1, 1) \
+	X("ipv4/tcp_ecn",                    tcp_ecn, 1,              0, 2, 2) \
+	X("ipv4/tcp_syncookies",             tcp_syncookies, 1,       0, 2, 1) \
+	X("ipv4/tcp_max_syn_backlog",        tcp_syn_backlog, 1,      0, 1 << 20, 512) \
+	X("ipv4/tcp_max_tw_buckets",         tcp_max_tw, 1,           0, 1 << 20, 16384) \
+	X("ipv4/tcp_tw_reuse",               tcp_tw_reuse, 1,         0, 2, 2) \
+	X("ipv4/tcp_fin_timeout",            tcp_fin_timeout, 1,      1, 3600, 60) \
+	X("ipv4/tcp_keepalive_time",         tcp_keep_time, 1,        1, 32767, 7200) \
+	X("ipv4/tcp_keepalive_intvl",        tcp_keep_intvl, 1,       1, 32767, 75) \
+	X("ipv4/tcp_keepalive_probes",       tcp_keep_probes, 1,      1, 127, 9) \
+	X("ipv4/tcp_syn_retries",            tcp_syn_retries, 1,      1, 127, 6) \
+	X("ipv4/tcp_synack_retries",         tcp_synack_retries, 1,   0, 127, 5) \
+	X("ipv4/tcp_retries1",               tcp_retries1, 1,         0, 255, 3) \
+	X("ipv4/tcp_retries2",               tcp_retries2, 1,         0, 255, 15) \
+	X("ipv4/tcp_orphan_retries",         tcp_orphan_retries, 1,   0, 255, 0) \
+	X("ipv4/tcp_abort_on_overflow",      tcp_abort_overflow, 1,   0, 1, 0) \
+	X("ipv4/tcp_moderate_rcvbuf",        tcp_moderate, 1,         0, 1, 1) \
+	X("ipv4/tcp_no_metrics_save",        tcp_no_metrics, 1,       0, 1, 1) \
+	X("ipv4/tcp_slow_start_after_idle",  tcp_ss_idle, 1,          0, 1, 1) \
+	X("ipv4/tcp_challenge_ack_limit",    tcp_chal_limit, 1,       0, INT32_MAX, 1000) \
+	X("ipv4/tcp_invalid_ratelimit",      tcp_invalid_ms, 1,       0, 1000000, 500) \
+	X("ipv4/tcp_notsent_lowat",          tcp_notsent, 1,          -1, INT32_MAX, -1) \
+	X("ipv4/igmp_max_memberships",       igmp_max, 1,             1, 4096, 20) \
+	X("ipv6/conf/all/forwarding",        ip6_forward, 1,          0, 1, 0) \
+	X("ipv6/conf/all/disable_ipv6",      disable_ip6, 1,          0, 1, 0) \
+	X("ipv6/conf/default/disable_ipv6",  disable_ip6_def, 1,      0, 1, 0) \
+	X("ipv6/conf/all/accept_ra",         accept_ra, 1,            0, 2, 1) \
+	X("ipv6/conf/all/accept_dad",        accept_dad, 1,           0, 2, 1) \
+	X("ipv6/conf/all/hop_limit",         hlim, 1,                 1, 255, 64) \
+	X("ipv6/bindv6only",                 bindv6only, 1,           0, 1, 0)
+
+struct net_sysctl {
+#define X(path, field, n, ...) s32 field[n];
+	NET_SYSCTLS(X)
+#undef X
+	const struct cc_ops *tcp_cc;            /* ipv4/tcp_congestion_control */
+};
+
+void sysctl_init(struct net_sysctl *s);
