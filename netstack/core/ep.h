@@ -113,6 +113,11 @@ void ep_unlist(struct ep *e);           /* out of the stack's lists */
 
 extern const struct ep_ops tcp_ops, udp_ops, raw_ops, ping_ops, packet_ops;
 
+/* Beyond the table. */
+int tcp_connect_result(struct ep *e);
+int tcp_atmark(struct ep *e);
+int packet_name(struct ep *e, bool peer, struct net_sa *ret);
+
 /* e->mu held in all of these. */
 static inline void ep_wake(struct ep *e, u32 events)
 {
@@ -142,7 +147,6 @@ void errq_add(struct ep *e, struct pktbuf *payload, int err, u8 origin, u8 type,
 u32 dgram_poll(struct ep *e);
 /* Copy the caller's message into a fresh packet of at most 64 KiB. */
 int dgram_gather(struct ep *e, struct net_io *io, size_t len, struct pktbuf **ret) must_check;
-/* Wait-free charge of a packet on its way out; released by the link being synchronous. */
 
 /* cmsg.c */
 struct cmsg_out { u8 *buf; size_t room, used; bool trunc; };
@@ -169,6 +173,10 @@ int sockopt_put_int(void *val, size_t *len, int v) must_check;
 /* mcast.c: group membership of endpoints and links. */
 int mc_setsockopt(struct ep *e, int level, int opt, const void *val, size_t len) must_check;
 void mc_leave_all(struct ep *e);
+/* The i-th group that @n joined for endpoints. */
+bool mc_nth_group(struct nic *n, unsigned i, struct ipaddr *ret);
+/* Source filter of a membership; mu held. */
+bool mc_ep_source_ok(struct ep *e, struct nic *n, const struct ipaddr *g, const struct ipaddr *src);
 bool mc_nic_joined(struct nic *n, const struct ipaddr *group);
 /* Does this endpoint want a packet to @group that came in on @n?  mu held. */
 bool mc_ep_wants(struct ep *e, struct nic *n, const struct ipaddr *group);

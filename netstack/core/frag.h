@@ -40,8 +40,7 @@ struct frag_in {
 int fragtab_init(struct stack *s) must_check;
 void fragtab_done(struct stack *s);
 /*
- * Takes @p.  NULL: kept or dropped.  Else the whole datagram: payload only,
- * with p->src, dst, proto, ttl, tos, nic of its first fragment; *ret_hdr gets
- * the first fragment's headers (at most 128 bytes, *ret_n).
+ * Takes @p.  NULL: kept or dropped.  Else the whole datagram: the payload
+ * only, with src, dst, proto, ttl, tos and nic of its first fragment.
  */
-struct pktbuf *frag_add(struct stack *s, struct pktbuf *p, const struct frag_in *f);
+struct pktbuf *frag_add(struct stack *s, struct pktbuf *p, const struct frag_in *f) must_check;

@@ -11,7 +11,7 @@
 struct nic;
 struct stack;
 
-struct ifaddr {
+struct nicaddr {
 	struct list_head node;
 	struct addr_info a;
 	struct nic *nic;
@@ -49,6 +49,14 @@ int addr_type(struct stack *s, struct nic *in, const struct ipaddr *dst);
 struct nic *addr_nic(struct stack *s, const struct ipaddr *ip);
 /* A source address of @n for @dst; false when there is none. */
 bool addr_pick(struct stack *s, struct nic *n, const struct ipaddr *dst, struct ipaddr *ret);
+
+/* cfg_mu held; the pointer is good until it is dropped. */
+struct nicaddr *addr_local_locked(struct stack *s, const struct ipaddr *ip);
+struct nicaddr *addr_pick_locked(struct stack *s, struct nic *n, const struct ipaddr *dst);
+bool addr_is_directed_bcast(const struct nicaddr *x, const struct ipaddr *ip);
+
+/* Every route over a link that goes away. */
+void route_flush_nic(struct nic *n);
 
 /* Path MTU learned from ICMP: remembered as a host route with an MTU for ten minutes. */
 void pmtu_learn(struct stack *s, const struct ipaddr *dst, u32 mtu);

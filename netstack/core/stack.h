@@ -47,9 +47,10 @@ struct stack {
 	_Atomic u32 cfg_gen;
 	u32 next_ifindex;
 	struct list_head nics, dead_nics;       /* struct nic */
-	struct list_head addrs;                 /* struct ifaddr */
+	struct list_head addrs;                 /* struct nicaddr */
 	struct list_head routes;                /* struct route, longest prefix first */
-	u32 naddrs, nroutes;
+	struct list_head pmtus;                 /* struct pmtu, newest first */
+	u32 naddrs, nroutes, npmtus;
 	struct nic *lo;                         /* immutable */
 
 	struct backlog backlog;
@@ -80,5 +81,10 @@ static inline void stack_changed(struct stack *s)
 u32 stack_rand32(struct stack *s);
 /* True when one more message may go, @per_sec a second. */
 bool ratelimit_ok(struct stack *s, struct ratelimit *r, u32 per_sec);
+
+/* Parts that stack_free() takes down. */
+void route_tables_done(struct stack *s);
+void mc_nic_done(struct nic *n);
+void tcp_stack_done(struct stack *s);
 
 #define MIB(s, name) mib_inc(&(s)->mib, MIB_##name)

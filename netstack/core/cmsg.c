@@ -1,0 +1,237 @@
+/*
+ * cmsg.c - control messages of datagrams, in Linux' layout.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <time.h>
+#include "netstack/core/ep.h"
+
+#ifndef SO_RXQ_OVFL
+#define SO_RXQ_OVFL 40
+#endif
+#define UDP_SEGMENT_OPT 103
+
+void cmsg_put(struct cmsg_out *c, int level, int type, const void *data, size_t len)
+{
+	struct cmsghdr h = { .cmsg_len = CMSG_LEN(len), .cmsg_level = level, .cmsg_type = type };
+	size_t room = c->room - c->used, take = len;
+
+	if (room < sizeof(h)) {
+		c->trunc = true;
+		return;
+	}
+	if (room < CMSG_LEN(len)) {
+		c->trunc = true;
+		take = room - sizeof(h);
+		h.cmsg_len = CMSG_LEN(take);
+	}
+	memcpy(c->buf + c->used, &h, sizeof(h));
+	memcpy(c->buf + c->used + sizeof(h), data, take);
+	c->used += MIN(CMSG_SPACE(take), room);
+}
+
+static void put_int(struct cmsg_out *c, int level, int type, int v)
+{
+	cmsg_put(c, level, type, &v, sizeof(v));
+}
+
+static void fill_stamp(struct ep *e, struct pktbuf *p, struct cmsg_out *c)
+{
+	if (!p->stamp)
+		return;
+	if (e->o.timestampns) {
+		struct timespec t = { (time_t)(p->stamp / 1000000000), (long)(p->stamp % 1000000000) };
+
+		cmsg_put(c, SOL_SOCKET, SO_TIMESTAMPNS, &t, sizeof(t));
+	} else if (e->o.timestamp) {
+		struct timeval t = { (time_t)(p->stamp / 1000000000),
+				     (suseconds_t)(p->stamp % 1000000000 / 1000) };
+
+		cmsg_put(c, SOL_SOCKET, SO_TIMESTAMP, &t, sizeof(t));
+	}
+}
+
+static void fill4(struct ep *e, struct pktbuf *p, struct cmsg_out *c)
+{
+	if (e->o.pktinfo) {
+		struct in_pktinfo i = { .ipi_ifindex = (int)p->ifindex };
+
+		memcpy(&i.ipi_addr, p->dst.b + 12, 4);
+		memcpy(&i.ipi_spec_dst, p->dst.b + 12, 4);
+		cmsg_put(c, IPPROTO_IP, IP_PKTINFO, &i, sizeof(i));
+	}
+	if (e->o.recvttl)
+		put_int(c, IPPROTO_IP, IP_TTL, p->ttl);
+	if (e->o.recvtos)
+		cmsg_put(c, IPPROTO_IP, IP_TOS, &p->tos, 1);
+	if (e->o.origdst) {
+		struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(p->dport) };
+
+		memcpy(&a.sin_addr, p->dst.b + 12, 4);
+		cmsg_put(c, IPPROTO_IP, IP_RECVORIGDSTADDR, &a, sizeof(a));
+	}
+}
+
+static void fill6(struct ep *e, struct pktbuf *p, struct cmsg_out *c)
+{
+	if (e->o.pktinfo6) {
+		struct in6_pktinfo i = { .ipi6_ifindex = p->ifindex };
+
+		memcpy(&i.ipi6_addr, p->dst.b, 16);
+		cmsg_put(c, IPPROTO_IPV6, IPV6_PKTINFO, &i, sizeof(i));
+	}
+	if (e->o.recvhlim)
+		put_int(c, IPPROTO_IPV6, IPV6_HOPLIMIT, p->ttl);
+	if (e->o.recvtclass)
+		put_int(c, IPPROTO_IPV6, IPV6_TCLASS, p->tos);
+}
+
+void cmsg_fill(struct ep *e, struct pktbuf *p, struct net_msg *m)
+{
+	struct cmsg_out c = { m->ctl, m->ctl_len, 0, false };
+
+	if (m->ctl) {
+		fill_stamp(e, p, &c);
+		if (e->o.rxq_ovfl && e->drops)
+			cmsg_put(&c, SOL_SOCKET, SO_RXQ_OVFL, &e->drops, sizeof(e->drops));
+		if (e->family == AF_INET6)
+			fill6(e, p, &c);
+		if (e->family == AF_INET || ip_is4(&p->dst))
+			fill4(e, p, &c);
+		if (c.trunc)
+			m->ret_flags |= MSG_CTRUNC;
+	} else if (e->o.pktinfo || e->o.pktinfo6 || e->o.recvttl || e->o.recvhlim || e->o.timestamp) {
+		m->ret_flags |= MSG_CTRUNC;
+	}
+	m->ctl_len = c.used;
+}
+
+static int get_int(const u8 *d, size_t n, int *ret)
+{
+	if (n != sizeof(int))
+		return -EINVAL;
+	memcpy(ret, d, sizeof(int));
+	return 0;
+}
+
+static int parse_ip4(int type, const u8 *d, size_t n, struct send_ctl *r)
+{
+	struct in_pktinfo i;
+	int v, e;
+
+	switch (type) {
+	case IP_PKTINFO:
+		if (n != sizeof(i))
+			return -EINVAL;
+		memcpy(&i, d, sizeof(i));
+		if (i.ipi_ifindex)
+			r->oif = (u32)i.ipi_ifindex;
+		if (i.ipi_spec_dst.s_addr) {
+			r->src = ip_from4(&i.ipi_spec_dst);
+			r->has_src = true;
+		}
+		return 0;
+	case IP_TTL:
+		e = get_int(d, n, &v);
+		if (e < 0 || v < 1 || v > 255)
+			return -EINVAL;
+		r->ttl = (s16)v;
+		return 0;
+	case IP_TOS:
+		if (n == 1)
+			r->tos = d[0];
+		else if (get_int(d, n, &r->tos) < 0 || r->tos < 0 || r->tos > 255)
+			return -EINVAL;
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+static int parse_ip6(int type, const u8 *d, size_t n, struct send_ctl *r)
+{
+	struct in6_pktinfo i;
+	int v;
+
+	switch (type) {
+	case IPV6_PKTINFO:
+		if (n < sizeof(i))
+			return -EINVAL;
+		memcpy(&i, d, sizeof(i));
+		if (i.ipi6_ifindex)
+			r->oif = i.ipi6_ifindex;
+		r->src = ip_from6(&i.ipi6_addr);
+		r->has_src = !ip_is_any(&r->src);
+		return 0;
+	case IPV6_HOPLIMIT:
+		if (get_int(d, n, &v) < 0 || v < -1 || v > 255)
+			return -EINVAL;
+		r->ttl = (s16)v;
+		return 0;
+	case IPV6_TCLASS:
+		if (get_int(d, n, &v) < 0 || v < -1 || v > 255)
+			return -EINVAL;
+		r->tos = v;
+		return 0;
+	case IPV6_DONTFRAG:
+		if (get_int(d, n, &v) < 0)
+			return -EINVAL;
+		r->dontfrag = v;
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+static int parse_one(const struct cmsghdr *h, const u8 *d, size_t n, struct send_ctl *r)
+{
+	u16 seg;
+
+	if (h->cmsg_level == IPPROTO_IP)
+		return parse_ip4(h->cmsg_type, d, n, r);
+	if (h->cmsg_level == IPPROTO_IPV6)
+		return parse_ip6(h->cmsg_type, d, n, r);
+	if (h->cmsg_level == IPPROTO_UDP && h->cmsg_type == UDP_SEGMENT_OPT) {
+		if (n != sizeof(seg))
+			return -EINVAL;
+		memcpy(&seg, d, sizeof(seg));
+		r->gso_size = seg;
+		return 0;
+	}
+	if (h->cmsg_level == SOL_SOCKET && h->cmsg_type == SO_MARK && n == 4) {
+		memcpy(&r->mark, d, 4);
+		return 0;
+	}
+	/* Linux ignores levels that are not the protocol's own. */
+	return h->cmsg_level == SOL_SOCKET ? -EINVAL : 0;
+}
+
+int cmsg_parse(struct ep *e, const struct net_msg *m, struct send_ctl *ret)
+{
+	struct send_ctl c = { .ttl = -1, .tos = -1, .mark = e->o.mark };
+	const u8 *p = m->ctl;
+	size_t left = m->ctl ? m->ctl_len : 0;
+
+	while (left >= sizeof(struct cmsghdr)) {
+		struct cmsghdr h;
+		size_t step;
+		int r;
+
+		memcpy(&h, p, sizeof(h));
+		if (h.cmsg_len < sizeof(h) || h.cmsg_len > left)
+			return -EINVAL;
+		r = parse_one(&h, p + sizeof(h), h.cmsg_len - sizeof(h), &c);
+		if (r < 0)
+			return r;
+		step = ALIGN_UP(h.cmsg_len, sizeof(size_t));
+		if (step >= left)
+			break;
+		p += step;
+		left -= step;
+	}
+	*ret = c;
+	return 0;
+}

@@ -1,0 +1,239 @@
+/*
+ * dgram.c - datagrams on the receive queue, and the error queue.
+ *
+ * A datagram is charged its true size, so that many tiny ones in large blocks
+ * cannot hold more memory than SO_RCVBUF says.  The reader looks at the head
+ * under mu, copies under rd_mu alone, and takes the packet off only when the
+ * copy went well: a fault loses nothing.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include "netstack/core/ep.h"
+#include "netstack/core/errqueue.h"
+
+#define ERRQ_MAX 64
+
+bool dgram_queue(struct ep *e, struct pktbuf *p)
+{
+	if (e->rmem + p->truesize > e->o.rcvbuf && e->rmem) {
+		e->drops++;
+		pkt_free(p);
+		return false;
+	}
+	if (!p->stamp && (e->o.timestamp || e->o.timestampns))
+		p->stamp = e->stack->ops->realtime(e->stack->ctx);
+	e->rmem += p->truesize;
+	list_add_tail(&p->node, &e->dgrams);
+	ep_wake(e, POLLIN | POLLRDNORM);
+	return true;
+}
+
+u32 dgram_poll(struct ep *e)
+{
+	u32 ev = 0;
+
+	if (!list_empty(&e->dgrams))
+		ev |= POLLIN | POLLRDNORM;
+	if (e->shut & 1)
+		ev |= POLLIN | POLLRDNORM | POLLRDHUP;
+	if (e->shut == 3)
+		ev |= POLLHUP;
+	if (e->err || e->nerrq)
+		ev |= POLLERR;
+	return ev | POLLOUT | POLLWRNORM;
+}
+
+/* Copy @n bytes from @off of a packet to the caller, block by block. */
+static int copy_packet(struct pktbuf *p, size_t off, size_t n, struct net_io *io)
+{
+	struct iovec iov[PKT_FRAGS + 1];
+	int i, k = pkt_iov(p, iov, PKT_FRAGS + 1);
+
+	for (i = 0; i < k && n; i++) {
+		size_t l;
+		int r;
+
+		if (off >= iov[i].iov_len) {
+			off -= iov[i].iov_len;
+			continue;
+		}
+		l = MIN(n, iov[i].iov_len - off);
+		r = io->copy(io, (u8 *)iov[i].iov_base + off, l);
+		if (r < 0)
+			return r;
+		n -= l;
+		off = 0;
+	}
+	return 0;
+}
+
+static struct pktbuf *head(struct ep *e)
+{
+	return list_empty(&e->dgrams) ? NULL : list_first(&e->dgrams, struct pktbuf, node);
+}
+
+/* The next datagram with a reference to its bytes, or an error. rd_mu held. */
+static int peek(struct ep *e, struct pktbuf **ret)
+{
+	struct pktbuf *p;
+	int r = 0;
+
+	mutex_lock(&e->mu);
+	p = head(e);
+	if (e->err)
+		r = ep_take_err(e);
+	else if (!p)
+		r = e->shut & 1 ? 0 : -EAGAIN;
+	mutex_unlock(&e->mu);
+	*ret = r == 0 ? p : NULL;
+	return r;
+}
+
+ssize_t dgram_recv(struct ep *e, struct net_msg *m,
+		   void (*fill)(struct ep *e, struct pktbuf *p, struct net_msg *m))
+{
+	bool keep = m->flags & MSG_PEEK;
+	struct pktbuf *p;
+	size_t n, off = 0;
+	ssize_t r;
+
+	mutex_lock(&e->rd_mu);
+	r = peek(e, &p);
+	if (r < 0 || !p) {
+		mutex_unlock(&e->rd_mu);
+		m->ctl_len = 0;
+		return r;
+	}
+	if (keep && e->o.peek_off_on)
+		off = MIN(e->o.peek_off, p->len);
+	n = MIN(p->len - off, m->io->len);
+	r = copy_packet(p, off, n, m->io);
+	if (r == 0) {
+		fill(e, p, m);
+		r = (ssize_t)n;
+		if (n < p->len - off) {
+			m->ret_flags |= MSG_TRUNC;
+			if (m->flags & MSG_TRUNC)
+				r = (ssize_t)p->len;
+		}
+		mutex_lock(&e->mu);
+		if (p->stamp)
+			e->last_stamp = p->stamp;
+		if (keep) {
+			p = NULL;
+		} else {
+			list_del_init(&p->node);
+			e->rmem -= p->truesize;
+		}
+		mutex_unlock(&e->mu);
+		pkt_free(p);
+	}
+	mutex_unlock(&e->rd_mu);
+	return r;
+}
+
+int dgram_gather(struct ep *e, struct net_io *io, size_t len, struct pktbuf **ret)
+{
+	struct pktbuf *p;
+	int r = 0;
+	u8 *d;
+
+	if (len == 0)
+		p = pkt_new(&e->stack->pool);
+	else
+		p = pkt_room(&e->stack->pool, len, &d);
+	if (!p)
+		return -ENOBUFS;
+	if (len)
+		r = io->copy(io, d, len);
+	if (r < 0) {
+		pkt_free(p);
+		return r;
+	}
+	*ret = p;
+	return 0;
+}
+
+/* ------------------------------------------------------------- error queue */
+
+/* mu held.  The packet's own fields carry the error until it is read. */
+void errq_add(struct ep *e, struct pktbuf *payload, int err, u8 origin, u8 type, u8 code,
+	      u32 info, const struct ipaddr *offender, const struct net_sa *dst)
+{
+	struct pktbuf *p;
+
+	if (e->nerrq >= ERRQ_MAX)
+		return;
+	p = payload ? pkt_clone(payload) : pkt_new(&e->stack->pool);
+	if (!p)
+		return;
+	p->seq = (u32)err;
+	p->end_seq = (u32)origin << 16 | (u32)type << 8 | code;
+	p->tsval = info;
+	p->src = offender ? *offender : ip_any4();
+	p->dst = dst->ip;
+	p->dport = dst->port;
+	list_add_tail(&p->node, &e->errq);
+	e->nerrq++;
+	ep_wake(e, POLLERR);
+}
+
+static void errq_ctl(struct ep *e, struct pktbuf *p, struct net_msg *m)
+{
+	struct { struct net_ext_err ee; u8 addr[28]; } v;
+	struct cmsg_out c = { m->ctl, m->ctl_len, 0, false };
+	size_t n = sizeof(v.ee) + (e->family == AF_INET ? 16 : 28);
+	u16 af = e->family;
+
+	memset(&v, 0, sizeof(v));
+	v.ee.err = p->seq;
+	v.ee.origin = (u8)(p->end_seq >> 16);
+	v.ee.type = (u8)(p->end_seq >> 8);
+	v.ee.code = (u8)p->end_seq;
+	v.ee.info = p->tsval;
+	if (v.ee.origin != EE_ORIGIN_LOCAL) {
+		memcpy(v.addr, &af, 2);
+		if (af == AF_INET)
+			memcpy(v.addr + 4, p->src.b + 12, 4);
+		else
+			memcpy(v.addr + 8, p->src.b, 16);
+	}
+	if (m->ctl)
+		cmsg_put(&c, af == AF_INET ? IPPROTO_IP : IPPROTO_IPV6,
+			 af == AF_INET ? IP_RECVERR : IPV6_RECVERR, &v, n);
+	m->ctl_len = c.used;
+	if (c.trunc)
+		m->ret_flags |= MSG_CTRUNC;
+}
+
+ssize_t errq_recv(struct ep *e, struct net_msg *m)
+{
+	struct pktbuf *p = NULL;
+	ssize_t r = -EAGAIN;
+
+	mutex_lock(&e->mu);
+	if (!list_empty(&e->errq)) {
+		p = list_first(&e->errq, struct pktbuf, node);
+		list_del_init(&p->node);
+		e->nerrq--;
+	}
+	mutex_unlock(&e->mu);
+	if (!p) {
+		m->ctl_len = 0;
+		return r;
+	}
+	r = copy_packet(p, 0, MIN(p->len, m->io->len), m->io);
+	if (r == 0) {
+		r = (ssize_t)MIN(p->len, m->io->len);
+		if ((size_t)r < p->len)
+			m->ret_flags |= MSG_TRUNC;
+		m->ret_flags |= MSG_ERRQUEUE;
+		if (m->name)
+			ep_fill_name(e, &p->dst, p->dport, m->name);
+		errq_ctl(e, p, m);
+	}
+	pkt_free(p);
+	return r;
+}

@@ -1,0 +1,423 @@
+/*
+ * ep.c - endpoints: birth, death, names, and the verbs of api.h.
+ *
+ * Every verb ends with backlog_drain(): what it sent to ourselves is received
+ * before it returns, with no lock held.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include "platform/base/alloc.h"
+#include "netstack/core/ep.h"
+#include "netstack/core/nic.h"
+#include "netstack/core/rtnl.h"
+
+static void default_opts(struct ep *e)
+{
+	struct net_sysctl *y = &e->stack->sysctl;
+
+	e->o.rcvbuf = (u32)y->rmem_default[0];
+	e->o.sndbuf = (u32)y->wmem_default[0];
+	e->o.rcvlowat = 1;
+	e->o.ttl = e->o.hlim = e->o.mc_hlim6 = -1;
+	e->o.mc_ttl = 1;
+	e->o.mc_loop = e->o.mc_loop6 = e->o.mc_all = true;
+	e->o.pmtudisc = y->no_pmtu_disc[0] ? IP_PMTUDISC_DONT : IP_PMTUDISC_WANT;
+	e->o.pmtudisc6 = IP_PMTUDISC_WANT;
+	e->o.v6only = e->family == AF_INET6 && y->bindv6only[0];
+}
+
+struct ep *ep_alloc(struct stack *s, const struct ep_ops *ops, int family, int type, int proto)
+{
+	struct ep *e = kmem_zalloc(ops->size, ops->name);
+
+	if (!e)
+		return NULL;
+	e->ops = ops;
+	ref_init(&e->ref);
+	e->stack = s;
+	e->family = (u16)family;
+	e->type = (u16)type;
+	e->proto = (u16)proto;
+	e->cookie = atomic_fetch_add(&s->cookies, 1) + 1;
+	mutex_init(&e->rd_mu, RANK_FILE);
+	mutex_init(&e->mu, RANK_SOCK);
+	e->laddr = e->raddr = family == AF_INET ? ip_any4() : ip_any6();
+	e->bind.ep = e;
+	e->bind.proto = proto == IPPROTO_TCP ? PORT_TCP : PORT_UDP;
+	e->bind.laddr = e->bind.raddr = e->laddr;
+	list_init(&e->bind.node);
+	list_init(&e->dgrams);
+	list_init(&e->errq);
+	list_init(&e->members);
+	list_init(&e->kind_node);
+	default_opts(e);
+	mutex_lock(&s->eps_mu);
+	list_add_tail(&e->all_node, &s->eps);
+	mutex_unlock(&s->eps_mu);
+	return e;
+}
+
+void ep_unlist(struct ep *e)
+{
+	mutex_lock(&e->stack->eps_mu);
+	list_del_init(&e->all_node);
+	list_del_init(&e->kind_node);
+	mutex_unlock(&e->stack->eps_mu);
+}
+
+struct ep *ep_unref(struct ep *e)
+{
+	if (!e || !ref_put(&e->ref))
+		return NULL;
+	ep_unlist(e);
+	if (e->ops->release)
+		e->ops->release(e);
+	pkt_purge(&e->dgrams);
+	pkt_purge(&e->errq);
+	kfree(e);
+	return NULL;
+}
+
+static const struct ep_ops *ops_for(int family, int type, int *proto)
+{
+	if (family == AF_PACKET && (type == SOCK_RAW || type == SOCK_DGRAM))
+		return &packet_ops;
+	if (family != AF_INET && family != AF_INET6)
+		return NULL;
+	switch (type) {
+	case SOCK_STREAM:
+		if (*proto == 0)
+			*proto = IPPROTO_TCP;
+		return *proto == IPPROTO_TCP ? &tcp_ops : NULL;
+	case SOCK_DGRAM:
+		if (*proto == 0)
+			*proto = IPPROTO_UDP;
+		if (*proto == (family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6))
+			return &ping_ops;
+		return *proto == IPPROTO_UDP ? &udp_ops : NULL;
+	case SOCK_RAW:
+		return *proto > 0 && *proto < 256 ? &raw_ops : NULL;
+	default:
+		return NULL;
+	}
+}
+
+int ep_new(struct stack *s, int family, int type, int proto, ep_ready_fn *fn, void *opaque,
+	   struct ep **ret)
+{
+	const struct ep_ops *ops;
+	struct ep *e;
+	int r;
+
+	if (family != AF_INET && family != AF_INET6 && family != AF_PACKET)
+		return -EAFNOSUPPORT;
+	if (type != SOCK_STREAM && type != SOCK_DGRAM && type != SOCK_RAW)
+		return -ESOCKTNOSUPPORT;
+	if (proto < 0 || (family != AF_PACKET && proto > 255))
+		return -EINVAL;
+	ops = ops_for(family, type, &proto);
+	if (!ops)
+		return family == AF_PACKET ? -ESOCKTNOSUPPORT : -EPROTONOSUPPORT;
+	e = ep_alloc(s, ops, family, type, proto);
+	if (!e)
+		return -ENOMEM;
+	e->owned = true;
+	e->ready = fn;
+	e->opaque = opaque;
+	r = ops->init ? ops->init(e) : 0;
+	if (r < 0) {
+		ep_unref(e);
+		return r;
+	}
+	*ret = e;
+	return 0;
+}
+
+void ep_close(struct ep *e)
+{
+	struct stack *s;
+
+	if (!e)
+		return;
+	s = e->stack;
+	mutex_lock(&e->mu);
+	e->ready = NULL;
+	mutex_unlock(&e->mu);
+	mc_leave_all(e);
+	if (e->ops->close)
+		e->ops->close(e);
+	if (e->ops != &tcp_ops && e->bind.hashed)
+		port_unbind(s, &e->bind);
+	ep_unref(e);
+	backlog_drain(s);
+}
+
+void ep_set_ready(struct ep *e, ep_ready_fn *fn, void *opaque)
+{
+	mutex_lock(&e->mu);
+	e->ready = fn;
+	e->opaque = opaque;
+	mutex_unlock(&e->mu);
+}
+
+void ep_set_ident(struct ep *e, u32 uid, u64 ino)
+{
+	e->uid = uid;
+	e->bind.uid = uid;
+	e->ino = ino;
+}
+
+void ep_set_err(struct ep *e, int err)
+{
+	e->err = err;
+	ep_wake(e, POLLERR | POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM);
+}
+
+int ep_take_err(struct ep *e)
+{
+	int r = -e->err;
+
+	e->err = 0;
+	return r;
+}
+
+int ep_error(struct ep *e)
+{
+	int r;
+
+	mutex_lock(&e->mu);
+	r = ep_take_err(e);
+	mutex_unlock(&e->mu);
+	return r;
+}
+
+/* ------------------------------------------------------------------ names */
+
+void ep_fill_name(const struct ep *e, const struct ipaddr *ip, u16 port, struct net_sa *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	ret->family = e->family;
+	ret->port = port;
+	ret->ip = *ip;
+	if (e->family == AF_INET6) {
+		/* "any" of a dual-stack socket is ::, not ::ffff:0.0.0.0. */
+		if (ip_is4(ip) && ip_is_any(ip))
+			ret->ip = ip_any6();
+		if (ip_needs_scope(ip))
+			ret->scope = e->o.bound_if;
+	} else if (!ip_is4(ip)) {
+		ret->ip = ip_any4();
+	}
+}
+
+int ep_name(struct ep *e, bool peer, struct net_sa *ret)
+{
+	int r = 0;
+
+	if (e->ops == &packet_ops)
+		return packet_name(e, peer, ret);
+	mutex_lock(&e->mu);
+	if (peer && !e->connected)
+		r = -ENOTCONN;
+	else if (peer)
+		ep_fill_name(e, &e->raddr, e->rport, ret);
+	else
+		ep_fill_name(e, &e->laddr, e->lport, ret);
+	mutex_unlock(&e->mu);
+	return r;
+}
+
+int ep_check_bind(struct ep *e, const struct net_sa *sa, struct ipaddr *ret)
+{
+	struct stack *s = e->stack;
+	struct ipaddr a = sa->ip;
+
+	if (sa->family != e->family) {
+		/* Linux takes AF_UNSPEC for INADDR_ANY. */
+		if (e->family != AF_INET || sa->family != AF_UNSPEC || !ip_is_any(&a))
+			return e->family == AF_INET && sa->family != AF_INET6 ? -EAFNOSUPPORT : -EINVAL;
+		a = ip_any4();
+	}
+	if (e->family == AF_INET6 && ip_is4(&a) && e->o.v6only)
+		return -EINVAL;
+	if (!ip_is_any(&a) && !ip_is_multicast(&a) && !ip_is_bcast(&a) && !e->o.freebind &&
+	    !e->o.transparent && !s->sysctl.nonlocal_bind[0]) {
+		if (ip_needs_scope(&a) && !sa->scope && !e->o.bound_if)
+			return -EINVAL;
+		if (!addr_is_local(s, &a))
+			return -EADDRNOTAVAIL;
+	}
+	if (ip_needs_scope(&a) && sa->scope) {
+		if (e->o.bound_if && e->o.bound_if != sa->scope)
+			return -EINVAL;
+		if (!nic_by_index(s, sa->scope))
+			return -ENODEV;
+		e->o.bound_if = sa->scope;
+	}
+	*ret = a;
+	return 0;
+}
+
+int ep_check_dst(struct ep *e, const struct net_sa *sa, struct ipaddr *ret, u32 *ret_oif)
+{
+	struct ipaddr a = sa->ip;
+	u32 oif = e->o.bound_if;
+
+	if (sa->family != e->family) {
+		if (e->family == AF_INET6 && sa->family == AF_INET && !e->o.v6only)
+			;       /* v4 on a dual-stack socket, as Linux' udpv6_sendmsg */
+		else
+			return e->family == AF_INET6 && sa->family == AF_INET ? -ENETUNREACH : -EAFNOSUPPORT;
+	}
+	if (e->family == AF_INET6 && ip_is4(&a) && e->o.v6only)
+		return -ENETUNREACH;
+	if (ip_is_any(&a)) {
+		if (ip_is4(&a) || (!ip_is_any(&e->laddr) && ip_is4(&e->laddr)))
+			a = ip_from4n(0x7f000001);
+		else
+			a.b[15] = 1;
+	}
+	if (!ip_is_any(&e->laddr) && ip_is4(&e->laddr) != ip_is4(&a))
+		return -ENETUNREACH;
+	if (ip_needs_scope(&a) && sa->scope) {
+		if (oif && oif != sa->scope)
+			return -EINVAL;
+		oif = sa->scope;
+	}
+	if (ip_is_multicast(&a) && !oif)
+		oif = e->o.mc_if;
+	*ret = a;
+	*ret_oif = oif;
+	return 0;
+}
+
+int ep_route(struct ep *e)
+{
+	struct rt rt;
+	u32 oif = e->o.bound_if;
+	int r;
+
+	if (e->rt.valid && e->rt.gen == stack_gen(e->stack))
+		return 0;
+	if (!oif && ip_is_multicast(&e->raddr))
+		oif = e->o.mc_if;
+	r = rt_lookup(e->stack, &e->raddr, &e->laddr, oif,
+		      (e->o.dontroute ? RT_DONTROUTE : 0) | (e->o.freebind ? RT_NO_SRC_CHECK : 0), &rt);
+	if (r < 0)
+		return r;
+	e->rt = rt;
+	return 0;
+}
+
+u32 ep_bind_flags(const struct ep *e)
+{
+	return (e->o.reuseaddr ? BIND_REUSEADDR : 0) | (e->o.reuseport ? BIND_REUSEPORT : 0) |
+	       (e->o.v6only ? BIND_V6ONLY : 0) | (e->family == AF_INET6 ? BIND_V6 : 0);
+}
+
+/* ------------------------------------------------------------------ verbs */
+
+int ep_bind(struct ep *e, const struct net_sa *sa)
+{
+	return e->ops->bind ? e->ops->bind(e, sa) : -EOPNOTSUPP;
+}
+
+int ep_connect(struct ep *e, const struct net_sa *sa)
+{
+	int r = e->ops->connect ? e->ops->connect(e, sa) : -EOPNOTSUPP;
+
+	backlog_drain(e->stack);
+	/* Over loopback the handshake is done already. */
+	if (r == -EINPROGRESS && e->ops == &tcp_ops)
+		r = tcp_connect_result(e);
+	return r;
+}
+
+int ep_listen(struct ep *e, int backlog)
+{
+	return e->ops->listen ? e->ops->listen(e, backlog) : -EOPNOTSUPP;
+}
+
+int ep_accept(struct ep *e, struct net_sa *peer, struct ep **ret)
+{
+	return e->ops->accept ? e->ops->accept(e, peer, ret) : -EOPNOTSUPP;
+}
+
+int ep_shutdown(struct ep *e, int how)
+{
+	int r;
+
+	if (how < SHUT_RD || how > SHUT_RDWR)
+		return -EINVAL;
+	r = e->ops->shutdown ? e->ops->shutdown(e, how) : -EOPNOTSUPP;
+	backlog_drain(e->stack);
+	return r;
+}
+
+u32 ep_poll(struct ep *e)
+{
+	u32 ev;
+
+	mutex_lock(&e->mu);
+	ev = e->ops->poll(e);
+	mutex_unlock(&e->mu);
+	return ev;
+}
+
+ssize_t ep_send(struct ep *e, struct net_msg *m)
+{
+	ssize_t r = e->ops->send ? e->ops->send(e, m) : -EOPNOTSUPP;
+
+	backlog_drain(e->stack);
+	return r;
+}
+
+ssize_t ep_recv(struct ep *e, struct net_msg *m)
+{
+	ssize_t r;
+
+	m->ret_flags = 0;
+	if (m->flags & MSG_ERRQUEUE)
+		return errq_recv(e, m);
+	r = e->ops->recv(e, m);
+	backlog_drain(e->stack);
+	return r;
+}
+
+int ep_setsockopt(struct ep *e, int level, int opt, const void *val, size_t len)
+{
+	int r = e->ops->setsockopt ? e->ops->setsockopt(e, level, opt, val, len) : -ENOPROTOOPT;
+
+	if (r == -ENOPROTOOPT)
+		r = sockopt_set(e, level, opt, val, len);
+	backlog_drain(e->stack);
+	return r;
+}
+
+int ep_getsockopt(struct ep *e, int level, int opt, void *val, size_t *len)
+{
+	int r = e->ops->getsockopt ? e->ops->getsockopt(e, level, opt, val, len) : -ENOPROTOOPT;
+
+	return r == -ENOPROTOOPT ? sockopt_get(e, level, opt, val, len) : r;
+}
+
+u64 ep_rcvtimeo(struct ep *e) { return __atomic_load_n(&e->o.rcvtimeo, __ATOMIC_RELAXED); }
+u64 ep_sndtimeo(struct ep *e) { return __atomic_load_n(&e->o.sndtimeo, __ATOMIC_RELAXED); }
+size_t ep_rcvlowat(struct ep *e) { return __atomic_load_n(&e->o.rcvlowat, __ATOMIC_RELAXED); }
+
+long ep_inq(struct ep *e) { return e->ops->inq ? e->ops->inq(e) : -EOPNOTSUPP; }
+long ep_outq(struct ep *e) { return e->ops->outq ? e->ops->outq(e, false) : -EOPNOTSUPP; }
+long ep_outq_unsent(struct ep *e) { return e->ops->outq ? e->ops->outq(e, true) : -EOPNOTSUPP; }
+int ep_atmark(struct ep *e) { return e->ops == &tcp_ops ? tcp_atmark(e) : -EOPNOTSUPP; }
+
+u64 ep_last_stamp(struct ep *e)
+{
+	u64 t;
+
+	mutex_lock(&e->mu);
+	t = e->last_stamp;
+	mutex_unlock(&e->mu);
+	return t;
+}

@@ -1,0 +1,205 @@
+/*
+ * link.c - looking at links and changing them (api.h, "links").
+ */
+#include <errno.h>
+#include <net/if.h>
+#include <net/if_arp.h>
+#include "netstack/core/nic.h"
+#include "netstack/core/stack.h"
+#include "netstack/core/ipaddr.h"
+#include "netstack/ip/ip.h"
+
+static void fill(const struct nic *n, struct link_info *i)
+{
+	memset(i, 0, sizeof(*i));
+	i->ifindex = n->ifindex;
+	i->flags = n->flags;
+	if (n->flags & IFF_UP)
+		i->flags |= IFF_RUNNING | 0x10000;      /* IFF_LOWER_UP */
+	i->mtu = n->mtu;
+	i->features = n->features;
+	i->arphrd = n->arphrd;
+	memcpy(i->mac, n->mac, 6);
+	memcpy(i->name, n->name, sizeof(i->name));
+	i->txqlen = 1000;
+	i->rx_packets = n->stats.rx_packets;
+	i->rx_bytes = n->stats.rx_bytes;
+	i->rx_errors = n->stats.rx_errors;
+	i->rx_dropped = n->stats.rx_dropped;
+	i->tx_packets = n->stats.tx_packets;
+	i->tx_bytes = n->stats.tx_bytes;
+	i->tx_errors = n->stats.tx_errors;
+	i->tx_dropped = n->stats.tx_dropped;
+	i->multicast = n->stats.multicast;
+}
+
+int link_get(struct stack *s, u32 ifindex, struct link_info *ret)
+{
+	struct nic *n;
+
+	mutex_lock(&s->cfg_mu);
+	n = nic_by_index_locked(s, ifindex);
+	if (n)
+		fill(n, ret);
+	mutex_unlock(&s->cfg_mu);
+	return n ? 0 : -ENODEV;
+}
+
+int link_by_name(struct stack *s, const char *name, struct link_info *ret)
+{
+	struct nic *n;
+	int r = -ENODEV;
+
+	mutex_lock(&s->cfg_mu);
+	list_for_each(n, &s->nics, node)
+		if (strcmp(n->name, name) == 0) {
+			fill(n, ret);
+			r = 0;
+			break;
+		}
+	mutex_unlock(&s->cfg_mu);
+	return r;
+}
+
+int link_next(struct stack *s, u32 after, struct link_info *ret)
+{
+	struct nic *n, *best = NULL;
+
+	mutex_lock(&s->cfg_mu);
+	list_for_each(n, &s->nics, node)
+		if (n->ifindex > after && (!best || n->ifindex < best->ifindex))
+			best = n;
+	if (best)
+		fill(best, ret);
+	mutex_unlock(&s->cfg_mu);
+	return best ? 0 : -ENODEV;
+}
+
+static void lo_addresses(struct stack *s)
+{
+	struct addr_info a = { .ifindex = 1, .plen = 8, .scope = 254, .flags = 0x80, .label = "lo" };
+	int r;
+
+	a.valid_s = a.preferred_s = UINT32_MAX;
+	a.ip = a.peer = ip_from4n(0x7f000001);
+	r = addr_add(s, &a);
+	if (!s->sysctl.disable_ip6[0]) {
+		a.ip = a.peer = ip_any6();
+		a.ip.b[15] = a.peer.b[15] = 1;
+		a.plen = 128;
+		r = addr_add(s, &a);
+	}
+	(void)r;        /* -EEXIST: set before */
+}
+
+int link_set_flags(struct stack *s, u32 ifindex, u32 flags, u32 mask)
+{
+	u32 may = IFF_UP | IFF_PROMISC | IFF_ALLMULTI | IFF_NOARP | IFF_MULTICAST | IFF_DYNAMIC |
+		  IFF_NOTRAILERS | IFF_DEBUG;
+	struct nic *n;
+	u32 old = 0, now = 0;
+
+	mask &= may;
+	mutex_lock(&s->cfg_mu);
+	n = nic_by_index_locked(s, ifindex);
+	if (n) {
+		old = n->flags;
+		now = (old & ~mask) | (flags & mask);
+		n->flags = now;
+		stack_changed(s);
+	}
+	mutex_unlock(&s->cfg_mu);
+	if (!n)
+		return -ENODEV;
+	if ((old ^ now) & IFF_UP) {
+		if (!(now & IFF_UP))
+			neigh_flush(n);
+		else if (n->arphrd == ARPHRD_LOOPBACK)
+			lo_addresses(s);
+		else
+			ip6_link_up(n);
+	}
+	backlog_drain(s);
+	return 0;
+}
+
+int link_set_mtu(struct stack *s, u32 ifindex, u32 mtu)
+{
+	struct nic *n;
+
+	if (mtu < 68 || mtu > 65536)
+		return -EINVAL;
+	mutex_lock(&s->cfg_mu);
+	n = nic_by_index_locked(s, ifindex);
+	if (n)
+		n->mtu = mtu;
+	stack_changed(s);
+	mutex_unlock(&s->cfg_mu);
+	return n ? 0 : -ENODEV;
+}
+
+int link_set_mac(struct stack *s, u32 ifindex, const u8 mac[6])
+{
+	struct nic *n;
+
+	if (mac[0] & 1)
+		return -EADDRNOTAVAIL;
+	mutex_lock(&s->cfg_mu);
+	n = nic_by_index_locked(s, ifindex);
+	if (n)
+		memcpy(n->mac, mac, 6);
+	stack_changed(s);
+	mutex_unlock(&s->cfg_mu);
+	return n ? 0 : -ENODEV;
+}
+
+int link_set_name(struct stack *s, u32 ifindex, const char *name)
+{
+	size_t l = strnlen(name, NET_IFNAMSIZ);
+	struct nic *n, *o;
+	int r = 0;
+
+	if (l == 0 || l >= NET_IFNAMSIZ || strchr(name, '/') || strcmp(name, ".") == 0 ||
+	    strcmp(name, "..") == 0)
+		return -EINVAL;
+	mutex_lock(&s->cfg_mu);
+	n = nic_by_index_locked(s, ifindex);
+	list_for_each(o, &s->nics, node)
+		if (o != n && strcmp(o->name, name) == 0)
+			r = -EEXIST;
+	if (!n)
+		r = -ENODEV;
+	else if (r == 0 && (n->flags & IFF_UP))
+		r = -EBUSY;
+	if (r == 0) {
+		memset(n->name, 0, sizeof(n->name));
+		memcpy(n->name, name, l);
+	}
+	mutex_unlock(&s->cfg_mu);
+	return r;
+}
+
+int link_del(struct stack *s, u32 ifindex)
+{
+	struct addr_info a;
+	struct nic *n;
+	unsigned i = 0;
+
+	if (ifindex == 1)
+		return -EOPNOTSUPP;
+	n = nic_by_index(s, ifindex);
+	if (!n)
+		return -ENODEV;
+	while (addr_nth(s, i, &a) == 0)
+		if (a.ifindex != ifindex || addr_del(s, &a) < 0)
+			i++;
+	route_flush_nic(n);
+	mutex_lock(&s->cfg_mu);
+	list_del_init(&n->node);
+	list_add(&n->node, &s->dead_nics);
+	n->dead = true;
+	stack_changed(s);
+	mutex_unlock(&s->cfg_mu);
+	neigh_flush(n);
+	return 0;
+}

@@ -1,0 +1,322 @@
+/*
+ * port.c - the port table: conflicts as Linux judges them, and look-ups.
+ */
+#include <errno.h>
+#include "netstack/core/ep.h"
+#include "netstack/core/port.h"
+#include "netstack/core/stack.h"
+
+void porttab_init(struct porttab *t)
+{
+	int p, i;
+
+	for (p = 0; p < PORT_PROTOS; p++)
+		for (i = 0; i < PORT_BUCKETS; i++) {
+			mutex_init(&t->b[p][i].mu, RANK_STACK);
+			list_init(&t->b[p][i].binds);
+			list_init(&t->b[p][i].kids);
+		}
+}
+
+static struct portbucket *bucket_of(struct stack *s, u8 proto, u16 port)
+{
+	return &s->ports.b[proto][port % PORT_BUCKETS];
+}
+
+/* Can a packet match both addresses? */
+static bool addrs_meet(const struct bindnode *a, const struct bindnode *b)
+{
+	bool any_a = ip_is_any(&a->laddr), any_b = ip_is_any(&b->laddr);
+	bool only6_a = !ip_is4(&a->laddr) && (!any_a || (a->flags & BIND_V6ONLY));
+	bool only6_b = !ip_is4(&b->laddr) && (!any_b || (b->flags & BIND_V6ONLY));
+
+	if ((ip_is4(&a->laddr) && only6_b) || (ip_is4(&b->laddr) && only6_a))
+		return false;
+	return any_a || any_b || ip_eq(&a->laddr, &b->laddr);
+}
+
+static bool conflict(const struct bindnode *n, const struct bindnode *o, u16 port)
+{
+	if (o == n || o->lport != port)
+		return false;
+	if (n->ifindex && o->ifindex && n->ifindex != o->ifindex)
+		return false;
+	if ((n->flags & o->flags & BIND_REUSEADDR) &&
+	    (n->proto == PORT_UDP || !(o->flags & BIND_LISTEN)))
+		return false;
+	if ((n->flags & o->flags & BIND_REUSEPORT) && n->uid == o->uid)
+		return false;
+	return addrs_meet(n, o);
+}
+
+static bool free_locked(struct portbucket *b, const struct bindnode *n, u16 port)
+{
+	struct bindnode *o;
+
+	list_for_each(o, &b->binds, node)
+		if (conflict(n, o, port))
+			return false;
+	list_for_each(o, &b->kids, node)
+		if (conflict(n, o, port))
+			return false;
+	return true;
+}
+
+static bool claim(struct stack *s, struct bindnode *n, u16 port)
+{
+	struct portbucket *b = bucket_of(s, n->proto, port);
+	bool ok;
+
+	mutex_lock(&b->mu);
+	ok = free_locked(b, n, port);
+	if (ok) {
+		n->lport = port;
+		n->hashed = true;
+		list_add_tail(&n->node, &b->binds);
+	}
+	mutex_unlock(&b->mu);
+	if (ok)
+		ep_ref(n->ep);
+	return ok;
+}
+
+int port_bind(struct stack *s, struct bindnode *n, u16 port)
+{
+	u32 lo, range, i, at;
+
+	if (port)
+		return claim(s, n, port) ? 0 : -EADDRINUSE;
+	lo = (u32)s->sysctl.port_range[0];
+	range = (u32)(s->sysctl.port_range[1] - s->sysctl.port_range[0] + 1);
+	at = stack_rand32(s) % range;
+	for (i = 0; i < range; i++, at = at + 1 == range ? 0 : at + 1)
+		if (claim(s, n, (u16)(lo + at)))
+			return 0;
+	return -EADDRINUSE;
+}
+
+void port_bind_kid(struct stack *s, struct bindnode *n)
+{
+	struct portbucket *b = bucket_of(s, n->proto, n->lport);
+
+	ep_ref(n->ep);
+	n->flags |= BIND_KID;
+	mutex_lock(&b->mu);
+	n->hashed = true;
+	list_add_tail(&n->node, &b->kids);
+	mutex_unlock(&b->mu);
+}
+
+void port_unbind(struct stack *s, struct bindnode *n)
+{
+	struct portbucket *b = bucket_of(s, n->proto, n->lport);
+	bool was;
+
+	mutex_lock(&b->mu);
+	was = n->hashed;
+	if (was) {
+		list_del_init(&n->node);
+		n->hashed = false;
+	}
+	mutex_unlock(&b->mu);
+	if (was)
+		ep_unref(n->ep);
+}
+
+void port_rekey(struct stack *s, struct bindnode *n, const struct ipaddr *laddr,
+		const struct ipaddr *raddr, u16 rport, u32 flags)
+{
+	struct portbucket *b = bucket_of(s, n->proto, n->lport);
+
+	mutex_lock(&b->mu);
+	n->laddr = *laddr;
+	n->raddr = *raddr;
+	n->rport = rport;
+	n->flags = flags;
+	mutex_unlock(&b->mu);
+}
+
+int port_listen(struct stack *s, struct bindnode *n)
+{
+	struct portbucket *b = bucket_of(s, n->proto, n->lport);
+	struct bindnode *o;
+	int r = 0;
+
+	mutex_lock(&b->mu);
+	list_for_each(o, &b->binds, node) {
+		if (o == n || o->lport != n->lport || !(o->flags & BIND_LISTEN) || !addrs_meet(n, o))
+			continue;
+		if (n->ifindex && o->ifindex && n->ifindex != o->ifindex)
+			continue;
+		if (!((n->flags & o->flags & BIND_REUSEPORT) && n->uid == o->uid))
+			r = -EADDRINUSE;
+	}
+	if (r == 0)
+		n->flags |= BIND_LISTEN;
+	mutex_unlock(&b->mu);
+	return r;
+}
+
+/* A port that only other connect()s use may serve another destination. */
+static bool auto_ok_locked(struct portbucket *b, u16 port)
+{
+	struct bindnode *o;
+
+	list_for_each(o, &b->binds, node)
+		if (o->lport == port && !(o->flags & BIND_AUTO))
+			return false;
+	list_for_each(o, &b->kids, node)
+		if (o->lport == port)
+			return false;
+	return true;
+}
+
+static bool unused_locked(struct portbucket *b, u16 port)
+{
+	struct bindnode *o;
+
+	list_for_each(o, &b->binds, node)
+		if (o->lport == port)
+			return false;
+	list_for_each(o, &b->kids, node)
+		if (o->lport == port)
+			return false;
+	return true;
+}
+
+static bool auto_claim(struct stack *s, struct bindnode *n, u16 port, bool share)
+{
+	struct portbucket *b = bucket_of(s, n->proto, port);
+	bool ok;
+
+	mutex_lock(&b->mu);
+	ok = share ? auto_ok_locked(b, port) : unused_locked(b, port);
+	if (ok) {
+		n->lport = port;
+		n->flags |= BIND_AUTO;
+		n->hashed = true;
+		list_add_tail(&n->node, &b->binds);
+	}
+	mutex_unlock(&b->mu);
+	if (ok)
+		ep_ref(n->ep);
+	return ok;
+}
+
+int port_auto(struct stack *s, struct bindnode *n, bool (*ok)(struct bindnode *n, u16 port))
+{
+	struct { struct ipaddr l, r; u16 rport; u8 pad[6]; } k = { n->laddr, n->raddr, n->rport, { 0 } };
+	u32 lo = (u32)s->sysctl.port_range[0];
+	u32 range = (u32)(s->sysctl.port_range[1] - s->sysctl.port_range[0] + 1), i, at;
+	int share;
+
+	for (share = 0; share < 2; share++) {
+		at = ((u32)siphash(&s->key_port, &k, sizeof(k)) + stack_rand32(s) % 256) % range;
+		for (i = 0; i < range; i++, at = at + 1 == range ? 0 : at + 1) {
+			u16 port = (u16)(lo + at);
+
+			if (share && !ok(n, port))
+				continue;
+			if (!auto_claim(s, n, port, share))
+				continue;
+			if (ok(n, port))
+				return 0;
+			port_unbind(s, n);
+		}
+	}
+	return -EADDRNOTAVAIL;
+}
+
+/* How well a binding fits a packet; -1: not at all. */
+static int score(const struct bindnode *n, const struct port_key *k)
+{
+	int sc = 0;
+
+	if (n->lport != k->lport)
+		return -1;
+	if (ip_is_any(&n->laddr)) {
+		if (ip_is4(&n->laddr) && !ip_is4(&k->laddr))
+			return -1;
+		if (!ip_is4(&n->laddr) && ip_is4(&k->laddr) && (n->flags & BIND_V6ONLY))
+			return -1;
+		sc += ip_is4(&n->laddr) ? 1 : 0;
+	} else if (ip_eq(&n->laddr, &k->laddr)) {
+		sc += 4;
+	} else {
+		return -1;
+	}
+	if (n->rport) {
+		if (n->rport != k->rport || !ip_eq(&n->raddr, &k->raddr))
+			return -1;
+		sc += 8;
+	}
+	if (n->ifindex) {
+		if (n->ifindex != k->ifindex)
+			return -1;
+		sc += 4;
+	}
+	return sc;
+}
+
+/* Of equally good SO_REUSEPORT sockets the flow's hash chooses one. */
+static struct bindnode *choose(struct stack *s, struct portbucket *b, const struct port_key *k,
+			       bool listen, int best, u32 nbest)
+{
+	struct { struct ipaddr l, r; u32 ports; u32 pad; } h = {
+		k->laddr, k->raddr, (u32)k->lport << 16 | k->rport, 0 };
+	u32 pick = (u32)siphash(&s->key_hash, &h, sizeof(h)) % nbest;
+	struct bindnode *n;
+
+	list_for_each(n, &b->binds, node)
+		if ((!listen || (n->flags & BIND_LISTEN)) && score(n, k) == best &&
+		    (n->flags & BIND_REUSEPORT) && pick-- == 0)
+			return n;
+	return NULL;
+}
+
+struct ep *port_lookup(struct stack *s, enum port_proto proto, const struct port_key *k, bool listen)
+{
+	struct portbucket *b = bucket_of(s, proto, k->lport);
+	struct bindnode *n, *hit = NULL;
+	struct ep *e = NULL;
+	u32 nreuse = 0;
+	int best = -1;
+
+	mutex_lock(&b->mu);
+	list_for_each(n, &b->binds, node) {
+		int sc = listen && !(n->flags & BIND_LISTEN) ? -1 : score(n, k);
+
+		if (sc < 0 || sc < best)
+			continue;
+		if (sc > best) {
+			best = sc;
+			nreuse = 0;
+			hit = n;
+		}
+		if (n->flags & BIND_REUSEPORT)
+			nreuse++;
+		else
+			hit = n;        /* the one that bound last, as Linux */
+	}
+	if (hit && nreuse > 1 && (hit->flags & BIND_REUSEPORT))
+		hit = choose(s, b, k, listen, best, nreuse);
+	if (hit)
+		e = ep_ref(hit->ep);
+	mutex_unlock(&b->mu);
+	return e;
+}
+
+int port_lookup_all(struct stack *s, enum port_proto proto, const struct port_key *k,
+		    struct ep **ret, int max)
+{
+	struct portbucket *b = bucket_of(s, proto, k->lport);
+	struct bindnode *n;
+	int cnt = 0;
+
+	mutex_lock(&b->mu);
+	list_for_each(n, &b->binds, node)
+		if (score(n, k) >= 0 && cnt < max)
+			ret[cnt++] = ep_ref(n->ep);
+	mutex_unlock(&b->mu);
+	return cnt;
+}

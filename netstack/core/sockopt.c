@@ -1,0 +1,527 @@
+/*
+ * sockopt.c - options that every endpoint has: SOL_SOCKET, IP and IPv6 levels.
+ *
+ * Booleans and plain integers come from tables; what has rules of its own is
+ * in the switches.  Values are in Linux' layout.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include "netstack/core/ep.h"
+#include "netstack/core/nic.h"
+#include "netstack/core/optnum.h"
+
+#define RCVBUF_MIN 2304
+#define SNDBUF_MIN 4608
+
+int sockopt_int(const void *val, size_t len, int *ret)
+{
+	if (len < sizeof(int))
+		return -EINVAL;
+	memcpy(ret, val, sizeof(int));
+	return 0;
+}
+
+/* IP-level options take one byte as well. */
+static int opt_int_or_byte(const void *val, size_t len, int *ret)
+{
+	if (len == 0)
+		return -EINVAL;
+	if (len >= sizeof(int))
+		return sockopt_int(val, len, ret);
+	*ret = *(const u8 *)val;
+	return 0;
+}
+
+int sockopt_put(void *val, size_t *len, const void *src, size_t n)
+{
+	*len = MIN(*len, n);
+	memcpy(val, src, *len);
+	return 0;
+}
+
+int sockopt_put_int(void *val, size_t *len, int v) { return sockopt_put(val, len, &v, sizeof(v)); }
+
+struct boolopt { s16 level, opt; u16 off; };
+#define B(level, opt, field) { level, opt, offsetof(struct sockopts, field) }
+
+static const struct boolopt bools[] = {
+	B(SOL_SOCKET, SO_REUSEADDR, reuseaddr), B(SOL_SOCKET, SO_REUSEPORT, reuseport),
+	B(SOL_SOCKET, SO_BROADCAST, broadcast), B(SOL_SOCKET, SO_KEEPALIVE, keepalive),
+	B(SOL_SOCKET, SO_OOBINLINE, oobinline), B(SOL_SOCKET, SO_DONTROUTE, dontroute),
+	B(SOL_SOCKET, SO_NO_CHECK, no_check), B(SOL_SOCKET, SO_TIMESTAMP, timestamp),
+	B(SOL_SOCKET, SO_TIMESTAMPNS, timestampns), B(SOL_SOCKET, SO_RXQ_OVFL, rxq_ovfl),
+	B(IPPROTO_IP, IP_PKTINFO, pktinfo), B(IPPROTO_IP, IP_RECVTTL, recvttl),
+	B(IPPROTO_IP, IP_RECVTOS, recvtos), B(IPPROTO_IP, IP_RECVOPTS, recvopts),
+	B(IPPROTO_IP, IP_RECVERR, recverr), B(IPPROTO_IP, IP_FREEBIND, freebind),
+	B(IPPROTO_IP, IP_TRANSPARENT, transparent), B(IPPROTO_IP, IP_MULTICAST_ALL, mc_all),
+	B(IPPROTO_IP, IP_MULTICAST_LOOP, mc_loop), B(IPPROTO_IP, IP_RECVORIGDSTADDR, origdst),
+	B(IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, bind_noport),
+	B(IPPROTO_IPV6, IPV6_RECVPKTINFO, pktinfo6), B(IPPROTO_IPV6, IPV6_RECVHOPLIMIT, recvhlim),
+	B(IPPROTO_IPV6, IPV6_RECVTCLASS, recvtclass), B(IPPROTO_IPV6, IPV6_RECVERR, recverr6),
+	B(IPPROTO_IPV6, IPV6_MULTICAST_LOOP, mc_loop6), B(IPPROTO_IPV6, OPT_IPV6_AUTOFLOWLABEL, autoflow),
+	B(IPPROTO_IPV6, OPT_IPV6_TRANSPARENT, transparent), B(IPPROTO_IPV6, OPT_IPV6_FREEBIND, freebind),
+};
+
+static bool *find_bool(struct ep *e, int level, int opt)
+{
+	size_t i;
+
+	if (level == IPPROTO_IPV6 && e->family != AF_INET6)
+		return NULL;
+	for (i = 0; i < ARRAY_SIZE(bools); i++)
+		if (bools[i].level == level && bools[i].opt == opt)
+			return (bool *)((char *)&e->o + bools[i].off);
+	return NULL;
+}
+
+static int set_timeo(u64 *dst, const void *val, size_t len)
+{
+	struct timeval t;
+
+	if (len < sizeof(t))
+		return -EINVAL;
+	memcpy(&t, val, sizeof(t));
+	if (t.tv_usec < 0 || t.tv_usec >= 1000000)
+		return -EDOM;
+	if (t.tv_sec < 0)
+		*dst = 1;               /* Linux: no waiting at all */
+	else if ((u64)t.tv_sec >= (u64)INT64_MAX / 1000000000 - 1)
+		*dst = 0;
+	else
+		*dst = (u64)t.tv_sec * 1000000000 + (u64)t.tv_usec * 1000;
+	return 0;
+}
+
+static int get_timeo(u64 ns, void *val, size_t *len)
+{
+	struct timeval t = { (time_t)(ns / 1000000000), (suseconds_t)(ns % 1000000000 / 1000) };
+
+	return sockopt_put(val, len, &t, sizeof(t));
+}
+
+static int bind_to_device(struct ep *e, const void *val, size_t len)
+{
+	char name[NET_IFNAMSIZ] = { 0 };
+	struct link_info l = { 0 };
+	int r;
+
+	memcpy(name, val, MIN(len, sizeof(name) - 1));
+	if (name[0]) {
+		r = link_by_name(e->stack, name, &l);
+		if (r < 0)
+			return r;
+	}
+	mutex_lock(&e->mu);
+	e->o.bound_if = l.ifindex;
+	e->rt.valid = false;
+	mutex_unlock(&e->mu);
+	if (e->bind.hashed)
+		e->bind.ifindex = l.ifindex;
+	return 0;
+}
+
+static int set_buf(struct ep *e, int opt, int v)
+{
+	bool rcv = opt == SO_RCVBUF || opt == OPT_SO_RCVBUFFORCE;
+	bool force = opt == OPT_SO_RCVBUFFORCE || opt == OPT_SO_SNDBUFFORCE;
+	u32 max = (u32)(rcv ? e->stack->sysctl.rmem_max[0] : e->stack->sysctl.wmem_max[0]);
+	u32 want = v < 0 ? INT32_MAX / 2 : (u32)v;
+
+	if (!force || v < 0)
+		want = MIN(want, max);
+	want = MIN(want, (u32)INT32_MAX / 2) * 2;
+	mutex_lock(&e->mu);
+	if (rcv) {
+		e->o.rcvbuf = MAX(want, (u32)RCVBUF_MIN);
+		e->o.rcvbuf_locked = true;
+	} else {
+		e->o.sndbuf = MAX(want, (u32)SNDBUF_MIN);
+		e->o.sndbuf_locked = true;
+	}
+	if (e->ops->rekey)
+		e->ops->rekey(e);
+	mutex_unlock(&e->mu);
+	return 0;
+}
+
+static int set_linger(struct ep *e, const void *val, size_t len)
+{
+	struct linger l;
+
+	if (len < sizeof(l))
+		return -EINVAL;
+	memcpy(&l, val, sizeof(l));
+	mutex_lock(&e->mu);
+	e->o.linger_on = l.l_onoff != 0;
+	e->o.linger_s = (u32)l.l_linger;
+	mutex_unlock(&e->mu);
+	return 0;
+}
+
+static int set_socket(struct ep *e, int opt, const void *val, size_t len)
+{
+	int v, r;
+
+	switch (opt) {
+	case SO_LINGER:
+		return set_linger(e, val, len);
+	case SO_BINDTODEVICE:
+		return bind_to_device(e, val, len);
+	case SO_RCVTIMEO:
+		return set_timeo(&e->o.rcvtimeo, val, len);
+	case SO_SNDTIMEO:
+		return set_timeo(&e->o.sndtimeo, val, len);
+	case SO_ATTACH_FILTER:
+	case SO_ATTACH_BPF:
+		return -ENOPROTOOPT;
+	case SO_DETACH_FILTER:
+		return -ENOENT;
+	}
+	r = sockopt_int(val, len, &v);
+	if (r < 0)
+		return r;
+	switch (opt) {
+	case SO_RCVBUF: case SO_SNDBUF: case OPT_SO_RCVBUFFORCE: case OPT_SO_SNDBUFFORCE:
+		return set_buf(e, opt, v);
+	case SO_RCVLOWAT:
+		e->o.rcvlowat = v < 0 ? INT32_MAX : v ? (u32)v : 1;
+		return 0;
+	case SO_MARK:
+		e->o.mark = (u32)v;
+		return 0;
+	case SO_PRIORITY:
+		e->o.priority = (u32)v;
+		return 0;
+	case SO_PEEK_OFF:
+		e->o.peek_off_on = v >= 0;
+		e->o.peek_off = v >= 0 ? (u32)v : 0;
+		return 0;
+	case SO_BINDTOIFINDEX:
+		if (v < 0 || (v && !nic_by_index(e->stack, (u32)v)))
+			return v < 0 ? -EINVAL : -ENODEV;
+		e->o.bound_if = e->bind.ifindex = (u32)v;
+		e->rt.valid = false;
+		return 0;
+	case SO_INCOMING_CPU: case SO_BUSY_POLL: case SO_ZEROCOPY: case SO_TXTIME:
+	case SO_MAX_PACING_RATE: case SO_PREFER_BUSY_POLL: case SO_BUSY_POLL_BUDGET:
+		return 0;               /* hints only */
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+static int get_meminfo(struct ep *e, void *val, size_t *len)
+{
+	u32 v[9] = { e->rmem, e->o.rcvbuf, e->wmem, e->o.sndbuf, 0, e->wmem, 0, 0, e->drops };
+
+	return sockopt_put(val, len, v, sizeof(v));
+}
+
+static int get_socket(struct ep *e, int opt, void *val, size_t *len)
+{
+	struct linger l = { e->o.linger_on, (int)e->o.linger_s };
+	struct link_info li = { 0 };
+
+	switch (opt) {
+	case SO_TYPE:
+		return sockopt_put_int(val, len, e->type);
+	case SO_DOMAIN:
+		return sockopt_put_int(val, len, e->family);
+	case SO_PROTOCOL:
+		return sockopt_put_int(val, len, e->proto);
+	case SO_ERROR:
+		return sockopt_put_int(val, len, -ep_error(e));
+	case SO_RCVBUF:
+		return sockopt_put_int(val, len, (int)e->o.rcvbuf);
+	case SO_SNDBUF:
+		return sockopt_put_int(val, len, (int)e->o.sndbuf);
+	case SO_RCVLOWAT:
+		return sockopt_put_int(val, len, (int)e->o.rcvlowat);
+	case SO_SNDLOWAT:
+		return sockopt_put_int(val, len, 1);
+	case SO_LINGER:
+		return sockopt_put(val, len, &l, sizeof(l));
+	case SO_RCVTIMEO:
+		return get_timeo(e->o.rcvtimeo, val, len);
+	case SO_SNDTIMEO:
+		return get_timeo(e->o.sndtimeo, val, len);
+	case SO_MARK:
+		return sockopt_put_int(val, len, (int)e->o.mark);
+	case SO_PRIORITY:
+		return sockopt_put_int(val, len, (int)e->o.priority);
+	case SO_PEEK_OFF:
+		return sockopt_put_int(val, len, e->o.peek_off_on ? (int)e->o.peek_off : -1);
+	case SO_ACCEPTCONN:
+		return sockopt_put_int(val, len, (e->bind.flags & BIND_LISTEN) != 0);
+	case SO_BINDTOIFINDEX:
+		return sockopt_put_int(val, len, (int)e->o.bound_if);
+	case SO_BINDTODEVICE:
+		if (!e->o.bound_if || link_get(e->stack, e->o.bound_if, &li) < 0)
+			return sockopt_put(val, len, "", 0);
+		if (*len < NET_IFNAMSIZ)
+			return -EINVAL;
+		return sockopt_put(val, len, li.name, strlen(li.name) + 1);
+	case SO_COOKIE:
+		return sockopt_put(val, len, &e->cookie, sizeof(e->cookie));
+	case SO_MEMINFO:
+		return get_meminfo(e, val, len);
+	case SO_INCOMING_CPU: case SO_BUSY_POLL: case SO_ZEROCOPY: case SO_INCOMING_NAPI_ID:
+	case SO_PREFER_BUSY_POLL:
+		return sockopt_put_int(val, len, 0);
+	case SO_MAX_PACING_RATE:
+		return sockopt_put_int(val, len, -1);
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+static bool is_mcast_opt(int level, int opt)
+{
+	if (opt >= MCAST_JOIN_GROUP && opt <= MCAST_LEAVE_SOURCE_GROUP)
+		return true;
+	if (level == IPPROTO_IP)
+		return opt == IP_ADD_MEMBERSHIP || opt == IP_DROP_MEMBERSHIP || opt == IP_MULTICAST_IF ||
+		       (opt >= IP_UNBLOCK_SOURCE && opt <= IP_DROP_SOURCE_MEMBERSHIP);
+	return opt == IPV6_JOIN_GROUP || opt == IPV6_LEAVE_GROUP || opt == IPV6_MULTICAST_IF;
+}
+
+static int set_ip4(struct ep *e, int opt, const void *val, size_t len)
+{
+	int v, r = opt_int_or_byte(val, len, &v);
+
+	if (r < 0)
+		return r;
+	switch (opt) {
+	case IP_TOS:
+		e->o.tos = (u8)v;
+		return 0;
+	case IP_TTL:
+		if (v != -1 && (v < 1 || v > 255))
+			return -EINVAL;
+		e->o.ttl = (s16)v;
+		return 0;
+	case IP_MULTICAST_TTL:
+		if (v < -1 || v > 255)
+			return -EINVAL;
+		e->o.mc_ttl = v == -1 ? 1 : (u8)v;
+		return 0;
+	case IP_MTU_DISCOVER:
+		if (v < 0 || v > 5)
+			return -EINVAL;
+		e->o.pmtudisc = (u8)v;
+		return 0;
+	case IP_MINTTL:
+		if (v < 0 || v > 255)
+			return -EINVAL;
+		e->o.minttl = (u8)v;
+		return 0;
+	case IP_HDRINCL:
+		if (e->type != SOCK_RAW)
+			return -ENOPROTOOPT;
+		e->o.hdrincl = v != 0;
+		return 0;
+	case IP_RETOPTS: case IP_PASSSEC: case IP_CHECKSUM: case IP_NODEFRAG: case IP_UNICAST_IF:
+	case OPT_IP_RECVERR_RFC4884: case IP_RECVFRAGSIZE: case OPT_IP_LOCAL_PORT_RANGE:
+		return 0;
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+static int get_ip4(struct ep *e, int opt, void *val, size_t *len)
+{
+	int v;
+
+	switch (opt) {
+	case IP_TOS:
+		v = e->o.tos;
+		break;
+	case IP_TTL:
+		v = e->o.ttl == -1 ? e->stack->sysctl.ttl[0] : e->o.ttl;
+		break;
+	case IP_MULTICAST_TTL:
+		v = e->o.mc_ttl;
+		break;
+	case IP_MTU_DISCOVER:
+		v = e->o.pmtudisc;
+		break;
+	case IP_MINTTL:
+		v = e->o.minttl;
+		break;
+	case IP_HDRINCL:
+		if (e->type != SOCK_RAW)
+			return -ENOPROTOOPT;
+		v = e->o.hdrincl;
+		break;
+	case IP_MULTICAST_IF:
+		if (*len >= 12) {
+			struct ip_mreqn mr = { .imr_ifindex = (int)e->o.mc_if };
+
+			memcpy(&mr.imr_address, e->o.mc_src.b + 12, 4);
+			return sockopt_put(val, len, &mr, sizeof(mr));
+		}
+		return sockopt_put(val, len, e->o.mc_src.b + 12, 4);
+	case IP_MTU:
+		mutex_lock(&e->mu);
+		v = !e->connected ? -ENOTCONN : ep_route(e) < 0 ? -ENOTCONN : (int)e->rt.mtu;
+		mutex_unlock(&e->mu);
+		if (v < 0)
+			return v;
+		break;
+	case IP_OPTIONS:
+		*len = 0;
+		return 0;
+	case IP_RETOPTS: case IP_PASSSEC: case IP_CHECKSUM: case IP_NODEFRAG: case IP_UNICAST_IF:
+	case OPT_IP_RECVERR_RFC4884: case IP_RECVFRAGSIZE: case OPT_IP_LOCAL_PORT_RANGE:
+		v = 0;
+		break;
+	default:
+		return -ENOPROTOOPT;
+	}
+	/* One byte when that is all the room there is, as Linux. */
+	if (*len >= 1 && *len < sizeof(int) && v >= 0 && v <= 255) {
+		*(u8 *)val = (u8)v;
+		*len = 1;
+		return 0;
+	}
+	return sockopt_put_int(val, len, v);
+}
+
+static int set_ip6(struct ep *e, int opt, const void *val, size_t len)
+{
+	int v, r;
+
+	if (e->family != AF_INET6)
+		return -ENOPROTOOPT;
+	r = sockopt_int(val, len, &v);
+	if (r < 0)
+		return r;
+	switch (opt) {
+	case IPV6_V6ONLY:
+		if (e->lport || e->bind.hashed)
+			return -EINVAL;
+		e->o.v6only = v != 0;
+		return 0;
+	case IPV6_UNICAST_HOPS:
+		if (v < -1 || v > 255)
+			return -EINVAL;
+		e->o.hlim = (s16)v;
+		return 0;
+	case IPV6_MULTICAST_HOPS:
+		if (v < -1 || v > 255)
+			return -EINVAL;
+		e->o.mc_hlim6 = (s16)v;
+		return 0;
+	case IPV6_TCLASS:
+		if (v < -1 || v > 255)
+			return -EINVAL;
+		e->o.tclass = v < 0 ? 0 : (u8)v;
+		return 0;
+	case IPV6_MTU_DISCOVER:
+		if (v < 0 || v > 5)
+			return -EINVAL;
+		e->o.pmtudisc6 = (u8)v;
+		return 0;
+	case IPV6_DONTFRAG:
+		e->o.pmtudisc6 = v ? IPV6_PMTUDISC_DO : IPV6_PMTUDISC_WANT;
+		return 0;
+	case IPV6_MTU: case IPV6_RECVPATHMTU: case IPV6_RECVRTHDR: case IPV6_RECVHOPOPTS:
+	case IPV6_RECVDSTOPTS: case IPV6_ADDR_PREFERENCES: case OPT_IPV6_FLOWINFO_SEND:
+	case IPV6_CHECKSUM: case OPT_IPV6_RECVERR_RFC4884: case OPT_IPV6_FLOWINFO: case IPV6_UNICAST_IF:
+	case OPT_IPV6_MULTICAST_ALL:
+		return 0;
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+static int get_ip6(struct ep *e, int opt, void *val, size_t *len)
+{
+	int v;
+
+	if (e->family != AF_INET6)
+		return -ENOPROTOOPT;
+	switch (opt) {
+	case IPV6_V6ONLY:
+		return sockopt_put_int(val, len, e->o.v6only);
+	case IPV6_UNICAST_HOPS:
+		return sockopt_put_int(val, len, e->o.hlim < 0 ? e->stack->sysctl.hlim[0] : e->o.hlim);
+	case IPV6_MULTICAST_HOPS:
+		return sockopt_put_int(val, len, e->o.mc_hlim6 < 0 ? 1 : e->o.mc_hlim6);
+	case IPV6_MULTICAST_IF:
+		return sockopt_put_int(val, len, (int)e->o.mc_if);
+	case IPV6_TCLASS:
+		return sockopt_put_int(val, len, e->o.tclass);
+	case IPV6_MTU_DISCOVER:
+		return sockopt_put_int(val, len, e->o.pmtudisc6);
+	case IPV6_DONTFRAG:
+		return sockopt_put_int(val, len, e->o.pmtudisc6 == IPV6_PMTUDISC_DO);
+	case IPV6_MTU:
+		mutex_lock(&e->mu);
+		v = !e->connected || ep_route(e) < 0 ? -ENOTCONN : (int)e->rt.mtu;
+		mutex_unlock(&e->mu);
+		return v < 0 ? v : sockopt_put_int(val, len, v);
+	case IPV6_RECVPATHMTU: case IPV6_RECVRTHDR: case IPV6_RECVHOPOPTS: case IPV6_RECVDSTOPTS:
+	case IPV6_ADDR_PREFERENCES: case OPT_IPV6_FLOWINFO_SEND: case IPV6_CHECKSUM:
+	case OPT_IPV6_RECVERR_RFC4884: case OPT_IPV6_FLOWINFO: case IPV6_UNICAST_IF:
+		return sockopt_put_int(val, len, 0);
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+int sockopt_set(struct ep *e, int level, int opt, const void *val, size_t len)
+{
+	bool *b = find_bool(e, level, opt);
+	int v, r;
+
+	if (b) {
+		r = level == IPPROTO_IP ? opt_int_or_byte(val, len, &v) : sockopt_int(val, len, &v);
+		if (r < 0)
+			return r;
+		mutex_lock(&e->mu);
+		*b = v != 0;
+		if (e->ops->rekey)
+			e->ops->rekey(e);
+		mutex_unlock(&e->mu);
+		return 0;
+	}
+	if ((level == IPPROTO_IP || level == IPPROTO_IPV6) && is_mcast_opt(level, opt))
+		return mc_setsockopt(e, level, opt, val, len);
+	switch (level) {
+	case SOL_SOCKET:
+		return set_socket(e, opt, val, len);
+	case IPPROTO_IP:
+		return e->family == AF_PACKET ? -ENOPROTOOPT : set_ip4(e, opt, val, len);
+	case IPPROTO_IPV6:
+		return set_ip6(e, opt, val, len);
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+int sockopt_get(struct ep *e, int level, int opt, void *val, size_t *len)
+{
+	bool *b = find_bool(e, level, opt);
+
+	if (b) {
+		if (level == IPPROTO_IP && *len >= 1 && *len < sizeof(int)) {
+			*(u8 *)val = *b;
+			*len = 1;
+			return 0;
+		}
+		return sockopt_put_int(val, len, *b);
+	}
+	switch (level) {
+	case SOL_SOCKET:
+		return get_socket(e, opt, val, len);
+	case IPPROTO_IP:
+		return e->family == AF_PACKET ? -ENOPROTOOPT : get_ip4(e, opt, val, len);
+	case IPPROTO_IPV6:
+		return get_ip6(e, opt, val, len);
+	default:
+		return -EOPNOTSUPP;
+	}
+}

@@ -1,0 +1,201 @@
+/*
+ * ip4.c - an IPv4 packet arrives: checks, reassembly, delivery, forwarding.
+ */
+#include <errno.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include "netstack/core/ep.h"
+#include "netstack/core/rtnl.h"
+#include "netstack/core/stack.h"
+#include "netstack/ip/ip.h"
+#include "netstack/raw/raw.h"
+#include "netstack/tcp/tcp.h"
+#include "netstack/udp/udp.h"
+#include "netstack/wire/icmp.h"
+#include "netstack/wire/ip4.h"
+
+void ip_deliver(struct nic *n, struct pktbuf *p)
+{
+	struct stack *s = n->stack;
+	bool v4 = ip_is4(&p->dst), raw = false;
+
+	if (v4)
+		MIB(s, Ip_InDelivers);
+	else
+		MIB(s, Ip6_InDelivers);
+	if (s->nraws)
+		raw = raw_rx(n, p);
+	switch (p->proto) {
+	case IPPROTO_TCP:
+		tcp_rx(n, p);
+		return;
+	case IPPROTO_UDP:
+		udp_rx(n, p);
+		return;
+	case IPPROTO_ICMP:
+		if (v4)
+			icmp4_rx(n, p);
+		break;
+	case IPPROTO_IGMP:
+		if (v4)
+			igmp_rx(n, p);
+		break;
+	case IPPROTO_ICMPV6:
+		if (!v4)
+			icmp6_rx(n, p);
+		break;
+	case IPPROTO_NONE:
+		if (!v4)
+			break;
+		/* fallthrough */
+	default:
+		if (raw)
+			break;
+		MIB(s, Ip_InUnknownProtos);
+		if (v4)
+			icmp4_error(n, p, ICMP4_UNREACH, ICMP4_UNREACH_PROTO, 0);
+		else
+			icmp6_error(n, p, ICMP6_PARAM, 1, 6);
+	}
+	pkt_free(p);
+}
+
+static void forward4(struct nic *n, struct pktbuf *p, const struct ip4_hdr *h)
+{
+	struct stack *s = n->stack;
+	struct rt rt;
+	struct pktbuf *c;
+	u8 hdr[IP4_HLEN_MAX];
+	u16 sum;
+
+	if (!s->sysctl.ip_forward[0] || (p->flags & (PKT_MCAST | PKT_BCAST)) || (p->flags & PKT_LOOPED)) {
+		MIB(s, Ip_InAddrErrors);
+		goto drop;
+	}
+	if (h->ttl <= 1) {
+		icmp4_error(n, p, ICMP4_TIMEX, 0, 0);
+		goto drop;
+	}
+	if (rt_lookup(s, &p->dst, &p->src, 0, RT_NO_SRC_CHECK, &rt) < 0 || rt.type != RTN_UNICAST) {
+		MIB(s, Ip_OutNoRoutes);
+		icmp4_error(n, p, ICMP4_UNREACH, ICMP4_UNREACH_NET, 0);
+		goto drop;
+	}
+	if (p->len > rt.mtu && !p->gso_size) {
+		icmp4_error(n, p, ICMP4_UNREACH, ICMP4_UNREACH_NEEDFRAG, rt.mtu);
+		goto drop;
+	}
+	pkt_copy(p, 0, hdr, h->hlen);
+	hdr[8]--;
+	hdr[10] = hdr[11] = 0;
+	sum = csum_fold(csum_bytes(hdr, h->hlen, 0));
+	memcpy(hdr + 10, &sum, 2);
+	c = pkt_slice(p, h->hlen, p->len - h->hlen);
+	if (!c)
+		goto drop;
+	memcpy(pkt_push(c, h->hlen), hdr, h->hlen);
+	c->csum_start = p->csum_start;
+	MIB(s, Ip_ForwDatagrams);
+	nic_tx(rt.nic, c, &rt.nexthop);
+drop:
+	pkt_free(p);
+}
+
+/* False: not ours or not sane; dropped or forwarded by the caller as *ret_fwd says. */
+static bool accept4(struct nic *n, struct pktbuf *p, bool *ret_fwd)
+{
+	struct stack *s = n->stack;
+
+	*ret_fwd = false;
+	if (n == s->lo && !ip_is_multicast(&p->dst) && !ip_is_bcast(&p->dst))
+		return true;
+	if (ip_is_multicast(&p->src) || ip_is_bcast(&p->src))
+		return false;
+	if (!(p->flags & PKT_LOOPED) && (ip_is_loopback(&p->src) || ip_is_loopback(&p->dst)))
+		return false;
+	switch (addr_type(s, n, &p->dst)) {
+	case RTN_LOCAL:
+		return !ip_is_any(&p->src) || p->proto == IPPROTO_UDP;
+	case RTN_BROADCAST:
+		p->flags |= PKT_BCAST;
+		MIB(s, IpExt_InBcastPkts);
+		return true;
+	case RTN_MULTICAST:
+		p->flags |= PKT_MCAST;
+		MIB(s, IpExt_InMcastPkts);
+		return mc_nic_joined(n, &p->dst) || n == s->lo || (n->flags & IFF_ALLMULTI);
+	default:
+		*ret_fwd = true;
+		return false;
+	}
+}
+
+/* Fragments: the whole datagram with a made-up header in front, or NULL. */
+static struct pktbuf *reassemble4(struct nic *n, struct pktbuf *p, const struct ip4_hdr *h)
+{
+	struct frag_in f = { .src = p->src, .dst = p->dst, .id = h->id, .proto = h->proto };
+	struct ip4_hdr nh = *h;
+	struct pktbuf *w;
+
+	f.off = (h->frag & IP4_OFFMASK) * 8u;
+	f.len = p->len - h->hlen;
+	f.hdr = h->hlen;
+	f.more = h->frag & IP4_MF;
+	w = frag_add(n->stack, p, &f);
+	if (!w)
+		return NULL;
+	if (w->len + IP4_HLEN > 65535) {
+		pkt_free(w);
+		return NULL;
+	}
+	nh.hlen = IP4_HLEN;
+	nh.frag = 0;
+	nh.len = (u16)(w->len + IP4_HLEN);
+	w->ethertype = 0x0800;
+	ip4_emit(pkt_push(w, IP4_HLEN), &nh);
+	w->l4_off = IP4_HLEN;
+	return w;
+}
+
+void ip4_rx(struct nic *n, struct pktbuf *p)
+{
+	struct stack *s = n->stack;
+	struct ip4_hdr h;
+	bool fwd, route;
+	u8 *d;
+
+	MIB(s, Ip_InReceives);
+	if (!pkt_may_pull(p, IP4_HLEN) || !pkt_may_pull(p, (pkt_data(p)[0] & 15) * 4u))
+		goto bad;
+	d = pkt_data(p);
+	if (ip4_parse(d, p->len, &h) < 0)
+		goto bad;
+	if (!(p->flags & PKT_LOOPED) && csum_fold(csum_bytes(d, h.hlen, 0)) != 0)
+		goto bad;
+	if (h.hlen > IP4_HLEN && (!ip4_options_ok(d + IP4_HLEN, h.hlen - IP4_HLEN, &route) || route))
+		goto bad;
+	pkt_trim(p, h.len);
+	p->src = ip_from4(h.src);
+	p->dst = ip_from4(h.dst);
+	p->proto = h.proto;
+	p->ttl = h.ttl;
+	p->tos = h.tos;
+	p->l4_off = h.hlen;
+	if (!accept4(n, p, &fwd)) {
+		if (fwd)
+			forward4(n, p, &h);
+		else
+			pkt_free(p);
+		return;
+	}
+	if (h.frag & (IP4_MF | IP4_OFFMASK)) {
+		p = reassemble4(n, p, &h);
+		if (!p)
+			return;
+	}
+	ip_deliver(n, p);
+	return;
+bad:
+	MIB(s, Ip_InHdrErrors);
+	pkt_free(p);
+}

@@ -1,0 +1,171 @@
+/*
+ * ip6.c - an IPv6 packet arrives: extension headers, reassembly, delivery.
+ */
+#include <errno.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include "netstack/core/ep.h"
+#include "netstack/core/rtnl.h"
+#include "netstack/core/stack.h"
+#include "netstack/ip/ip.h"
+#include "netstack/wire/icmp.h"
+#include "netstack/wire/ip6.h"
+
+static void forward6(struct nic *n, struct pktbuf *p)
+{
+	struct stack *s = n->stack;
+	struct pktbuf *c;
+	struct rt rt;
+	u8 hdr[IP6_HLEN];
+
+	if (!s->sysctl.ip6_forward[0] || (p->flags & (PKT_MCAST | PKT_BCAST | PKT_LOOPED)) ||
+	    ip_is_linklocal(&p->src) || ip_is_linklocal(&p->dst))
+		goto drop;
+	if (p->ttl <= 1) {
+		icmp6_error(n, p, ICMP6_TIMEX, 0, 0);
+		goto drop;
+	}
+	if (rt_lookup(s, &p->dst, &p->src, 0, RT_NO_SRC_CHECK, &rt) < 0 || rt.type != RTN_UNICAST) {
+		icmp6_error(n, p, ICMP6_UNREACH, ICMP6_UNREACH_NOROUTE, 0);
+		goto drop;
+	}
+	if (p->len > rt.mtu && !p->gso_size) {
+		icmp6_error(n, p, ICMP6_TOOBIG, 0, rt.mtu);
+		goto drop;
+	}
+	pkt_copy(p, 0, hdr, sizeof(hdr));
+	hdr[7]--;
+	c = pkt_slice(p, IP6_HLEN, p->len - IP6_HLEN);
+	if (!c)
+		goto drop;
+	memcpy(pkt_push(c, IP6_HLEN), hdr, sizeof(hdr));
+	c->csum_start = p->csum_start;
+	nic_tx(rt.nic, c, &rt.nexthop);
+drop:
+	pkt_free(p);
+}
+
+static bool accept6(struct nic *n, struct pktbuf *p, bool *ret_fwd)
+{
+	struct stack *s = n->stack;
+
+	*ret_fwd = false;
+	if (ip_is_multicast(&p->src) || ip_is4(&p->src) || ip_is4(&p->dst))
+		return false;
+	if (n == s->lo && !ip_is_multicast(&p->dst))
+		return true;
+	if (!(p->flags & PKT_LOOPED) && (ip_is_loopback(&p->src) || ip_is_loopback(&p->dst)))
+		return false;
+	switch (addr_type(s, n, &p->dst)) {
+	case RTN_LOCAL:
+		return true;
+	case RTN_MULTICAST:
+		p->flags |= PKT_MCAST;
+		return mc_nic_joined(n, &p->dst) || n == s->lo || (n->flags & IFF_ALLMULTI);
+	default:
+		/* Answers to our own duplicate address detection come to tentative addresses. */
+		*ret_fwd = true;
+		return false;
+	}
+}
+
+static struct pktbuf *reassemble6(struct nic *n, struct pktbuf *p, const struct ip6_hdr *h,
+				  const struct ip6_chain *c)
+{
+	struct frag_in f = { .src = p->src, .dst = p->dst };
+	struct ip6_hdr nh = *h;
+	struct pktbuf *w;
+	u16 off;
+	u8 *d, proto;
+
+	if (!pkt_may_pull(p, c->off + IP6_FRAG_HLEN)) {
+		pkt_free(p);
+		return NULL;
+	}
+	d = pkt_data(p) + c->off;
+	proto = d[0];
+	off = get_be16(d + 2);
+	f.id = get_be32(d + 4);
+	f.off = off & 0xfff8;
+	f.more = off & 1;
+	f.hdr = c->off + IP6_FRAG_HLEN;
+	f.len = p->len - f.hdr;
+	if (f.more && f.len % 8) {
+		icmp6_error(n, p, ICMP6_PARAM, 0, 4);
+		pkt_free(p);
+		return NULL;
+	}
+	p->proto = proto;
+	MIB(n->stack, Ip6_ReasmReqds);
+	if (f.off == 0 && !f.more) {            /* RFC 6946: an atomic fragment stands alone */
+		pkt_pull(p, f.hdr);
+		w = p;
+	} else {
+		w = frag_add(n->stack, p, &f);
+	}
+	if (!w)
+		return NULL;
+	MIB(n->stack, Ip6_ReasmOKs);
+	nh.nh = w->proto;
+	nh.plen = (u16)w->len;
+	w->ethertype = 0x86dd;
+	ip6_emit(pkt_push(w, IP6_HLEN), &nh);
+	w->l4_off = IP6_HLEN;
+	return w;
+}
+
+void ip6_rx(struct nic *n, struct pktbuf *p)
+{
+	struct stack *s = n->stack;
+	struct ip6_problem prob;
+	struct ip6_chain c;
+	struct ip6_hdr h;
+	bool fwd;
+
+	MIB(s, Ip6_InReceives);
+	if (s->sysctl.disable_ip6[0] || !pkt_may_pull(p, IP6_HLEN) ||
+	    ip6_parse(pkt_data(p), p->len, &h) < 0)
+		goto bad;
+	pkt_trim(p, IP6_HLEN + h.plen);
+	p->src = ip_from6(h.src);
+	p->dst = ip_from6(h.dst);
+	p->ttl = h.hlim;
+	p->tos = h.tclass;
+	p->flowlabel = h.flow;
+	p->proto = h.nh;
+	p->l4_off = IP6_HLEN;
+	if (!accept6(n, p, &fwd)) {
+		if (fwd)
+			forward6(n, p);
+		else
+			pkt_free(p);
+		return;
+	}
+	if (h.nh == IP6_NH_HOPOPTS || h.nh == IP6_NH_DSTOPTS || h.nh == IP6_NH_ROUTING ||
+	    h.nh == IP6_NH_FRAGMENT) {
+		u8 front[PKT_HDR_MAX];
+		u32 k = MIN(p->len, (u32)sizeof(front));
+
+		/* Longer chains than fit here are nobody's honest traffic. */
+		pkt_copy(p, 0, front, k);
+		if (ip6_walk(front, k, p->flags & PKT_MCAST, &c, &prob) < 0) {
+			if (prob.send)
+				icmp6_error(n, p, ICMP6_PARAM, prob.code, prob.ptr);
+			goto bad;
+		}
+		p->proto = c.proto;
+		p->l4_off = (u16)c.off;
+	}
+	if (p->proto == IP6_NH_FRAGMENT) {
+		p = reassemble6(n, p, &h, &c);
+		if (!p)
+			return;
+		if (p->proto == IP6_NH_FRAGMENT || p->proto == IP6_NH_HOPOPTS)
+			goto bad;
+	}
+	ip_deliver(n, p);
+	return;
+bad:
+	MIB(s, Ip6_InHdrErrors);
+	pkt_free(p);
+}

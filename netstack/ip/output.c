@@ -1,0 +1,230 @@
+/*
+ * output.c - a packet leaves: IP header, fragments, copies to ourselves.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include "netstack/core/ep.h"
+#include "netstack/core/rtnl.h"
+#include "netstack/core/stack.h"
+#include "netstack/ip/ip.h"
+#include "netstack/wire/ip4.h"
+#include "netstack/wire/ip6.h"
+
+u64 ip_pseudo(const struct ipaddr *src, const struct ipaddr *dst, u8 proto, u32 len)
+{
+	return csum_pseudo(ip_wire(src), ip_wire(dst), ip_wire_len(dst), proto, len);
+}
+
+bool ip_csum_ok(struct pktbuf *p, u8 proto)
+{
+	u32 len = p->len - p->l4_off;
+	u64 sum;
+
+	if (p->flags & PKT_CSUM_OK)
+		return true;
+	sum = csum_add(pkt_csum(p, p->l4_off, len), ip_pseudo(&p->src, &p->dst, proto, len));
+	if (csum_fold(sum) != 0)
+		return false;
+	p->flags |= PKT_CSUM_OK;
+	return true;
+}
+
+void ip_csum_begin(struct pktbuf *p, u16 off, const struct ipaddr *src, const struct ipaddr *dst,
+		   u8 proto)
+{
+	u16 f = (u16)~csum_fold(ip_pseudo(src, dst, proto, p->len));
+
+	memcpy(pkt_data(p) + off, &f, 2);
+	p->csum_start = 0;
+	p->csum_off = off;
+	p->flags |= PKT_CSUM_PARTIAL;
+}
+
+static u16 next_id(struct stack *s)
+{
+	return (u16)atomic_fetch_add_explicit(&s->ip_id, 1, memory_order_relaxed);
+}
+
+/* One finished packet to the link; multicast and broadcast also come back to us. */
+static int xmit(struct stack *s, const struct rt *rt, struct pktbuf *p, const struct ip_tx *t)
+{
+	if (rt->type == RTN_BROADCAST)
+		p->flags |= PKT_BCAST;
+	if (rt->type == RTN_MULTICAST)
+		p->flags |= PKT_MCAST;
+	if (rt->nic != s->lo && ((rt->type == RTN_MULTICAST && t->mc_loop && mc_nic_joined(rt->nic, &t->dst)) ||
+				 rt->type == RTN_BROADCAST)) {
+		struct pktbuf *c = pkt_clone(p);
+
+		if (c) {
+			c->nic = rt->nic;
+			c->ethertype = ip_is4(&t->dst) ? 0x0800 : 0x86dd;
+			c->flags |= PKT_LOOPED | PKT_CSUM_OK | PKT_NO_TAP;
+			c->flags &= (u16)~PKT_CSUM_PARTIAL;
+			backlog_add(s, c);
+		}
+	}
+	if (rt->type == RTN_MULTICAST && t->ttl == 0) {
+		pkt_free(p);
+		return 0;
+	}
+	return nic_tx(rt->nic, p, &rt->nexthop);
+}
+
+/* Each piece of an IPv4 datagram that is too long gets its own header. */
+static int fragment4(struct stack *s, const struct rt *rt, struct pktbuf *p, const struct ip_tx *t,
+		     struct ip4_hdr *h)
+{
+	u32 room = (rt->mtu - h->hlen) & ~7u, off, total = p->len;
+	int r = 0;
+
+	if (!pkt_csum_finish(p)) {
+		pkt_free(p);
+		return -ENOMEM;
+	}
+	for (off = 0; off < total && r == 0; off += room) {
+		u32 n = MIN(room, total - off);
+		struct pktbuf *c = pkt_slice(p, off, n);
+		u8 *d;
+
+		if (!c) {
+			r = -ENOBUFS;
+			break;
+		}
+		h->len = (u16)(h->hlen + n);
+		h->frag = (u16)(off / 8 | (off + n < total ? IP4_MF : 0));
+		d = pkt_push(c, h->hlen);
+		if (t->opts_len)
+			memcpy(d + IP4_HLEN, t->opts, t->opts_len);
+		ip4_emit(d, h);
+		MIB(s, Ip_FragCreates);
+		r = xmit(s, rt, c, t);
+	}
+	pkt_free(p);
+	if (r == 0)
+		MIB(s, Ip_FragOKs);
+	return r;
+}
+
+static int output4(struct stack *s, const struct rt *rt, struct pktbuf *p, const struct ip_tx *t)
+{
+	struct ip4_hdr h = { .tos = t->tos, .ttl = t->ttl, .proto = t->proto };
+	bool looped = rt->nic == s->lo;
+	u32 len;
+	u8 *d;
+
+	h.hlen = (u8)(IP4_HLEN + t->opts_len);
+	len = p->len + h.hlen;
+	if (len > 65535)
+		goto too_big;
+	memcpy(h.src, t->src.b + 12, 4);
+	memcpy(h.dst, t->dst.b + 12, 4);
+	h.id = t->df && !p->gso_size ? 0 : next_id(s);
+	if (p->gso_size)
+		atomic_fetch_add_explicit(&s->ip_id, p->len / p->gso_size, memory_order_relaxed);
+	MIB(s, Ip_OutRequests);
+	if (len > rt->mtu && !p->gso_size) {
+		if (t->df)
+			goto too_big;
+		return fragment4(s, rt, p, t, &h);
+	}
+	h.frag = t->df ? IP4_DF : 0;
+	h.len = (u16)len;
+	d = pkt_push(p, h.hlen);
+	if (t->opts_len)
+		memcpy(d + IP4_HLEN, t->opts, t->opts_len);
+	ip4_emit(d, &h);
+	p->ethertype = looped ? 0x0800 : 0;
+	return xmit(s, rt, p, t);
+too_big:
+	MIB(s, Ip_FragFails);
+	pkt_free(p);
+	return -EMSGSIZE;
+}
+
+static int fragment6(struct stack *s, const struct rt *rt, struct pktbuf *p, const struct ip_tx *t,
+		     struct ip6_hdr *h)
+{
+	u32 mtu = MAX(rt->mtu, 1280u), room = (mtu - IP6_HLEN - IP6_FRAG_HLEN) & ~7u;
+	u32 off, total = p->len, id = stack_rand32(s);
+	int r = 0;
+
+	if (!pkt_csum_finish(p)) {
+		pkt_free(p);
+		return -ENOMEM;
+	}
+	for (off = 0; off < total && r == 0; off += room) {
+		u32 n = MIN(room, total - off);
+		struct pktbuf *c = pkt_slice(p, off, n);
+		u8 *d;
+
+		if (!c) {
+			r = -ENOBUFS;
+			break;
+		}
+		d = pkt_push(c, IP6_HLEN + IP6_FRAG_HLEN);
+		h->nh = IP6_NH_FRAGMENT;
+		h->plen = (u16)(n + IP6_FRAG_HLEN);
+		ip6_emit(d, h);
+		d += IP6_HLEN;
+		d[0] = t->proto;
+		d[1] = 0;
+		put_be16(d + 2, (u16)(off | (off + n < total)));
+		put_be32(d + 4, id);
+		MIB(s, Ip6_FragCreates);
+		r = xmit(s, rt, c, t);
+	}
+	pkt_free(p);
+	if (r == 0)
+		MIB(s, Ip6_FragOKs);
+	return r;
+}
+
+static int output6(struct stack *s, const struct rt *rt, struct pktbuf *p, const struct ip_tx *t)
+{
+	struct ip6_hdr h = { .tclass = t->tos, .nh = t->proto, .hlim = t->ttl, .flow = t->flowlabel };
+	static const u8 alert[8] = { 0, 0, 5, 2, 0, 0, 1, 0 };
+	u32 ext = t->router_alert ? 8 : 0;
+
+	if (p->len + ext > 65535)
+		goto too_big;
+	memcpy(h.src, t->src.b, 16);
+	memcpy(h.dst, t->dst.b, 16);
+	MIB(s, Ip6_OutRequests);
+	if (p->len + ext + IP6_HLEN > rt->mtu && !p->gso_size) {
+		if (t->df && rt->mtu >= 1280)
+			goto too_big;
+		return fragment6(s, rt, p, t, &h);
+	}
+	if (ext) {
+		u8 *d = pkt_push(p, ext);
+
+		memcpy(d, alert, ext);
+		d[0] = t->proto;
+		h.nh = IP6_NH_HOPOPTS;
+	}
+	h.plen = (u16)p->len;
+	ip6_emit(pkt_push(p, IP6_HLEN), &h);
+	p->ethertype = rt->nic == s->lo ? 0x86dd : 0;
+	return xmit(s, rt, p, t);
+too_big:
+	MIB(s, Ip6_FragFails);
+	pkt_free(p);
+	return -EMSGSIZE;
+}
+
+int ip_output(struct stack *s, const struct rt *rt, struct pktbuf *p, const struct ip_tx *t)
+{
+	return ip_is4(&t->dst) ? output4(s, rt, p, t) : output6(s, rt, p, t);
+}
+
+int ip_output_raw(struct stack *s, const struct rt *rt, struct pktbuf *p)
+{
+	struct ip_tx t = { .dst = rt->nexthop, .ttl = 1 };
+
+	if (p->len > rt->mtu) {
+		pkt_free(p);
+		return -EMSGSIZE;
+	}
+	return xmit(s, rt, p, &t);
+}

@@ -1,0 +1,632 @@
+/*
+ * ep.c - TCP endpoints: birth, bind, connect, shutdown, close, poll.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include "platform/base/alloc.h"
+#include "netstack/core/nic.h"
+#include "netstack/core/rtnl.h"
+#include "netstack/tcp/tcp.h"
+
+u32 tcp_isn(struct stack *s, const struct connkey *k)
+{
+	u8 b[36];
+
+	memcpy(b, k->laddr.b, 16);
+	memcpy(b + 16, k->raddr.b, 16);
+	put_be16(b + 32, k->lport);
+	put_be16(b + 34, k->rport);
+	/* RFC 6528, with a clock of 64 ns. */
+	return (u32)siphash(&s->key_isn, b, sizeof(b)) + (u32)(stack_now(s) >> 6);
+}
+
+u32 tcp_ts_offset(struct stack *s, const struct connkey *k)
+{
+	u8 b[33] = { 0 };
+
+	memcpy(b, k->laddr.b, 16);
+	memcpy(b + 16, k->raddr.b, 16);
+	return (u32)siphash(&s->key_isn, b, sizeof(b));
+}
+
+void tcp_connkey(const struct tcp_ep *t, struct connkey *ret)
+{
+	*ret = (struct connkey){ t->ep.laddr, t->ep.raddr, t->ep.lport, t->ep.rport };
+}
+
+/* A fresh state machine; options that the user set stay. */
+void tcp_init_fields(struct tcp_ep *t)
+{
+	int i;
+
+	t->state = TCPS_CLOSE;
+	t->conn.kind = CONN_EP;
+	t->ssthresh = UINT32_MAX;
+	t->reo_mult = 1;
+	t->rcv_nxt = t->rcv_adv = t->copied_seq = 0;
+	t->fin_queued = t->fin_sent = t->fin_rcvd = t->urg_out = false;
+	t->urg_valid = t->urg_have = t->connect_told = false;
+	t->retries = t->probes = t->dupacks = 0;
+	t->first_retry = t->last_send = 0;
+	t->total_retrans = 0;
+	t->ca = CA_OPEN;
+	t->rack_sent = 0;
+	t->tlp_out = false;
+	memset(&t->rtt, 0, sizeof(t->rtt));
+	for (i = 0; i < TT_MAX; i++)
+		t->due[i] = NET_NEVER;
+	rcv_init(t);
+	t->cc->init(t);
+}
+
+static int tcp_init(struct ep *e)
+{
+	struct tcp_ep *t = tcp(e);
+	int r = timers_reserve(&e->stack->timers);
+
+	list_init(&t->chunks);
+	list_init(&t->txrs);
+	list_init(&t->rcvq);
+	list_init(&t->oooq);
+	list_init(&t->acc_node);
+	t->timer.fn = tcp_timer_fire;
+	t->cc = e->stack->sysctl.tcp_cc;
+	t->notsent_lowat = e->stack->sysctl.tcp_notsent[0];
+	e->o.rcvbuf = (u32)e->stack->sysctl.tcp_rmem[1];
+	e->o.sndbuf = (u32)e->stack->sysctl.tcp_wmem[1];
+	tcp_init_fields(t);
+	if (r < 0)
+		t->timer.fn = NULL;     /* tells release that nothing was reserved */
+	return r;
+}
+
+struct tcp_ep *tcp_new_child(struct tcp_ep *l)
+{
+	struct ep *e = ep_alloc(l->ep.stack, &tcp_ops, l->ep.family, SOCK_STREAM, IPPROTO_TCP);
+	struct tcp_ep *t;
+
+	if (!e)
+		return NULL;
+	t = tcp(e);
+	if (tcp_init(e) < 0) {
+		ep_unref(e);
+		return NULL;
+	}
+	e->o = l->ep.o;
+	e->uid = l->ep.uid;
+	e->bind.uid = l->ep.bind.uid;
+	e->bind.flags = l->ep.bind.flags & ~(u32)BIND_LISTEN;
+	t->cc = l->cc;
+	t->nodelay = l->nodelay;
+	t->cork = l->cork;
+	t->keep_idle = l->keep_idle;
+	t->keep_intvl = l->keep_intvl;
+	t->keep_cnt = l->keep_cnt;
+	t->user_timeout_ms = l->user_timeout_ms;
+	t->user_mss = l->user_mss;
+	t->linger2 = l->linger2;
+	t->notsent_lowat = l->notsent_lowat;
+	t->window_clamp = l->window_clamp;
+	t->quickack_off = l->quickack_off;
+	return t;
+}
+
+static void tcp_release(struct ep *e)
+{
+	struct tcp_ep *t = tcp(e);
+
+	sndq_purge(t);
+	txr_purge(t);
+	rcv_purge(t);
+	kfree(t->aq);
+	if (t->timer.fn)
+		timers_unreserve(&e->stack->timers);
+}
+
+void tcp_set_state(struct tcp_ep *t, enum tcp_state st) { t->state = st; }
+
+void tcp_established(struct tcp_ep *t)
+{
+	u64 now = tcp_now(t);
+
+	t->state = TCPS_ESTABLISHED;
+	t->ep.connected = true;
+	t->cwnd = TCP_INIT_CWND * t->mss;
+	t->last_recv = now;
+	t->drs.at = now;
+	t->drs.seq = t->copied_seq;
+	t->drs.space = t->ep.o.rcvbuf / 4;
+	tcp_keepalive_arm(t);
+	ep_wake(&t->ep, POLLOUT | POLLWRNORM);
+}
+
+void tcp_done(struct tcp_ep *t, int err)
+{
+	struct ep *e = &t->ep;
+	struct stack *s = e->stack;
+	int i;
+
+	if (t->state == TCPS_CLOSE)
+		return;
+	if (t->state == TCPS_SYN_SENT || t->state == TCPS_SYN_RECV)
+		MIB(s, Tcp_AttemptFails);
+	else if (err == ECONNRESET)
+		MIB(s, Tcp_EstabResets);
+	t->state = TCPS_CLOSE;
+	for (i = 0; i < TT_MAX; i++)
+		t->due[i] = NET_NEVER;
+	if (ntimer_cancel(&s->timers, &t->timer))
+		ep_unref(e);
+	sndq_purge(t);
+	txr_purge(t);
+	t->snd_una = t->snd_nxt = t->write_seq;
+	pkt_purge(&t->oooq);
+	t->ooo_n = 0;
+	if (!e->owned && !t->parent)
+		rcv_purge(t);
+	if (t->in_table && conn_remove(s, &t->conn)) {
+		t->in_table = false;
+		ep_unref(e);
+	}
+	t->in_table = false;
+	if (e->bind.hashed && (!e->owned || (e->bind.flags & (BIND_AUTO | BIND_KID)))) {
+		port_unbind(s, &e->bind);
+		if (e->owned && (e->bind.flags & BIND_AUTO)) {
+			e->lport = 0;
+			e->bind.flags &= ~(u32)BIND_AUTO;
+		}
+	}
+	e->shut = 3;
+	if (err)
+		e->err = err;
+	ep_wake(e, POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM | POLLRDHUP | POLLHUP | (err ? POLLERR : 0));
+}
+
+static int tcp_bind(struct ep *e, const struct net_sa *sa)
+{
+	struct tcp_ep *t = tcp(e);
+	struct ipaddr a;
+	int r = ep_check_bind(e, sa, &a);
+
+	if (r < 0)
+		return r;
+	if (ip_is_multicast(&a) || ip_is_bcast(&a))
+		return -EADDRNOTAVAIL;
+	mutex_lock(&e->mu);
+	if (t->state != TCPS_CLOSE || e->bind.hashed || e->addr_bound) {
+		r = -EINVAL;
+	} else if (sa->port == 0 && e->o.bind_noport) {
+		e->laddr = a;
+		e->addr_bound = !ip_is_any(&a);
+	} else {
+		e->bind.laddr = a;
+		e->bind.flags = ep_bind_flags(e);
+		e->bind.ifindex = e->o.bound_if;
+		r = port_bind(e->stack, &e->bind, sa->port);
+		if (r == 0) {
+			e->laddr = a;
+			e->lport = e->bind.lport;
+			e->addr_bound = !ip_is_any(&a);
+		}
+	}
+	mutex_unlock(&e->mu);
+	return r;
+}
+
+static bool tuple_free(struct bindnode *n, u16 port)
+{
+	struct connkey k = { n->ep->laddr, n->ep->raddr, port, n->ep->rport };
+	struct connnode *c = conn_lookup(n->ep->stack, &k);
+
+	if (c)
+		conn_unref(c);
+	return !c;
+}
+
+/* Take the 4-tuple: a port if there is none, and the place in the table. */
+static int claim(struct tcp_ep *t, u32 *isn)
+{
+	struct ep *e = &t->ep;
+	struct stack *s = e->stack;
+	struct connkey k;
+	int r;
+
+	if (!e->bind.hashed) {
+		e->bind.laddr = e->laddr;
+		e->bind.raddr = e->raddr;
+		e->bind.rport = e->rport;
+		e->bind.flags = ep_bind_flags(e);
+		r = port_auto(s, &e->bind, tuple_free);
+		if (r < 0)
+			return r;
+		e->lport = e->bind.lport;
+	}
+	tcp_connkey(t, &k);
+	if (!tw_recycle(s, &k, isn))
+		return -EADDRNOTAVAIL;
+	t->conn.key = k;
+	ep_ref(e);
+	r = conn_insert(s, &t->conn);
+	if (r < 0) {
+		ep_unref(e);
+		return -EADDRNOTAVAIL;
+	}
+	t->in_table = true;
+	return 0;
+}
+
+/* AF_UNSPEC, or shutdown() of a listener: back to the beginning. */
+static void disconnect(struct tcp_ep *t)
+{
+	struct ep *e = &t->ep;
+	struct ipaddr none = e->family == AF_INET ? ip_any4() : ip_any6();
+
+	if (t->state == TCPS_LISTEN)
+		listen_stop(t);
+	else if (in_states(t, STATES_SYNCED))
+		tcp_send_rst(t);
+	tcp_done(t, 0);
+	e->err = 0;
+	e->shut = 0;
+	e->connected = false;
+	e->raddr = none;
+	e->rport = 0;
+	if (!e->addr_bound)
+		e->laddr = none;
+	e->rt.valid = false;
+	rcv_purge(t);
+	tcp_init_fields(t);
+}
+
+/* The error of a connect() that cannot start by the socket's state; 0 when it can. */
+static int connect_state(struct tcp_ep *t)
+{
+	switch (t->state) {
+	case TCPS_CLOSE:
+		if (t->ep.err)
+			return ep_take_err(&t->ep);
+		return 0;
+	case TCPS_SYN_SENT:
+	case TCPS_SYN_RECV:
+		return -EALREADY;
+	default:
+		if (!t->connect_told && t->state != TCPS_LISTEN && !t->ep.bind.flags)
+			return -EISCONN;
+		return -EISCONN;
+	}
+}
+
+static int start_connect(struct tcp_ep *t, const struct net_sa *sa)
+{
+	struct ep *e = &t->ep;
+	struct ipaddr dst, old = e->laddr;
+	u32 oif, isn = 0;
+	int r = ep_check_dst(e, sa, &dst, &oif);
+
+	if (r < 0)
+		return r;
+	if (ip_is_multicast(&dst) || ip_is_bcast(&dst))
+		return -ENETUNREACH;
+	r = rt_lookup(e->stack, &dst, e->addr_bound ? &e->laddr : NULL, oif,
+		      e->o.freebind ? RT_NO_SRC_CHECK : 0, &e->rt);
+	if (r < 0)
+		return r;
+	if (e->rt.type == RTN_BROADCAST)
+		return -ENETUNREACH;
+	tcp_init_fields(t);
+	e->shut = 0;
+	if (!e->addr_bound)
+		e->laddr = e->rt.src;
+	e->raddr = dst;
+	e->rport = sa->port;
+	if (ip_needs_scope(&dst))
+		e->o.bound_if = oif;
+	r = claim(t, &isn);
+	if (r < 0) {
+		e->laddr = old;
+		e->raddr = e->family == AF_INET ? ip_any4() : ip_any6();
+		e->rport = 0;
+		return r;
+	}
+	if (e->bind.hashed && !(e->bind.flags & BIND_AUTO))
+		port_rekey(e->stack, &e->bind, &e->laddr, &e->raddr, e->rport, e->bind.flags);
+	t->ts_off = tcp_ts_offset(e->stack, &t->conn.key);
+	t->iss = isn ? isn : tcp_isn(e->stack, &t->conn.key);
+	t->snd_una = t->iss;
+	t->snd_nxt = t->write_seq = t->push_seq = t->iss + 1;
+	t->ts_recent = 0;
+	t->peer_mss = 0;
+	t->state = TCPS_SYN_SENT;
+	tcp_sync_mss(t);
+	MIB(e->stack, Tcp_ActiveOpens);
+	txr_add(t, t->iss, t->iss + 1);
+	tcp_send_syn(t, false);
+	tcp_rearm_rexmit(t);
+	return -EINPROGRESS;
+}
+
+static int tcp_connect(struct ep *e, const struct net_sa *sa)
+{
+	struct tcp_ep *t = tcp(e);
+	int r;
+
+	mutex_lock(&e->mu);
+	if (sa->family == AF_UNSPEC) {
+		disconnect(t);
+		r = 0;
+	} else {
+		r = connect_state(t);
+		if (r == 0)
+			r = start_connect(t, sa);
+		else if (r == -EISCONN && !t->connect_told && !t->parent && t->state != TCPS_LISTEN &&
+			 (e->bind.flags & BIND_KID) == 0) {
+			/* The first connect() after an asynchronous one succeeds. */
+			t->connect_told = true;
+			r = 0;
+		}
+	}
+	mutex_unlock(&e->mu);
+	return r;
+}
+
+int tcp_connect_result(struct ep *e)
+{
+	struct tcp_ep *t = tcp(e);
+	int r;
+
+	mutex_lock(&e->mu);
+	if (t->state == TCPS_SYN_SENT || t->state == TCPS_SYN_RECV)
+		r = -EINPROGRESS;
+	else if (e->err)
+		r = ep_take_err(e);
+	else
+		r = 0;
+	if (r == 0)
+		t->connect_told = true;
+	mutex_unlock(&e->mu);
+	return r;
+}
+
+/* No more data from us: FIN after what is queued. */
+static void send_fin(struct tcp_ep *t)
+{
+	if (t->fin_queued)
+		return;
+	t->fin_queued = true;
+	t->push_seq = t->write_seq;
+	t->state = t->state == TCPS_CLOSE_WAIT ? TCPS_LAST_ACK : TCPS_FIN_WAIT1;
+	tcp_output(t);
+}
+
+static int tcp_shutdown(struct ep *e, int how)
+{
+	struct tcp_ep *t = tcp(e);
+	int r = 0;
+
+	mutex_lock(&e->mu);
+	if (t->state == TCPS_LISTEN) {
+		if (how != SHUT_WR) {
+			disconnect(t);
+			t->ep.shut = 0;
+			ep_wake(e, POLLIN | POLLHUP);
+		}
+	} else if (t->state == TCPS_CLOSE) {
+		r = -ENOTCONN;
+	} else {
+		e->shut |= (u8)(how + 1);
+		if ((e->shut & 2) && in_states(t, STATES_CAN_SEND | STATE_BIT(TCPS_SYN_RECV)))
+			send_fin(t);
+		else if ((e->shut & 2) && t->state == TCPS_SYN_SENT)
+			tcp_done(t, 0);
+		ep_wake(e, POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM | POLLRDHUP |
+			   (e->shut == 3 ? POLLHUP : 0));
+	}
+	mutex_unlock(&e->mu);
+	return r;
+}
+
+/* The owner is gone: say goodbye by FIN, or RST when that would be a lie. */
+static void orphan(struct tcp_ep *t)
+{
+	struct ep *e = &t->ep;
+	bool unread = t->rcvq_len != 0 && !(t->fin_rcvd && t->rcvq_len == 0);
+
+	if (in_states(t, STATES_SYNCED) && (unread || (e->o.linger_on && !e->o.linger_s))) {
+		if (unread)
+			MIB(e->stack, TcpExt_TCPAbortOnClose);
+		tcp_send_rst(t);
+		tcp_done(t, 0);
+		return;
+	}
+	switch (t->state) {
+	case TCPS_SYN_SENT:
+		tcp_done(t, 0);
+		break;
+	case TCPS_SYN_RECV:
+	case TCPS_ESTABLISHED:
+	case TCPS_CLOSE_WAIT:
+		e->shut = 3;
+		send_fin(t);
+		break;
+	case TCPS_FIN_WAIT2:
+		tcp_timer_set(t, TT_LINGER, tcp_now(t) +
+			(u64)(t->linger2 > 0 ? t->linger2 : e->stack->sysctl.tcp_fin_timeout[0]) * NSEC_S);
+		break;
+	default:
+		break;
+	}
+}
+
+/* Children that nobody will accept. */
+static void drop_children(struct tcp_ep *l, struct list_head *q)
+{
+	while (!list_empty(q)) {
+		struct tcp_ep *t = list_first(q, struct tcp_ep, acc_node);
+
+		list_del_init(&t->acc_node);
+		mutex_lock(&t->ep.mu);
+		t->parent = NULL;
+		if (in_states(t, STATES_SYNCED))
+			tcp_send_rst(t);
+		tcp_done(t, 0);
+		mutex_unlock(&t->ep.mu);
+		ep_unref(&t->ep);
+		ep_unref(&l->ep);
+	}
+}
+
+static void tcp_close(struct ep *e)
+{
+	struct tcp_ep *t = tcp(e);
+	struct list_head kids;
+
+	list_init(&kids);
+	mutex_lock(&e->mu);
+	e->owned = false;
+	if (t->state == TCPS_LISTEN) {
+		listen_stop(t);
+		tcp_done(t, 0);
+	} else {
+		orphan(t);
+	}
+	if (t->aq) {
+		list_splice_tail_init(&t->aq->ready, &kids);
+		t->aq->n = 0;
+	}
+	if (t->state == TCPS_CLOSE) {
+		rcv_purge(t);
+		if (e->bind.hashed)
+			port_unbind(e->stack, &e->bind);
+	}
+	mutex_unlock(&e->mu);
+	drop_children(t, &kids);
+}
+
+static u32 tcp_poll(struct ep *e)
+{
+	struct tcp_ep *t = tcp(e);
+	u32 ev = 0;
+
+	if (t->state == TCPS_LISTEN)
+		return list_empty(&t->aq->ready) ? 0 : POLLIN | POLLRDNORM;
+	if (e->shut == 3 || t->state == TCPS_CLOSE)
+		ev |= POLLHUP;
+	if (e->shut & 1)
+		ev |= POLLIN | POLLRDNORM | POLLRDHUP;
+	if (t->state != TCPS_SYN_SENT && t->state != TCPS_SYN_RECV) {
+		if (t->rcvq_len && (t->rcvq_len >= e->o.rcvlowat || t->fin_rcvd))
+			ev |= POLLIN | POLLRDNORM;
+		if (e->shut & 2)
+			ev |= POLLOUT | POLLWRNORM;
+		else if (sndq_space(t) >= e->o.sndbuf / 3 &&
+			 (t->notsent_lowat < 0 || t->write_seq - t->snd_nxt < (u32)t->notsent_lowat))
+			ev |= POLLOUT | POLLWRNORM;
+		else
+			e->nospace = true;
+		if (t->urg_valid && t->urg_have)
+			ev |= POLLPRI;
+	}
+	if (e->err || e->nerrq)
+		ev |= POLLERR;
+	return ev;
+}
+
+static long tcp_inq(struct ep *e)
+{
+	struct tcp_ep *t = tcp(e);
+	long n;
+
+	mutex_lock(&e->mu);
+	if (t->state == TCPS_LISTEN)
+		n = -EINVAL;
+	else if (t->urg_valid && seq_gt(t->urg_seq, t->copied_seq) && !e->o.oobinline)
+		n = (long)MIN(t->rcvq_len, t->urg_seq - t->copied_seq);
+	else
+		n = (long)t->rcvq_len;
+	mutex_unlock(&e->mu);
+	return n;
+}
+
+static long tcp_outq(struct ep *e, bool unsent)
+{
+	struct tcp_ep *t = tcp(e);
+	long n;
+
+	mutex_lock(&e->mu);
+	if (t->state == TCPS_LISTEN)
+		n = -EINVAL;
+	else if (t->state == TCPS_CLOSE || t->state == TCPS_SYN_SENT)
+		n = 0;
+	else
+		n = (long)(t->write_seq - (unsent ? seq_min(t->snd_nxt, t->write_seq) : t->snd_una));
+	mutex_unlock(&e->mu);
+	return n;
+}
+
+int tcp_atmark(struct ep *e)
+{
+	struct tcp_ep *t = tcp(e);
+	int r;
+
+	mutex_lock(&e->mu);
+	r = t->urg_valid && t->copied_seq == t->urg_seq;
+	mutex_unlock(&e->mu);
+	return r;
+}
+
+static void tcp_info_row(struct ep *e, struct ep_info *i)
+{
+	static const u8 kind[TT_MAX] = { [TT_REXMIT] = 1, [TT_PERSIST] = 4, [TT_PTO] = 1, [TT_REO] = 1,
+					 [TT_KEEP] = 2, [TT_LINGER] = 2 };
+	struct tcp_ep *t = tcp(e);
+	u64 now = tcp_now(t), best = NET_NEVER;
+	int k;
+
+	i->state = t->state;
+	i->rqueue = t->state == TCPS_LISTEN ? t->aq->n : t->rcvq_len;
+	i->wqueue = t->state == TCPS_LISTEN ? t->aq->max : t->write_seq - t->snd_una;
+	i->wmem = t->write_seq - t->snd_una;
+	i->backlog = t->aq ? t->aq->max : 0;
+	i->retrans = t->retries;
+	for (k = 0; k < TT_MAX; k++)
+		if (kind[k] && t->due[k] < best) {
+			best = t->due[k];
+			i->timer = kind[k];
+		}
+	i->timer_ns = best == NET_NEVER ? 0 : best > now ? best - now : 0;
+}
+
+static void tcp_rekey(struct ep *e)
+{
+	struct tcp_ep *t = tcp(e);
+
+	tcp_keepalive_arm(t);
+	if (e->bind.hashed)
+		port_rekey(e->stack, &e->bind, &e->bind.laddr, &e->bind.raddr, e->bind.rport,
+			   ep_bind_flags(e) |
+				   (e->bind.flags & (BIND_LISTEN | BIND_AUTO | BIND_KID)));
+}
+
+const struct ep_ops tcp_ops = {
+	.name = "tcp",
+	.size = sizeof(struct tcp_ep),
+	.init = tcp_init,
+	.bind = tcp_bind,
+	.connect = tcp_connect,
+	.listen = tcp_listen,
+	.accept = tcp_accept,
+	.shutdown = tcp_shutdown,
+	.poll = tcp_poll,
+	.send = tcp_send,
+	.recv = tcp_recv,
+	.setsockopt = tcp_setsockopt,
+	.getsockopt = tcp_getsockopt,
+	.inq = tcp_inq,
+	.outq = tcp_outq,
+	.info = tcp_info_row,
+	.close = tcp_close,
+	.release = tcp_release,
+	.rekey = tcp_rekey,
+};

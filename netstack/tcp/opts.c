@@ -1,0 +1,279 @@
+/*
+ * opts.c - socket options at level IPPROTO_TCP.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include "netstack/tcp/optnum.h"
+#include "netstack/tcp/tcp.h"
+
+static int set_congestion(struct tcp_ep *t, const void *val, size_t len)
+{
+	char name[17] = { 0 };
+	const struct cc_ops *cc;
+
+	if (len < 1)
+		return -EINVAL;
+	memcpy(name, val, MIN(len, sizeof(name) - 1));
+	cc = cc_find(name);
+	if (!cc)
+		return -ENOENT;
+	mutex_lock(&t->ep.mu);
+	t->cc = cc;
+	cc->init(t);
+	mutex_unlock(&t->ep.mu);
+	return 0;
+}
+
+static int set_range(u32 *dst, int v, int lo, int hi)
+{
+	if (v < lo || v > hi)
+		return -EINVAL;
+	*dst = (u32)v;
+	return 0;
+}
+
+static void release_cork(struct tcp_ep *t)
+{
+	t->push_seq = t->write_seq;
+	tcp_output(t);
+}
+
+static int set_locked(struct tcp_ep *t, int opt, int v)
+{
+	int r = 0;
+
+	switch (opt) {
+	case TCP_NODELAY:
+		t->nodelay = v != 0;
+		if (v)
+			release_cork(t);
+		break;
+	case TCP_CORK:
+		t->cork = v != 0;
+		if (!v)
+			release_cork(t);
+		break;
+	case TCP_MAXSEG:
+		if (v && (v < (int)TCP_MSS_MIN || v > 32767))
+			return -EINVAL;
+		t->user_mss = (u16)v;
+		break;
+	case TCP_KEEPIDLE:
+		r = set_range(&t->keep_idle, v, 1, 32767);
+		tcp_keepalive_arm(t);
+		break;
+	case TCP_KEEPINTVL:
+		return set_range(&t->keep_intvl, v, 1, 32767);
+	case TCP_KEEPCNT:
+		return set_range(&t->keep_cnt, v, 1, 127);
+	case TCP_SYNCNT:
+		return set_range(&t->syn_cnt, v, 1, 127);
+	case TCP_USER_TIMEOUT:
+		return set_range(&t->user_timeout_ms, v, 0, INT32_MAX);
+	case TCP_LINGER2:
+		t->linger2 = v > 120 ? 120 : v < 0 ? -1 : v;
+		break;
+	case TCP_DEFER_ACCEPT:
+		t->defer_s = v > 0 ? (u32)v : 0;
+		break;
+	case TCP_WINDOW_CLAMP:
+		t->window_clamp = v > 0 ? MAX((u32)v, 1152u) : 0;
+		break;
+	case TCP_QUICKACK:
+		t->quickack_off = !v;
+		if (v) {
+			t->quickack = 16;
+			if (t->ack_pending)
+				tcp_send_ack(t);
+		}
+		break;
+	case TCP_NOTSENT_LOWAT:
+		t->notsent_lowat = v;
+		tcp_write_space(t);
+		break;
+	case TCP_INQ: case TCP_SAVE_SYN: case TCP_THIN_LINEAR_TIMEOUTS: case TCP_THIN_DUPACK:
+	case TCP_TX_DELAY:
+		break;                  /* hints, or of no use here */
+	case TCP_FASTOPEN: case TCP_FASTOPEN_CONNECT: case TCP_FASTOPEN_NO_COOKIE:
+		break;                  /* accepted; every handshake is a full one */
+	case TCP_REPAIR:
+		return -EPERM;
+	default:
+		return -ENOPROTOOPT;
+	}
+	return r;
+}
+
+int tcp_setsockopt(struct ep *e, int level, int opt, const void *val, size_t len)
+{
+	struct tcp_ep *t = tcp(e);
+	int v, r;
+
+	if (level != IPPROTO_TCP)
+		return -ENOPROTOOPT;
+	if (opt == TCP_CONGESTION)
+		return set_congestion(t, val, len);
+	if (opt == TCP_ULP)
+		return -ENOENT;
+	r = sockopt_int(val, len, &v);
+	if (r < 0)
+		return r;
+	mutex_lock(&e->mu);
+	r = set_locked(t, opt, v);
+	mutex_unlock(&e->mu);
+	return r == -ENOPROTOOPT ? -EOPNOTSUPP : r;
+}
+
+static void fill_info(struct tcp_ep *t, struct tcp_info *i)
+{
+	u64 now = tcp_now(t);
+
+	memset(i, 0, sizeof(*i));
+	i->tcpi_state = t->state;
+	i->tcpi_ca_state = t->ca == CA_OPEN ? (t->sacked ? 1 : 0) : t->ca == CA_RECOVERY ? 3 : 4;
+	i->tcpi_retransmits = (u8)t->retries;
+	i->tcpi_probes = (u8)t->probes;
+	i->tcpi_backoff = (u8)t->rtt.backoff;
+	i->tcpi_options = (u8)((t->ts_ok ? TCPI_OPT_TIMESTAMPS : 0) | (t->sack_ok ? TCPI_OPT_SACK : 0) |
+			       (t->wscale_ok ? TCPI_OPT_WSCALE : 0));
+	i->tcpi_snd_wscale = t->snd_wscale;
+	i->tcpi_rcv_wscale = t->rcv_wscale;
+	i->tcpi_rto = (u32)(tcp_rto(t) / 1000);
+	i->tcpi_ato = (u32)(TCP_DELACK / 1000);
+	i->tcpi_snd_mss = t->mss;
+	i->tcpi_rcv_mss = t->rcv_mss;
+	i->tcpi_pmtu = t->pmtu;
+	i->tcpi_advmss = t->mss + (t->ts_ok ? 12 : 0);
+	i->tcpi_rtt = (u32)(t->rtt.srtt / 1000);
+	i->tcpi_rttvar = (u32)(t->rtt.var / 1000);
+	i->tcpi_snd_ssthresh = t->ssthresh == UINT32_MAX ? INT32_MAX : t->ssthresh / MAX(t->mss, 1);
+	i->tcpi_snd_cwnd = t->cwnd / MAX(t->mss, 1);
+	i->tcpi_rcv_rtt = (u32)(t->rtt.min / 1000);
+	i->tcpi_rcv_space = t->drs.space;
+	i->tcpi_rcv_ssthresh = rcv_window(t);
+	i->tcpi_total_retrans = (u32)t->total_retrans;
+	i->tcpi_last_data_sent = (u32)((now - t->last_send) / NSEC_MS);
+	i->tcpi_last_data_recv = i->tcpi_last_ack_recv = (u32)((now - t->last_recv) / NSEC_MS);
+	i->tcpi_reordering = 3;
+	i->tcpi_pacing_rate = i->tcpi_max_pacing_rate = UINT64_MAX;
+	i->tcpi_bytes_acked = t->st.bytes_acked;
+	i->tcpi_bytes_received = t->st.bytes_received;
+	i->tcpi_segs_out = t->st.segs_out;
+	i->tcpi_segs_in = t->st.segs_in;
+	i->tcpi_notsent_bytes = t->write_seq - seq_min(t->snd_nxt, t->write_seq);
+	i->tcpi_min_rtt = (u32)(t->rtt.min / 1000);
+	i->tcpi_data_segs_in = t->st.data_segs_in;
+	i->tcpi_data_segs_out = t->st.data_segs_out;
+	i->tcpi_delivered = (u32)(t->delivered / MAX(t->mss, 1));
+	i->tcpi_bytes_sent = t->st.bytes_sent;
+	i->tcpi_bytes_retrans = t->st.bytes_retrans;
+	i->tcpi_dsack_dups = t->st.dsacks;
+	i->tcpi_snd_wnd = t->snd_wnd;
+	if (t->state == TCPS_LISTEN) {
+		i->tcpi_unacked = t->aq->n;
+		i->tcpi_sacked = t->aq->max;
+		return;
+	}
+	i->tcpi_unacked = (t->snd_nxt - t->snd_una + t->mss - 1) / MAX(t->mss, 1);
+	i->tcpi_sacked = t->sacked / MAX(t->mss, 1);
+	i->tcpi_lost = t->lost / MAX(t->mss, 1);
+	i->tcpi_retrans = t->retrans / MAX(t->mss, 1);
+}
+
+static int get_info(struct tcp_ep *t, void *val, size_t *len)
+{
+	struct tcp_info i;
+
+	_Static_assert(offsetof(struct tcp_info, tcpi_pacing_rate) == 104, "Linux' layout");
+	mutex_lock(&t->ep.mu);
+	fill_info(t, &i);
+	mutex_unlock(&t->ep.mu);
+	return sockopt_put(val, len, &i, sizeof(i));
+}
+
+static int get_int(struct tcp_ep *t, int opt, int *v)
+{
+	const struct net_sysctl *y = &t->ep.stack->sysctl;
+
+	switch (opt) {
+	case TCP_NODELAY:
+		*v = t->nodelay;
+		return 0;
+	case TCP_CORK:
+		*v = t->cork;
+		return 0;
+	case TCP_MAXSEG:
+		*v = t->state == TCPS_CLOSE || t->state == TCPS_LISTEN ?
+			     (t->user_mss ? t->user_mss : (int)TCP_MSS_DEFAULT) : t->mss;
+		return 0;
+	case TCP_KEEPIDLE:
+		*v = t->keep_idle ? (int)t->keep_idle : y->tcp_keep_time[0];
+		return 0;
+	case TCP_KEEPINTVL:
+		*v = t->keep_intvl ? (int)t->keep_intvl : y->tcp_keep_intvl[0];
+		return 0;
+	case TCP_KEEPCNT:
+		*v = t->keep_cnt ? (int)t->keep_cnt : y->tcp_keep_probes[0];
+		return 0;
+	case TCP_SYNCNT:
+		*v = t->syn_cnt ? (int)t->syn_cnt : y->tcp_syn_retries[0];
+		return 0;
+	case TCP_USER_TIMEOUT:
+		*v = (int)t->user_timeout_ms;
+		return 0;
+	case TCP_LINGER2:
+		*v = t->linger2 ? t->linger2 : y->tcp_fin_timeout[0];
+		return 0;
+	case TCP_DEFER_ACCEPT:
+		*v = (int)t->defer_s;
+		return 0;
+	case TCP_WINDOW_CLAMP:
+		*v = (int)t->window_clamp;
+		return 0;
+	case TCP_QUICKACK:
+		*v = !t->quickack_off;
+		return 0;
+	case TCP_NOTSENT_LOWAT:
+		*v = t->notsent_lowat;
+		return 0;
+	case TCP_TIMESTAMP:
+		*v = (int)tcp_tsval(t->ep.stack, t->ts_off);
+		return 0;
+	case TCP_INQ: case TCP_SAVE_SYN: case TCP_THIN_LINEAR_TIMEOUTS: case TCP_THIN_DUPACK:
+	case TCP_FASTOPEN: case TCP_FASTOPEN_CONNECT: case TCP_FASTOPEN_NO_COOKIE:
+	case TCP_REPAIR: case TCP_TX_DELAY:
+		*v = 0;
+		return 0;
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+int tcp_getsockopt(struct ep *e, int level, int opt, void *val, size_t *len)
+{
+	struct tcp_ep *t = tcp(e);
+	int v, r;
+
+	if (level != IPPROTO_TCP)
+		return -ENOPROTOOPT;
+	switch (opt) {
+	case TCP_INFO:
+		return get_info(t, val, len);
+	case TCP_CONGESTION: {
+		char name[16] = { 0 };
+
+		memcpy(name, t->cc->name, strlen(t->cc->name));
+		return sockopt_put(val, len, name, sizeof(name));
+	}
+	case TCP_ULP: case TCP_CC_INFO: case TCP_SAVED_SYN:
+		*len = 0;
+		return 0;
+	}
+	mutex_lock(&e->mu);
+	r = get_int(t, opt, &v);
+	mutex_unlock(&e->mu);
+	if (r == -ENOPROTOOPT)
+		return -EOPNOTSUPP;
+	return sockopt_put_int(val, len, v);
+}

@@ -1,0 +1,209 @@
+/*
+ * out.c - what may be sent now: windows, Nagle, corking, silly windows.
+ *
+ * tcp_output() is called whenever something changed: new data, an ACK, a
+ * timer.  It first repairs losses as far as recovery allows, then sends new
+ * data in the largest pieces that windows and the link permit.
+ */
+#include "netstack/core/nic.h"
+#include "netstack/tcp/tcp.h"
+
+static u32 cwnd_room(const struct tcp_ep *t)
+{
+	u32 f = tcp_flight(t);
+
+	return t->cwnd > f ? t->cwnd - f : 0;
+}
+
+/* Largest piece for one call of tcp_xmit(). */
+static u32 piece_max(const struct tcp_ep *t)
+{
+	u32 max = nic_gso_max(t->ep.rt.nic, ip_is4(&t->ep.raddr) ? GSO_TCP4 : GSO_TCP6);
+
+	if (max <= t->mss + 120u)
+		return t->mss;
+	max = (max - 120) / t->mss * t->mss;
+	return MAX(max, (u32)t->mss);
+}
+
+/* Lost ranges go first, one window's worth. */
+static bool repair(struct tcp_ep *t)
+{
+	struct txr *x, *n;
+	u64 now = tcp_now(t);
+
+	if (!t->lost || t->lost == t->retrans)
+		return true;
+	list_for_each_safe(x, n, &t->txrs, node) {
+		if (!(x->flags & TXR_LOST) || (x->flags & TXR_RETRANS))
+			continue;
+		if (cwnd_room(t) == 0)
+			return false;
+		if (!tcp_retransmit(t, x))
+			return false;
+		txr_sent_again(t, x, now);
+		t->prr_out += x->end - x->seq;
+		/* A split left the rest right behind. */
+		n = list_entry(x->node.next, struct txr, node);
+	}
+	return true;
+}
+
+/* RFC 896, 1122: hold a small last piece while something is in flight. */
+static bool hold_small(const struct tcp_ep *t, u32 seq, u32 len, u32 left)
+{
+	bool final = t->fin_queued;
+
+	if (len >= t->mss)
+		return false;
+	if (len < left)                         /* the window cuts it: wait for more window */
+		return t->snd_nxt != t->snd_una && len < t->max_wnd / 2;
+	if (final || (t->urg_out && seq_gt(t->snd_up, seq)))
+		return false;
+	if (t->cork || seq_lt(t->push_seq, seq + len))  /* MSG_MORE */
+		return true;
+	return !t->nodelay && t->snd_nxt != t->snd_una;
+}
+
+/* One piece of new data; false when no more may go. */
+static bool send_new(struct tcp_ep *t)
+{
+	u32 left = t->write_seq - t->snd_nxt, wnd_end = t->snd_una + t->snd_wnd, len, room;
+	bool fin = t->fin_queued && !t->fin_sent;
+	u8 flags = TH_ACK;
+	int r;
+
+	if (!left && !fin)
+		return false;
+	room = seq_gt(wnd_end, t->snd_nxt) ? wnd_end - t->snd_nxt : 0;
+	if (left && !room)
+		return false;
+	len = MIN(left, room);
+	len = MIN(len, piece_max(t));
+	if (len) {
+		u32 c = cwnd_room(t);
+
+		if (c < len) {
+			t->cwnd_limited = true;
+			/* Whole segments only, except that one may always stick out. */
+			c = c / t->mss * t->mss;
+			if (!c)
+				return false;
+			len = MIN(len, c);
+		}
+		if (len > t->mss && len < left)
+			len = len / t->mss * t->mss;
+		if (hold_small(t, t->snd_nxt, len, left))
+			return false;
+	}
+	if (len == left && fin && (room > len || left == 0))
+		flags |= TH_FIN;
+	if (len == left)
+		flags |= TH_PSH;
+	if (len == 0 && !(flags & TH_FIN))
+		return false;
+	r = tcp_xmit(t, t->snd_nxt, len, flags);
+	if (r < 0)
+		return false;
+	if ((u32)r < len || (len && r == 0)) {
+		flags &= (u8)~TH_FIN;
+		if (r == 0)
+			return false;
+	}
+	len = (u32)r + (flags & TH_FIN ? 1 : 0);
+	if (!txr_add(t, t->snd_nxt, t->snd_nxt + len))
+		return false;                   /* out of memory: it will be sent again */
+	t->snd_nxt += len;
+	if (flags & TH_FIN)
+		t->fin_sent = true;
+	if (t->ca == CA_RECOVERY)
+		t->prr_out += len;
+	return true;
+}
+
+/* RFC 5681 4.1: after idleness the old window means nothing. */
+static void after_idle(struct tcp_ep *t)
+{
+	u64 now, idle, rto;
+	u32 init;
+
+	if (t->snd_nxt != t->snd_una || !t->last_send || !t->ep.stack->sysctl.tcp_ss_idle[0])
+		return;
+	now = tcp_now(t);
+	idle = now - t->last_send;
+	rto = tcp_rto(t);
+	if (idle <= rto)
+		return;
+	t->ssthresh = MAX(t->ssthresh, t->cwnd / 4 * 3);
+	init = MIN(t->cwnd, TCP_INIT_CWND * t->mss);
+	for (; idle > rto && t->cwnd > init; idle -= rto)
+		t->cwnd /= 2;
+	t->cwnd = MAX(t->cwnd, init);
+	t->last_send = now;
+	if (t->cc->restart)
+		t->cc->restart(t);
+}
+
+static void arm(struct tcp_ep *t)
+{
+	u64 now;
+
+	if (t->snd_nxt != t->snd_una) {
+		tcp_timer_off(t, TT_PERSIST);
+		if (t->due[TT_REXMIT] == NET_NEVER)
+			tcp_rearm_rexmit(t);
+		return;
+	}
+	tcp_timer_off(t, TT_REXMIT);
+	tcp_timer_off(t, TT_PTO);
+	tcp_timer_off(t, TT_REO);
+	/* Something to send but no window: ask now and then (RFC 9293, 3.8.6.1). */
+	if (t->write_seq != t->snd_nxt) {
+		if (t->due[TT_PERSIST] == NET_NEVER) {
+			now = tcp_now(t);
+			/* Also the longest that MSG_MORE and TCP_CORK may hold bytes back: 200 ms. */
+			tcp_timer_set(t, TT_PERSIST, now + (t->snd_wnd ? TCP_RTO_MIN : tcp_rto(t)));
+		}
+	} else {
+		tcp_timer_off(t, TT_PERSIST);
+	}
+}
+
+void tcp_output(struct tcp_ep *t)
+{
+	u32 bits = STATES_CAN_SEND | STATE_BIT(TCPS_FIN_WAIT1) | STATE_BIT(TCPS_LAST_ACK) |
+		   STATE_BIT(TCPS_CLOSING);
+	bool before = t->snd_nxt == t->snd_una;
+
+	if (!in_states(t, bits))
+		return;
+	if (tcp_route(t) < 0 && t->snd_nxt == t->snd_una && t->write_seq == t->snd_nxt)
+		return;
+	if (!t->ep.rt.valid)
+		return;
+	after_idle(t);
+	t->cwnd_limited = false;
+	if (repair(t))
+		while (send_new(t))
+			;
+	if (t->ca == CA_OPEN && t->snd_nxt != t->snd_una && (before || !t->tlp_out))
+		tcp_arm_tlp(t);
+	arm(t);
+}
+
+/* Tail loss probe (RFC 8985, 7.2): when nothing comes back in two round trips. */
+void tcp_arm_tlp(struct tcp_ep *t)
+{
+	u64 pto, now = tcp_now(t), rto = tcp_rto(t);
+
+	if (!t->sack_ok || t->tlp_out || t->ca != CA_OPEN || t->sacked || !t->rtt.valid) {
+		tcp_timer_off(t, TT_PTO);
+		return;
+	}
+	pto = 2 * t->rtt.srtt + (tcp_flight(t) <= t->mss ? TCP_RTO_MIN : 2 * NSEC_MS);
+	if (t->due[TT_REXMIT] != NET_NEVER && now + pto >= t->due[TT_REXMIT])
+		return;
+	if (pto >= rto)
+		return;
+	tcp_timer_set(t, TT_PTO, now + pto);
+}

@@ -1,0 +1,220 @@
+/*
+ * rcvread.c - the user takes bytes off the receive queue.
+ *
+ * rd_mu makes one reader at a time.  It notes a few stretches of bytes with
+ * references under mu, copies them without mu, and only then takes them off:
+ * a fault loses nothing, and segments keep arriving meanwhile.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include "netstack/tcp/tcp.h"
+
+#define VIEWS 16
+
+struct view { struct pblock *b; u8 *p; u32 len; };
+struct views { struct view v[VIEWS]; int n; u32 bytes; };
+
+/* Where the urgent byte stops or splits reading: bytes we may take from @seq. */
+static u32 until_mark(const struct tcp_ep *t, u32 seq, u32 n)
+{
+	if (!t->urg_valid || !seq_gt(t->urg_seq, seq))
+		return n;
+	return MIN(n, t->urg_seq - seq);
+}
+
+/* Note up to @want bytes from @off bytes behind copied_seq.  mu held. */
+static void collect(struct tcp_ep *t, u32 off, u32 want, struct views *vs)
+{
+	struct pktbuf *p;
+	u32 i;
+
+	vs->n = 0;
+	vs->bytes = 0;
+	list_for_each(p, &t->rcvq, node) {
+		if (off >= p->len) {
+			off -= p->len;
+			continue;
+		}
+		for (i = 0; i < p->nfrags && want; i++) {
+			struct pfrag *f = &p->frag[i];
+			u32 n;
+
+			if (off >= f->len) {
+				off -= f->len;
+				continue;
+			}
+			if (vs->n == VIEWS)
+				return;
+			n = MIN(want, f->len - off);
+			vs->v[vs->n++] = (struct view){ pblock_ref(f->b), f->b->data + f->off + off, n };
+			vs->bytes += n;
+			want -= n;
+			off = 0;
+		}
+		if (!want)
+			return;
+	}
+}
+
+/* Copy what was noted; bytes copied, fewer when a fault stops it (then *ret_fault). */
+static u32 copy_views(struct views *vs, struct net_io *io, bool discard, bool *ret_fault)
+{
+	u32 done = 0;
+	int i;
+
+	for (i = 0; i < vs->n; i++) {
+		if (!*ret_fault && !discard && io->copy(io, vs->v[i].p, vs->v[i].len) < 0)
+			*ret_fault = true;
+		if (!*ret_fault)
+			done += vs->v[i].len;
+		pblock_unref(vs->v[i].b);
+	}
+	return done;
+}
+
+/* Take @n bytes off the queue.  mu held. */
+static void consume(struct tcp_ep *t, u32 n)
+{
+	n = MIN(n, t->rcvq_len);
+	t->copied_seq += n;
+	t->rcvq_len -= n;
+	while (n) {
+		struct pktbuf *p = list_first(&t->rcvq, struct pktbuf, node);
+
+		if (n < p->len) {
+			pkt_pull(p, n);
+			p->seq += n;
+			return;
+		}
+		n -= p->len;
+		list_del_init(&p->node);
+		t->ep.rmem -= MIN(t->ep.rmem, p->truesize);
+		pkt_free(p);
+	}
+}
+
+/* Room came free: tell the peer when it matters (RFC 9293 3.8.6.2.2). */
+static void window_update(struct tcp_ep *t)
+{
+	u32 offered = seq_gt(t->rcv_adv, t->rcv_nxt) ? t->rcv_adv - t->rcv_nxt : 0;
+	u32 now = rcv_window(t), cap = t->ep.o.rcvbuf / 2;
+
+	if (t->fin_rcvd || !in_states(t, STATES_SYNCED))
+		return;
+	if (now > offered && now - offered >= MIN(cap / 2, 2 * t->rcv_mss) &&
+	    (offered < cap / 2 || now >= 2 * offered))
+		tcp_send_ack(t);
+	else if (t->ack_pending && t->unacked > t->rcv_mss)
+		tcp_send_ack(t);
+}
+
+/* Why there is nothing to read: 0 end of stream, or -errno.  mu held. */
+static int nothing(struct tcp_ep *t)
+{
+	if (t->ep.err)
+		return ep_take_err(&t->ep);
+	if (t->fin_rcvd || (t->ep.shut & 1))
+		return 0;
+	if (t->state == TCPS_CLOSE || t->state == TCPS_LISTEN)
+		return t->ep.connected ? 0 : -ENOTCONN;
+	return -EAGAIN;
+}
+
+static ssize_t recv_oob(struct tcp_ep *t, struct net_msg *m)
+{
+	ssize_t r;
+	u8 b = 0;
+
+	mutex_lock(&t->ep.mu);
+	if (t->ep.o.oobinline || !t->urg_valid)
+		r = -EINVAL;
+	else if (!t->urg_have)
+		r = t->state == TCPS_CLOSE || (t->ep.shut & 1) ? 0 : -EAGAIN;
+	else
+		r = 1;
+	b = t->urg_byte;
+	if (r == 1 && !(m->flags & MSG_PEEK))
+		t->urg_have = false;
+	mutex_unlock(&t->ep.mu);
+	if (r != 1)
+		return r;
+	m->ret_flags |= MSG_OOB;
+	if (m->io->len == 0)
+		return 0;
+	return m->io->copy(m->io, &b, 1) < 0 ? -EFAULT : 1;
+}
+
+/* Skip the urgent byte when the reader stands on it.  mu held. */
+static void skip_urgent(struct tcp_ep *t, bool peek)
+{
+	if (!t->urg_valid || t->urg_seq != t->copied_seq || t->rcvq_len == 0)
+		return;
+	if (!t->ep.o.oobinline && !peek)
+		consume(t, 1);
+	t->urg_valid = t->urg_valid && peek;
+}
+
+static ssize_t recv_bytes(struct tcp_ep *t, struct net_msg *m)
+{
+	bool peek = m->flags & MSG_PEEK, fault = false;
+	u32 off = peek && t->ep.o.peek_off_on ? t->ep.o.peek_off : 0;
+	size_t left = m->io->len, done = 0;
+	struct views vs;
+	u32 n, want;
+	int r = 0;
+
+	while (left && !fault) {
+		mutex_lock(&t->ep.mu);
+		if (off == 0)
+			skip_urgent(t, peek && done);
+		want = (u32)MIN(left, (size_t)1 << 30);
+		want = MIN(want, until_mark(t, t->copied_seq + off, want));
+		collect(t, off, want, &vs);
+		if (!vs.bytes)
+			r = done ? 0 : nothing(t);
+		mutex_unlock(&t->ep.mu);
+		if (!vs.bytes)
+			break;
+		n = copy_views(&vs, m->io, m->flags & MSG_TRUNC, &fault);
+		if (peek) {
+			off += n;
+		} else if (n) {
+			mutex_lock(&t->ep.mu);
+			consume(t, n);
+			rcv_tune(t);
+			window_update(t);
+			mutex_unlock(&t->ep.mu);
+			backlog_drain(t->ep.stack);
+		}
+		done += n;
+		left -= n;
+		if (t->urg_valid && t->copied_seq == t->urg_seq)
+			break;          /* never read across the mark */
+	}
+	if (done)
+		return (ssize_t)done;
+	return fault ? -EFAULT : r;
+}
+
+ssize_t tcp_recv(struct ep *e, struct net_msg *m)
+{
+	struct tcp_ep *t = tcp(e);
+	ssize_t r;
+
+	m->ctl_len = 0;
+	if (m->name)
+		m->name->family = 0;
+	if (m->flags & MSG_OOB)
+		return recv_oob(t, m);
+	if (m->io->len == 0) {
+		mutex_lock(&e->mu);
+		r = t->rcvq_len ? 0 : nothing(t);
+		mutex_unlock(&e->mu);
+		return r;
+	}
+	mutex_lock(&e->rd_mu);
+	r = recv_bytes(t, m);
+	mutex_unlock(&e->rd_mu);
+	return r;
+}

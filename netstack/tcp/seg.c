@@ -1,0 +1,297 @@
+/*
+ * seg.c - building segments and handing them to IP.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include "netstack/core/nic.h"
+#include "netstack/ip/ip.h"
+#include "netstack/tcp/tcp.h"
+
+int tcp_route(struct tcp_ep *t)
+{
+	u32 old = t->ep.rt.mtu, gen = t->ep.rt.gen;
+	bool had = t->ep.rt.valid;
+	int r = ep_route(&t->ep);
+
+	if (r == 0 && (!had || (gen != t->ep.rt.gen && old != t->ep.rt.mtu)))
+		tcp_sync_mss(t);
+	return r;
+}
+
+static u32 ip_hlen(const struct tcp_ep *t) { return ip_is4(&t->ep.raddr) ? 20 : 40; }
+
+/* Payload of a full segment on this path, options of every segment taken off. */
+void tcp_sync_mss(struct tcp_ep *t)
+{
+	u32 mtu = t->ep.rt.valid ? t->ep.rt.mtu : 1500;
+	u32 mss, limit = t->peer_mss ? t->peer_mss : TCP_MSS_DEFAULT;
+
+	mtu = MIN(mtu, 65535u);
+	mss = mtu > ip_hlen(t) + 20 + TCP_MSS_MIN ? mtu - ip_hlen(t) - 20 : TCP_MSS_MIN;
+	mss = MIN(mss, limit);
+	if (t->user_mss)
+		mss = MIN(mss, (u32)t->user_mss);
+	mss = MAX(mss, TCP_MSS_MIN);
+	if (t->ts_ok)
+		mss -= 12;
+	t->mss = (u16)mss;
+	t->pmtu = mtu;
+}
+
+/* What we tell the peer. */
+static u16 adv_mss(const struct tcp_ep *t)
+{
+	u32 mtu = t->ep.rt.valid ? MIN((u32)t->ep.rt.nic->mtu, 65535u) : 1500, mss = mtu - ip_hlen(t) - 20;
+
+	if (t->user_mss)
+		mss = MIN(mss, (u32)t->user_mss);
+	return (u16)MAX(mss, TCP_MSS_MIN);
+}
+
+static void common_opts(struct tcp_ep *t, struct tcp_opts *o)
+{
+	memset(o, 0, sizeof(*o));
+	if (t->ts_ok) {
+		o->has_ts = true;
+		o->tsval = tcp_tsval(t->ep.stack, t->ts_off);
+		o->tsecr = t->ts_recent;
+	}
+}
+
+static void sack_opts(struct tcp_ep *t, struct tcp_opts *o)
+{
+	int i;
+
+	if (!t->sack_ok)
+		return;
+	if (t->has_dsack) {
+		o->sack[0].start = t->dsack.start;
+		o->sack[0].end = t->dsack.end;
+		o->nsack = 1;
+		t->has_dsack = false;
+	}
+	for (i = 0; i < t->n_rx_sack && o->nsack < TCP_SACK_MAX; i++) {
+		o->sack[o->nsack].start = t->rx_sack[i].start;
+		o->sack[o->nsack].end = t->rx_sack[i].end;
+		o->nsack++;
+	}
+}
+
+/* Header, checksum, IP.  Takes p, which holds the payload. */
+static int emit(struct tcp_ep *t, struct pktbuf *p, u32 seq, u8 flags, struct tcp_opts *o)
+{
+	struct ep *e = &t->ep;
+	struct tcp_hdr h = { .sport = e->lport, .dport = e->rport, .seq = seq, .flags = flags };
+	struct ip_tx ip = { .src = e->laddr, .dst = e->raddr, .proto = IPPROTO_TCP };
+	bool v4 = ip_is4(&e->raddr), full = flags & TH_SYN;
+	u32 plen = p->len, wnd;
+	u8 ob[40];
+	size_t on;
+
+	on = tcp_emit_opts(ob, o);
+	memcpy(pkt_push(p, on), ob, on);
+	h.hlen = (u8)(TCP_HLEN + on);
+	if (flags & TH_ACK)
+		h.ack = t->rcv_nxt;
+	wnd = rcv_select_window(t);
+	h.wnd = (u16)MIN(full ? wnd : wnd >> t->rcv_wscale, 65535u);
+	if (t->urg_out && seq_gt(t->snd_up, seq) && t->snd_up - seq <= 65535) {
+		h.flags |= TH_URG;
+		h.urg = (u16)(t->snd_up - seq);
+	}
+	tcp_emit(pkt_push(p, TCP_HLEN), &h);
+	if (plen > t->mss && !(flags & TH_SYN)) {
+		p->gso_size = t->mss;
+		p->gso_type = v4 ? GSO_TCP4 : GSO_TCP6;
+	}
+	ip_csum_begin(p, 16, &e->laddr, &e->raddr, IPPROTO_TCP);
+	ip.tos = v4 ? e->o.tos : e->o.tclass;
+	ip.ttl = v4 ? (u8)(e->o.ttl >= 0 ? e->o.ttl : e->stack->sysctl.ttl[0]) :
+		      (u8)(e->o.hlim >= 0 ? e->o.hlim : e->stack->sysctl.hlim[0]);
+	ip.df = v4 && e->o.pmtudisc != IP_PMTUDISC_DONT;
+	p->flow = t->conn.hash;
+	p->mark = e->o.mark;
+	if (flags & TH_ACK) {
+		t->last_ack_sent = t->rcv_nxt;
+		t->unacked = 0;
+		t->ack_now = t->ack_pending = false;
+		tcp_timer_off(t, TT_DELACK);
+		if (t->quickack)
+			t->quickack--;
+	}
+	t->st.segs_out++;
+	MIB(e->stack, Tcp_OutSegs);
+	return ip_output(e->stack, &e->rt, p, &ip);
+}
+
+int tcp_xmit(struct tcp_ep *t, u32 seq, u32 len, u8 flags)
+{
+	struct tcp_opts o;
+	struct pktbuf *p;
+	u32 got = 0;
+	int r = tcp_route(t);
+
+	if (r < 0)
+		return r;
+	p = pkt_new(&t->ep.stack->pool);
+	if (!p)
+		return -ENOBUFS;
+	if (len) {
+		got = sndq_gather(t, p, seq, len);
+		if (got < len)
+			flags &= (u8)~(TH_FIN | TH_PSH);
+		t->st.data_segs_out++;
+		t->st.bytes_sent += got;
+		t->last_send = tcp_now(t);
+	}
+	common_opts(t, &o);
+	sack_opts(t, &o);
+	r = emit(t, p, seq, flags, &o);
+	/* A full device queue or a missing neighbour is a loss like any other. */
+	if (r < 0 && r != -ENOBUFS && r != -ENOMEM && r != -EAGAIN && r != -EMSGSIZE && r != -ENETDOWN)
+		return r;
+	return (int)got;
+}
+
+void tcp_send_ack(struct tcp_ep *t)
+{
+	int r = tcp_xmit(t, t->snd_nxt, 0, TH_ACK);
+
+	(void)r;        /* an ACK that cannot leave is repeated by what comes next */
+}
+
+void tcp_send_probe(struct tcp_ep *t)
+{
+	int r = tcp_xmit(t, t->snd_una - 1, 0, TH_ACK);
+
+	(void)r;
+}
+
+void tcp_send_syn(struct tcp_ep *t, bool ack)
+{
+	struct stack *s = t->ep.stack;
+	struct tcp_opts o = { 0 };
+	struct pktbuf *p;
+
+	if (tcp_route(t) < 0)
+		return;
+	p = pkt_new(&s->pool);
+	if (!p)
+		return;
+	o.has_mss = true;
+	o.mss = adv_mss(t);
+	if (ack ? t->wscale_ok : s->sysctl.tcp_wscale[0]) {
+		o.has_wscale = true;
+		o.wscale = t->rcv_wscale;
+	}
+	o.sack_ok = ack ? t->sack_ok : s->sysctl.tcp_sack[0];
+	if (ack ? t->ts_ok : s->sysctl.tcp_ts[0]) {
+		o.has_ts = true;
+		o.tsval = tcp_tsval(s, t->ts_off);
+		o.tsecr = t->ts_recent;
+	}
+	emit(t, p, t->iss, ack ? TH_SYN | TH_ACK : TH_SYN, &o);
+}
+
+void tcp_send_rst(struct tcp_ep *t)
+{
+	struct tcp_opts o;
+	struct pktbuf *p;
+
+	if (tcp_route(t) < 0)
+		return;
+	p = pkt_new(&t->ep.stack->pool);
+	if (!p)
+		return;
+	common_opts(t, &o);
+	MIB(t->ep.stack, Tcp_OutRsts);
+	emit(t, p, t->snd_nxt, TH_RST | TH_ACK, &o);
+}
+
+bool tcp_retransmit(struct tcp_ep *t, struct txr *x)
+{
+	u32 seq = x->seq, len = x->end - x->seq, max = t->mss;
+	u8 flags = TH_ACK;
+	int r;
+
+	if (seq_lt(seq, t->snd_una))
+		seq = t->snd_una;
+	if (seq == t->iss) {                    /* the SYN of a simultaneous open */
+		tcp_send_syn(t, t->state == TCPS_SYN_RECV);
+		return true;
+	}
+	len = x->end - seq;
+	if (t->fin_sent && x->end == t->write_seq + 1) {
+		len--;
+		flags |= TH_FIN;
+	}
+	if (nic_gso_max(t->ep.rt.nic, ip_is4(&t->ep.raddr) ? GSO_TCP4 : GSO_TCP6))
+		max = MAX(max, (65535u - 120) / t->mss * t->mss);
+	if (len > max) {
+		if (!txr_split(t, x, seq + max))
+			return false;
+		len = max;
+		flags &= (u8)~TH_FIN;
+	}
+	/* Never beyond what the peer offers, but one segment always. */
+	r = tcp_xmit(t, seq, len, flags | (seq + len == t->write_seq ? TH_PSH : 0));
+	if (r < 0)
+		return false;
+	if ((u32)r < len && !txr_split(t, x, seq + (u32)r))
+		return false;
+	t->total_retrans++;
+	t->st.bytes_retrans += (u32)r;
+	MIB(t->ep.stack, Tcp_RetransSegs);
+	return true;
+}
+
+/* ------------------------------------------------------ without an endpoint */
+
+void tcp_send_reply(struct stack *s, struct rt *rt, const struct tcp_reply *r)
+{
+	struct ip_tx ip = { .src = r->key.laddr, .dst = r->key.raddr, .proto = IPPROTO_TCP,
+			    .tos = r->tos, .df = true };
+	struct tcp_hdr h = { .sport = r->key.lport, .dport = r->key.rport, .seq = r->seq, .ack = r->ack,
+			     .flags = r->flags, .wnd = r->wnd };
+	struct pktbuf *p;
+	u8 ob[40];
+	size_t on;
+
+	if ((!rt->valid || rt->gen != stack_gen(s)) &&
+	    rt_lookup(s, &r->key.raddr, &r->key.laddr, 0, RT_NO_SRC_CHECK, rt) < 0)
+		return;
+	p = pkt_new(&s->pool);
+	if (!p)
+		return;
+	on = tcp_emit_opts(ob, &r->o);
+	memcpy(pkt_push(p, on), ob, on);
+	h.hlen = (u8)(TCP_HLEN + on);
+	tcp_emit(pkt_push(p, TCP_HLEN), &h);
+	ip_csum_begin(p, 16, &r->key.laddr, &r->key.raddr, IPPROTO_TCP);
+	ip.ttl = (u8)(ip_is4(&ip.dst) ? s->sysctl.ttl[0] : s->sysctl.hlim[0]);
+	p->flow = conn_hash(s, &r->key);
+	MIB(s, Tcp_OutSegs);
+	if (r->flags & TH_RST)
+		MIB(s, Tcp_OutRsts);
+	ip_output(s, rt, p, &ip);
+}
+
+void tcp_rst_stray(struct nic *n, struct pktbuf *p, const struct tcp_seg *g)
+{
+	struct tcp_reply r = { .flags = TH_RST };
+	struct rt rt = { 0 };
+
+	if ((g->h.flags & TH_RST) || (p->flags & (PKT_MCAST | PKT_BCAST)))
+		return;
+	r.key = (struct connkey){ p->dst, p->src, g->h.dport, g->h.sport };
+	if (g->h.flags & TH_ACK) {
+		r.seq = g->h.ack;
+	} else {
+		r.flags |= TH_ACK;
+		r.ack = g->end;
+	}
+	if (ip_needs_scope(&p->src) &&
+	    rt_lookup(n->stack, &p->src, &p->dst, n->ifindex, RT_NO_SRC_CHECK, &rt) < 0)
+		return;
+	tcp_send_reply(n->stack, &rt, &r);
+}

@@ -1,0 +1,441 @@
+/*
+ * udp.c - UDP (RFC 768, 8085): endpoints, sending.  Receiving is in udp_in.c.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include "netstack/core/nic.h"
+#include "netstack/core/optnum.h"
+#include "netstack/core/rtnl.h"
+#include "netstack/ip/ip.h"
+#include "netstack/udp/udp.h"
+#include "netstack/wire/udp.h"
+
+#define UDP_MAX     65507u              /* IPv4 payload */
+#define UDP_MAX6    65527u
+#define GSO_SEGS    128u
+
+static inline struct udp_ep *udp(struct ep *e) { return container_of(e, struct udp_ep, ep); }
+
+static int claim_port(struct ep *e, const struct ipaddr *a, u16 port)
+{
+	int r;
+
+	e->bind.laddr = *a;
+	e->bind.flags = ep_bind_flags(e);
+	e->bind.ifindex = e->o.bound_if;
+	r = port_bind(e->stack, &e->bind, port);
+	if (r == 0)
+		e->lport = e->bind.lport;
+	return r;
+}
+
+static int udp_bind(struct ep *e, const struct net_sa *sa)
+{
+	struct ipaddr a;
+	int r = ep_check_bind(e, sa, &a);
+
+	if (r < 0)
+		return r;
+	mutex_lock(&e->mu);
+	if (e->lport)
+		r = -EINVAL;
+	else
+		r = claim_port(e, &a, sa->port);
+	if (r == 0) {
+		e->laddr = a;
+		e->addr_bound = !ip_is_any(&a);
+	}
+	mutex_unlock(&e->mu);
+	return r;
+}
+
+/* AF_UNSPEC: forget the peer; an address that was not bound goes as well. */
+static int disconnect(struct ep *e)
+{
+	struct ipaddr none = e->family == AF_INET ? ip_any4() : ip_any6();
+
+	mutex_lock(&e->mu);
+	e->connected = false;
+	e->raddr = none;
+	e->rport = 0;
+	if (!e->addr_bound)
+		e->laddr = none;
+	e->rt.valid = false;
+	if (e->bind.hashed)
+		port_rekey(e->stack, &e->bind, &e->laddr, &none, 0, e->bind.flags);
+	mutex_unlock(&e->mu);
+	return 0;
+}
+
+static int udp_connect(struct ep *e, const struct net_sa *sa)
+{
+	struct ipaddr dst;
+	struct rt rt;
+	u32 oif;
+	int r;
+
+	if (sa->family == AF_UNSPEC)
+		return disconnect(e);
+	mutex_lock(&e->mu);
+	r = ep_check_dst(e, sa, &dst, &oif);
+	if (r == 0)
+		r = rt_lookup(e->stack, &dst, e->addr_bound ? &e->laddr : NULL, oif, 0, &rt);
+	if (r == 0 && rt.type == RTN_BROADCAST && !e->o.broadcast)
+		r = -EACCES;
+	if (r == 0 && !e->lport)
+		r = claim_port(e, &e->laddr, 0);
+	if (r == 0) {
+		if (!e->addr_bound)
+			e->laddr = rt.src;
+		e->raddr = dst;
+		e->rport = sa->port;
+		e->connected = true;
+		if (ip_needs_scope(&dst))
+			e->o.bound_if = oif;
+		e->rt = rt;
+		e->err = 0;
+		port_rekey(e->stack, &e->bind, &e->laddr, &e->raddr, e->rport, e->bind.flags);
+	}
+	mutex_unlock(&e->mu);
+	return r;
+}
+
+static int udp_shutdown(struct ep *e, int how)
+{
+	int r = 0;
+
+	mutex_lock(&e->mu);
+	if (!e->connected)
+		r = -ENOTCONN;
+	e->shut |= (u8)(how + 1);
+	if (r == 0 || (e->shut & 1))
+		ep_wake(e, POLLIN | POLLOUT | POLLRDHUP | POLLHUP);
+	mutex_unlock(&e->mu);
+	return r;
+}
+
+/* Everything a datagram needs to leave, gathered under the lock. */
+struct out {
+	struct rt rt;
+	struct ip_tx t;
+	u16 sport, dport;
+	u16 gso;
+	u32 flow;
+};
+
+static void out_opts(struct ep *e, const struct send_ctl *c, struct out *o)
+{
+	bool v4 = ip_is4(&o->t.dst), mc = ip_is_multicast(&o->t.dst);
+	struct net_sysctl *y = &e->stack->sysctl;
+	u8 disc = v4 ? e->o.pmtudisc : e->o.pmtudisc6;
+
+	o->t.proto = IPPROTO_UDP;
+	o->t.tos = v4 || !e->o.tclass ? e->o.tos : e->o.tclass;
+	if (!v4)
+		o->t.tos = e->o.tclass;
+	if (v4)
+		o->t.ttl = mc ? e->o.mc_ttl : e->o.ttl >= 0 ? (u8)e->o.ttl : (u8)y->ttl[0];
+	else
+		o->t.ttl = mc ? (u8)(e->o.mc_hlim6 >= 0 ? e->o.mc_hlim6 : 1) :
+			   e->o.hlim >= 0 ? (u8)e->o.hlim : (u8)y->hlim[0];
+	if (c->ttl >= 0)
+		o->t.ttl = (u8)c->ttl;
+	if (c->tos >= 0)
+		o->t.tos = (u8)c->tos;
+	o->t.mc_loop = v4 ? e->o.mc_loop : e->o.mc_loop6;
+	o->t.df = disc == IP_PMTUDISC_DO || disc == IP_PMTUDISC_PROBE || c->dontfrag;
+	/* PROBE ignores what was learned; INTERFACE and OMIT fragment by the link's MTU. */
+	if (disc >= IP_PMTUDISC_PROBE)
+		o->rt.mtu = o->rt.nic->mtu;
+}
+
+/* mu held */
+static int prepare(struct ep *e, const struct net_msg *m, const struct send_ctl *c, struct out *o)
+{
+	struct ipaddr src = e->laddr;
+	u32 oif;
+	int r;
+
+	if (e->shut & 2)
+		return -EPIPE;
+	if (e->err)
+		return ep_take_err(e);
+	if (m->name) {
+		if (!m->name->port)
+			return -EINVAL;
+		r = ep_check_dst(e, m->name, &o->t.dst, &oif);
+		if (r < 0)
+			return r;
+		o->dport = m->name->port;
+	} else {
+		if (!e->connected)
+			return -EDESTADDRREQ;
+		o->t.dst = e->raddr;
+		o->dport = e->rport;
+		oif = e->o.bound_if;
+	}
+	if (c->oif)
+		oif = c->oif;
+	if (c->has_src)
+		src = c->src;
+	if (!m->name && !c->has_src && !c->oif) {
+		r = ep_route(e);
+		o->rt = e->rt;
+	} else {
+		if (ip_is_any(&src) && ip_is_multicast(&o->t.dst) && !ip_is_any(&e->o.mc_src))
+			src = e->o.mc_src;
+		r = rt_lookup(e->stack, &o->t.dst, &src, oif, e->o.freebind ? RT_NO_SRC_CHECK : 0, &o->rt);
+	}
+	if (r < 0)
+		return r;
+	if (o->rt.type == RTN_BROADCAST && !e->o.broadcast)
+		return -EACCES;
+	if (!e->lport) {
+		r = claim_port(e, &e->laddr, 0);
+		if (r < 0)
+			return r == -EADDRINUSE ? -EAGAIN : r;
+	}
+	o->t.src = o->rt.src;
+	o->sport = e->lport;
+	o->gso = c->gso_size ? c->gso_size : udp(e)->gso_size;
+	o->flow = (u32)o->sport << 16 ^ o->dport;
+	out_opts(e, c, o);
+	return 0;
+}
+
+static int transmit(struct ep *e, struct out *o, struct pktbuf *p)
+{
+	struct stack *s = e->stack;
+	u32 len = p->len + UDP_HLEN;
+	int r;
+
+	if (len > 65535) {
+		pkt_free(p);
+		return -EMSGSIZE;
+	}
+	udp_emit(pkt_push(p, UDP_HLEN), o->sport, o->dport, (u16)len);
+	p->flow = o->flow;
+	p->mark = e->o.mark;
+	if (o->gso && len - UDP_HLEN > o->gso) {
+		p->gso_size = o->gso;
+		p->gso_type = GSO_UDP;
+	}
+	if (!e->o.no_check || !ip_is4(&o->t.dst) || p->gso_size)
+		ip_csum_begin(p, 6, &o->t.src, &o->t.dst, IPPROTO_UDP);
+	MIB(s, Udp_OutDatagrams);
+	r = ip_output(s, &o->rt, p, &o->t);
+	return r == -ENOBUFS || r == -ENOMEM ? -ENOBUFS : r;
+}
+
+/* Add to what MSG_MORE or UDP_CORK holds back; *ret_go is the whole when it is time to send. */
+static int cork(struct ep *e, struct net_msg *m, struct pktbuf *p, struct pktbuf **ret_go)
+{
+	struct udp_ep *u = udp(e);
+	bool more = u->corked || (m->flags & MSG_MORE);
+	struct pktbuf *all;
+	u8 *d;
+
+	*ret_go = NULL;
+	if (!u->cork) {
+		if (!more) {
+			*ret_go = p;
+			return 0;
+		}
+		u->cork = p;
+		u->cork_has_dst = m->name != NULL;
+		if (m->name)
+			u->cork_dst = *m->name;
+		return 0;
+	}
+	if (u->cork->len + p->len > UDP_MAX) {
+		pkt_free(p);
+		return -EMSGSIZE;
+	}
+	all = pkt_room(&e->stack->pool, u->cork->len + p->len, &d);
+	if (!all) {
+		pkt_free(p);
+		return -ENOBUFS;
+	}
+	pkt_copy(u->cork, 0, d, u->cork->len);
+	pkt_copy(p, 0, d + u->cork->len, p->len);
+	pkt_free(u->cork);
+	pkt_free(p);
+	u->cork = more ? all : NULL;
+	if (!more)
+		*ret_go = all;
+	return 0;
+}
+
+static ssize_t udp_send(struct ep *e, struct net_msg *m)
+{
+	size_t len = m->io->len;
+	struct net_msg mm = *m;
+	struct out o = { 0 };
+	struct pktbuf *p;
+	struct send_ctl c;
+	int r;
+
+	if (m->flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	if (len > (e->family == AF_INET ? UDP_MAX : UDP_MAX6))
+		return -EMSGSIZE;
+	r = cmsg_parse(e, m, &c);
+	if (r < 0)
+		return r;
+	r = dgram_gather(e, m->io, len, &p);
+	if (r < 0)
+		return r;
+	mutex_lock(&e->mu);
+	r = cork(e, m, p, &p);
+	if (r < 0 || !p) {
+		mutex_unlock(&e->mu);
+		return r < 0 ? r : (ssize_t)len;
+	}
+	if (!mm.name && udp(e)->cork_has_dst && p->len > len)
+		mm.name = &udp(e)->cork_dst;
+	r = prepare(e, &mm, &c, &o);
+	if (r == 0 && o.gso && (p->len > (size_t)o.gso * GSO_SEGS || o.gso + UDP_HLEN + 48u > o.rt.mtu))
+		r = -EINVAL;
+	if (r == 0 && ip_is4(&o.t.dst) && p->len > UDP_MAX)
+		r = -EMSGSIZE;
+	if (r == -EMSGSIZE && e->o.recverr && m->name)
+		errq_add(e, p, EMSGSIZE, 1, 0, 0, o.rt.mtu, NULL, m->name);
+	mutex_unlock(&e->mu);
+	if (r < 0) {
+		pkt_free(p);
+		return r;
+	}
+	r = transmit(e, &o, p);
+	return r < 0 ? r : (ssize_t)len;
+}
+
+static int flush_cork(struct ep *e)
+{
+	struct net_msg m = { .name = udp(e)->cork_has_dst ? &udp(e)->cork_dst : NULL };
+	struct send_ctl c = { .ttl = -1, .tos = -1 };
+	struct out o = { 0 };
+	struct pktbuf *p;
+	int r;
+
+	mutex_lock(&e->mu);
+	udp(e)->corked = false;
+	p = udp(e)->cork;
+	udp(e)->cork = NULL;
+	r = p ? prepare(e, &m, &c, &o) : 0;
+	mutex_unlock(&e->mu);
+	if (!p)
+		return 0;
+	if (r < 0) {
+		pkt_free(p);
+		return r;
+	}
+	return transmit(e, &o, p);
+}
+
+static int udp_setsockopt(struct ep *e, int level, int opt, const void *val, size_t len)
+{
+	int v, r;
+
+	if (level != IPPROTO_UDP)
+		return -ENOPROTOOPT;
+	r = sockopt_int(val, len, &v);
+	if (r < 0)
+		return r;
+	switch (opt) {
+	case OPT_UDP_CORK:
+		if (!v)
+			return flush_cork(e);
+		mutex_lock(&e->mu);
+		udp(e)->corked = true;
+		mutex_unlock(&e->mu);
+		return 0;
+	case OPT_UDP_SEGMENT:
+		if (v < 0 || v > 65535)
+			return -EINVAL;
+		udp(e)->gso_size = (u16)v;
+		return 0;
+	case OPT_UDP_GRO:
+		udp(e)->gro = v != 0;
+		return 0;
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+static int udp_getsockopt(struct ep *e, int level, int opt, void *val, size_t *len)
+{
+	if (level != IPPROTO_UDP)
+		return -ENOPROTOOPT;
+	switch (opt) {
+	case OPT_UDP_CORK:
+		return sockopt_put_int(val, len, udp(e)->corked);
+	case OPT_UDP_SEGMENT:
+		return sockopt_put_int(val, len, udp(e)->gso_size);
+	case OPT_UDP_GRO:
+		return sockopt_put_int(val, len, udp(e)->gro);
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+static void fill_msg(struct ep *e, struct pktbuf *p, struct net_msg *m)
+{
+	if (m->name) {
+		ep_fill_name(e, &p->src, p->sport, m->name);
+		if (ip_needs_scope(&p->src))
+			m->name->scope = p->ifindex;
+	}
+	cmsg_fill(e, p, m);
+}
+
+static ssize_t udp_recv(struct ep *e, struct net_msg *m)
+{
+	if (m->flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	return dgram_recv(e, m, fill_msg);
+}
+
+static long udp_inq(struct ep *e)
+{
+	long n;
+
+	mutex_lock(&e->mu);
+	n = list_empty(&e->dgrams) ? 0 : (long)list_first(&e->dgrams, struct pktbuf, node)->len;
+	mutex_unlock(&e->mu);
+	return n;
+}
+
+static long udp_outq(struct ep *e, bool unsent)
+{
+	(void)e;
+	(void)unsent;
+	return 0;               /* links take datagrams at once */
+}
+
+static void udp_release(struct ep *e) { pkt_free(udp(e)->cork); }
+
+static void udp_rekey(struct ep *e)
+{
+	if (e->bind.hashed)
+		port_rekey(e->stack, &e->bind, &e->bind.laddr, &e->bind.raddr, e->bind.rport,
+			   ep_bind_flags(e));
+}
+
+const struct ep_ops udp_ops = {
+	.name = "udp",
+	.size = sizeof(struct udp_ep),
+	.bind = udp_bind,
+	.connect = udp_connect,
+	.shutdown = udp_shutdown,
+	.poll = dgram_poll,
+	.send = udp_send,
+	.recv = udp_recv,
+	.setsockopt = udp_setsockopt,
+	.getsockopt = udp_getsockopt,
+	.inq = udp_inq,
+	.outq = udp_outq,
+	.release = udp_release,
+	.rekey = udp_rekey,
+};

@@ -1,0 +1,16 @@
+/*
+ * udp.h - UDP endpoints, for the inside of the stack.
+ */
+#pragma once
+#include "netstack/core/ep.h"
+
+struct udp_ep {
+	struct ep ep;
+	u16 gso_size;                   /* UDP_SEGMENT */
+	bool gro, corked;
+	struct pktbuf *cork;            /* UDP_CORK, MSG_MORE: what is waiting */
+	struct net_sa cork_dst;
+	bool cork_has_dst;
+};
+
+void udp_rx(struct nic *n, struct pktbuf *p);
