@@ -7,6 +7,7 @@
 
 #define QUEUE_MAX 4096
 #define BUDGET    256
+#define ROUNDS    64
 
 void backlog_init(struct backlog *b)
 {
@@ -40,7 +41,8 @@ void backlog_add(struct stack *s, struct pktbuf *p)
 	pkt_free(p);
 }
 
-static void drain_one(struct stack *s, struct backlogq *q)
+/* True when something was delivered, which may have queued more elsewhere. */
+static bool drain_one(struct stack *s, struct backlogq *q)
 {
 	struct pktbuf *p;
 	bool more = false;
@@ -49,7 +51,7 @@ static void drain_one(struct stack *s, struct backlogq *q)
 	mutex_lock(&q->mu);
 	if (q->draining || q->n == 0) {
 		mutex_unlock(&q->mu);
-		return;
+		return false;
 	}
 	q->draining = true;
 	while (q->n) {
@@ -68,14 +70,24 @@ static void drain_one(struct stack *s, struct backlogq *q)
 	mutex_unlock(&q->mu);
 	if (more)
 		s->ops->kick(s->ctx);
+	return !more;
 }
 
 void backlog_drain(struct stack *s)
 {
-	int i;
+	bool again;
+	int i, rounds = ROUNDS;
 
-	/* n is read without the lock: whoever added calls drain after adding. */
-	for (i = 0; i < BACKLOG_QUEUES; i++)
-		if (__atomic_load_n(&s->backlog.q[i].n, __ATOMIC_RELAXED))
-			drain_one(s, &s->backlog.q[i]);
+	do {
+		again = false;
+		/* n is read without the lock: whoever added calls drain after adding. */
+		for (i = 0; i < BACKLOG_QUEUES; i++)
+			if (__atomic_load_n(&s->backlog.q[i].n, __ATOMIC_RELAXED) &&
+			    drain_one(s, &s->backlog.q[i]))
+				again = true;
+		if (again && --rounds == 0) {
+			s->ops->kick(s->ctx);
+			return;
+		}
+	} while (again);
 }

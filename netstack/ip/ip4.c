@@ -102,7 +102,7 @@ drop:
 }
 
 /* False: not ours or not sane; dropped or forwarded by the caller as *ret_fwd says. */
-static bool accept4(struct nic *n, struct pktbuf *p, bool *ret_fwd)
+static bool for_us4(struct nic *n, struct pktbuf *p, bool *ret_fwd)
 {
 	struct stack *s = n->stack;
 
@@ -181,7 +181,7 @@ void ip4_rx(struct nic *n, struct pktbuf *p)
 	p->ttl = h.ttl;
 	p->tos = h.tos;
 	p->l4_off = h.hlen;
-	if (!accept4(n, p, &fwd)) {
+	if (!for_us4(n, p, &fwd)) {
 		if (fwd)
 			forward4(n, p, &h);
 		else

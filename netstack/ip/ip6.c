@@ -45,7 +45,7 @@ drop:
 	pkt_free(p);
 }
 
-static bool accept6(struct nic *n, struct pktbuf *p, bool *ret_fwd)
+static bool for_us6(struct nic *n, struct pktbuf *p, bool *ret_fwd)
 {
 	struct stack *s = n->stack;
 
@@ -134,7 +134,7 @@ void ip6_rx(struct nic *n, struct pktbuf *p)
 	p->flowlabel = h.flow;
 	p->proto = h.nh;
 	p->l4_off = IP6_HLEN;
-	if (!accept6(n, p, &fwd)) {
+	if (!for_us6(n, p, &fwd)) {
 		if (fwd)
 			forward6(n, p);
 		else
