@@ -14,7 +14,7 @@
 #endif
 #define UDP_SEGMENT_OPT 103
 
-void cmsg_put(struct cmsg_out *c, int level, int type, const void *data, size_t len)
+void epmsg_put(struct epmsg_out *c, int level, int type, const void *data, size_t len)
 {
 	struct cmsghdr h = { .cmsg_len = CMSG_LEN(len), .cmsg_level = level, .cmsg_type = type };
 	size_t room = c->room - c->used, take = len;
@@ -33,55 +33,55 @@ void cmsg_put(struct cmsg_out *c, int level, int type, const void *data, size_t 
 	c->used += MIN(CMSG_SPACE(take), room);
 }
 
-static void put_int(struct cmsg_out *c, int level, int type, int v)
+static void put_int(struct epmsg_out *c, int level, int type, int v)
 {
-	cmsg_put(c, level, type, &v, sizeof(v));
+	epmsg_put(c, level, type, &v, sizeof(v));
 }
 
-static void fill_stamp(struct ep *e, struct pktbuf *p, struct cmsg_out *c)
+static void fill_stamp(struct ep *e, struct pktbuf *p, struct epmsg_out *c)
 {
 	if (!p->stamp)
 		return;
 	if (e->o.timestampns) {
 		struct timespec t = { (time_t)(p->stamp / 1000000000), (long)(p->stamp % 1000000000) };
 
-		cmsg_put(c, SOL_SOCKET, SO_TIMESTAMPNS, &t, sizeof(t));
+		epmsg_put(c, SOL_SOCKET, SO_TIMESTAMPNS, &t, sizeof(t));
 	} else if (e->o.timestamp) {
 		struct timeval t = { (time_t)(p->stamp / 1000000000),
 				     (suseconds_t)(p->stamp % 1000000000 / 1000) };
 
-		cmsg_put(c, SOL_SOCKET, SO_TIMESTAMP, &t, sizeof(t));
+		epmsg_put(c, SOL_SOCKET, SO_TIMESTAMP, &t, sizeof(t));
 	}
 }
 
-static void fill4(struct ep *e, struct pktbuf *p, struct cmsg_out *c)
+static void fill4(struct ep *e, struct pktbuf *p, struct epmsg_out *c)
 {
 	if (e->o.pktinfo) {
 		struct in_pktinfo i = { .ipi_ifindex = (int)p->ifindex };
 
 		memcpy(&i.ipi_addr, p->dst.b + 12, 4);
 		memcpy(&i.ipi_spec_dst, p->dst.b + 12, 4);
-		cmsg_put(c, IPPROTO_IP, IP_PKTINFO, &i, sizeof(i));
+		epmsg_put(c, IPPROTO_IP, IP_PKTINFO, &i, sizeof(i));
 	}
 	if (e->o.recvttl)
 		put_int(c, IPPROTO_IP, IP_TTL, p->ttl);
 	if (e->o.recvtos)
-		cmsg_put(c, IPPROTO_IP, IP_TOS, &p->tos, 1);
+		epmsg_put(c, IPPROTO_IP, IP_TOS, &p->tos, 1);
 	if (e->o.origdst) {
 		struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(p->dport) };
 
 		memcpy(&a.sin_addr, p->dst.b + 12, 4);
-		cmsg_put(c, IPPROTO_IP, IP_RECVORIGDSTADDR, &a, sizeof(a));
+		epmsg_put(c, IPPROTO_IP, IP_RECVORIGDSTADDR, &a, sizeof(a));
 	}
 }
 
-static void fill6(struct ep *e, struct pktbuf *p, struct cmsg_out *c)
+static void fill6(struct ep *e, struct pktbuf *p, struct epmsg_out *c)
 {
 	if (e->o.pktinfo6) {
 		struct in6_pktinfo i = { .ipi6_ifindex = p->ifindex };
 
 		memcpy(&i.ipi6_addr, p->dst.b, 16);
-		cmsg_put(c, IPPROTO_IPV6, IPV6_PKTINFO, &i, sizeof(i));
+		epmsg_put(c, IPPROTO_IPV6, IPV6_PKTINFO, &i, sizeof(i));
 	}
 	if (e->o.recvhlim)
 		put_int(c, IPPROTO_IPV6, IPV6_HOPLIMIT, p->ttl);
@@ -89,14 +89,14 @@ static void fill6(struct ep *e, struct pktbuf *p, struct cmsg_out *c)
 		put_int(c, IPPROTO_IPV6, IPV6_TCLASS, p->tos);
 }
 
-void cmsg_fill(struct ep *e, struct pktbuf *p, struct net_msg *m)
+void epmsg_fill(struct ep *e, struct pktbuf *p, struct net_msg *m)
 {
-	struct cmsg_out c = { m->ctl, m->ctl_len, 0, false };
+	struct epmsg_out c = { m->ctl, m->ctl_len, 0, false };
 
 	if (m->ctl) {
 		fill_stamp(e, p, &c);
 		if (e->o.rxq_ovfl && e->drops)
-			cmsg_put(&c, SOL_SOCKET, SO_RXQ_OVFL, &e->drops, sizeof(e->drops));
+			epmsg_put(&c, SOL_SOCKET, SO_RXQ_OVFL, &e->drops, sizeof(e->drops));
 		if (e->family == AF_INET6)
 			fill6(e, p, &c);
 		if (e->family == AF_INET || ip_is4(&p->dst))
@@ -209,7 +209,7 @@ static int parse_one(const struct cmsghdr *h, const u8 *d, size_t n, struct send
 	return h->cmsg_level == SOL_SOCKET ? -EINVAL : 0;
 }
 
-int cmsg_parse(struct ep *e, const struct net_msg *m, struct send_ctl *ret)
+int epmsg_parse(struct ep *e, const struct net_msg *m, struct send_ctl *ret)
 {
 	struct send_ctl c = { .ttl = -1, .tos = -1, .mark = e->o.mark };
 	const u8 *p = m->ctl;

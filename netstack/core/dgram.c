@@ -183,7 +183,7 @@ void errq_add(struct ep *e, struct pktbuf *payload, int err, u8 origin, u8 type,
 static void errq_ctl(struct ep *e, struct pktbuf *p, struct net_msg *m)
 {
 	struct { struct net_ext_err ee; u8 addr[28]; } v;
-	struct cmsg_out c = { m->ctl, m->ctl_len, 0, false };
+	struct epmsg_out c = { m->ctl, m->ctl_len, 0, false };
 	size_t n = sizeof(v.ee) + (e->family == AF_INET ? 16 : 28);
 	u16 af = e->family;
 
@@ -201,7 +201,7 @@ static void errq_ctl(struct ep *e, struct pktbuf *p, struct net_msg *m)
 			memcpy(v.addr + 8, p->src.b, 16);
 	}
 	if (m->ctl)
-		cmsg_put(&c, af == AF_INET ? IPPROTO_IP : IPPROTO_IPV6,
+		epmsg_put(&c, af == AF_INET ? IPPROTO_IP : IPPROTO_IPV6,
 			 af == AF_INET ? IP_RECVERR : IPV6_RECVERR, &v, n);
 	m->ctl_len = c.used;
 	if (c.trunc)

@@ -391,7 +391,7 @@ int ep_setsockopt(struct ep *e, int level, int opt, const void *val, size_t len)
 	int r = e->ops->setsockopt ? e->ops->setsockopt(e, level, opt, val, len) : -ENOPROTOOPT;
 
 	if (r == -ENOPROTOOPT)
-		r = sockopt_set(e, level, opt, val, len);
+		r = epopt_set(e, level, opt, val, len);
 	backlog_drain(e->stack);
 	return r;
 }
@@ -400,7 +400,7 @@ int ep_getsockopt(struct ep *e, int level, int opt, void *val, size_t *len)
 {
 	int r = e->ops->getsockopt ? e->ops->getsockopt(e, level, opt, val, len) : -ENOPROTOOPT;
 
-	return r == -ENOPROTOOPT ? sockopt_get(e, level, opt, val, len) : r;
+	return r == -ENOPROTOOPT ? epopt_get(e, level, opt, val, len) : r;
 }
 
 u64 ep_rcvtimeo(struct ep *e) { return __atomic_load_n(&e->o.rcvtimeo, __ATOMIC_RELAXED); }

@@ -149,8 +149,8 @@ u32 dgram_poll(struct ep *e);
 int dgram_gather(struct ep *e, struct net_io *io, size_t len, struct pktbuf **ret) must_check;
 
 /* cmsg.c */
-struct cmsg_out { u8 *buf; size_t room, used; bool trunc; };
-void cmsg_put(struct cmsg_out *c, int level, int type, const void *data, size_t len);
+struct epmsg_out { u8 *buf; size_t room, used; bool trunc; };
+void epmsg_put(struct epmsg_out *c, int level, int type, const void *data, size_t len);
 /* Options that a datagram's control messages override. */
 struct send_ctl {
 	struct ipaddr src;
@@ -160,15 +160,15 @@ struct send_ctl {
 	u16 gso_size;
 	bool has_src, dontfrag;
 };
-int cmsg_parse(struct ep *e, const struct net_msg *m, struct send_ctl *ret) must_check;
-void cmsg_fill(struct ep *e, struct pktbuf *p, struct net_msg *m);
+int epmsg_parse(struct ep *e, const struct net_msg *m, struct send_ctl *ret) must_check;
+void epmsg_fill(struct ep *e, struct pktbuf *p, struct net_msg *m);
 
 /* sockopt.c: levels SOL_SOCKET, IPPROTO_IP, IPPROTO_IPV6 for everyone. */
-int sockopt_set(struct ep *e, int level, int opt, const void *val, size_t len) must_check;
-int sockopt_get(struct ep *e, int level, int opt, void *val, size_t *len) must_check;
-int sockopt_int(const void *val, size_t len, int *ret) must_check;
-int sockopt_put(void *val, size_t *len, const void *src, size_t n) must_check;
-int sockopt_put_int(void *val, size_t *len, int v) must_check;
+int epopt_set(struct ep *e, int level, int opt, const void *val, size_t len) must_check;
+int epopt_get(struct ep *e, int level, int opt, void *val, size_t *len) must_check;
+int epopt_int(const void *val, size_t len, int *ret) must_check;
+int epopt_put(void *val, size_t *len, const void *src, size_t n) must_check;
+int epopt_put_int(void *val, size_t *len, int v) must_check;
 
 /* mcast.c: group membership of endpoints and links. */
 int mc_setsockopt(struct ep *e, int level, int opt, const void *val, size_t len) must_check;

@@ -398,7 +398,7 @@ static int set6(struct ep *e, int opt, const void *val, size_t len)
 	int v;
 
 	if (opt == IPV6_MULTICAST_IF) {
-		if (sockopt_int(val, len, &v) < 0)
+		if (epopt_int(val, len, &v) < 0)
 			return -EINVAL;
 		if (v && !nic_by_index(e->stack, (u32)v))
 			return -ENODEV;

@@ -15,7 +15,7 @@
 #define RCVBUF_MIN 2304
 #define SNDBUF_MIN 4608
 
-int sockopt_int(const void *val, size_t len, int *ret)
+int epopt_int(const void *val, size_t len, int *ret)
 {
 	if (len < sizeof(int))
 		return -EINVAL;
@@ -29,19 +29,19 @@ static int opt_int_or_byte(const void *val, size_t len, int *ret)
 	if (len == 0)
 		return -EINVAL;
 	if (len >= sizeof(int))
-		return sockopt_int(val, len, ret);
+		return epopt_int(val, len, ret);
 	*ret = *(const u8 *)val;
 	return 0;
 }
 
-int sockopt_put(void *val, size_t *len, const void *src, size_t n)
+int epopt_put(void *val, size_t *len, const void *src, size_t n)
 {
 	*len = MIN(*len, n);
 	memcpy(val, src, *len);
 	return 0;
 }
 
-int sockopt_put_int(void *val, size_t *len, int v) { return sockopt_put(val, len, &v, sizeof(v)); }
+int epopt_put_int(void *val, size_t *len, int v) { return epopt_put(val, len, &v, sizeof(v)); }
 
 struct boolopt { s16 level, opt; u16 off; };
 #define B(level, opt, field) { level, opt, offsetof(struct sockopts, field) }
@@ -98,7 +98,7 @@ static int get_timeo(u64 ns, void *val, size_t *len)
 {
 	struct timeval t = { (time_t)(ns / 1000000000), (suseconds_t)(ns % 1000000000 / 1000) };
 
-	return sockopt_put(val, len, &t, sizeof(t));
+	return epopt_put(val, len, &t, sizeof(t));
 }
 
 static int bind_to_device(struct ep *e, const void *val, size_t len)
@@ -179,7 +179,7 @@ static int set_socket(struct ep *e, int opt, const void *val, size_t len)
 	case SO_DETACH_FILTER:
 		return -ENOENT;
 	}
-	r = sockopt_int(val, len, &v);
+	r = epopt_int(val, len, &v);
 	if (r < 0)
 		return r;
 	switch (opt) {
@@ -216,7 +216,7 @@ static int get_meminfo(struct ep *e, void *val, size_t *len)
 {
 	u32 v[9] = { e->rmem, e->o.rcvbuf, e->wmem, e->o.sndbuf, 0, e->wmem, 0, 0, e->drops };
 
-	return sockopt_put(val, len, v, sizeof(v));
+	return epopt_put(val, len, v, sizeof(v));
 }
 
 static int get_socket(struct ep *e, int opt, void *val, size_t *len)
@@ -226,52 +226,52 @@ static int get_socket(struct ep *e, int opt, void *val, size_t *len)
 
 	switch (opt) {
 	case SO_TYPE:
-		return sockopt_put_int(val, len, e->type);
+		return epopt_put_int(val, len, e->type);
 	case SO_DOMAIN:
-		return sockopt_put_int(val, len, e->family);
+		return epopt_put_int(val, len, e->family);
 	case SO_PROTOCOL:
-		return sockopt_put_int(val, len, e->proto);
+		return epopt_put_int(val, len, e->proto);
 	case SO_ERROR:
-		return sockopt_put_int(val, len, -ep_error(e));
+		return epopt_put_int(val, len, -ep_error(e));
 	case SO_RCVBUF:
-		return sockopt_put_int(val, len, (int)e->o.rcvbuf);
+		return epopt_put_int(val, len, (int)e->o.rcvbuf);
 	case SO_SNDBUF:
-		return sockopt_put_int(val, len, (int)e->o.sndbuf);
+		return epopt_put_int(val, len, (int)e->o.sndbuf);
 	case SO_RCVLOWAT:
-		return sockopt_put_int(val, len, (int)e->o.rcvlowat);
+		return epopt_put_int(val, len, (int)e->o.rcvlowat);
 	case SO_SNDLOWAT:
-		return sockopt_put_int(val, len, 1);
+		return epopt_put_int(val, len, 1);
 	case SO_LINGER:
-		return sockopt_put(val, len, &l, sizeof(l));
+		return epopt_put(val, len, &l, sizeof(l));
 	case SO_RCVTIMEO:
 		return get_timeo(e->o.rcvtimeo, val, len);
 	case SO_SNDTIMEO:
 		return get_timeo(e->o.sndtimeo, val, len);
 	case SO_MARK:
-		return sockopt_put_int(val, len, (int)e->o.mark);
+		return epopt_put_int(val, len, (int)e->o.mark);
 	case SO_PRIORITY:
-		return sockopt_put_int(val, len, (int)e->o.priority);
+		return epopt_put_int(val, len, (int)e->o.priority);
 	case SO_PEEK_OFF:
-		return sockopt_put_int(val, len, e->o.peek_off_on ? (int)e->o.peek_off : -1);
+		return epopt_put_int(val, len, e->o.peek_off_on ? (int)e->o.peek_off : -1);
 	case SO_ACCEPTCONN:
-		return sockopt_put_int(val, len, (e->bind.flags & BIND_LISTEN) != 0);
+		return epopt_put_int(val, len, (e->bind.flags & BIND_LISTEN) != 0);
 	case SO_BINDTOIFINDEX:
-		return sockopt_put_int(val, len, (int)e->o.bound_if);
+		return epopt_put_int(val, len, (int)e->o.bound_if);
 	case SO_BINDTODEVICE:
 		if (!e->o.bound_if || link_get(e->stack, e->o.bound_if, &li) < 0)
-			return sockopt_put(val, len, "", 0);
+			return epopt_put(val, len, "", 0);
 		if (*len < NET_IFNAMSIZ)
 			return -EINVAL;
-		return sockopt_put(val, len, li.name, strlen(li.name) + 1);
+		return epopt_put(val, len, li.name, strlen(li.name) + 1);
 	case SO_COOKIE:
-		return sockopt_put(val, len, &e->cookie, sizeof(e->cookie));
+		return epopt_put(val, len, &e->cookie, sizeof(e->cookie));
 	case SO_MEMINFO:
 		return get_meminfo(e, val, len);
 	case SO_INCOMING_CPU: case SO_BUSY_POLL: case SO_ZEROCOPY: case SO_INCOMING_NAPI_ID:
 	case SO_PREFER_BUSY_POLL:
-		return sockopt_put_int(val, len, 0);
+		return epopt_put_int(val, len, 0);
 	case SO_MAX_PACING_RATE:
-		return sockopt_put_int(val, len, -1);
+		return epopt_put_int(val, len, -1);
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -360,9 +360,9 @@ static int get_ip4(struct ep *e, int opt, void *val, size_t *len)
 			struct ip_mreqn mr = { .imr_ifindex = (int)e->o.mc_if };
 
 			memcpy(&mr.imr_address, e->o.mc_src.b + 12, 4);
-			return sockopt_put(val, len, &mr, sizeof(mr));
+			return epopt_put(val, len, &mr, sizeof(mr));
 		}
-		return sockopt_put(val, len, e->o.mc_src.b + 12, 4);
+		return epopt_put(val, len, e->o.mc_src.b + 12, 4);
 	case IP_MTU:
 		mutex_lock(&e->mu);
 		v = !e->connected ? -ENOTCONN : ep_route(e) < 0 ? -ENOTCONN : (int)e->rt.mtu;
@@ -386,7 +386,7 @@ static int get_ip4(struct ep *e, int opt, void *val, size_t *len)
 		*len = 1;
 		return 0;
 	}
-	return sockopt_put_int(val, len, v);
+	return epopt_put_int(val, len, v);
 }
 
 static int set_ip6(struct ep *e, int opt, const void *val, size_t len)
@@ -395,7 +395,7 @@ static int set_ip6(struct ep *e, int opt, const void *val, size_t len)
 
 	if (e->family != AF_INET6)
 		return -ENOPROTOOPT;
-	r = sockopt_int(val, len, &v);
+	r = epopt_int(val, len, &v);
 	if (r < 0)
 		return r;
 	switch (opt) {
@@ -445,40 +445,40 @@ static int get_ip6(struct ep *e, int opt, void *val, size_t *len)
 		return -ENOPROTOOPT;
 	switch (opt) {
 	case IPV6_V6ONLY:
-		return sockopt_put_int(val, len, e->o.v6only);
+		return epopt_put_int(val, len, e->o.v6only);
 	case IPV6_UNICAST_HOPS:
-		return sockopt_put_int(val, len, e->o.hlim < 0 ? e->stack->sysctl.hlim[0] : e->o.hlim);
+		return epopt_put_int(val, len, e->o.hlim < 0 ? e->stack->sysctl.hlim[0] : e->o.hlim);
 	case IPV6_MULTICAST_HOPS:
-		return sockopt_put_int(val, len, e->o.mc_hlim6 < 0 ? 1 : e->o.mc_hlim6);
+		return epopt_put_int(val, len, e->o.mc_hlim6 < 0 ? 1 : e->o.mc_hlim6);
 	case IPV6_MULTICAST_IF:
-		return sockopt_put_int(val, len, (int)e->o.mc_if);
+		return epopt_put_int(val, len, (int)e->o.mc_if);
 	case IPV6_TCLASS:
-		return sockopt_put_int(val, len, e->o.tclass);
+		return epopt_put_int(val, len, e->o.tclass);
 	case IPV6_MTU_DISCOVER:
-		return sockopt_put_int(val, len, e->o.pmtudisc6);
+		return epopt_put_int(val, len, e->o.pmtudisc6);
 	case IPV6_DONTFRAG:
-		return sockopt_put_int(val, len, e->o.pmtudisc6 == IPV6_PMTUDISC_DO);
+		return epopt_put_int(val, len, e->o.pmtudisc6 == IPV6_PMTUDISC_DO);
 	case IPV6_MTU:
 		mutex_lock(&e->mu);
 		v = !e->connected || ep_route(e) < 0 ? -ENOTCONN : (int)e->rt.mtu;
 		mutex_unlock(&e->mu);
-		return v < 0 ? v : sockopt_put_int(val, len, v);
+		return v < 0 ? v : epopt_put_int(val, len, v);
 	case IPV6_RECVPATHMTU: case IPV6_RECVRTHDR: case IPV6_RECVHOPOPTS: case IPV6_RECVDSTOPTS:
 	case IPV6_ADDR_PREFERENCES: case OPT_IPV6_FLOWINFO_SEND: case IPV6_CHECKSUM:
 	case OPT_IPV6_RECVERR_RFC4884: case OPT_IPV6_FLOWINFO: case IPV6_UNICAST_IF:
-		return sockopt_put_int(val, len, 0);
+		return epopt_put_int(val, len, 0);
 	default:
 		return -ENOPROTOOPT;
 	}
 }
 
-int sockopt_set(struct ep *e, int level, int opt, const void *val, size_t len)
+int epopt_set(struct ep *e, int level, int opt, const void *val, size_t len)
 {
 	bool *b = find_bool(e, level, opt);
 	int v, r;
 
 	if (b) {
-		r = level == IPPROTO_IP ? opt_int_or_byte(val, len, &v) : sockopt_int(val, len, &v);
+		r = level == IPPROTO_IP ? opt_int_or_byte(val, len, &v) : epopt_int(val, len, &v);
 		if (r < 0)
 			return r;
 		mutex_lock(&e->mu);
@@ -502,7 +502,7 @@ int sockopt_set(struct ep *e, int level, int opt, const void *val, size_t len)
 	}
 }
 
-int sockopt_get(struct ep *e, int level, int opt, void *val, size_t *len)
+int epopt_get(struct ep *e, int level, int opt, void *val, size_t *len)
 {
 	bool *b = find_bool(e, level, opt);
 
@@ -512,7 +512,7 @@ int sockopt_get(struct ep *e, int level, int opt, void *val, size_t *len)
 			*len = 1;
 			return 0;
 		}
-		return sockopt_put_int(val, len, *b);
+		return epopt_put_int(val, len, *b);
 	}
 	switch (level) {
 	case SOL_SOCKET:

@@ -127,7 +127,7 @@ static void fill_msg(struct ep *e, struct pktbuf *p, struct net_msg *m)
 		m->name->ll_halen = 6;
 		memcpy(m->name->ll_addr, p->ll_src, 6);
 	}
-	cmsg_fill(e, p, m);
+	epmsg_fill(e, p, m);
 }
 
 static ssize_t packet_recv(struct ep *e, struct net_msg *m) { return dgram_recv(e, m, fill_msg); }
@@ -143,7 +143,7 @@ static int packet_setsockopt(struct ep *e, int level, int opt, const void *val, 
 	case PACKET_DROP_MEMBERSHIP:
 		return len < sizeof(struct packet_mreq) ? -EINVAL : 0;  /* links pass all they get */
 	case PACKET_AUXDATA:
-		r = sockopt_int(val, len, &v);
+		r = epopt_int(val, len, &v);
 		if (r == 0)
 			pk(e)->auxdata = v != 0;
 		return r;
@@ -165,7 +165,7 @@ static int packet_getsockopt(struct ep *e, int level, int opt, void *val, size_t
 	st.drops = e->drops;
 	pk(e)->packets = e->drops = 0;
 	mutex_unlock(&e->mu);
-	return sockopt_put(val, len, &st, sizeof(st));
+	return epopt_put(val, len, &st, sizeof(st));
 }
 
 static long packet_inq(struct ep *e)

@@ -208,7 +208,7 @@ static ssize_t raw_send(struct ep *e, struct net_msg *m)
 		return -EOPNOTSUPP;
 	if (len > 65535)
 		return -EMSGSIZE;
-	r = cmsg_parse(e, m, &c);
+	r = epmsg_parse(e, m, &c);
 	if (r < 0)
 		return r;
 	r = dgram_gather(e, m->io, len, &p);
@@ -241,7 +241,7 @@ static void fill_msg(struct ep *e, struct pktbuf *p, struct net_msg *m)
 		if (ip_needs_scope(&p->src))
 			m->name->scope = p->ifindex;
 	}
-	cmsg_fill(e, p, m);
+	epmsg_fill(e, p, m);
 }
 
 static ssize_t raw_recv(struct ep *e, struct net_msg *m)
@@ -283,7 +283,7 @@ static int raw_setsockopt(struct ep *e, int level, int opt, const void *val, siz
 		return 0;
 	}
 	if ((level == IPPROTO_IPV6 || level == SOL_RAW_LEVEL) && opt == IPV6_CHECKSUM) {
-		r = sockopt_int(val, len, &v);
+		r = epopt_int(val, len, &v);
 		if (r < 0)
 			return r;
 		if (e->proto == IPPROTO_ICMPV6 || (v > 0 && v & 1))
@@ -297,11 +297,11 @@ static int raw_setsockopt(struct ep *e, int level, int opt, const void *val, siz
 static int raw_getsockopt(struct ep *e, int level, int opt, void *val, size_t *len)
 {
 	if (level == SOL_RAW_LEVEL && opt == ICMP_FILTER_OPT && e->proto == IPPROTO_ICMP)
-		return sockopt_put(val, len, &e->o.icmp_filter, sizeof(e->o.icmp_filter));
+		return epopt_put(val, len, &e->o.icmp_filter, sizeof(e->o.icmp_filter));
 	if (level == IPPROTO_ICMPV6 && opt == ICMPV6_FILTER_OPT)
-		return sockopt_put(val, len, e->o.icmp6_filter, sizeof(e->o.icmp6_filter));
+		return epopt_put(val, len, e->o.icmp6_filter, sizeof(e->o.icmp6_filter));
 	if (level == IPPROTO_IPV6 && opt == IPV6_CHECKSUM)
-		return sockopt_put_int(val, len, raw(e)->csum_off);
+		return epopt_put_int(val, len, raw(e)->csum_off);
 	return -ENOPROTOOPT;
 }
 
@@ -445,7 +445,7 @@ static ssize_t ping_send(struct ep *e, struct net_msg *m)
 		return -EINVAL;
 	if (len > 65507)
 		return -EMSGSIZE;
-	r = cmsg_parse(e, m, &c);
+	r = epmsg_parse(e, m, &c);
 	if (r == 0)
 		r = dgram_gather(e, m->io, len, &p);
 	if (r < 0)

@@ -116,7 +116,7 @@ int tcp_setsockopt(struct ep *e, int level, int opt, const void *val, size_t len
 		return set_congestion(t, val, len);
 	if (opt == TCP_ULP)
 		return -ENOENT;
-	r = sockopt_int(val, len, &v);
+	r = epopt_int(val, len, &v);
 	if (r < 0)
 		return r;
 	mutex_lock(&e->mu);
@@ -189,7 +189,7 @@ static int get_info(struct tcp_ep *t, void *val, size_t *len)
 	mutex_lock(&t->ep.mu);
 	fill_info(t, &i);
 	mutex_unlock(&t->ep.mu);
-	return sockopt_put(val, len, &i, sizeof(i));
+	return epopt_put(val, len, &i, sizeof(i));
 }
 
 static int get_int(struct tcp_ep *t, int opt, int *v)
@@ -264,7 +264,7 @@ int tcp_getsockopt(struct ep *e, int level, int opt, void *val, size_t *len)
 		char name[16] = { 0 };
 
 		memcpy(name, t->cc->name, strlen(t->cc->name));
-		return sockopt_put(val, len, name, sizeof(name));
+		return epopt_put(val, len, name, sizeof(name));
 	}
 	case TCP_ULP: case TCP_CC_INFO: case TCP_SAVED_SYN:
 		*len = 0;
@@ -275,5 +275,5 @@ int tcp_getsockopt(struct ep *e, int level, int opt, void *val, size_t *len)
 	mutex_unlock(&e->mu);
 	if (r == -ENOPROTOOPT)
 		return -EOPNOTSUPP;
-	return sockopt_put_int(val, len, v);
+	return epopt_put_int(val, len, v);
 }

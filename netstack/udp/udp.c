@@ -281,7 +281,7 @@ static ssize_t udp_send(struct ep *e, struct net_msg *m)
 		return -EOPNOTSUPP;
 	if (len > (e->family == AF_INET ? UDP_MAX : UDP_MAX6))
 		return -EMSGSIZE;
-	r = cmsg_parse(e, m, &c);
+	r = epmsg_parse(e, m, &c);
 	if (r < 0)
 		return r;
 	r = dgram_gather(e, m->io, len, &p);
@@ -340,7 +340,7 @@ static int udp_setsockopt(struct ep *e, int level, int opt, const void *val, siz
 
 	if (level != IPPROTO_UDP)
 		return -ENOPROTOOPT;
-	r = sockopt_int(val, len, &v);
+	r = epopt_int(val, len, &v);
 	if (r < 0)
 		return r;
 	switch (opt) {
@@ -370,11 +370,11 @@ static int udp_getsockopt(struct ep *e, int level, int opt, void *val, size_t *l
 		return -ENOPROTOOPT;
 	switch (opt) {
 	case OPT_UDP_CORK:
-		return sockopt_put_int(val, len, udp(e)->corked);
+		return epopt_put_int(val, len, udp(e)->corked);
 	case OPT_UDP_SEGMENT:
-		return sockopt_put_int(val, len, udp(e)->gso_size);
+		return epopt_put_int(val, len, udp(e)->gso_size);
 	case OPT_UDP_GRO:
-		return sockopt_put_int(val, len, udp(e)->gro);
+		return epopt_put_int(val, len, udp(e)->gro);
 	default:
 		return -EOPNOTSUPP;
 	}
@@ -387,7 +387,7 @@ static void fill_msg(struct ep *e, struct pktbuf *p, struct net_msg *m)
 		if (ip_needs_scope(&p->src))
 			m->name->scope = p->ifindex;
 	}
-	cmsg_fill(e, p, m);
+	epmsg_fill(e, p, m);
 }
 
 static ssize_t udp_recv(struct ep *e, struct net_msg *m)
