@@ -147,7 +147,8 @@ int path_unlink(int dirfd, const char *name, bool dir)
 
 int path_rename(int odir, const char *oname, int ndir, const char *nname, u32 flags)
 {
-	return (int)ret_errno(renameat2(odir, oname, ndir, nname, flags));
+	/* Directly: the C library makes another call when there are no flags. */
+	return (int)ret_errno(syscall(SYS_renameat2, odir, oname, ndir, nname, flags));
 }
 
 ssize_t path_readlink(int fd, char *buf, size_t cap)

@@ -296,8 +296,18 @@ static void a_read_only_root_refuses_every_change(void **state)
 	rig_stop(&g);
 }
 
+static void any_event(void *arg, const struct gw_event *ev, const char *name)
+{
+	(void)ev;
+	(void)name;
+	++*(int *)arg;
+}
+
 static void a_jailed_gofer_serves_the_same(void **state)
 {
+	static _Alignas(8) char buf[GW_MSG_MAX];
+	int count = 0, events = 0;
+	s64 cookie = 0;
 	struct gw_statfs_rep fs;
 	struct gw_node n, d;
 	struct gw_attr a;
@@ -330,6 +340,30 @@ static void a_jailed_gofer_serves_the_same(void **state)
 		.mode = 0600, .uid = 1, .gid = 2, .size = 1 };
 	assert_int_equal(grpc_setattr(&g.rpc, &q, &a), 0);
 	assert_int_equal(a.mode, S_IFREG | 0600);
+	/* Every other operation once, for the filter. */
+	assert_int_equal(grpc_fallocate(&g.rpc, n.handle, 0, 0, 100), 0);
+	assert_int_equal(grpc_fsync(&g.rpc, n.handle, true), 0);
+	assert_int_equal(grpc_rename(&g.rpc, d.handle, "l", 1, g.root.handle, "m", 1, 0), 0);
+	assert_int_equal(grpc_rename(&g.rpc, g.root.handle, "m", 1, d.handle, "l", 1, RENAME_NOREPLACE), 0);
+	assert_int_equal(grpc_setxattr(&g.rpc, n.handle, "user.a", "v", 1, 0), 0);
+	assert_int_equal(grpc_listxattr(&g.rpc, n.handle, buf, sizeof(buf)), 7);
+	assert_int_equal(grpc_removexattr(&g.rpc, n.handle, "user.a"), 0);
+	m.name = "p", m.len = 1, m.mode = S_IFIFO | 0600;
+	assert_int_equal(grpc_mknod(&g.rpc, &m, 0, 0, &n), 0);
+	m.name = "s";
+	assert_int_equal(grpc_symlink(&g.rpc, &m, "p", &n), 0);
+	assert_int_equal(grpc_readlink(&g.rpc, n.handle, buf, sizeof(buf)), 1);
+	q = (struct gw_setattr_req){ .handle = n.handle, .valid = GW_SET_MTIME | GW_SET_UID, .mtime = 1, .uid = 5 };
+	assert_int_equal(grpc_setattr(&g.rpc, &q, &a), 0);
+	assert_int_equal(grpc_readdir(&g.rpc, g.root.handle, &cookie, &w, buf, count_entry, &count), 0);
+	assert_int_equal(count, 4);
+	assert_int_equal(grpc_unlink(&g.rpc, g.root.handle, "s", 1, false), 0);
+	assert_int_equal(grpc_unlink(&g.rpc, d.handle, "l", 1, false), 0);
+	assert_int_equal(grpc_unlink(&g.rpc, g.root.handle, "dir", 3, true), 0);
+	grpc_close(&g.rpc, d.handle, true);
+	rig_write(&g, "host", "");
+	assert_int_equal(grpc_recv_events(g.socks[0], buf, any_event, &events), 1);
+	assert_true(events > 0);
 	rig_stop(&g);
 }
 

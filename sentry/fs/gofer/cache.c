@@ -240,6 +240,17 @@ void ginode_apply(struct ginode *g, const struct gw_attr *a, u64 inval)
 	mutex_unlock(&g->i.mu);
 }
 
+void ginode_apply_data(struct ginode *g, const struct gw_attr *a, u64 inval)
+{
+	bool owner_known;
+
+	mutex_lock(&g->c->mu);
+	owner_known = g->coherent && !g->mode_stale;
+	mutex_unlock(&g->c->mu);
+	if (owner_known)
+		ginode_apply(g, a, inval);
+}
+
 void ginode_stale(struct ginode *g)
 {
 	mutex_lock(&g->c->mu);

@@ -121,7 +121,7 @@ static void attr_of_stat(const struct stat *st, struct gw_attr *ret)
 {
 	*ret = (struct gw_attr){
 		.size = (u64)st->st_size, .blocks = (u64)st->st_blocks, .mode = st->st_mode,
-		.nlink = (u32)st->st_nlink, .uid = st->st_uid, .gid = st->st_gid, .blksize = (u32)st->st_blksize,
+		.nlink = (u32)st->st_nlink, .blksize = (u32)st->st_blksize,
 		.atime = st->st_atim.tv_sec * NSEC_PER_SEC + st->st_atim.tv_nsec,
 		.mtime = st->st_mtim.tv_sec * NSEC_PER_SEC + st->st_mtim.tv_nsec,
 		.ctime = st->st_ctim.tv_sec * NSEC_PER_SEC + st->st_ctim.tv_nsec,
@@ -142,6 +142,8 @@ bool gfile_stat(struct ginode *g, struct gw_attr *ret)
 	if (r) {
 		attr_of_stat(&st, ret);
 		ret->attributes = g->attributes;
+		ret->uid = g->i.uid;
+		ret->gid = g->i.gid;
 	}
 	return r;
 }
@@ -208,7 +210,7 @@ static void put_fd(struct ginode *g, bool write)
 		u64 inval = ginode_inval(g);
 
 		if (gfile_stat(g, &a))
-			ginode_apply(g, &a, inval);
+			ginode_apply_data(g, &a, inval);
 	}
 	mutex_lock(&g->fd_mu);
 	close_unused(g, atomic_load(&g->unlinked));

@@ -117,6 +117,8 @@ int ginode_get(struct gsuper *gs, const struct gw_node *n, bool watched, u64 cha
 void ginode_release(struct inode *i);
 /* Take over attributes that were asked for when g->inval was @inval; ignored if that has moved on. */
 void ginode_apply(struct ginode *g, const struct gw_attr *a, u64 inval) EXCLUDES(g->i.mu);
+/* The same for those of a descriptor, in which the owner is the one known before. */
+void ginode_apply_data(struct ginode *g, const struct gw_attr *a, u64 inval) EXCLUDES(g->i.mu);
 /* The attributes are no longer as on the host. */
 void ginode_stale(struct ginode *g);
 u64 ginode_inval(struct ginode *g);
@@ -161,7 +163,7 @@ enum ahead gdir_ahead(struct ginode *dir, const char *name, size_t len, struct g
 
 /* ---- file.c ---- */
 int gfile_open(struct task *t, struct inode *i, const struct path *p, u32 flags, struct file **ret) must_check;
-/* fstat of a donated descriptor: true; false = there is none. */
+/* fstat of a donated descriptor, with the owner as known before: true; false = there is none. */
 bool gfile_stat(struct ginode *g, struct gw_attr *ret);
 bool gfile_in_use(struct ginode *g);            /* some file is open on it */
 /* Take over a descriptor that came with create (@g NULL: close it). */

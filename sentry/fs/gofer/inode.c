@@ -8,17 +8,42 @@
 #include "sentry/fs/fs.h"
 #include "sentry/fs/gofer/gofer_int.h"
 
-/* What the host says now: by descriptor if there is one, else by asking. */
+/*
+ * By the donated descriptor, if there is one.  Owners can't be had so (the sentry's user
+ * namespace has no names for them): a changed ctime where changes aren't told means to ask.
+ */
+static bool fetch_by_fd(struct ginode *g, struct gw_attr *a)
+{
+	struct gofer_conn *c = g->c;
+	bool owner_known;
+	u64 inval;
+
+	if (!S_ISREG(g->i.mode))
+		return false;
+	mutex_lock(&c->mu);
+	inval = g->inval;
+	owner_known = !g->mode_stale;
+	mutex_unlock(&c->mu);
+	if (!owner_known || !gfile_stat(g, a) || (a->mode & 07777) != (g->i.mode & 07777))
+		return false;
+	mutex_lock(&c->mu);
+	owner_known = g->coherent || a->ctime == g->i.ctime;
+	mutex_unlock(&c->mu);
+	if (owner_known)
+		ginode_apply(g, a, inval);
+	return owner_known;
+}
+
+/* What the host says now. */
 static int fetch(struct ginode *g, struct gw_attr *a)
 {
 	bool watched;
-	u64 inval = ginode_inval(g);
+	u64 inval;
 	int r;
 
-	if (S_ISREG(g->i.mode) && gfile_stat(g, a)) {
-		ginode_apply(g, a, inval);
+	if (fetch_by_fd(g, a))
 		return 0;
-	}
+	inval = ginode_inval(g);
 	r = grpc_getattr(&g->c->rpc, g->handle, true, a, &watched);
 	if (r < 0)
 		return r;
