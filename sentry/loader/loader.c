@@ -50,11 +50,16 @@ int exec_read(struct task *t, struct file *f, void *buf, size_t n, u64 off)
 
 int exec_check(struct task *t, struct file *f)
 {
+	int r;
+
 	if (!f->inode || !S_ISREG(f->inode->mode))
 		return -EACCES;
 	if (f->path.mnt && (mount_flags(f->path.mnt) & MNT_NOEXEC))
 		return -EACCES;
-	return inode_permission(t, f->inode, X_OK);
+	r = inode_permission(t, f->inode, X_OK);
+	if (r == 0 && atomic_load(&f->inode->writers) > 0)
+		return -ETXTBSY;
+	return r;
 }
 
 int exec_open(struct task *t, const char *path, struct file **ret)

@@ -44,6 +44,8 @@ void file_done(struct file *f)
 		locks_release_file(f);
 	if (f->path.dentry)
 		path_put(&f->path);
+	if (f->inode && (f->kind & FILE_WRITER))
+		atomic_fetch_sub(&f->inode->writers, 1);
 	f->inode = inode_unref(f->inode);
 	if (f->cred)
 		cred_unref(f->cred);

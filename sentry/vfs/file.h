@@ -83,6 +83,7 @@ struct file_ops {
 #define FILE_STREAM   0x1       /* no position: pipes, sockets, ttys */
 #define FILE_NOPOSLOCK 0x2      /* the kind keeps its own position (host stdio): ops get pos NULL for it */
 #define FILE_PATH     0x4       /* O_PATH: only a place */
+#define FILE_WRITER   0x8       /* counted in inode->writers */
 #define FILE_WRITE_ALL 0x8      /* a blocking write goes on until all is taken: pipes, byte streams, ttys */
 #define FILE_OWN_WAIT 0x10      /* read and write wait themselves (sockets: their timeouts) */
 
@@ -93,7 +94,7 @@ struct file {
 	struct inode *inode;                    /* immutable; a reference; may be NULL (anon kinds) */
 	const struct cred *cred;                /* immutable; a reference: who opened it */
 	struct waitq *wq;                       /* immutable; NULL = always ready */
-	u32 kind;                               /* immutable; FILE_* */
+	u32 kind;                               /* immutable once open returns; FILE_* */
 	struct mutex mu;                        /* RANK_FILE */
 	u32 flags GUARDED_BY(mu);               /* O_ACCMODE (immutable), O_APPEND, O_NONBLOCK, O_DIRECT, O_NOATIME... */
 	s32 owner_type, owner_id, owner_sig;    /* guarded by mu: F_SETOWN, F_SETSIG */

@@ -108,6 +108,7 @@ struct inode {
 	struct inotify_marks *marks;            /* vfs/inotify.c: NULL until used */
 	struct pipe *fifo;                      /* guarded by mu: open FIFO, see vfs/fifo.c */
 	void *unix_bound;                       /* guarded by mu: AF_UNIX socket bound here */
+	_Atomic s32 writers;                    /* files that an open of a regular file for writing made: exec is ETXTBSY */
 };
 
 struct super_ops {

@@ -128,6 +128,10 @@ static int open_found(struct task *t, const struct path *p, u32 flags, bool crea
 			return r;
 		notify_file(f, IN_MODIFY);
 	}
+	if ((flags & O_ACCMODE) != O_RDONLY && f->inode && S_ISREG(f->inode->mode) && !(f->kind & FILE_WRITER)) {
+		f->kind |= FILE_WRITER;
+		atomic_fetch_add(&f->inode->writers, 1);
+	}
 	notify_file(f, IN_OPEN);
 	*ret = f;
 	f = NULL;
