@@ -20,6 +20,8 @@
 	X(FDTABLE)  /* descriptor numbers                          */ \
 	X(FPOS)     /* position of one open file                   */ \
 	X(IWRITE)   /* writers of one regular file                 */ \
+	X(OVERLAY)  /* INODE of an overlay, outer to its layers'    */ \
+	X(COPYUP)   /* copies of one overlay to its upper layer    */ \
 	X(INODE)    /* directory contents, attributes              */ \
 	X(DCACHE)   /* name cache of one super block               */ \
 	X(EPOLLNEST) /* adding an epoll to an epoll               */ \

@@ -11,6 +11,7 @@
 
 static const struct fstype types[] = {
 	{ .name = "tmpfs", .nodev = true, .make = tmpfs_make },
+	{ .name = "overlay", .nodev = true, .make = overlay_make },
 	{ .name = "ramfs", .nodev = true, .make = tmpfs_make },
 	{ .name = "devpts", .nodev = true, .make = devpts_make },
 	{ .name = "proc", .nodev = true, .make = procfs_make },

@@ -94,7 +94,7 @@ int tnode_new(struct tmpfs *ts, u32 mode, u32 uid, u32 gid, struct tnode **ret)
 		kfree(n);
 		return -ENOSPC;
 	}
-	inode_init(&n->i, ops_for(mode), &ts->sb, kernel_next_ino(ts->sb.kernel), mode, uid, gid);
+	inode_init(&n->i, ops_for(mode), &ts->sb, ts->ino_base + kernel_next_ino(ts->sb.kernel), mode, uid, gid);
 	n->fd = HOSTFD_NONE;
 	htable_init(&n->names);
 	n->next_cookie = 2;

@@ -131,6 +131,8 @@ static int set_option(struct tmpfs *ts, struct kernel *k, const char *name, cons
 		return parse_id(v, 10, UINT32_MAX, &ts->root_uid);
 	if (str_eq(name, "gid"))
 		return parse_id(v, 10, UINT32_MAX, &ts->root_gid);
+	if (str_eq(name, "ino_base"))   /* ours, for overlays */
+		return str_to_u64(v, 10, &ts->ino_base);
 	if (str_eq(name, "huge") || str_eq(name, "mpol") || str_eq(name, "context"))
 		return 0;
 	if (!str_eq(name, "size") && !str_eq(name, "nr_blocks") && !str_eq(name, "nr_inodes"))

@@ -26,6 +26,7 @@ struct tmpfs {
 	struct hash_key key;            /* immutable */
 	u64 max_blocks, max_inodes;     /* immutable; 4 KiB blocks; 0 = no limit */
 	u64 blocks, inodes;             /* guarded by mu: in use */
+	u64 ino_base;                   /* immutable: keeps numbers apart from those of other layers */
 	u32 root_mode, root_uid, root_gid;      /* immutable: options */
 };
 

@@ -1,0 +1,181 @@
+/*
+ * copyup.c - what is changed moves to the upper layer first.
+ *
+ * Under copy_mu: the parents, then the object itself with content, owner,
+ * mode, xattrs and times.  The new upper inode is published last, so a failed
+ * copy leaves at most an entry that the next try replaces.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include "platform/base/alloc.h"
+#include "platform/base/str.h"
+#include "sentry/core/iobuf.h"
+#include "sentry/fs/overlay/overlay_int.h"
+#include "sentry/kernel/task.h"
+
+#define CHUNK (256u << 10)
+#define XATTR_MAX 65536u
+
+static int copy_bytes(struct task *t, struct file *from, struct file *to, u8 *buf)
+{
+	s64 rpos = 0, wpos = 0;
+
+	for (;;) {
+		struct iobuf b;
+		ssize_t n, w;
+
+		iobuf_kernel(&b, buf, CHUNK);
+		n = from->ops->read(t, from, &b, &rpos);
+		if (n <= 0)
+			return (int)n;
+		for (ssize_t done = 0; done < n; done += w) {
+			iobuf_kernel(&b, buf + done, (size_t)(n - done));
+			w = to->ops->write(t, to, &b, &wpos);
+			if (w <= 0)
+				return w < 0 ? (int)w : -EIO;
+		}
+	}
+}
+
+static int copy_content(struct task *t, struct inode *lower, struct inode *upper)
+{
+	auto_file *from = NULL, *to = NULL;
+	auto_kfree u8 *buf = kbuf_alloc(CHUNK);
+	int r;
+
+	if (!buf)
+		return -ENOMEM;
+	r = lower->ops->open(t, lower, NULL, O_RDONLY, &from);
+	if (r == 0)
+		r = upper->ops->open(t, upper, NULL, O_WRONLY, &to);
+	return r < 0 ? r : copy_bytes(t, from, to, buf);
+}
+
+/* Those that the upper layer cannot keep are left behind, as on Linux. */
+static void copy_xattrs(struct task *t, struct inode *lower, struct inode *upper)
+{
+	auto_kfree char *names = NULL, *value = NULL;
+	ssize_t n;
+
+	if (!lower->ops->listxattr || !lower->ops->getxattr || !upper->ops->setxattr)
+		return;
+	n = lower->ops->listxattr(t, lower, NULL, 0);
+	if (n <= 0 || n > (ssize_t)XATTR_MAX)
+		return;
+	names = kbuf_alloc((size_t)n + 1);
+	value = kbuf_alloc(XATTR_MAX);
+	if (!names || !value)
+		return;
+	n = lower->ops->listxattr(t, lower, names, (size_t)n);
+	for (ssize_t at = 0; at < n; at += (ssize_t)strlen(names + at) + 1) {
+		ssize_t len;
+
+		if (str_starts(names + at, OVL_PREFIX))
+			continue;
+		len = lower->ops->getxattr(t, lower, names + at, value, XATTR_MAX);
+		if (len >= 0 && upper->ops->setxattr(t, upper, names + at, value, (size_t)len, 0) < 0)
+			continue;
+	}
+}
+
+static int make_upper(struct task *t, struct onode *n, const struct kstat *st, struct inode *dir,
+                      struct inode **ret)
+{
+	const struct inode_ops *ops = dir->ops;
+	char target[4096];
+	ssize_t len;
+
+	switch (st->mode & S_IFMT) {
+	case S_IFDIR:
+		return ops->mkdir(t, dir, n->name, n->len, st->mode, ret);
+	case S_IFREG:
+		return ops->create(t, dir, n->name, n->len, st->mode, ret);
+	case S_IFLNK:
+		len = n->lower[0]->ops->readlink(t, n->lower[0], target, sizeof(target) - 1);
+		if (len < 0)
+			return (int)len;
+		target[len] = 0;
+		return ops->symlink(t, dir, n->name, n->len, target, ret);
+	default:
+		return ops->mknod(t, dir, n->name, n->len, st->mode, st->rdev_major, st->rdev_minor, ret);
+	}
+}
+
+static int copy_attrs(struct task *t, struct inode *upper, const struct kstat *st)
+{
+	struct iattr a = {
+		.valid = IATTR_UID | IATTR_GID | IATTR_ATIME | IATTR_MTIME,
+		.mode = st->mode & 07777, .uid = st->uid, .gid = st->gid, .atime = st->atime, .mtime = st->mtime,
+	};
+
+	if (!S_ISLNK(st->mode))
+		a.valid |= IATTR_MODE;
+	return upper->ops->setattr ? upper->ops->setattr(t, upper, &a) : 0;
+}
+
+/* The directory has its upper inode already. */
+static int copy_one(struct task *t, struct onode *n, bool data)
+{
+	struct inode *dir = onode_upper(n->parent), *lower = n->lower[0];
+	auto_inode *made = NULL;
+	struct kstat st;
+	int r = inode_getattr(t, lower, &st);
+
+	if (r < 0)
+		return r;
+	mutex_lock(&dir->mu);
+	r = make_upper(t, n, &st, dir, &made);
+	mutex_unlock(&dir->mu);
+	if (r < 0)
+		return r;
+	if (S_ISREG(st.mode) && data && st.size > 0)
+		r = copy_content(t, lower, made);
+	if (r == 0) {
+		copy_xattrs(t, lower, made);
+		r = copy_attrs(t, made, &st);
+	}
+	if (r < 0) {
+		mutex_lock(&dir->mu);
+		if (S_ISDIR(st.mode) ? dir->ops->rmdir(t, dir, n->name, n->len, made) :
+		                       dir->ops->unlink(t, dir, n->name, n->len, made))
+			r = -EIO;
+		mutex_unlock(&dir->mu);
+		return r;
+	}
+	atomic_store(&n->upper, inode_ref(made));
+	return 0;
+}
+
+static int copy_locked(struct task *t, struct onode *n, bool data)
+{
+	/* From the highest that is missing downwards: no recursion, depth comes from the guest. */
+	while (!onode_upper(n)) {
+		struct onode *top = n;
+		int r;
+
+		while (top->parent && !onode_upper(top->parent))
+			top = top->parent;
+		if (!top->parent)
+			return -EROFS;
+		r = copy_one(t, top, top == n ? data : true);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int ovl_copy_up(struct task *t, struct onode *n, bool data)
+{
+	struct overlay *ov = overlay_of(&n->i);
+	int r;
+
+	if (onode_upper(n))
+		return 0;
+	if (!ov->writable)
+		return -EROFS;
+	mutex_lock(&ov->copy_mu);
+	r = copy_locked(t, n, data);
+	mutex_unlock(&ov->copy_mu);
+	return r;
+}

@@ -1,0 +1,165 @@
+/*
+ * super.c - making an overlay from directories.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/statfs.h>
+#include "platform/base/alloc.h"
+#include "platform/base/str.h"
+#include "sentry/fs/fs.h"
+#include "sentry/fs/overlay/overlay_int.h"
+#include "sentry/kernel/task.h"
+
+#define LAYERS_MAX 500
+
+static int ovl_statfs(struct task *t, struct super *sb, struct statfs *ret)
+{
+	struct overlay *ov = container_of(sb, struct overlay, sb);
+	struct super *real = ov->backing;
+
+	return real->ops->statfs ? real->ops->statfs(t, real, ret) : 0;
+}
+
+static void ovl_sb_release(struct super *sb)
+{
+	struct overlay *ov = container_of(sb, struct overlay, sb);
+
+	super_unref(ov->backing);
+	kfree((void *)(uintptr_t)sb->source);
+	kfree(ov);
+}
+
+static const struct super_ops ovl_super_ops = {
+	.fstype = "overlay", .statfs = ovl_statfs, .release = ovl_sb_release,
+};
+
+int overlay_new(struct task *t, struct kernel *k, struct inode *upper, struct inode *const *lower, u32 nlower,
+                const char *source, struct super **ret_sb, struct inode **ret_root)
+{
+	struct overlay *ov = knew(struct overlay);
+	struct inode **low = kbuf_array(MAX(nlower, 1), sizeof(*low));
+	struct onode *root;
+	int r;
+
+	if (!ov || !low) {
+		kfree(ov);
+		kfree(low);
+		return -ENOMEM;
+	}
+	super_init(&ov->sb, &ovl_super_ops, k, OVERLAYFS_SUPER_MAGIC);
+	mutex_init(&ov->copy_mu, RANK_COPYUP);
+	ov->sb.source = kbuf_strdup(source ? source : "overlay");
+	ov->writable = upper != NULL;
+	ov->many = nlower > 1;
+	ov->backing = super_ref(upper ? upper->sb : lower[0]->sb);
+	for (u32 i = 0; i < nlower; i++)
+		low[i] = inode_ref(lower[i]);
+	r = onode_new(t, ov, NULL, "", 0, upper, low, nlower, &root);
+	if (r < 0) {
+		super_unref(&ov->sb);
+		return r;
+	}
+	*ret_sb = &ov->sb;
+	*ret_root = &root->i;
+	return 0;
+}
+
+int overlay_memory(struct task *t, struct kernel *k, struct inode *lower, struct super **ret_sb,
+                   struct inode **ret_root)
+{
+	struct inode *upper;
+	struct super *sb;
+	struct kstat st;
+	char opts[96];
+	struct strbuf s;
+	int r = inode_getattr(t, lower, &st);
+
+	if (r < 0)
+		return r;
+	strbuf_fixed(&s, opts, sizeof(opts));
+	strbuf_printf(&s, "mode=%o,uid=%u,gid=%u,ino_base=%llu", st.mode & 07777, st.uid, st.gid, 1ull << 40);
+	r = tmpfs_make(t, k, "overlay", opts, &sb, &upper);
+	if (r < 0)
+		return r;
+	r = overlay_new(t, k, upper, &lower, 1, "overlay", ret_sb, ret_root);
+	inode_unref(upper);
+	super_unref(sb);
+	return r;
+}
+
+/* ---- mount(2) ---- */
+
+struct layers {
+	struct inode *lower[LAYERS_MAX];
+	u32 n;
+	struct inode *upper;
+};
+
+static int find_dir(struct task *t, const char *name, struct inode **ret)
+{
+	auto_path p = { 0 };
+	int r = vfs_lookup(t, AT_FDCWD, name, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &p);
+
+	if (r == 0)
+		*ret = inode_ref(path_inode(&p));
+	return r;
+}
+
+static int add_lowers(struct task *t, struct layers *l, char *list)
+{
+	for (char *p = list, *next; p; p = next) {
+		int r;
+
+		next = strchr(p, ':');
+		if (next)
+			*next++ = 0;
+		if (l->n == LAYERS_MAX)
+			return -EINVAL;
+		r = find_dir(t, p, &l->lower[l->n]);
+		if (r < 0)
+			return r;
+		l->n++;
+	}
+	return 0;
+}
+
+static int parse(struct task *t, struct layers *l, char *opts)
+{
+	int r = 0;
+
+	for (char *p = opts, *next; r == 0 && p; p = next) {
+		next = strchr(p, ',');
+		if (next)
+			*next++ = 0;
+		if (str_starts(p, "lowerdir="))
+			r = add_lowers(t, l, p + 9);
+		else if (str_starts(p, "upperdir=") && !l->upper)
+			r = find_dir(t, p + 9, &l->upper);
+		else if (*p && !str_starts(p, "workdir=") && !str_starts(p, "redirect_dir=") &&
+		         !str_starts(p, "index=") && !str_starts(p, "xino=") && !str_starts(p, "metacopy=") &&
+		         !str_starts(p, "volatile") && !str_starts(p, "userxattr"))
+			r = -EINVAL;
+	}
+	return r;
+}
+
+int overlay_make(struct task *t, struct kernel *k, const char *source, const char *opts, struct super **ret_sb,
+                 struct inode **ret_root)
+{
+	struct layers *l = knew(struct layers);
+	auto_kfree char *copy = kbuf_strdup(opts ? opts : "");
+	int r = l && copy ? parse(t, l, copy) : -ENOMEM;
+
+	if (r == 0 && l->n == 0)
+		r = -EINVAL;
+	if (r == 0)
+		r = overlay_new(t, k, l->upper, l->lower, l->n, source, ret_sb, ret_root);
+	for (u32 i = 0; l && i < l->n; i++)
+		inode_unref(l->lower[i]);
+	if (l)
+		inode_unref(l->upper);
+	kfree(l);
+	return r;
+}
