@@ -21,6 +21,7 @@
 #include "platform/base/str.h"
 #include "platform/platform.h"
 #include "sentry/boot/boot_int.h"
+#include "sentry/fs/fs.h"
 #include "sentry/fs/gofer/gofer.h"
 #include "sentry/loader/loader.h"
 #include "sentry/time/ktimer.h"
@@ -104,16 +105,33 @@ static int connect_gofer(struct boot *b)
 	return gofer_connect(b->kernel, s, ARRAY_SIZE(s), &b->gofer);
 }
 
+/* --overlay=memory: the gofer's tree below, what is written in memory above it. */
+static int cover_root(struct boot *b, struct super **sb, struct inode **root)
+{
+	struct super *lower_sb = *sb;
+	struct inode *lower = *root;
+	int r = overlay_memory(NULL, b->kernel, lower, sb, root);
+
+	super_unref(lower_sb);
+	inode_unref(lower);
+	return r < 0 ? boot_fail(b, r, "cannot make the overlay of the root file system: %s", strerror(-r)) : 0;
+}
+
 static int make_root(struct boot *b)
 {
 	struct super *sb;
 	struct inode *root;
 	struct path at;
-	int r = goferfs_new(b->kernel, b->gofer, 0, b->cfg->root_readonly, &sb, &root);
+	int r = goferfs_new(b->kernel, b->gofer, 0, b->cfg->root_readonly || b->cfg->overlay, &sb, &root);
 
 	if (r < 0)
 		return boot_fail(b, r, "cannot read the root file system: %s; is the gofer alive?", strerror(-r));
-	r = mnt_ns_new(b->kernel, sb, root, 0, &b->mnt_ns);
+	if (b->cfg->overlay) {
+		r = cover_root(b, &sb, &root);
+		if (r < 0)
+			return r;
+	}
+	r = mnt_ns_new(b->kernel, sb, root, MNT_RELATIME, &b->mnt_ns);
 	super_unref(sb);
 	inode_unref(root);
 	if (r < 0)

@@ -119,14 +119,25 @@ static int add_mount(struct boot *b, const struct boot_mount *m)
 	return r < 0 ? boot_fail(b, r, "mounts: cannot mount %s on %s: %s", m->type, m->dest, strerror(-r)) : 0;
 }
 
+/* Places to mount on could still be made; from now on the root itself takes no change. */
+static int protect_root(struct boot *b)
+{
+	struct path root = mnt_ns_root(b->mnt_ns);
+	int r = mount_remount(b->hands, &root, MNT_READONLY | MNT_RELATIME);
+
+	path_put(&root);
+	return r;
+}
+
 int boot_mounts(struct boot *b)
 {
 	const struct boot_config *c = b->cfg;
 	bool have_dev = false;
+	int r;
 
 	for (u32 i = 0; i < c->nmounts; i++) {
 		/* Over the root itself nothing can be mounted: that is root.path's place. */
-		int r = str_eq(c->mounts[i].dest, "/") ? 0 : add_mount(b, &c->mounts[i]);
+		r = str_eq(c->mounts[i].dest, "/") ? 0 : add_mount(b, &c->mounts[i]);
 
 		if (r < 0)
 			return r;
@@ -137,9 +148,11 @@ int boot_mounts(struct boot *b)
 			.dest = "/dev", .type = "tmpfs", .source = "tmpfs", .data = "mode=755", .flags = MNT_NOSUID, .root = -1,
 		};
 
-		return add_mount(b, &dev);
+		r = add_mount(b, &dev);
+		if (r < 0)
+			return r;
 	}
-	return 0;
+	return c->root_readonly ? protect_root(b) : 0;
 }
 
 static int cover_one(struct boot *b, const char *name)
