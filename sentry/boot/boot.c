@@ -8,6 +8,7 @@
 #include "sentry/boot/boot.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -226,6 +227,8 @@ int boot_main(const struct boot_config *cfg)
 	if (!b)
 		return 1;
 	b->cfg = cfg;
+	/* libc makes more heaps for more threads, and counts CPUs by opening a file of /sys. */
+	(void)mallopt(M_ARENA_MAX, 1);
 	block_signals();
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
 		int r = steps[i].fn(b);
