@@ -6,9 +6,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include "platform/base/str.h"
 #include "runsc-cli/ctl/ctl.h"
-#include "runsc-cli/setup/cgroup.h"
 #include "runsc-cli/setup/launch.h"
 
 static const struct { const char *name; int nr; } signals[] = {
@@ -50,13 +50,18 @@ static int send_signal(struct cli *cli, struct container *c, int sig, bool all)
 		return all ? 0 : err_set(&cli->err, -ESRCH, "container not running");
 	if (sig == SIGKILL) {
 		/* Works whatever state the sandbox is in: its death is its processes' death. */
-		if (c->freezer && container_paused(c))
-			(void)!cgroup_freeze(cli, c, false);
 		r = proc_kill(&c->sentry, SIGKILL);
 	} else if (st == ST_CREATED) {
 		/* There is no process to take it yet; runc's waiting init dies of most signals. */
 		r = sig == SIGTERM || sig == SIGINT || sig == SIGHUP || sig == SIGQUIT
 		    ? proc_kill(&c->sentry, SIGKILL) : 0;
+	} else if (st == ST_PAUSED) {
+		/* Taken when it goes on: no reply comes before. */
+		int sock = container_connect(c);
+
+		r = sock < 0 ? sock : ctl_send(sock, CTL_SIGNAL, 0, &s, sizeof(s), NULL, 0);
+		if (sock >= 0)
+			close(sock);
 	} else {
 		r = container_call(c, CTL_SIGNAL, &s, sizeof(s), NULL, 0);
 	}
@@ -146,11 +151,8 @@ static int freeze(struct cli *cli, int argc, char **argv, bool on)
 		r = err_set(&cli->err, -EBUSY, "container already paused");
 	else if (!on && st != ST_PAUSED)
 		r = err_set(&cli->err, -EINVAL, "container not paused");
-	else if ((r = cgroup_freeze(cli, &c, on)) == -EOPNOTSUPP)
-		err_set(&cli->err, r, "container \"%s\" cannot be %s: it has no control group with a freezer; "
-		        "set linux.cgroupsPath", id, on ? "paused" : "resumed");
-	else if (r < 0)
-		err_sys(&cli->err, r, "cannot write the freezer %s", c.freezer);
+	else if ((r = container_stop(&c, on)) < 0)
+		err_sys(&cli->err, r, "cannot %s container \"%s\"", on ? "pause" : "resume", id);
 	container_close(&c);
 	return r;
 }

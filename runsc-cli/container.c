@@ -187,23 +187,6 @@ const char *status_name(enum status s)
 	return names[s];
 }
 
-bool container_paused(struct container *c)
-{
-	char path[PATH_MAX], buf[64] = "";
-	ssize_t n;
-	int fd;
-
-	if (!c->freezer)
-		return false;
-	snprintf(path, sizeof(path), "%s/%s", c->freezer, c->freezer_v2 ? "cgroup.freeze" : "freezer.state");
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	n = read(fd, buf, sizeof(buf) - 1);
-	close(fd);
-	return n > 0 && (c->freezer_v2 ? buf[0] == '1' : buf[0] == 'F');
-}
-
 enum status container_status(struct container *c)
 {
 	struct ctl_state st;
@@ -213,7 +196,7 @@ enum status container_status(struct container *c)
 		return ST_CREATING;
 	if (!proc_alive(&c->sentry))
 		return ST_STOPPED;
-	if (container_paused(c))
+	if (proc_state(&c->sentry) == 'T')
 		return ST_PAUSED;
 	r = container_call(c, CTL_STATE, NULL, 0, &st, sizeof(st));
 	if (r < 0)

@@ -28,8 +28,6 @@ struct container {
 	u32 nannotations;
 	const char *cgroups[CGROUP_MAX];        /* directories that we made, deepest of each hierarchy */
 	u32 ncgroups;
-	const char *freezer;                    /* of those, the one that can freeze; or NULL */
-	bool freezer_v2;
 };
 
 int container_check_id(struct cli *cli, const char *id) must_check;
@@ -48,7 +46,11 @@ enum status container_status(struct container *c);
 const char *status_name(enum status s);
 /* The state for `state` and hooks, as JSON text (kfree). */
 char *container_state_json(struct container *c, const char *status, s32 pid) must_check;
-bool container_paused(struct container *c);
+/*
+ * Stop or continue every process of the sandbox. 0 or -errno.  The freezer of
+ * the control groups cannot do it: it waits for ever for a thread that waits for the sentry.
+ */
+int container_stop(struct container *c, bool stop) must_check;
 
 /* Connect to the control socket: a descriptor, or -errno (-ECONNREFUSED, -ENOENT: the sandbox is gone). */
 int container_connect(struct container *c) must_check;
@@ -59,6 +61,7 @@ int container_call(struct container *c, u32 op, const void *req, size_t n, void 
 
 /* Process identities. */
 int proc_id_of(pid_t pid, struct proc_id *ret) must_check;
+char proc_state(const struct proc_id *p);                /* the letter of ps; 0 if it is gone */
 bool proc_alive(const struct proc_id *p);               /* and not a zombie */
 int proc_pidfd(const struct proc_id *p) must_check;     /* -ESRCH if it is another or gone */
 int proc_kill(const struct proc_id *p, int sig);

@@ -47,13 +47,19 @@ int proc_id_of(pid_t pid, struct proc_id *ret)
 	return r;
 }
 
-bool proc_alive(const struct proc_id *p)
+char proc_state(const struct proc_id *p)
 {
 	char state;
 	u64 start;
 
-	return p->pid > 0 && read_stat(p->pid, &state, &start) == 0 && start == p->start &&
-	       state != 'Z' && state != 'X';
+	return p->pid > 0 && read_stat(p->pid, &state, &start) == 0 && start == p->start ? state : 0;
+}
+
+bool proc_alive(const struct proc_id *p)
+{
+	char state = proc_state(p);
+
+	return state && state != 'Z' && state != 'X';
 }
 
 int proc_pidfd(const struct proc_id *p)

@@ -48,9 +48,6 @@ static struct json_object *to_json(const struct container *c)
 	for (u32 i = 0; i < c->ncgroups; i++)
 		json_object_array_add(cg, json_object_new_string(c->cgroups[i]));
 	json_object_object_add(o, "cgroups", cg);
-	if (c->freezer)
-		add_str(o, "freezer", c->freezer);
-	json_object_object_add(o, "freezerV2", json_object_new_boolean(c->freezer_v2));
 	return o;
 }
 
@@ -108,10 +105,6 @@ static int from_json(struct container *c, const struct jnode *n)
 		r = j_pairs(n, "annotations", &c->annotations, &c->nannotations);
 	if (r >= 0)
 		r = j_strv(n, "cgroups", &v, &cnt);
-	if (r >= 0)
-		r = j_str(n, "freezer", &c->freezer);
-	if (r >= 0)
-		r = j_bool(n, "freezerV2", &c->freezer_v2);
 	c->ncgroups = MIN(cnt, (u32)CGROUP_MAX);
 	for (u32 i = 0; i < c->ncgroups; i++)
 		c->cgroups[i] = v[i];

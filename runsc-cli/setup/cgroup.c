@@ -1,5 +1,5 @@
 /*
- * cgroup.c - see cgroup.h: the directories, who is in them, freezing, removal.
+ * cgroup.c - see cgroup.h: the directories, who is in them, removal.
  */
 #include "runsc-cli/setup/cgroup.h"
 #include <errno.h>
@@ -93,19 +93,6 @@ static int make_path(const char *top, bool v2, const char *rel, char *dir, size_
 	}
 }
 
-static void note_freezer(struct container *c, const char *dir)
-{
-	if (cg_has(dir, "cgroup.freeze")) {
-		if (!c->freezer) {
-			c->freezer = dir;
-			c->freezer_v2 = true;
-		}
-	} else if (cg_has(dir, "freezer.state")) {
-		c->freezer = dir;
-		c->freezer_v2 = false;
-	}
-}
-
 int cgroup_create(struct cli *cli, struct container *c, const struct oci_spec *s)
 {
 	struct cg_mount m[CGROUP_MAX];
@@ -134,7 +121,7 @@ int cgroup_create(struct cli *cli, struct container *c, const struct oci_spec *s
 		c->cgroups[c->ncgroups] = pool_strdup(&c->pool, dir);
 		if (!c->cgroups[c->ncgroups])
 			return err_set(&cli->err, -ENOMEM, "no memory for control groups");
-		note_freezer(c, c->cgroups[c->ncgroups++]);
+		c->ncgroups++;
 	}
 	cgroup_limit(cli, c, &s->res);
 	return 0;
@@ -198,8 +185,6 @@ void cgroup_remove(struct cli *cli, struct container *c)
 		const char *dir = c->cgroups[i];
 		int tries = 0;
 
-		if (c->freezer == dir)
-			(void)!cgroup_freeze(cli, c, false);
 		while (rmdir(dir) < 0 && errno == EBUSY && tries++ < 200) {
 			s32 pids[64];
 			size_t n = pids_in(dir, pids, ARRAY_SIZE(pids));
@@ -213,36 +198,4 @@ void cgroup_remove(struct cli *cli, struct container *c)
 			cli_note(cli, "cannot remove the control group %s; is something else in it?", dir);
 	}
 	c->ncgroups = 0;
-	c->freezer = NULL;
-}
-
-static bool frozen_as_wanted(struct container *c, bool freeze)
-{
-	char text[256];
-
-	if (c->freezer_v2)
-		return cg_read(c->freezer, "cgroup.events", text, sizeof(text)) > 0 &&
-		       (strstr(text, "frozen 1") != NULL) == freeze;
-	return cg_read(c->freezer, "freezer.state", text, sizeof(text)) > 0 &&
-	       strcmp(text, freeze ? "FROZEN" : "THAWED") == 0;
-}
-
-int cgroup_freeze(struct cli *cli, struct container *c, bool freeze)
-{
-	const char *file = c->freezer_v2 ? "cgroup.freeze" : "freezer.state";
-	const char *word = c->freezer_v2 ? (freeze ? "1" : "0") : (freeze ? "FROZEN" : "THAWED");
-	int r;
-
-	(void)cli;
-	if (!c->freezer)
-		return -EOPNOTSUPP;
-	for (int i = 0; i < 500; i++) {
-		r = cg_write(c->freezer, file, word);
-		if (r < 0)
-			return r;
-		if (frozen_as_wanted(c, freeze))
-			return 0;
-		nap(i < 50 ? 1 : 10);
-	}
-	return -ETIMEDOUT;
 }

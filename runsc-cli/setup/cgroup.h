@@ -17,8 +17,6 @@ void cgroup_join(struct cli *cli, struct container *c, pid_t pid);
 void cgroup_limit(struct cli *cli, struct container *c, const struct oci_resources *r);
 /* Kill what is left inside and remove the directories. */
 void cgroup_remove(struct cli *cli, struct container *c);
-/* 0 or -errno; -EOPNOTSUPP without a freezer. */
-int cgroup_freeze(struct cli *cli, struct container *c, bool freeze) must_check;
 /* A number from a file of one of the directories; false if there is none. */
 bool cgroup_read(struct container *c, const char *file, u64 *ret);
 /* Pids inside, at most @cap; the number. */

@@ -204,11 +204,11 @@ static int spawn(struct making *m)
 	tell(m, BOOT_SYNC_MAPPED);
 	cgroup_join(m->cli, c, c->gofer.pid);
 	cgroup_join(m->cli, c, pid);
-	tell(m, BOOT_SYNC_GO);
 	return container_save(m->cli, c);
 }
 
-static int await_ready(struct making *m)
+/* The sentry says @what next, or why it cannot. */
+static int await(struct making *m, char what)
 {
 	char text[1024];
 	ssize_t n;
@@ -218,7 +218,7 @@ static int await_ready(struct making *m)
 		n = recv(m->sync, text, sizeof(text) - 1, 0);
 	} while (n < 0 && errno == EINTR);
 	text[MAX(n, 0)] = 0;
-	if (n > 0 && text[0] == BOOT_SYNC_READY)
+	if (n > 0 && text[0] == what)
 		return 0;
 	if (n > 0 && text[0] == BOOT_SYNC_ERROR)
 		return err_set(&m->cli->err, -EIO, "%s", text + 1);
@@ -270,9 +270,13 @@ static int make(struct making *m)
 	if (r == 0)
 		r = spawn(m);
 	if (r == 0)
-		r = run_hooks(m);
+		r = await(m, BOOT_SYNC_JAILED);
 	if (r == 0)
-		r = await_ready(m);
+		r = run_hooks(m);       /* the namespaces are there, nothing has looked at them yet */
+	if (r == 0) {
+		tell(m, BOOT_SYNC_GO);
+		r = await(m, BOOT_SYNC_READY);
+	}
 	if (r == 0 && m->o->pid_file)
 		r = write_pid_file(m->cli, m->o->pid_file, l->c.sentry.pid);
 	if (r == 0)
@@ -371,8 +375,6 @@ int launch_delete(struct cli *cli, struct container *c, bool force)
 		if (!force)
 			return err_set(&cli->err, -EBUSY, "cannot delete container %s that is not stopped: %s", c->id,
 			               status_name(container_status(c)));
-		if (c->freezer)
-			(void)!cgroup_freeze(cli, c, false);
 		end_proc(&c->sentry);
 	}
 	/* The gofer ends with its sockets; this only shortens it. */

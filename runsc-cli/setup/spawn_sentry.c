@@ -158,6 +158,7 @@ static noreturn_fn void sentry_child(const struct boot_config *cfg)
 	empty_root(cfg);
 	close_others(cfg);
 	drop_rights(cfg);
+	(void)!send(cfg->sync_fd, (char[]){ BOOT_SYNC_JAILED }, 1, MSG_NOSIGNAL);
 	wait_for(cfg, BOOT_SYNC_GO);
 	_exit(boot_main(cfg));
 }

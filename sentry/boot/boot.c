@@ -167,6 +167,7 @@ static const struct step {
 	int (*fn)(struct boot *b);
 } steps[] = {
 	{ "start the platform", make_platform },        /* forks the zygote: before any thread */
+	{ "catch faults", boot_crash_handlers },        /* after the zygote, which has handlers of its own */
 	{ "make the kernel", make_kernel },
 	{ "make the file system layer", make_vfs },
 	{ "make the vDSO", make_vdso },

@@ -31,6 +31,7 @@ struct boot_pair { const char *key, *value; };
 
 /* How the sentry and the launcher talk on sync_fd: one packet each, a letter first. */
 #define BOOT_SYNC_MAPPED 'M'            /* to the sentry: ids are mapped */
+#define BOOT_SYNC_JAILED 'J'            /* to the launcher: all namespaces are made */
 #define BOOT_SYNC_GO     'G'            /* to the sentry: it is in its control groups, fork the zygote */
 #define BOOT_SYNC_READY  'R'            /* to the launcher: waiting for start */
 #define BOOT_SYNC_ERROR  'E'            /* to the launcher: text follows; the sentry exits */

@@ -56,3 +56,6 @@ noreturn_fn void control_init_exit(struct kernel *k, int wstatus);
 
 /* ---- filters.c ---- */
 int boot_filter(struct boot *b) must_check;
+
+/* ---- crash.c ---- */
+int boot_crash_handlers(struct boot *b) must_check;
