@@ -77,8 +77,19 @@ static void sack_opts(struct tcp_ep *t, struct tcp_opts *o)
 	}
 }
 
+/* Payload of one segment with these options: SACK blocks take from it. */
+static u32 seg_room(const struct tcp_ep *t, const struct tcp_opts *o)
+{
+	u32 n = o->nsack;
+
+	if (!n)
+		return t->mss;
+	n = MIN(n, (o->has_ts ? 24u : 36u) / 8);
+	return t->mss - (4 + 8 * n);
+}
+
 /* Header, checksum, IP.  Takes p, which holds the payload. */
-static int emit(struct tcp_ep *t, struct pktbuf *p, u32 seq, u8 flags, struct tcp_opts *o)
+static int emit(struct tcp_ep *t, struct pktbuf *p, u32 seq, u8 flags, const struct tcp_opts *o)
 {
 	struct ep *e = &t->ep;
 	struct tcp_hdr h = { .sport = e->lport, .dport = e->rport, .seq = seq, .flags = flags };
@@ -100,8 +111,8 @@ static int emit(struct tcp_ep *t, struct pktbuf *p, u32 seq, u8 flags, struct tc
 		h.urg = (u16)(t->snd_up - seq);
 	}
 	tcp_emit(pkt_push(p, TCP_HLEN), &h);
-	if (plen > t->mss && !(flags & TH_SYN)) {
-		p->gso_size = t->mss;
+	if (plen > seg_room(t, o) && !(flags & TH_SYN)) {
+		p->gso_size = (u16)seg_room(t, o);
 		p->gso_type = v4 ? GSO_TCP4 : GSO_TCP6;
 	}
 	ip_csum_begin(p, 16, &e->laddr, &e->raddr, IPPROTO_TCP);
@@ -136,16 +147,18 @@ int tcp_xmit(struct tcp_ep *t, u32 seq, u32 len, u8 flags)
 	p = pkt_new(&t->ep.stack->pool);
 	if (!p)
 		return -ENOBUFS;
+	common_opts(t, &o);
+	sack_opts(t, &o);
 	if (len) {
-		got = sndq_gather(t, p, seq, len);
+		u32 max = len > t->mss ? len : seg_room(t, &o);
+
+		got = sndq_gather(t, p, seq, MIN(len, max));
 		if (got < len)
 			flags &= (u8)~(TH_FIN | TH_PSH);
 		t->st.data_segs_out++;
 		t->st.bytes_sent += got;
 		t->last_send = tcp_now(t);
 	}
-	common_opts(t, &o);
-	sack_opts(t, &o);
 	r = emit(t, p, seq, flags, &o);
 	/* A full device queue or a missing neighbour is a loss like any other. */
 	if (r < 0 && r != -ENOBUFS && r != -ENOMEM && r != -EAGAIN && r != -EMSGSIZE && r != -ENETDOWN)
