@@ -12,13 +12,13 @@
 #include "platform/base/compiler.h"
 
 #define LOCK_RANKS(X) \
+	X(FPOS)     /* position of one open file: reading proc takes all */ \
 	X(MOUNT)    /* mount table, rename                         */ \
 	X(KERNEL)   /* pid tables, family tree, sessions           */ \
 	X(TGROUP)   /* signals, job control, timers of one process */ \
 	X(TASK)     /* one thread's own fields                     */ \
 	X(FS)       /* cwd, root, umask                            */ \
 	X(FDTABLE)  /* descriptor numbers                          */ \
-	X(FPOS)     /* position of one open file                   */ \
 	X(IWRITE)   /* writers of one regular file                 */ \
 	X(OVERLAY)  /* INODE of an overlay, outer to its layers'    */ \
 	X(COPYUP)   /* copies of one overlay to its upper layer    */ \
