@@ -101,7 +101,9 @@ void systrap_ctx_free(struct ctx *base)
 {
 	struct systrap_ctx *c = to_ctx(base);
 	struct systrap *p = ctx_systrap(c);
-	bool gone = atomic_load(&to_as(base->as)->dead), told = c->framed && !gone && c->notif_id;
+	bool gone = atomic_load(&to_as(base->as)->dead);
+	/* The first thread stays: without it the host no longer finds the memory by the process's number. */
+	bool told = c->framed && !gone && c->notif_id && c->tid != to_as(base->as)->pid;
 	u64 id = c->notif_id;
 
 	/* Before the thread may end: its number can be used again at once. */
