@@ -117,22 +117,25 @@ bool call_reply(struct call *c, const void *p, size_t n)
 	return true;
 }
 
-bool call_watch(struct call *c, struct fdnode *n)
+static bool watch_node(struct call *c, struct fdnode *n, const struct gw_attr *a)
 {
-	struct gw_attr a;
-	int slot;
+	int slot = watch_add(&c->s->watches, &c->s->links, n->fd, a->dev, a->ino);
 
-	if (__atomic_load_n(&n->watch, __ATOMIC_ACQUIRE) >= 0)
-		return true;
-	if (path_stat(n->fd, &a) < 0)
-		return false;
-	slot = watch_add(&c->s->watches, &c->s->links, n->fd, a.dev, a.ino);
 	if (slot < 0)
 		return false;
 	/* Two calls may watch one node at once; the second gives its reference back. */
 	if (!__sync_bool_compare_and_swap(&n->watch, -1, slot))
 		watch_put(&c->s->watches, slot);
 	return true;
+}
+
+bool call_watch(struct call *c, struct fdnode *n)
+{
+	struct gw_attr a;
+
+	if (__atomic_load_n(&n->watch, __ATOMIC_ACQUIRE) >= 0)
+		return true;
+	return path_stat(n->fd, &a) == 0 && watch_node(c, n, &a);
 }
 
 int call_new_node(struct call *c, int fd, u16 root, bool watch, struct gw_node *ret)
@@ -149,7 +152,7 @@ int call_new_node(struct call *c, int fd, u16 root, bool watch, struct gw_node *
 	if (!watch || !S_ISDIR(ret->attr.mode))
 		return 0;
 	n = fdmap_get(&c->s->map, ret->handle);
-	if (n && call_watch(c, n)) {
+	if (n && watch_node(c, n, &ret->attr)) {
 		ret->flags |= GW_NODE_WATCHED;
 		/* Again, now that nothing is missed. */
 		r = path_stat(n->fd, &ret->attr);

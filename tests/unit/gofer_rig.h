@@ -19,6 +19,8 @@
 #include "gofer/gofer.h"
 #include "sentry/fs/gofer/rpc.h"
 
+static u32 rig_nodes = 600;
+
 struct rig {
 	char dir[64];
 	pid_t pid;
@@ -32,7 +34,7 @@ static inline void rig_child(struct rig *g, int pairs[][2], bool readonly, bool 
 	struct gofer_root root = { .readonly = readonly };
 	struct gofer_config cfg = {
 		.roots = &root, .nroots = 1, .inval_fd = pairs[0][1], .nctl = GOFER_CTL, .log_fd = jail ? 2 : -1,
-		.jail = jail, .max_nodes = 600,
+		.jail = jail, .max_nodes = rig_nodes,
 	};
 
 	for (int i = 0; i <= GOFER_CTL; i++)

@@ -17,7 +17,16 @@ struct batch {
 	u32 n;
 };
 
-/* Note the miss of entry @at; is it the second of a row? */
+/* The first entry of its type. */
+static bool begins_row(const struct glist *l, u32 at)
+{
+	for (u32 i = 0; i < at; i++)
+		if (l->e[i].type == l->e[at].type)
+			return false;
+	return true;
+}
+
+/* Note the miss of entry @at; is it the second of a row, or where a row would begin? */
 static bool in_a_row(struct ginode *dir, const struct glist *l, u32 at, u32 *ret_types)
 {
 	bool r;
@@ -25,7 +34,7 @@ static bool in_a_row(struct ginode *dir, const struct glist *l, u32 at, u32 *ret
 	mutex_lock(&dir->c->mu);
 	if (dir->ahead_at == 0)
 		dir->ahead_types = 0;
-	r = dir->ahead_at != 0 && at >= dir->ahead_at;
+	r = dir->ahead_at != 0 ? at >= dir->ahead_at : begins_row(l, at);
 	dir->ahead_at = at + 1;
 	dir->ahead_types |= 1u << (l->e[at].type & 15);
 	*ret_types = dir->ahead_types;

@@ -11,6 +11,7 @@
 #include "sentry/fs/gofer/gofer_int.h"
 
 #define NAMES_MAX 24576
+#define ATTR_NS 2000000                 /* attributes whose changes aren't told are good for so long */
 #define GONE_MAX 64                     /* more mounts of one directory than there are roots */
 
 int gcache_init(struct gofer_conn *c)
@@ -71,6 +72,14 @@ static const struct inode_ops *ops_for(u32 mode)
 	return S_ISLNK(mode) ? &gofer_link_ops : &gofer_node_ops;
 }
 
+static s64 now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
+}
+
 static struct ginode *ginode_new(struct gsuper *gs, const struct gw_node *n)
 {
 	struct ginode *g = knew(struct ginode);
@@ -123,6 +132,7 @@ int ginode_get(struct gsuper *gs, const struct gw_node *n, bool watched, u64 cha
 {
 	struct gofer_conn *c = gs->c;
 	struct ginode *fresh = NULL, *g;
+	s64 now = now_ns();
 
 	mutex_lock(&c->mu);
 	g = inode_find_locked(c, &gs->sb, n->attr.dev, n->attr.ino);
@@ -139,6 +149,7 @@ int ginode_get(struct gsuper *gs, const struct gw_node *n, bool watched, u64 cha
 			htable_add(&c->inodes, &fresh->node, inode_hash(c, n->attr.dev, n->attr.ino));
 			fresh->coherent = S_ISDIR(n->attr.mode) ? fresh->watched : watched && n->attr.nlink == 1;
 			fresh->fresh = c->changes == changes;
+			fresh->asked = now;
 			fresh->mode_stale = !fresh->fresh;
 		}
 		mutex_unlock(&c->mu);
@@ -215,6 +226,19 @@ u64 ginode_inval(struct ginode *g)
 	return v;
 }
 
+bool ginode_valid(struct ginode *g)
+{
+	s64 asked;
+	bool fresh, coherent;
+
+	mutex_lock(&g->c->mu);
+	fresh = g->fresh;
+	coherent = g->coherent;
+	asked = g->asked;
+	mutex_unlock(&g->c->mu);
+	return fresh && (coherent || now_ns() - asked < ATTR_NS);
+}
+
 u64 gconn_changes(struct gofer_conn *c)
 {
 	u64 v;
@@ -227,11 +251,14 @@ u64 gconn_changes(struct gofer_conn *c)
 
 void ginode_apply(struct ginode *g, const struct gw_attr *a, u64 inval)
 {
+	s64 now = now_ns();
+
 	mutex_lock(&g->i.mu);
 	mutex_lock(&g->c->mu);
 	if (g->inval == inval) {
 		set_fields(g, a);
 		g->fresh = true;
+		g->asked = now;
 		g->mode_stale = false;
 		if (!S_ISDIR(a->mode) && a->nlink != 1)
 			g->coherent = false;

@@ -11,7 +11,8 @@
  *               gofer; an event removes it.  vfs's own cached names are
  *               believed (revalidate) exactly as long as the gname agrees.
  *   attributes  the fields of struct inode, while g->fresh.  Kept only if the
- *               changes would be told (g->coherent).  With a file open its size and times come
+ *               changes would be told (g->coherent), or for ATTR_NS, the time that
+ *               telling takes anyway.  With a file open its size and times come
  *               from fstat of the donated descriptor.
  * An answer of the gofer is only cached if nothing was invalidated since the
  * question was sent (stamps: dir->names_seq, g->inval, c->changes).
@@ -69,6 +70,7 @@ struct ginode {
 	struct hnode node;                      /* c->mu */
 	bool watched;                           /* c->mu: a directory whose changes are told */
 	bool coherent;                          /* c->mu: changes of attributes are told */
+	s64 asked;                              /* c->mu: when the attributes were (monotonic ns) */
 	bool fresh;                             /* c->mu: the attributes are as on the host */
 	bool mode_stale;                        /* c->mu: not only size and times may have changed */
 	u64 inval;                              /* c->mu: times fresh was taken away */
@@ -123,6 +125,9 @@ void ginode_apply_data(struct ginode *g, const struct gw_attr *a, u64 inval) EXC
 void ginode_stale(struct ginode *g);
 u64 ginode_inval(struct ginode *g);
 u64 gconn_changes(struct gofer_conn *c);
+
+/* May the fields be believed as they are? */
+bool ginode_valid(struct ginode *g);
 
 enum gname_answer { GNAME_UNKNOWN, GNAME_NOTHING, GNAME_KNOWN };
 /* What @name in @dir is: *ret (a reference) if KNOWN; KNOWN with NULL: not in memory any more. */

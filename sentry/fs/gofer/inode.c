@@ -83,9 +83,7 @@ int g_getattr(struct task *t, struct inode *i, struct kstat *ret)
 	int r;
 
 	(void)t;
-	mutex_lock(&g->c->mu);
-	valid = g->coherent && g->fresh;
-	mutex_unlock(&g->c->mu);
+	valid = ginode_valid(g);
 	/* An open file may be written through a mapping, of which nobody tells. */
 	if (valid && !(S_ISREG(i->mode) && gfile_in_use(g))) {
 		stat_of_fields(g, ret);
