@@ -273,6 +273,8 @@ void ginode_apply_data(struct ginode *g, const struct gw_attr *a, u64 inval)
 
 	mutex_lock(&g->c->mu);
 	owner_known = g->coherent && !g->mode_stale;
+	if (!owner_known)
+		stale_locked(g, false);
 	mutex_unlock(&g->c->mu);
 	if (owner_known)
 		ginode_apply(g, a, inval);

@@ -119,7 +119,7 @@ int ginode_get(struct gsuper *gs, const struct gw_node *n, bool watched, u64 cha
 void ginode_release(struct inode *i);
 /* Take over attributes that were asked for when g->inval was @inval; ignored if that has moved on. */
 void ginode_apply(struct ginode *g, const struct gw_attr *a, u64 inval) EXCLUDES(g->i.mu);
-/* The same for those of a descriptor, in which the owner is the one known before. */
+/* The same for those of a descriptor, in which the owner is the one known before; else forget. */
 void ginode_apply_data(struct ginode *g, const struct gw_attr *a, u64 inval) EXCLUDES(g->i.mu);
 /* The attributes are no longer as on the host. */
 void ginode_stale(struct ginode *g);
