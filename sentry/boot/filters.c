@@ -10,9 +10,11 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -24,6 +26,13 @@
 static const struct hc_row rows[] = {
 #define HC(name, rule, why) { .nr = SYS_##name, rule },
 #include "syscall-tables/hostcalls-sentry.def"
+#undef HC
+};
+
+static const struct hc_row ptrace_rows[] = {
+#define HC(name, rule, why) { .nr = SYS_##name, rule },
+#include "syscall-tables/hostcalls-sentry.def"
+#include "syscall-tables/hostcalls-ptrace.def"
 #undef HC
 };
 
@@ -40,8 +49,9 @@ int boot_filter(struct boot *b)
 {
 	struct sigaction sa = { .sa_sigaction = on_sigsys, .sa_flags = SA_SIGINFO };
 
-	(void)b;
 	if (sigaction(SIGSYS, &sa, NULL) < 0)
 		return -errno;
+	if (strcmp(b->cfg->platform, "ptrace") == 0)
+		return hc_install(ptrace_rows, ARRAY_SIZE(ptrace_rows));
 	return hc_install(rows, ARRAY_SIZE(rows));
 }
