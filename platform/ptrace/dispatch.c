@@ -17,6 +17,8 @@
 #include "platform/base/log.h"
 #include "platform/host/futex.h"
 
+#define ATTACH_TRIES 5000                /* milliseconds */
+
 /* The kernel's codes for a call that a signal ended. */
 #define K_ERESTARTSYS 512
 #define K_ERESTARTNOINTR 513
@@ -337,8 +339,12 @@ static int attach(struct pt *p, pid_t pid)
 	struct user_regs r;
 	int e;
 
-	if (ptrace(PTRACE_SEIZE, pid, NULL, opts) < 0)
-		return -errno;
+	/* Until it has made itself dumpable it must not be traced. */
+	for (int tries = 0; ptrace(PTRACE_SEIZE, pid, NULL, opts) < 0; tries++) {
+		if (errno != EPERM || tries == ATTACH_TRIES)
+			return -errno;
+		nanosleep(&nap, NULL);
+	}
 	for (;;) {
 		e = stop(pid);
 		if (e < 0)
