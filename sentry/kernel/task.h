@@ -170,6 +170,11 @@ struct mm *task_mm_get(struct task *t) must_check;
 struct fdtable *task_files_get(struct task *t) must_check;
 struct fs *task_fs_get(struct task *t) must_check;
 
+/* Registers of the call in progress; -EPERM without a frame (return -ENEEDFRAME and be called again).  registers.c */
+bool task_has_frame(struct task *t);
+int task_get_regs(struct task *t, struct user_regs *ret) must_check;
+int task_set_regs(struct task *t, const struct user_regs *r) must_check;
+
 /* May @by read the memory and state of @x, as ptrace(2) would?  access.c */
 bool task_may_access(struct task *by, struct task *x) must_check;
 

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <linux/futex.h>
 
-#include "platform/platform.h"
 #include "sentry/core/usercopy.h"
 #include "sentry/kernel/clocks.h"
 #include "sentry/kernel/futex.h"
@@ -43,7 +42,7 @@ long sys_futex(struct task *t, const struct sysargs *a)
 
 	if (cmd != FUTEX_LOCK_PI && cmd != FUTEX_LOCK_PI2 && cmd != FUTEX_TRYLOCK_PI && cmd != FUTEX_UNLOCK_PI)
 		return -ENOSYS;
-	if (!ctx_has_frame(t->ctx))
+	if (!task_has_frame(t))
 		return -ENEEDFRAME;
 	switch (cmd) {
 	case FUTEX_LOCK_PI:

@@ -8,7 +8,7 @@
 #include <linux/securebits.h>
 #include <string.h>
 
-#include "platform/platform.h"
+#include "platform/arch/x86_64/regs.h"
 #include "sentry/core/usercopy.h"
 #include "sentry/kernel/seccomp.h"
 #include "sentry/kernel/task.h"
@@ -300,25 +300,25 @@ static long set_base(struct task *t, u64 code, u64 addr)
 	struct user_regs r;
 	int err;
 
-	if (!ctx_has_frame(t->ctx))
+	if (!task_has_frame(t))
 		return -EINVAL;
 	if (addr >> 47)
 		return -EPERM;
-	err = ctx_get_regs(t->ctx, &r);
+	err = task_get_regs(t, &r);
 	if (err < 0)
 		return err;
 	if (code == ARCH_SET_FS_CODE)
 		r.fs_base = addr;
 	else
 		r.gs_base = addr;
-	return ctx_set_regs(t->ctx, &r);
+	return task_set_regs(t, &r);
 }
 
 static long get_base(struct task *t, u64 code, gaddr_t addr)
 {
 	struct user_regs r;
 
-	if (!ctx_has_frame(t->ctx) || ctx_get_regs(t->ctx, &r) < 0)
+	if (!task_has_frame(t) || task_get_regs(t, &r) < 0)
 		return -EINVAL;
 	return copy_out(t, addr, code == ARCH_GET_FS_CODE ? &r.fs_base : &r.gs_base, 8);
 }

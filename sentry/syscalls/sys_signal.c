@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "platform/platform.h"
+#include "platform/arch/x86_64/regs.h"
 #include "sentry/core/usercopy.h"
 #include "sentry/kernel/task.h"
 #include "sentry/syscalls/sigset_arg.h"
@@ -140,7 +140,7 @@ static int current_sp(struct task *t, u64 *ret)
 	*ret = 0;
 	if (t->altstack.size == 0)
 		return 0;
-	err = ctx_get_regs(t->ctx, &r);
+	err = task_get_regs(t, &r);
 	*ret = r.sp;
 	return err;
 }
