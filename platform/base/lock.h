@@ -33,6 +33,7 @@
 	X(STACK)    /* netstack tables                             */ \
 	X(RPC)      /* gofer channel                               */ \
 	X(TIMER)    /* timer queue                                 */ \
+	X(NOTIFY)   /* inotify: marks and queues                   */ \
 	X(WAITQ)    /* list of waiters: callbacks run under it     */ \
 	X(READY)    /* epoll's ready list, taken from callbacks    */ \
 	X(PLATFORM) /* address spaces, workers                     */ \

@@ -235,7 +235,7 @@ static int remove_last(struct walk *w, bool want_dir)
 	if (r < 0)
 		return r;
 	notify_child(dir, d->inode, w->last, w->last_len, IN_DELETE | (want_dir ? IN_ISDIR : 0), 0);
-	notify_inode(d->inode, d->inode->nlink == 0 || want_dir ? IN_DELETE_SELF : IN_ATTRIB);
+	notify_removed(d->inode);
 	return 0;
 }
 

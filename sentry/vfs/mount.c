@@ -24,6 +24,7 @@ int vfs_init(struct kernel *k)
 		return -ENOMEM;
 	mutex_init(&v->mu, RANK_MOUNT);
 	mutex_init(&v->locks_mu, RANK_FILE);
+	mutex_init(&v->notify_mu, RANK_NOTIFY);
 	list_init(&v->lock_waiters);
 	v->next_id = 20;
 	k->vfs = v;

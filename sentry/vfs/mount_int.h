@@ -47,6 +47,7 @@ struct vfs {
 	struct mutex mu;                        /* RANK_MOUNT */
 	int next_id;                            /* guarded by mu */
 	struct mutex locks_mu;                  /* RANK_FILE: every advisory lock, see lock.c */
+	struct mutex notify_mu;                 /* RANK_NOTIFY: every inotify mark and queue, see inotify.c */
 	struct list_head lock_waiters;          /* guarded by locks_mu: for deadlock detection */
 };
 

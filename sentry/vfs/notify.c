@@ -2,31 +2,44 @@
  * notify.c - from an event on a dentry to the marks of its inode and directory.
  */
 #include "sentry/vfs/notify.h"
+#include <limits.h>
 #include "sentry/vfs/dentry.h"
+#include "sentry/vfs/inotify.h"
 
 void notify_inode_slow(struct inode *i, u32 mask)
 {
-	(void)i;
-	(void)mask;
+	marks_send(i, mask | (S_ISDIR(i->mode) ? IN_ISDIR : 0), NULL, 0, 0);
+	if (mask & IN_DELETE_SELF)
+		marks_drop(i);
 }
 
 void notify_child_slow(struct inode *dir, struct inode *child, const char *name, size_t len, u32 mask, u32 cookie)
 {
-	(void)dir;
 	(void)child;
-	(void)name;
-	(void)len;
-	(void)mask;
-	(void)cookie;
+	marks_send(dir, mask, name, len, cookie);
 }
 
+/* The object itself, then its directory, where it has a name. */
 void notify_dentry_slow(struct dentry *d, u32 mask)
 {
-	(void)d;
-	(void)mask;
+	char name[NAME_MAX + 1];
+	auto_dentry *up = NULL;
+	ssize_t len;
+
+	if (!d->inode)
+		return;
+	if (S_ISDIR(d->inode->mode))
+		mask |= IN_ISDIR;
+	marks_send(d->inode, mask, NULL, 0, 0);
+	up = dentry_parent(d);
+	if (!up || !up->inode->marks || dentry_is_deleted(d))
+		return;
+	len = dentry_name(d, name, sizeof(name));
+	if (len > 0)
+		marks_send(up->inode, mask, name, (size_t)len, 0);
 }
 
 void notify_forget(struct inode *i)
 {
-	(void)i;
+	marks_free(i);
 }

@@ -42,6 +42,17 @@ static inline void notify_child(struct inode *dir, struct inode *child, const ch
 		notify_child_slow(dir, child, name, len, mask, cookie);
 }
 
+/* A name of @i is gone: its link count changed, and maybe it was the last. */
+static inline void notify_removed(struct inode *i)
+{
+	if (likely(!notify_wanted(i->sb)))
+		return;
+	if (!S_ISDIR(i->mode))
+		notify_inode_slow(i, IN_ATTRIB);
+	if (S_ISDIR(i->mode) || i->nlink == 0)
+		notify_inode_slow(i, IN_DELETE_SELF);
+}
+
 static inline void notify_inode(struct inode *i, u32 mask)
 {
 	if (unlikely(notify_wanted(i->sb)))

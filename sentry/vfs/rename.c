@@ -87,7 +87,7 @@ static void tell(const struct renaming *rn)
 	notify_child(odir, i, rn->from->last, rn->from->last_len, IN_MOVED_FROM | isdir, cookie);
 	notify_child(ndir, i, rn->to->last, rn->to->last_len, IN_MOVED_TO | isdir, cookie);
 	if (rn->target && !(rn->flags & RENAME_EXCHANGE))
-		notify_inode(rn->target->inode, rn->target->inode->nlink ? IN_ATTRIB : IN_DELETE_SELF);
+		notify_removed(rn->target->inode);
 	notify_inode(i, IN_MOVE_SELF);
 }
 

@@ -1,0 +1,182 @@
+/*
+ * mount.c - tmpfs, bind mounts, moves, read-only mounts, pivot_root, in a namespace of the test's own.
+ */
+#include <sys/mount.h>
+#include <sys/statfs.h>
+#include "tests/lib/harness.h"
+
+static void own_namespace(void)
+{
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		SKIP("no mount namespace");
+}
+
+TEST(a_tmpfs_covers_and_uncovers)
+{
+	struct statfs st;
+
+	own_namespace();
+	REQUIRE_OK(mkdir("m", 0755));
+	put_file("m/below", "x");
+	REQUIRE_OK(mount("t", "m", "tmpfs", 0, "size=64k,mode=700"));
+	EXPECT_ERR(access("m/below", F_OK), ENOENT);
+	put_file("m/above", "y");
+	EXPECT_OK(statfs("m", &st));
+	EXPECT_EQ(st.f_blocks, 16);
+	EXPECT_ERR(rmdir("m"), EBUSY);
+	EXPECT_OK(umount("m"));
+	EXPECT_OK(access("m/below", F_OK));
+	EXPECT_ERR(umount("m"), EINVAL);
+}
+
+TEST(a_full_tmpfs_says_so)
+{
+	static char page[4096];
+	int fd, n = 0;
+
+	own_namespace();
+	REQUIRE_OK(mkdir("m", 0755));
+	REQUIRE_OK(mount("t", "m", "tmpfs", 0, "size=64k,nr_inodes=3"));
+	fd = open("m/f", O_CREAT | O_WRONLY, 0644);
+	REQUIRE_OK(fd);
+	while (write(fd, page, sizeof(page)) == (ssize_t)sizeof(page))
+		n++;
+	EXPECT_EQ(errno, ENOSPC);
+	EXPECT_EQ(n, 16);
+	EXPECT_OK(mkdir("m/d", 0755));
+	EXPECT_ERR(mkdir("m/e", 0755), ENOSPC);
+	EXPECT_OK(ftruncate(fd, 0));
+	EXPECT_EQ(pwrite(fd, page, sizeof(page), 0), 4096);
+}
+
+TEST(bind_mounts_show_the_same_files)
+{
+	struct stat a, b;
+
+	own_namespace();
+	REQUIRE_OK(mkdir("a", 0755));
+	REQUIRE_OK(mkdir("b", 0755));
+	REQUIRE_OK(mkdir("a/sub", 0755));
+	REQUIRE_OK(mount("t", "a/sub", "tmpfs", 0, NULL));
+	put_file("a/f", "x");
+	put_file("a/sub/g", "x");
+	EXPECT_OK(mount("a", "b", NULL, MS_BIND, NULL));
+	EXPECT_OK(stat("a/f", &a));
+	EXPECT_OK(stat("b/f", &b));
+	EXPECT(a.st_ino == b.st_ino && a.st_dev == b.st_dev);
+	EXPECT_ERR(access("b/sub/g", F_OK), ENOENT);
+	EXPECT_ERR(rename("a/f", "b/f2"), EXDEV);
+	EXPECT_ERR(link("a/f", "b/f2"), EXDEV);
+	EXPECT_OK(umount("b"));
+	EXPECT_OK(mount("a", "b", NULL, MS_BIND | MS_REC, NULL));
+	EXPECT_OK(access("b/sub/g", F_OK));
+	EXPECT_ERR(umount("b"), EBUSY);
+	EXPECT_OK(umount2("b", MNT_DETACH));
+	put_file("file", "one");
+	put_file("other", "two");
+	EXPECT_OK(mount("other", "file", NULL, MS_BIND, NULL));
+	EXPECT_OK(stat("file", &a));
+	EXPECT_OK(stat("other", &b));
+	EXPECT_EQ(a.st_ino, b.st_ino);
+	EXPECT_ERR(mount("a", "file", NULL, MS_BIND, NULL), ENOTDIR);
+}
+
+TEST(read_only_mounts_refuse_changes)
+{
+	own_namespace();
+	REQUIRE_OK(mkdir("m", 0755));
+	REQUIRE_OK(mount("t", "m", "tmpfs", 0, NULL));
+	put_file("m/f", "x");
+	REQUIRE_OK(mount(NULL, "m", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL));
+	EXPECT_ERR(open("m/f", O_WRONLY), EROFS);
+	EXPECT_ERR(open("m/new", O_CREAT | O_WRONLY, 0644), EROFS);
+	EXPECT_ERR(mkdir("m/d", 0755), EROFS);
+	EXPECT_ERR(unlink("m/f"), EROFS);
+	EXPECT_ERR(chmod("m/f", 0600), EROFS);
+	EXPECT_ERR(truncate("m/f", 0), EROFS);
+	EXPECT_ERR(access("m/f", W_OK), EROFS);
+	EXPECT_OK(access("m/f", R_OK));
+	EXPECT_OK(mount(NULL, "m", NULL, MS_REMOUNT | MS_BIND, NULL));
+	EXPECT_OK(unlink("m/f"));
+}
+
+TEST(mounts_can_be_moved)
+{
+	own_namespace();
+	REQUIRE_OK(mkdir("a", 0755));
+	REQUIRE_OK(mkdir("b", 0755));
+	REQUIRE_OK(mount("t", "a", "tmpfs", 0, NULL));
+	put_file("a/f", "x");
+	REQUIRE_OK(mkdir("a/in", 0755));
+	EXPECT_ERR(mount("a", "a/in", NULL, MS_MOVE, NULL), ELOOP);
+	EXPECT_OK(mount("a", "b", NULL, MS_MOVE, NULL));
+	EXPECT_OK(access("b/f", F_OK));
+	EXPECT_ERR(access("a/f", F_OK), ENOENT);
+}
+
+TEST(dotdot_leaves_a_mount_and_stops_at_the_root)
+{
+	char cwd[PATH_MAX], now[PATH_MAX];
+
+	own_namespace();
+	REQUIRE(getcwd(cwd, sizeof(cwd)));
+	REQUIRE_OK(mkdir("m", 0755));
+	REQUIRE_OK(mount("t", "m", "tmpfs", 0, NULL));
+	REQUIRE_OK(chdir("m"));
+	EXPECT_OK(chdir(".."));
+	REQUIRE(getcwd(now, sizeof(now)));
+	EXPECT_STR(now, cwd);
+	EXPECT_OK(chdir("m"));
+	EXPECT_OK(chroot("."));
+	EXPECT_OK(chdir("../../.."));
+	REQUIRE(getcwd(now, sizeof(now)));
+	EXPECT_STR(now, "/");
+	EXPECT_ERR(access("/m", F_OK), ENOENT);
+}
+
+TEST(pivot_root_swaps_the_root)
+{
+	char now[PATH_MAX];
+
+	own_namespace();
+	REQUIRE_OK(mkdir("new", 0755));
+	REQUIRE_OK(mount("t", "new", "tmpfs", 0, NULL));
+	REQUIRE_OK(mkdir("new/old", 0755));
+	put_file("new/mark", "x");
+	if (syscall(SYS_pivot_root, "new", "new/old") < 0 && errno == EINVAL)
+		SKIP("the root is no mount that can be moved");
+	EXPECT_OK(chdir("/"));
+	EXPECT_OK(access("/mark", F_OK));
+	EXPECT_OK(access("/old/", F_OK));
+	EXPECT_OK(umount2("/old", MNT_DETACH));
+	EXPECT_ERR(access("/old/proc", F_OK), ENOENT);
+	REQUIRE(getcwd(now, sizeof(now)));
+	EXPECT_STR(now, "/");
+}
+
+TEST(mounts_need_their_arguments)
+{
+	own_namespace();
+	REQUIRE_OK(mkdir("m", 0755));
+	EXPECT_ERR(mount("t", "m", "nonesuch", 0, NULL), ENODEV);
+	EXPECT_ERR(mount("t", "none", "tmpfs", 0, NULL), ENOENT);
+	EXPECT_ERR(mount("none", "m", NULL, MS_BIND, NULL), ENOENT);
+	EXPECT_ERR(mount("t", "m", "tmpfs", 0, "size=many"), EINVAL);
+	EXPECT_ERR(mount("t", "m", "tmpfs", 0, "nonesuch=1"), EINVAL);
+}
+
+static void nobody_mounts(void)
+{
+	REQUIRE_OK(setuid(65534));
+	EXPECT_ERR(mount("t", "m", "tmpfs", 0, NULL), EPERM);
+	EXPECT_ERR(umount("/"), EPERM);
+}
+
+TEST(only_administrators_mount)
+{
+	REQUIRE_OK(chmod(".", 0755));
+	REQUIRE_OK(mkdir("m", 0755));
+	EXPECT_EQ(in_child(nobody_mounts), 0);
+}
+
+TEST_MAIN()
