@@ -19,6 +19,9 @@
 #define QUEUE_MAX 16384u
 #define MARKS_MAX 65536u                /* per file, as max_user_watches bounds it on Linux */
 
+/* struct inotify_event without its name, which follows it in what read(2) gives. */
+struct lx_inotify_event { s32 wd; u32 mask, cookie, len; };
+
 struct inotify_marks { struct list_head list; };
 
 struct mark {
@@ -31,7 +34,7 @@ struct mark {
 
 struct event {
 	struct list_head node;
-	struct inotify_event ev;
+	struct lx_inotify_event ev;
 	size_t len;                     /* of name, without padding */
 	char name[];
 };
@@ -52,7 +55,7 @@ static struct vfs *vfs_of(const struct inode *i) { return i->sb->kernel->vfs; }
 
 static u32 padded(size_t len)
 {
-	return len ? (u32)ALIGN_UP(len + 1, sizeof(struct inotify_event)) : 0;
+	return len ? (u32)ALIGN_UP(len + 1, sizeof(struct lx_inotify_event)) : 0;
 }
 
 /* ---- queues ---- */
@@ -81,7 +84,7 @@ static void queue_locked(struct inotify *in, int wd, u32 mask, const char *name,
 	e = kbuf_alloc(sizeof(*e) + len);
 	if (!e)
 		return;
-	e->ev = (struct inotify_event){ .wd = wd, .mask = mask, .cookie = cookie, .len = padded(len) };
+	e->ev = (struct lx_inotify_event){ .wd = wd, .mask = mask, .cookie = cookie, .len = padded(len) };
 	e->len = len;
 	if (len)
 		memcpy(e->name, name, len);
@@ -259,7 +262,7 @@ int inotify_unwatch(struct file *f, int wd)
 /* One event to the reader: all of it or nothing. */
 static ssize_t put_event(struct iobuf *b, const struct event *e)
 {
-	u8 buf[sizeof(struct inotify_event) + 272];
+	u8 buf[sizeof(struct lx_inotify_event) + 272];
 	size_t n = sizeof(e->ev) + e->ev.len;
 	ssize_t r;
 
