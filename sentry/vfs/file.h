@@ -74,6 +74,7 @@ struct file_ops {
 	               struct mapping *ret);                                             /* -ENODEV */
 	int     (*fsync)(struct task *, struct file *, bool data_only);                  /* -EINVAL */
 	int     (*fallocate)(struct task *, struct file *, int mode, s64 off, s64 len);  /* -EOPNOTSUPP */
+	int     (*reopen)(struct task *, struct file *, u32 flags, struct file **ret);   /* /proc/PID/fd/N of a file without a place: by its inode's open, else -ENXIO */
 	int     (*flush)(struct task *, struct file *);                                  /* 0: nothing on each close */
 	int     (*set_flags)(struct file *, u32 old_flags, u32 new_flags);               /* 0: F_SETFL just stores */
 	void    (*fdinfo)(struct file *, struct strbuf *);                               /* extra lines of /proc/PID/fdinfo */

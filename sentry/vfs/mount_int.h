@@ -53,6 +53,8 @@ struct vfs {
 
 #define MOUNTS_MAX 100000       /* per namespace, as fs.mount-max */
 
+/* In no tree yet; one reference. */
+struct mount *mount_new(struct super *sb, struct dentry *root, u32 flags, const char *source) must_check;
 struct mount *mount_ref(struct mount *m);
 struct mount *mount_unref(struct mount *m);     /* NULL is fine; returns NULL */
 

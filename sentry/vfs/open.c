@@ -67,6 +67,8 @@ static int may_open_type(const struct path *p, struct inode *i, u32 flags)
 		return -ENXIO;
 	case S_IFBLK:
 	case S_IFCHR:
+		if (vfs_is_proxy(i))
+			return 0;
 		return mount_flags(p->mnt) & MNT_NODEV ? -EACCES : 0;
 	case S_IFIFO:
 		return 0;
@@ -114,7 +116,7 @@ static int open_found(struct task *t, const struct path *p, u32 flags, bool crea
 	u32 kept = (flags & KEPT_FLAGS) | LX_LARGEFILE;
 	int r;
 
-	if (S_ISFIFO(i->mode))
+	if (S_ISFIFO(i->mode) && !vfs_is_proxy(i))
 		r = fifo_open(t, i, p, kept, &f);
 	else if (i->ops->open)
 		r = i->ops->open(t, i, p, kept, &f);

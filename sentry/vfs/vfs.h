@@ -81,6 +81,13 @@ int vfs_access(struct task *t, int dirfd, const char *name, int mode, u32 at_fla
 ssize_t vfs_readlink(struct task *t, const struct path *p, char *buf, size_t cap) must_check;
 /* Absolute name of a place as seen from @t's root ("(unreachable)..." outside, " (deleted)" appended). Bytes or -ENAMETOOLONG/-ERANGE. */
 ssize_t vfs_path_name(struct task *t, const struct path *p, char *buf, size_t cap) must_check;
+/*
+ * A place for an open file that has none (a pipe, host stdio, a memfd), as
+ * Linux's pipefs and shmem give one: what following /proc/PID/fd/N leads to.
+ * Opening it there opens the same object anew.
+ */
+int vfs_proxy_place(struct task *t, struct file *f, struct path *ret) must_check;
+bool vfs_is_proxy(const struct inode *i);
 /* Create the socket node for bind(2): returns its place; the caller stores unix_bound. */
 int vfs_bind_socket(struct task *t, const char *name, u32 mode, struct path *ret) must_check;
 

@@ -315,12 +315,15 @@ static void pipe_release(struct file *f)
 	kfree(pf);
 }
 
+static int pipe_reopen(struct task *t, struct file *f, u32 flags, struct file **ret);
+
 static const struct file_ops pipe_ops = {
 	.name = "pipe",
 	.read = pipe_read,
 	.write = pipe_write,
 	.poll = pipe_poll,
 	.ioctl = pipe_ioctl,
+	.reopen = pipe_reopen,
 	.release = pipe_release,
 };
 
@@ -450,6 +453,26 @@ int pipe_create(struct task *t, u32 flags, struct file **ret_read, struct file *
 	rd->f.anon_ino = wr->f.anon_ino = ino;
 	*ret_read = &rd->f;
 	*ret_write = &wr->f;
+	return 0;
+}
+
+/* A pipe(2) pipe opened through /proc/PID/fd: one more end of it, in the direction asked for. */
+static int pipe_reopen(struct task *t, struct file *f, u32 flags, struct file **ret)
+{
+	struct pipe *pp = pipe_of(f);
+	struct pipe_file *pf = end_new(t, pp, NULL, NULL, flags);
+
+	if (!pf)
+		return -ENOMEM;
+	mutex_lock(&pp->mu);
+	if ((flags & O_ACCMODE) != O_WRONLY)
+		pp->readers++;
+	if ((flags & O_ACCMODE) != O_RDONLY)
+		pp->writers++;
+	mutex_unlock(&pp->mu);
+	pf->f.anon_name = f->anon_name;
+	pf->f.anon_ino = f->anon_ino;
+	*ret = &pf->f;
 	return 0;
 }
 

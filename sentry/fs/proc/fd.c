@@ -53,11 +53,10 @@ static int link_follow(struct task *t, struct pseudo_node *n, struct path *ret)
 {
 	auto_file *f = node_file(n);
 
-	(void)t;
 	if (!f)
 		return -ENOENT;
 	if (!f->path.dentry)
-		return -ENXIO;
+		return vfs_proxy_place(t, f, ret);
 	*ret = f->path;
 	path_get(ret);
 	return 0;
