@@ -33,6 +33,7 @@ struct session {
 struct tty_link {
 	struct ref ref;                         /* the embedding terminal's count */
 	struct kernel *kernel;                  /* immutable */
+	u32 dev;                                /* immutable: device number as /proc/PID/stat shows it */
 	struct session *session;                /* guarded by kernel->mu; a reference; NULL = controls nothing */
 	int fg_pgid;                            /* guarded by kernel->mu; 0 = none */
 };

@@ -21,7 +21,7 @@ void task_comm(struct task *t, char comm[16])
 	comm[15] = 0;
 }
 
-struct family { int ppid, pgid, sid; bool zombie; };
+struct family { int ppid, pgid, sid, tpgid; u32 tty; bool zombie; };
 
 static void family_of(struct tgroup *tg, struct family *f)
 {
@@ -29,6 +29,8 @@ static void family_of(struct tgroup *tg, struct family *f)
 	f->ppid = tg->parent ? tg->parent->tgid : 0;
 	f->pgid = tg->pgid;
 	f->sid = tg->session ? tg->session->sid : 0;
+	f->tty = tg->session && tg->session->tty ? tg->session->tty->dev : 0;
+	f->tpgid = f->tty ? tg->session->tty->fg_pgid : -1;
 	f->zombie = tg->zombie;
 	mutex_unlock(&tg->kernel->mu);
 }
@@ -112,8 +114,8 @@ int pid_stat(struct task *reader, struct pseudo_node *n, struct strbuf *out)
 	signals_of(t, &s);
 	usage_of(t, &u, &start_stack, code, ae);
 	rss = (u.rss_anon + u.rss_file + u.rss_shmem) / PAGE_SIZE;
-	strbuf_printf(out, "%d (%s) %c %d %d %d 0 -1 4194304 %lu 0 %lu 0 ", t->tid, comm, state_char(t, &f),
-	              f.ppid, f.pgid, f.sid, t->minflt, t->majflt);
+	strbuf_printf(out, "%d (%s) %c %d %d %d %u %d 4194304 %lu 0 %lu 0 ", t->tid, comm,
+	              state_char(t, &f), f.ppid, f.pgid, f.sid, f.tty, f.tpgid, t->minflt, t->majflt);
 	strbuf_printf(out, "%lu %lu 0 0 %d %d %u 0 %lu ", t->utime_ns / TICK_NS, t->stime_ns / TICK_NS,
 	              20 + t->nice, t->nice, MAX(s.nthreads, 1u), (u64)t->start_time / TICK_NS);
 	strbuf_printf(out, "%lu %lu %lu ", u.vm, rss, task_rlimit(t, RLIMIT_RSS));

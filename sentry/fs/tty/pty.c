@@ -12,6 +12,8 @@
 #include "sentry/fs/fs.h"
 #include "sentry/kernel/task.h"
 
+u32 pty_dev(const struct pty *p) { return (136 + p->index / 256) << 8 | (p->index & 0xff); }
+
 int pty_new(struct kernel *k, struct pty **ret)
 {
 	struct pty *p = knew(struct pty);
@@ -31,6 +33,7 @@ int pty_new(struct kernel *k, struct pty **ret)
 		kfree(p);
 		return r;
 	}
+	p->link.dev = pty_dev(p);
 	(void)snprintf(p->name, sizeof(p->name), "/dev/pts/%u", p->index);
 	*ret = p;
 	return 0;

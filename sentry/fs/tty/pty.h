@@ -56,6 +56,7 @@ struct pty_file {                               /* either side */
 };
 
 /* pty.c */
+u32 pty_dev(const struct pty *p);                       /* device number */
 int pty_new(struct kernel *k, struct pty **ret) must_check;
 struct pty *pty_ref(struct pty *p);
 void pty_unref(struct pty *p);                          /* NULL is fine */

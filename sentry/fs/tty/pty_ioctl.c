@@ -313,7 +313,7 @@ static long common_ioctl(struct task *t, struct pty *p, struct pty_file *pf, u32
 	case TIOCNXCL: p->exclusive = false; return 0;
 	case TIOCGEXCL: return put_int(t, arg, p->exclusive);
 	case TIOCGDEV:
-		dev = (136 + p->index / 256) << 8 | (p->index & 0xff);
+		dev = pty_dev(p);
 		return copy_out(t, arg, &dev, sizeof(dev));
 	case TIOCVHANGUP:
 		if (!capable(t, CAP_SYS_ADMIN))
