@@ -12,6 +12,7 @@ struct ipc_ns {
 	struct mutex mu;                        /* RANK_FILE */
 	struct ipc_ids ids[IPC_KINDS] GUARDED_BY(mu);
 	struct list_head undo GUARDED_BY(mu);
+	struct list_head mqueues GUARDED_BY(mu);
 };
 
 int ipc_ns_get(struct kernel *k, struct ipc_ns **ret)
@@ -26,6 +27,7 @@ int ipc_ns_get(struct kernel *k, struct ipc_ns **ret)
 		if (ns) {
 			mutex_init(&ns->mu, RANK_FILE);
 			list_init(&ns->undo);
+			list_init(&ns->mqueues);
 			for (int i = 0; i < IPC_KINDS; i++)
 				ns->ids[i].max = limit[i];
 			k->ipc = ns;
@@ -40,6 +42,7 @@ int ipc_ns_get(struct kernel *k, struct ipc_ns **ret)
 
 struct mutex *ipc_lock(struct ipc_ns *ns) { return &ns->mu; }
 struct list_head *ipc_undo_list(struct ipc_ns *ns) { return &ns->undo; }
+struct list_head *ipc_mq_list(struct ipc_ns *ns) { return &ns->mqueues; }
 
 void ipc_put(struct ipc_obj *o)
 {

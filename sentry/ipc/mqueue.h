@@ -1,0 +1,23 @@
+/*
+ * mqueue.h - POSIX message queues (mq_overview(7)); see mqueue.c.
+ */
+#pragma once
+#include "platform/base/compiler.h"
+#include "sentry/time/ktime.h"
+
+struct task;
+struct file;
+
+struct lx_mq_attr { s64 flags, maxmsg, msgsize, curmsgs, reserved[4]; };
+struct lx_sigevent { u64 value; s32 signo, notify; u8 rest[48]; };
+
+/* @attr NULL: the defaults. */
+int mq_file_open(struct task *t, const char *name, int flags, u32 mode, const struct lx_mq_attr *attr,
+		 struct file **ret) must_check;
+int mq_remove(struct task *t, const char *name) must_check;
+/* @deadline on CLOCK_MONOTONIC. -EBADF: no queue, or not open for this. */
+int mq_send_msg(struct task *t, struct file *f, gaddr_t buf, size_t len, u32 prio, ktime_t deadline) must_check;
+long mq_receive_msg(struct task *t, struct file *f, gaddr_t buf, size_t len, gaddr_t prio, ktime_t deadline)
+	must_check;
+int mq_notify_on(struct task *t, struct file *f, const struct lx_sigevent *ev) must_check;     /* NULL: no more */
+int mq_attr(struct file *f, const struct lx_mq_attr *set, struct lx_mq_attr *ret_old) must_check;
