@@ -1,0 +1,187 @@
+/* Many threads over loopback: no deadlock, no lost byte, no leak. */
+#include <pthread.h>
+#include <sched.h>
+#include <time.h>
+#include "tests/unit/net_rig.h"
+
+enum { PAIRS = 4, BYTES = 3 << 20 };
+
+struct live {
+	struct stack *s;
+	_Atomic bool stop;
+	_Atomic u32 kicks;
+};
+
+static u64 live_now(void *c)
+{
+	struct timespec t;
+
+	(void)c;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (u64)t.tv_sec * 1000000000 + (u64)t.tv_nsec;
+}
+
+static void live_random(void *c, void *p, size_t n)
+{
+	static _Atomic u64 x = 88172645463325252ull;
+	u8 *d = p;
+
+	(void)c;
+	while (n--)
+		*d++ = (u8)((x += 0x9e3779b97f4a7c15ull) >> 33);
+}
+
+static void live_kick(void *c) { ((struct live *)c)->kicks++; }
+
+static const struct stack_ops live_ops = { live_now, live_now, live_random, live_kick };
+
+static void *timers(void *arg)
+{
+	struct live *l = arg;
+	struct timespec ms = { 0, 1000000 };
+
+	while (!l->stop) {
+		stack_run(l->s);
+		nanosleep(&ms, NULL);
+	}
+	return NULL;
+}
+
+struct job { struct live *l; u16 port; bool bad; };
+
+static void *server(void *arg)
+{
+	struct job *j = arg;
+	struct ep *l = NULL, *e = NULL;
+	struct net_sa sa = rig_sa(ip_any4(), j->port);
+	static _Thread_local u8 buf[50000];
+	size_t got = 0;
+	ssize_t n;
+	int r;
+
+	r = ep_new(j->l->s, AF_INET, SOCK_STREAM, 0, NULL, NULL, &l);
+	r = r ? r : ep_bind(l, &sa);
+	r = r ? r : ep_listen(l, 5);
+	while (r == 0 && ep_accept(l, NULL, &e) == -EAGAIN)
+		sched_yield();
+	for (;;) {
+		n = rig_recv(e, buf, sizeof(buf));
+		if (n == -EAGAIN) {
+			sched_yield();
+			continue;
+		}
+		if (n <= 0)
+			break;
+		for (ssize_t i = 0; i < n; i++)
+			if (buf[i] != (u8)((got + (size_t)i) * 13))
+				j->bad = true;
+		got += (size_t)n;
+		/* Talk back, so that both directions meet. */
+		r = rig_send(e, buf, 10) > 0 ? 0 : -1;
+	}
+	if (n != 0 || got != BYTES)
+		j->bad = true;
+	ep_close(e);
+	ep_close(l);
+	return NULL;
+}
+
+static void *client(void *arg)
+{
+	struct job *j = arg;
+	struct net_sa sa = rig_sa(ip_from4n(0x7f000001), j->port);
+	struct ep *e = NULL;
+	static _Thread_local u8 buf[40000];
+	size_t sent = 0, i;
+	ssize_t n;
+	int r;
+
+	do {
+		ep_close(e);
+		r = ep_new(j->l->s, AF_INET, SOCK_STREAM, 0, NULL, NULL, &e);
+		r = r ? r : ep_connect(e, &sa);
+	} while (r == -ECONNREFUSED);
+	while (r == -EINPROGRESS && !(ep_poll(e) & POLLOUT))
+		sched_yield();
+	while (sent < BYTES) {
+		size_t want = 1 + (sent * 7 + 11) % sizeof(buf);
+
+		want = want < BYTES - sent ? want : BYTES - sent;
+		for (i = 0; i < want; i++)
+			buf[i] = (u8)((sent + i) * 13);
+		n = rig_send(e, buf, want);
+		if (n > 0)
+			sent += (size_t)n;
+		else if (n == -EAGAIN)
+			sched_yield();
+		else
+			break;
+		n = rig_recv(e, buf, 1000);
+	}
+	if (ep_shutdown(e, SHUT_WR) < 0)
+		j->bad = true;
+	while ((n = rig_recv(e, buf, sizeof(buf))) != 0)
+		if (n == -EAGAIN)
+			sched_yield();
+		else if (n < 0)
+			break;
+	if (n)
+		j->bad = true;
+	ep_close(e);
+	return NULL;
+}
+
+static void *datagrams(void *arg)
+{
+	struct job *j = arg;
+	struct net_sa sa = rig_sa(ip_from4n(0x7f000001), 7000);
+	struct ep *e = NULL;
+	char buf[100];
+
+	if (ep_new(j->l->s, AF_INET, SOCK_DGRAM, 0, NULL, NULL, &e) < 0 || ep_connect(e, &sa) < 0)
+		j->bad = true;
+	for (int i = 0; i < 20000; i++) {
+		ssize_t n = rig_send(e, buf, 50);
+
+		n = rig_recv(e, buf, 100);
+		(void)n;
+	}
+	ep_close(e);
+	return NULL;
+}
+
+static void threads_share_a_stack(void **state)
+{
+	struct live l = { 0 };
+	struct job j[PAIRS + 2];
+	pthread_t t[2 * PAIRS + 3];
+	int i, n = 0;
+
+	(void)state;
+	assert_int_equal(stack_new(&live_ops, &l, &l.s), 0);
+	rig_lo_up(l.s);
+	pthread_create(&t[n++], NULL, timers, &l);
+	for (i = 0; i < PAIRS + 2; i++) {
+		j[i] = (struct job){ &l, (u16)(8000 + i), false };
+		if (i >= PAIRS) {
+			pthread_create(&t[n++], NULL, datagrams, &j[i]);
+			continue;
+		}
+		pthread_create(&t[n++], NULL, server, &j[i]);
+		pthread_create(&t[n++], NULL, client, &j[i]);
+	}
+	for (i = 1; i < n; i++)
+		pthread_join(t[i], NULL);
+	l.stop = true;
+	pthread_join(t[0], NULL);
+	for (i = 0; i < PAIRS + 2; i++)
+		assert_false(j[i].bad);
+	stack_free(l.s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest t[] = { cmocka_unit_test(threads_share_a_stack) };
+
+	return cmocka_run_group_tests(t, unit_setup, NULL);
+}
