@@ -133,10 +133,11 @@ static int write_config(struct cli *cli, const char *dir, const struct do_opts *
 
 static int run_bundle(struct cli *cli, const struct do_opts *o, int argc, char **argv)
 {
-	char dir[] = "/tmp/csandbox-do-XXXXXX", file[64], id[64];
+	char dir[] = "/tmp/csandbox-do-......", file[64], id[64];
 	struct launch_opts lo = { .bundle = dir, .keep_master = o->tty };
 	int r;
 
+	memset(dir + sizeof(dir) - 7, 'X', 6);  /* what mkdtemp replaces */
 	if (!mkdtemp(dir))
 		return err_sys(&cli->err, -errno, "cannot make a directory in /tmp");
 	snprintf(id, sizeof(id), "do-%d-%s", getpid(), dir + sizeof(dir) - 7);

@@ -81,10 +81,12 @@ static void drop_fds(int fds[CTL_MAX_FDS])
 static ssize_t peek_size(int sock, int flags)
 {
 	char c;
+	struct iovec iov = { &c, 1 };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
 	ssize_t n;
 
 	do {
-		n = recv(sock, &c, 1, MSG_PEEK | MSG_TRUNC | flags);
+		n = recvmsg(sock, &m, MSG_PEEK | MSG_TRUNC | flags);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return errno == ECONNRESET ? -EPIPE : -errno;

@@ -13,7 +13,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
@@ -192,7 +191,7 @@ static int report(struct boot *b, const char *what, int code)
 	else
 		snprintf(text, sizeof(text), "%cthe sandbox cannot %s: %s", BOOT_SYNC_ERROR, what, strerror(-code));
 	log_error("%s", text + 1);
-	(void)!send(b->cfg->sync_fd, text, strlen(text), MSG_NOSIGNAL);
+	(void)!write(b->cfg->sync_fd, text, strlen(text));      /* SIGPIPE is ignored; send(2) is not among our host calls */
 	return 1;
 }
 
@@ -202,10 +201,10 @@ static bool await_commit(struct boot *b)
 	char c = BOOT_SYNC_READY;
 	ssize_t n;
 
-	if (send(b->cfg->sync_fd, &c, 1, MSG_NOSIGNAL) != 1)
+	if (write(b->cfg->sync_fd, &c, 1) != 1)
 		return false;
 	do {
-		n = recv(b->cfg->sync_fd, &c, 1, 0);
+		n = read(b->cfg->sync_fd, &c, 1);
 	} while (n < 0 && errno == EINTR);
 	close(b->cfg->sync_fd);
 	return n == 1 && c == BOOT_SYNC_COMMIT;
