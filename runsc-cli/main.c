@@ -83,7 +83,7 @@ static void print_help(const struct opt *globals)
 	}
 	printf("\nglobal options:\n");
 	opts_print(globals);
-	printf("  %-34s %s\n  %-34s %s\n", "   --version", "print the version", "   --help", "print this text");
+	printf("  %-34s %s\n", "    --help", "print this text");
 }
 
 static int run_command(struct cli *cli, int argc, char **argv)
@@ -123,6 +123,7 @@ int main(int argc, char **argv)
 		.root = "/run/csandbox", .log_format = "text", .rootless = "auto",
 		.platform = "systrap", .network = "none", .overlay = "none",
 	};
+	bool version = false;
 	const struct opt globals[] = {
 		{ "root", 0, OPT_STR, &cli.root, "DIR", "state of containers (/run/csandbox)" },
 		{ "log", 0, OPT_STR, &cli.log, "FILE", "append log lines there" },
@@ -135,15 +136,11 @@ int main(int argc, char **argv)
 		{ "network", 0, OPT_STR, &cli.network, "none", "the sandbox's network" },
 		{ "overlay", 0, OPT_STR, &cli.overlay, "none|memory|dir=PATH", "where writes to the root go" },
 		{ "strace", 0, OPT_FLAG, &cli.strace, NULL, "log every system call of the container" },
-		{ "version", 'v', OPT_ACCEPT, NULL, NULL, "print the version" },
+		{ "version", 'v', OPT_FLAG, &version, NULL, "print the version" },
 		{ NULL, 0, 0, NULL, NULL, NULL }
 	};
 	int i, r;
 
-	if (argc > 1 && (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-v"))) {
-		print_version();
-		return 0;
-	}
 	if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
 		print_help(globals);
 		return 0;
@@ -154,6 +151,10 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	i = opts_parse(&cli, globals, argc, argv, "[global options] COMMAND");
+	if (i >= 0 && version) {
+		print_version();
+		return 0;
+	}
 	if (i >= 0 && i < argc)
 		r = check_globals(&cli);
 	else

@@ -3,7 +3,7 @@
  *
  * Order, and why: the user namespace comes first, because it gives the rights to make and empty
  * the others without any right on the host; the id is mapped by the launcher, as only it may;
- * then the root is exchanged for an empty read-only tmpfs, descriptors are closed, and last the
+ * then the root is exchanged for an empty read-only tmpfs, and last the
  * capabilities go, after which nothing of this can be undone.
  */
 #include <errno.h>
@@ -143,6 +143,8 @@ static noreturn_fn void sentry_child(const struct boot_config *cfg)
 	(void)prctl(PR_SET_NAME, "sentry");
 	reset_signals();
 	null_stdio(cfg);
+	/* Early: our copy of the launcher's end of the sync socket would hide its death from us. */
+	close_others(cfg);
 	if (setsid() < 0 && errno != EPERM)
 		fail(cfg, "setsid", -errno);
 	if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP) < 0)
@@ -156,7 +158,6 @@ static noreturn_fn void sentry_child(const struct boot_config *cfg)
 	if (syscall(SYS_setresuid, SENTRY_ID, SENTRY_ID, SENTRY_ID) < 0)
 		fail(cfg, "setresuid", -errno);
 	empty_root(cfg);
-	close_others(cfg);
 	drop_rights(cfg);
 	(void)!send(cfg->sync_fd, (char[]){ BOOT_SYNC_JAILED }, 1, MSG_NOSIGNAL);
 	wait_for(cfg, BOOT_SYNC_GO);

@@ -190,7 +190,6 @@ static int report(struct boot *b, const char *what, int code)
 		snprintf(text, sizeof(text), "%c%s", BOOT_SYNC_ERROR, b->error);
 	else
 		snprintf(text, sizeof(text), "%cthe sandbox cannot %s: %s", BOOT_SYNC_ERROR, what, strerror(-code));
-	log_error("%s", text + 1);
 	(void)!write(b->cfg->sync_fd, text, strlen(text));      /* SIGPIPE is ignored; send(2) is not among our host calls */
 	return 1;
 }

@@ -168,7 +168,6 @@ static int do_start(struct boot *b, struct conn *x)
 	if (r < 0) {
 		/* The descriptors are used up: there is no second try. */
 		(void)!reply_error(b, x, CTL_START, r);
-		log_error("%s", b->error);
 		_exit(r == -ENOENT ? 127 : r == -EACCES ? 126 : 1);
 	}
 	b->started = true;
