@@ -112,6 +112,10 @@ static int check_globals(struct cli *cli)
 	if (strcmp(cli->overlay, "none") != 0 && strcmp(cli->overlay, "memory") != 0 &&
 	    strncmp(cli->overlay, "dir=", 4) != 0)
 		return cli_usage(cli, "--overlay: \"%s\" is none of none, memory, dir=PATH", cli->overlay);
+	if (strcmp(cli->overlay, "none") != 0)
+		return cli_usage(cli, "--overlay=%s is not there yet: writes go through to the root file system", cli->overlay);
+	if (strcmp(cli->network, "none") != 0)
+		return cli_usage(cli, "--network=%s is not there yet: a sandbox has no network", cli->network);
 	if (cli->root[0] != '/')
 		return cli_usage(cli, "--root: \"%s\" must be an absolute path", cli->root);
 	return 0;

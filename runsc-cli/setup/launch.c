@@ -141,6 +141,8 @@ static int load_bundle(struct making *m)
 		            "process inside the sandbox; use createRuntime or poststart", file);
 	if (r == 0)
 		r = roots_resolve(m->cli, s, bundle, m->roots);
+	if (r == 0 && s->root_readonly)
+		mountpoints_make(s, m->roots);
 	if (r == 0)
 		r = container_keep_spec(m->cli, c, file);
 	if (r < 0)

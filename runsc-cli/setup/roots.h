@@ -27,5 +27,7 @@ struct roots {
 };
 
 int roots_resolve(struct cli *cli, const struct oci_spec *s, const char *bundle, struct roots *ret) must_check;
+/* mountpoints.c: in a read-only root, which the sandbox cannot change. */
+void mountpoints_make(const struct oci_spec *s, const struct roots *roots);
 /* In the gofer: an O_PATH descriptor of what was resolved, or -errno (-EXDEV: it is something else now). */
 int roots_open(const struct root_src *r) must_check;
