@@ -365,8 +365,8 @@ static int start_at(struct walk *w, int dirfd, const char *name)
 	f = fd_get_path(w->t, dirfd);
 	if (!f)
 		return -EBADF;
-	if (!f->path.dentry)
-		return *name ? -ENOTDIR : -EINVAL;
+	if (!f->path.dentry)            /* fexecve of a memfd, for one */
+		return *name ? -ENOTDIR : vfs_proxy_place(w->t, f, &w->cur);
 	if (*name && !S_ISDIR(f->path.dentry->inode->mode))
 		return -ENOTDIR;
 	w->cur = f->path;

@@ -98,6 +98,8 @@ int tnode_new(struct tmpfs *ts, u32 mode, u32 uid, u32 gid, struct tnode **ret)
 	n->fd = HOSTFD_NONE;
 	htable_init(&n->names);
 	n->next_cookie = 2;
+	if (S_ISDIR(mode))
+		n->i.size = 2 * DIRENT_SIZE;    /* "." and ".." */
 	list_init(&n->xattrs);
 	*ret = n;
 	return 0;
