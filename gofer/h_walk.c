@@ -39,6 +39,8 @@ static void walk_one(struct call *c, const struct fdnode *dir, const char *name,
 
 	memset(ret, 0, sizeof(*ret));
 	fd = path_lookup(dir->fd, name);
+	if (fd == -EMFILE)
+		fd = -ENFILE;           /* the client knows what to do about that one */
 	ret->err = fd < 0 ? fd : call_new_node(c, fd, dir->root, true, ret);
 	if (ret->err < 0) {
 		s32 err = ret->err;

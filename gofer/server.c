@@ -2,9 +2,11 @@
 #include "gofer/server.h"
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-#define REP_FIXED_MAX 256
+#define MAX_NODES 9000u
+#define SPARE_FDS 200u
 
 static const struct {
 	int (*fn)(struct call *c);
@@ -17,9 +19,13 @@ static const struct {
 
 int server_init(struct server *s, const struct gofer_config *cfg, const char *fdlinks_prefix)
 {
-	u32 cap = cfg->max_nodes ? cfg->max_nodes : 9000;
+	u32 cap = cfg->max_nodes ? cfg->max_nodes : MAX_NODES;
+	struct rlimit nofile;
 	int r;
 
+	/* Some descriptors stay for roots, sockets and files on their way to the client. */
+	if (getrlimit(RLIMIT_NOFILE, &nofile) == 0 && nofile.rlim_cur < cap + SPARE_FDS)
+		cap = nofile.rlim_cur > 2 * SPARE_FDS ? (u32)nofile.rlim_cur - SPARE_FDS : SPARE_FDS;
 	s->cfg = cfg;
 	r = path_fdlinks(&s->links, fdlinks_prefix);
 	if (r == 0)
