@@ -67,8 +67,8 @@ static int make_last(struct walk *w, const struct making *m, struct dentry **ret
 	r = perm_want_write(&w->cur);
 	if (r == 0)
 		r = perm_may_create(w->t, dir);
-	if (r == 0 && dentry_is_deleted(w->cur.dentry))
-		r = -ENOENT;
+	if (r == 0 && (dentry_is_deleted(w->cur.dentry) || dir->sb->nodcache))
+		r = -ENOENT;            /* proc: its lookup's answer is the last word */
 	if (r < 0)
 		return r;
 	mutex_lock(&dir->mu);

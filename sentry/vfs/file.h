@@ -84,7 +84,7 @@ struct file_ops {
 #define FILE_STREAM   0x1       /* no position: pipes, sockets, ttys */
 #define FILE_NOPOSLOCK 0x2      /* the kind keeps its own position (host stdio): ops get pos NULL for it */
 #define FILE_PATH     0x4       /* O_PATH: only a place */
-#define FILE_WRITER   0x8       /* counted in inode->writers */
+#define FILE_WRITER   0x20      /* counted in inode->writers */
 #define FILE_WRITE_ALL 0x8      /* a blocking write goes on until all is taken: pipes, byte streams, ttys */
 #define FILE_OWN_WAIT 0x10      /* read and write wait themselves (sockets: their timeouts) */
 

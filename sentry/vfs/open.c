@@ -164,7 +164,7 @@ static int create_last(struct walk *w, u32 mode, struct dentry **ret)
 	if (r == 0 && dentry_is_deleted(w->cur.dentry))
 		r = -ENOENT;
 	if (r == 0 && !dir->ops->create)
-		r = -EACCES;
+		r = dir->sb->nodcache ? -ENOENT : -EACCES;      /* proc's lookup has said so already */
 	if (r < 0)
 		return r;
 	mode = S_IFREG | (mode & 07777 & ~fs_umask(w->t->fs));

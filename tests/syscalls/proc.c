@@ -103,6 +103,39 @@ TEST(descriptors_are_links)
 	EXPECT(field(path, "pos") && field(path, "flags"));
 }
 
+TEST(pipes_and_memfds_are_opened_again_by_their_links)
+{
+	char path[64], c = 0;
+	struct stat st;
+	int p[2], w, fd;
+
+	REQUIRE_OK(pipe(p));
+	snprintf(path, sizeof(path), "/dev/fd/%d", p[1]);
+	EXPECT_OK(stat(path, &st));
+	EXPECT(S_ISFIFO(st.st_mode));
+	EXPECT_OK(access(path, W_OK));
+	w = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	REQUIRE_OK(w);
+	EXPECT_EQ(write(w, "x", 1), 1);
+	close(p[1]);
+	EXPECT_EQ(read(p[0], &c, 1), 1);
+	EXPECT_EQ(c, 'x');
+	EXPECT_OK(fcntl(p[0], F_SETFL, O_NONBLOCK));
+	EXPECT_ERR(read(p[0], &c, 1), EAGAIN);          /* w still holds it open */
+	close(w);
+	EXPECT_EQ(read(p[0], &c, 1), 0);
+	EXPECT_ERR(open(strcat(path, "/x"), O_RDONLY), ENOENT);
+	fd = memfd_create("m", 0);
+	EXPECT_EQ(write(fd, "mem", 3), 3);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	EXPECT_STR(get_file(path), "mem");              /* from its own offset */
+	EXPECT_OK(open(path, O_RDWR | O_TRUNC));
+	EXPECT_OK(fstat(fd, &st));
+	EXPECT_EQ(st.st_size, 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", (int)syscall(SYS_epoll_create1, 0));
+	EXPECT_ERR(open(path, O_RDONLY), ENXIO);
+}
+
 TEST(exe_cwd_and_root_are_links)
 {
 	char buf[PATH_MAX], cwd[PATH_MAX];
