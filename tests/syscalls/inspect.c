@@ -1,0 +1,186 @@
+/*
+ * inspect.c - looking into other processes: process_vm_*, kcmp, pidfd_getfd, capabilities, credentials' side doors.
+ */
+#include <linux/kcmp.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+
+#include "tests/lib/harness.h"
+
+static pid_t sleeper(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		for (;;)
+			pause();
+	return pid;
+}
+
+static void end(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+TEST(memory_of_a_child_can_be_read_and_written)
+{
+	static char secret[16] = "before";
+	char got[16] = "";
+	struct iovec l[2] = { { got, 4 }, { got + 4, 12 } }, r = { secret, 16 };
+	pid_t pid = sleeper();
+
+	EXPECT_EQ(process_vm_readv(pid, l, 2, &r, 1, 0), 16);
+	EXPECT(strcmp(got, "before") == 0);
+	strcpy(got, "after");
+	EXPECT_EQ(process_vm_writev(pid, l, 2, &r, 1, 0), 16);
+	EXPECT(strcmp(secret, "before") == 0);
+	memset(got, 0, sizeof(got));
+	EXPECT_EQ(process_vm_readv(pid, l, 2, &r, 1, 0), 16);
+	EXPECT(strcmp(got, "after") == 0);
+	end(pid);
+}
+
+TEST(bad_ranges_and_processes_have_their_errno)
+{
+	char c;
+	struct iovec l = { &c, 1 }, r = { BAD_PTR, 1 };
+	pid_t pid = sleeper();
+
+	EXPECT_ERR(process_vm_readv(pid, &l, 1, &r, 1, 0), EFAULT);
+	EXPECT_ERR(process_vm_readv(pid, &l, 1, &l, 1, 1), EINVAL);
+	EXPECT_EQ(process_vm_readv(pid, &l, 0, &l, 1, 0), 0);
+	EXPECT_EQ(process_vm_readv(pid, &l, 1, &l, 0, 0), 0);
+	end(pid);
+	EXPECT_ERR(process_vm_readv(pid, &l, 1, &l, 1, 0), ESRCH);
+}
+
+TEST(kcmp_tells_what_is_shared)
+{
+	int a = dup(0);
+	pid_t me = getpid(), pid = sleeper();
+
+	EXPECT_EQ(syscall(SYS_kcmp, me, me, KCMP_FILE, 0, a), 0);
+	EXPECT_EQ(syscall(SYS_kcmp, me, pid, KCMP_FILE, 0, 0), 0);
+	EXPECT(syscall(SYS_kcmp, me, pid, KCMP_VM, 0, 0) > 0);
+	EXPECT_EQ(syscall(SYS_kcmp, me, me, KCMP_VM, 0, 0), 0);
+	EXPECT_ERR(syscall(SYS_kcmp, me, pid, KCMP_FILE, 999, 0), EBADF);
+	EXPECT_ERR(syscall(SYS_kcmp, me, pid, 99, 0, 0), EINVAL);
+	end(pid);
+}
+
+TEST(pidfd_getfd_takes_a_descriptor)
+{
+	int p[2], pfd, fd;
+	char c = 0;
+	pid_t pid;
+
+	REQUIRE(pipe(p) == 0);
+	pid = sleeper();
+	close(p[1]);
+	pfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	EXPECT_OK(pfd);
+	fd = (int)syscall(SYS_pidfd_getfd, pfd, p[1], 0);
+	EXPECT_OK(fd);
+	EXPECT_EQ(write(fd, "x", 1), 1);
+	EXPECT_EQ(read(p[0], &c, 1), 1);
+	EXPECT_EQ(c, 'x');
+	EXPECT_ERR(syscall(SYS_pidfd_getfd, pfd, 999, 0), EBADF);
+	EXPECT_ERR(syscall(SYS_pidfd_getfd, 0, 0, 0), EBADF);
+	end(pid);
+}
+
+TEST(pidfd_signals_and_reports_bad_arguments)
+{
+	pid_t pid = sleeper();
+	int pfd = (int)syscall(SYS_pidfd_open, pid, 0), status;
+
+	EXPECT_OK(syscall(SYS_pidfd_send_signal, pfd, 0, NULL, 0));
+	EXPECT_ERR(syscall(SYS_pidfd_send_signal, pfd, 99, NULL, 0), EINVAL);
+	EXPECT_ERR(syscall(SYS_pidfd_open, -1, 0), EINVAL);
+	EXPECT_ERR(syscall(SYS_pidfd_open, 1 << 21, 0), ESRCH);
+	EXPECT_OK(syscall(SYS_pidfd_send_signal, pfd, SIGTERM, NULL, 0));
+	EXPECT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+	EXPECT_ERR(syscall(SYS_pidfd_send_signal, pfd, 0, NULL, 0), ESRCH);
+}
+
+TEST(robust_lists_are_told)
+{
+	struct { long a[3]; } head;
+	void *got = NULL;
+	size_t len = 0;
+
+	EXPECT_OK(syscall(SYS_set_robust_list, &head, 24));
+	EXPECT_OK(syscall(SYS_get_robust_list, 0, &got, &len));
+	EXPECT(got == (void *)&head && len == 24);
+	EXPECT_ERR(syscall(SYS_set_robust_list, &head, 23), EINVAL);
+	EXPECT_OK(syscall(SYS_set_robust_list, NULL, 24));
+}
+
+TEST(names_and_flags_of_prctl)
+{
+	char name[16] = "";
+	int v = 0;
+
+	EXPECT_OK(prctl(PR_SET_NAME, "a-name-that-is-too-long"));
+	EXPECT_OK(prctl(PR_GET_NAME, name));
+	EXPECT(strcmp(name, "a-name-that-is-") == 0);
+	EXPECT_OK(prctl(PR_SET_PDEATHSIG, SIGUSR1));
+	EXPECT_OK(prctl(PR_GET_PDEATHSIG, &v));
+	EXPECT_EQ(v, SIGUSR1);
+	EXPECT_ERR(prctl(PR_SET_PDEATHSIG, 65), EINVAL);
+	EXPECT_OK(prctl(PR_SET_CHILD_SUBREAPER, 1));
+	EXPECT_OK(prctl(PR_GET_CHILD_SUBREAPER, &v));
+	EXPECT_EQ(v, 1);
+	EXPECT_EQ(prctl(PR_GET_DUMPABLE), 1);
+	EXPECT_OK(prctl(PR_SET_DUMPABLE, 0));
+	EXPECT_EQ(prctl(PR_GET_DUMPABLE), 0);
+	EXPECT_ERR(prctl(PR_SET_DUMPABLE, 2), EINVAL);
+	EXPECT_EQ(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), 0);
+	EXPECT_ERR(prctl(PR_SET_NO_NEW_PRIVS, 0, 0, 0, 0), EINVAL);
+	EXPECT_OK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	EXPECT_EQ(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), 1);
+	EXPECT_ERR(prctl(12345), EINVAL);
+}
+
+TEST(the_bounding_set_and_ambient_capabilities)
+{
+	EXPECT_EQ(prctl(PR_CAPBSET_READ, 0), 1);
+	EXPECT_ERR(prctl(PR_CAPBSET_READ, 63), EINVAL);
+	EXPECT_OK(prctl(PR_CAPBSET_DROP, 0));
+	EXPECT_EQ(prctl(PR_CAPBSET_READ, 0), 0);
+	EXPECT_EQ(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, 5, 0, 0), 0);
+	/* Not inheritable, so it cannot be raised. */
+	EXPECT_ERR(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, 5, 0, 0), EPERM);
+	EXPECT_OK(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0));
+}
+
+TEST(limits_of_another_process_can_be_set)
+{
+	struct rlimit lim = { 17, 18 }, got;
+	pid_t pid = sleeper();
+
+	EXPECT_OK(prlimit(pid, RLIMIT_NOFILE, &lim, NULL));
+	EXPECT_OK(prlimit(pid, RLIMIT_NOFILE, NULL, &got));
+	EXPECT(got.rlim_cur == 17 && got.rlim_max == 18);
+	lim.rlim_cur = 19;
+	EXPECT_ERR(prlimit(pid, RLIMIT_NOFILE, &lim, NULL), EINVAL);
+	EXPECT_ERR(prlimit(pid, 99, NULL, &got), EINVAL);
+	end(pid);
+	EXPECT_ERR(prlimit(pid, RLIMIT_NOFILE, NULL, &got), ESRCH);
+}
+
+TEST(unshare_of_what_is_shared)
+{
+	EXPECT_OK(unshare(CLONE_FILES | CLONE_FS | CLONE_SYSVSEM));
+	EXPECT_OK(unshare(0));
+	EXPECT_ERR(unshare(1), EINVAL);
+}
+
+TEST_MAIN()
