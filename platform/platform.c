@@ -84,6 +84,7 @@ int aspace_futex_wake(struct ctx *c, gaddr_t addr, int n, bool shared)
 	return c->p->ops->futex_wake(c, addr, n, shared);
 }
 
+u64 aspace_cpu_time(struct aspace *as) { return as->p->ops->cpu_time(as); }
 struct aspace *ctx_aspace(const struct ctx *c) { return c->as; }
 void ctx_set_owner(struct ctx *c, void *owner) { c->owner = owner; }
 void *ctx_owner(const struct ctx *c) { return c->owner; }

@@ -133,6 +133,12 @@ int aspace_cas_u32(struct ctx *c, gaddr_t addr, u32 *val, u32 new_val) must_chec
 int aspace_futex_wake(struct ctx *c, gaddr_t addr, int n, bool shared);
 
 /*
+ * CPU time, in ns, that the threads of @as have used on the host; 0 if unknown.
+ * Any thread may call it.
+ */
+u64 aspace_cpu_time(struct aspace *as);
+
+/*
  * Some traps come without registers (that is what makes them cheap).
  * ctx_need_frame() makes the context, once resumed, trap again at once with
  * TRAP_INTERRUPT, before it executes anything.  Calls listed in

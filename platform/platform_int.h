@@ -28,6 +28,7 @@ struct platform_ops {
 	size_t (*copy_out)(struct aspace *as, gaddr_t dst, const void *src, size_t n);
 	int (*cas_u32)(struct ctx *c, gaddr_t addr, u32 *val, u32 new_val);
 	int (*futex_wake)(struct ctx *c, gaddr_t addr, int n, bool shared);
+	u64 (*cpu_time)(struct aspace *as);
 	bool (*has_frame)(const struct ctx *c);
 	void (*need_frame)(struct ctx *c);
 	void (*set_result)(struct ctx *c, long v);

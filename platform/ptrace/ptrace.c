@@ -2,6 +2,7 @@
  * ptrace.c - ptrace's row in the table of platforms, and its smallest verbs.
  */
 #include "platform/ptrace/pt.h"
+#include "platform/host/cputime.h"
 
 static void user_range(const struct platform *p, u64 *lo, u64 *hi)
 {
@@ -17,6 +18,7 @@ static u64 host_vdso(const struct platform *p)
 }
 
 /* A stop has all registers. */
+static u64 cpu_time(struct aspace *as) { return host_process_cpu_time(container_of(as, struct pt_as, base)->pid); }
 static bool has_frame(const struct ctx *c)
 {
 	(void)c;
@@ -53,6 +55,7 @@ const struct platform_ops ptrace_ops = {
 	.copy_out = pt_copy_out,
 	.cas_u32 = pt_cas_u32,
 	.futex_wake = pt_futex_wake,
+	.cpu_time = cpu_time,
 	.has_frame = has_frame,
 	.need_frame = need_frame,
 	.set_result = set_result,

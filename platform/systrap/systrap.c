@@ -2,6 +2,7 @@
  * systrap.c - systrap's row in the table of platforms, and its smallest verbs.
  */
 #include "platform/systrap/systrap.h"
+#include "platform/host/cputime.h"
 
 static void user_range(const struct platform *p, u64 *lo, u64 *hi)
 {
@@ -10,6 +11,7 @@ static void user_range(const struct platform *p, u64 *lo, u64 *hi)
 }
 
 static u64 host_vdso(const struct platform *p) { return to_systrap(p)->vdso; }
+static u64 cpu_time(struct aspace *as) { return host_process_cpu_time(to_as(as)->pid); }
 static bool has_frame(const struct ctx *c) { return to_ctx(c)->framed; }
 static void need_frame(struct ctx *c) { to_ctx(c)->want_frame = true; }
 
@@ -42,6 +44,7 @@ const struct platform_ops systrap_ops = {
 	.copy_out = systrap_copy_out,
 	.cas_u32 = systrap_cas_u32,
 	.futex_wake = systrap_futex_wake,
+	.cpu_time = cpu_time,
 	.has_frame = has_frame,
 	.need_frame = need_frame,
 	.set_result = set_result,

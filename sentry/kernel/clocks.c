@@ -1,9 +1,5 @@
 /*
  * clocks.c - see clocks.h.
- *
- * CPU time is what task_account() can see: the time between a resumption and
- * the next trap counts as user time, so a thread that waits in a native futex
- * is charged for it.
  */
 #include "sentry/kernel/clocks.h"
 
@@ -32,9 +28,10 @@ ktime_t process_cpu_time(struct tgroup *tg, bool user_only)
 
 static ktime_t thread_cpu_time(struct task *t, bool user_only)
 {
-	u64 ut = task_utime(t, ktime_mono(t->kernel));
+	u64 ut, st;
 
-	return (ktime_t)(user_only ? ut : ut + atomic_load(&t->stime_ns));
+	task_times(t, &ut, &st);
+	return (ktime_t)(user_only ? ut : ut + st);
 }
 
 /* The clock of another thread of this process, or of any process. */

@@ -82,6 +82,7 @@ static int enter_tables(struct task *t, struct process_args *a, struct session *
 	pid_set_tgroup_locked(k, pid, tgroup_ref(tg));
 	mutex_lock(&tg->mu);
 	tgroup_add_thread_locked(tg, t);
+	tgroup_cpu_new_image_locked(tg, NULL, t->mm->as);
 	tg->unkillable = pid == 1;
 	mutex_unlock(&tg->mu);
 	tgroup_join_locked(tg, pid, s);

@@ -37,9 +37,12 @@ static u64 rss_kb(struct task *t)
 
 void rusage_of_task(struct task *t, struct rusage *ret)
 {
+	u64 ut, st;
+
 	*ret = (struct rusage){ 0 };
-	ret->ru_utime = ns_to_tv(atomic_load(&t->utime_ns));
-	ret->ru_stime = ns_to_tv(atomic_load(&t->stime_ns));
+	task_times(t, &ut, &st);
+	ret->ru_utime = ns_to_tv(ut);
+	ret->ru_stime = ns_to_tv(st);
 	ret->ru_nvcsw = (long)t->nvcsw;
 	ret->ru_nivcsw = (long)t->nivcsw;
 	ret->ru_maxrss = (long)MAX(rss_kb(t), t->tg->maxrss_kb);

@@ -1,8 +1,7 @@
 /*
  * rusage.h - resource use of threads and processes (getrusage(2)).
  *
- * Times are what the sentry can see (task_account); page faults and I/O
- * counts that only the host knows are zero.
+ * Page faults and I/O counts, which only the host knows, are zero.
  */
 #pragma once
 #include <sys/resource.h>

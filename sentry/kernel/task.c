@@ -128,19 +128,6 @@ u64 task_rlimit(struct task *t, int resource)
 	return __atomic_load_n(&t->tg->rlim[resource].cur, __ATOMIC_RELAXED);
 }
 
-void task_account(struct task *t, bool user)
-{
-	ktime_t now = ktime_mono(t->kernel), d = now - t->acct_mark;
-
-	t->acct_mark = now;
-	if (d <= 0)
-		return;
-	if (user)
-		atomic_fetch_add_explicit(&t->utime_ns, (u64)d, memory_order_relaxed);
-	else
-		atomic_fetch_add_explicit(&t->stime_ns, (u64)d, memory_order_relaxed);
-}
-
 static void task_waiter_fn(struct waiter *w, u32 events unused_ok)
 {
 	task_wake(container_of(w, struct task_waiter, w)->t);

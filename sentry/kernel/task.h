@@ -78,6 +78,8 @@ struct tgroup {
 	} itimer_virt, itimer_prof;
 	struct rusage child_rusage GUARDED_BY(mu);
 	u64 dead_utime, dead_stime, dead_nvcsw, dead_nivcsw;    /* guarded by mu: of threads that ended */
+	u64 cpu_base, cpu_done, cpu_seen;               /* guarded by mu: cputime.c */
+	ktime_t look_at; u64 look_cpu; bool look_idle;  /* guarded by mu: task_runs() */
 	u64 maxrss_kb;                                  /* guarded by mu: of images that ended */
 	ktime_t start_time;                             /* CLOCK_BOOTTIME; immutable */
 	bool dumpable, did_exec;                        /* guarded by mu */
@@ -169,6 +171,12 @@ int tgroup_ppid(struct tgroup *tg);             /* 0 for init */
 struct mm *task_mm_get(struct task *t) must_check;
 struct fdtable *task_files_get(struct task *t) must_check;
 struct fs *task_fs_get(struct task *t) must_check;
+
+/* CPU time in ns; cputime.c. */
+void task_times(struct task *t, u64 *ret_utime, u64 *ret_stime);
+void tgroup_times(struct tgroup *tg, u64 *ret_utime, u64 *ret_stime);
+/* "R" for ps: on a CPU or ready, as far as can be told. */
+bool task_runs(struct task *t);
 
 /* Registers of the call in progress; -EPERM without a frame (return -ENEEDFRAME and be called again).  registers.c */
 bool task_has_frame(struct task *t);

@@ -253,6 +253,7 @@ static int publish(struct task *t, struct task *n, const struct clone_req *q)
 		pid_set_tgroup_locked(k, pid, tgroup_ref(tg));
 		mutex_lock(&tg->mu);
 		tgroup_add_thread_locked(tg, n);
+		tgroup_cpu_new_image_locked(tg, NULL, n->mm->as);
 		mutex_unlock(&tg->mu);
 		tgroup_join_locked(tg, parent->pgid, parent->session);
 		tg->parent = (q->flags & CLONE_PARENT) ? parent->parent : parent;

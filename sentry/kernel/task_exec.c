@@ -135,6 +135,7 @@ static void switch_image(struct task *t, struct exec_image *im)
 	memcpy(t->comm, im->comm, sizeof(t->comm));
 	mutex_unlock(&t->mu);
 	mutex_lock(&t->tg->mu);
+	tgroup_cpu_new_image_locked(t->tg, old_mm ? old_mm->as : NULL, im->mm->as);
 	t->ctx = im->ctx;
 	mutex_unlock(&t->tg->mu);
 	im->mm = NULL;

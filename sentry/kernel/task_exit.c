@@ -330,6 +330,11 @@ void task_exit(struct task *t, int wstatus)
 	t->exit_status = wstatus;
 	mark_exiting(t);
 	task_release_memory(t);
+	if (t->mm) {
+		mutex_lock(&tg->mu);
+		tgroup_cpu_sample_locked(tg, t->mm->as);
+		mutex_unlock(&tg->mu);
+	}
 	task_drop_shared(t);
 	seccomp_unref(t->seccomp);
 	t->seccomp = NULL;

@@ -36,8 +36,9 @@ void task_drop_shared(struct task *t);
 /* Charge the time since the last mark to user (from application code) or system. */
 void task_account(struct task *t, bool user);
 u64 task_utime(struct task *t, ktime_t now);
-/* utime, stime in ns over live and dead threads; tg->mu not held. */
-void tgroup_times(struct tgroup *tg, u64 *ret_utime, u64 *ret_stime);
+/* Before an image goes, and when a new one is taken over (@old may be NULL): tg->mu held. */
+void tgroup_cpu_sample_locked(struct tgroup *tg, struct aspace *as);
+void tgroup_cpu_new_image_locked(struct tgroup *tg, struct aspace *old, struct aspace *fresh);
 
 /* ---- task_block.c ---- */
 enum wake { WAKE_NONE, WAKE_DUE, WAKE_SLEEPER };

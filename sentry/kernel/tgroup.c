@@ -167,29 +167,3 @@ int tgroup_for_each_task(struct tgroup *tg, int (*fn)(void *arg, struct task *t)
 	kfree(all);
 	return r;
 }
-
-/* A thread that computes has not been charged since it was resumed. */
-u64 task_utime(struct task *t, ktime_t now)
-{
-	u64 ut = atomic_load_explicit(&t->utime_ns, memory_order_relaxed);
-	ktime_t mark = atomic_load_explicit(&t->acct_mark, memory_order_relaxed);
-
-	return atomic_load(&t->in_app) && now > mark ? ut + (u64)(now - mark) : ut;
-}
-
-void tgroup_times(struct tgroup *tg, u64 *ret_utime, u64 *ret_stime)
-{
-	ktime_t now = ktime_mono(tg->kernel);
-	struct task *t;
-
-	mutex_lock(&tg->mu);
-	*ret_utime = tg->dead_utime;
-	*ret_stime = tg->dead_stime;
-	list_for_each(t, &tg->threads, thread_node) {
-		if (t->exiting)
-			continue;
-		*ret_utime += task_utime(t, now);
-		*ret_stime += atomic_load_explicit(&t->stime_ns, memory_order_relaxed);
-	}
-	mutex_unlock(&tg->mu);
-}

@@ -15,8 +15,7 @@ static int add_task(void *arg, struct task *it)
 {
 	struct totals *s = arg;
 
-	s->utime += it->utime_ns + it->stime_ns;
-	s->running += atomic_load(&it->state) == TASK_RUNNING;
+	s->running += task_runs(it);
 	return 0;
 }
 
@@ -26,7 +25,10 @@ static int add_process(void *arg, struct tgroup *tg)
 	struct task *leader = task_find(tg->kernel, tg->tgid);
 	struct mm *mm = leader ? task_mm_get(leader) : NULL;
 	struct mm_usage u;
+	u64 ut, st;
 
+	tgroup_times(tg, &ut, &st);
+	s->utime += ut + st;
 	if (mm) {
 		mm_usage(mm, &u);
 		s->rss_anon += u.rss_anon + u.rss_shmem;

@@ -64,7 +64,7 @@ static char state_char(struct task *t, const struct family *f)
 		return 'Z';
 	switch (atomic_load(&t->state)) {
 	case TASK_RUNNING:
-		return 'R';
+		return task_runs(t) ? 'R' : 'S';
 	case TASK_SLEEPING:
 		return 'S';
 	case TASK_STOPPED:
@@ -107,8 +107,12 @@ int pid_stat(struct task *reader, struct pseudo_node *n, struct strbuf *out)
 	struct family f;
 	struct signals s;
 	char comm[16];
-	u64 rss;
+	u64 rss, ut, st;
 
+	if (t->tid == t->tg->tgid)
+		tgroup_times(t->tg, &ut, &st);
+	else
+		task_times(t, &ut, &st);
 	task_comm(t, comm);
 	family_of(t->tg, &f);
 	signals_of(t, &s);
@@ -116,7 +120,7 @@ int pid_stat(struct task *reader, struct pseudo_node *n, struct strbuf *out)
 	rss = (u.rss_anon + u.rss_file + u.rss_shmem) / PAGE_SIZE;
 	strbuf_printf(out, "%d (%s) %c %d %d %d %u %d 4194304 %lu 0 %lu 0 ", t->tid, comm,
 	              state_char(t, &f), f.ppid, f.pgid, f.sid, f.tty, f.tpgid, t->minflt, t->majflt);
-	strbuf_printf(out, "%lu %lu 0 0 %d %d %u 0 %lu ", t->utime_ns / TICK_NS, t->stime_ns / TICK_NS,
+	strbuf_printf(out, "%lu %lu 0 0 %d %d %u 0 %lu ", ut / TICK_NS, st / TICK_NS,
 	              20 + t->nice, t->nice, MAX(s.nthreads, 1u), (u64)t->start_time / TICK_NS);
 	strbuf_printf(out, "%lu %lu %lu ", u.vm, rss, task_rlimit(t, RLIMIT_RSS));
 	if (may)
