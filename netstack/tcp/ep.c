@@ -162,8 +162,7 @@ void tcp_done(struct tcp_ep *t, int err)
 	sndq_purge(t);
 	txr_purge(t);
 	t->snd_una = t->snd_nxt = t->write_seq;
-	pkt_purge(&t->oooq);
-	t->ooo_n = 0;
+	rcv_purge_ooo(t);
 	if (!e->owned && !t->parent)
 		rcv_purge(t);
 	if (t->in_table && conn_remove(s, &t->conn)) {
@@ -292,8 +291,6 @@ static int connect_state(struct tcp_ep *t)
 	case TCPS_SYN_RECV:
 		return -EALREADY;
 	default:
-		if (!t->connect_told && t->state != TCPS_LISTEN && !t->ep.bind.flags)
-			return -EISCONN;
 		return -EISCONN;
 	}
 }

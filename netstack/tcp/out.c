@@ -8,6 +8,9 @@
 #include "netstack/core/nic.h"
 #include "netstack/tcp/tcp.h"
 
+/* Bytes never sent; a FIN that went out stands one behind the last of them. */
+static u32 unsent(const struct tcp_ep *t) { return t->fin_sent ? 0 : t->write_seq - t->snd_nxt; }
+
 static u32 cwnd_room(const struct tcp_ep *t)
 {
 	u32 f = tcp_flight(t);
@@ -68,7 +71,7 @@ static bool hold_small(const struct tcp_ep *t, u32 seq, u32 len, u32 left)
 /* One piece of new data; false when no more may go. */
 static bool send_new(struct tcp_ep *t)
 {
-	u32 left = t->write_seq - t->snd_nxt, wnd_end = t->snd_una + t->snd_wnd, len, room;
+	u32 left = unsent(t), wnd_end = t->snd_una + t->snd_wnd, len, room;
 	bool fin = t->fin_queued && !t->fin_sent;
 	u8 flags = TH_ACK;
 	int r;
@@ -158,7 +161,7 @@ static void arm(struct tcp_ep *t)
 	tcp_timer_off(t, TT_PTO);
 	tcp_timer_off(t, TT_REO);
 	/* Something to send but no window: ask now and then (RFC 9293, 3.8.6.1). */
-	if (t->write_seq != t->snd_nxt) {
+	if (unsent(t)) {
 		if (t->due[TT_PERSIST] == NET_NEVER) {
 			now = tcp_now(t);
 			/* Also the longest that MSG_MORE and TCP_CORK may hold bytes back: 200 ms. */
@@ -177,7 +180,7 @@ void tcp_output(struct tcp_ep *t)
 
 	if (!in_states(t, bits))
 		return;
-	if (tcp_route(t) < 0 && t->snd_nxt == t->snd_una && t->write_seq == t->snd_nxt)
+	if (tcp_route(t) < 0 && t->snd_nxt == t->snd_una && !unsent(t))
 		return;
 	if (!t->ep.rt.valid)
 		return;

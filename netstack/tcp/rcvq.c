@@ -185,6 +185,12 @@ static void ooo_drop(struct tcp_ep *t, struct pktbuf *x)
 	pkt_free(x);
 }
 
+void rcv_purge_ooo(struct tcp_ep *t)
+{
+	while (!list_empty(&t->oooq))
+		ooo_drop(t, list_first(&t->oooq, struct pktbuf, node));
+}
+
 static void trim_front(struct pktbuf *p, u32 seq)
 {
 	u32 n = seq - p->seq;

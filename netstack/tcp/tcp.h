@@ -285,6 +285,7 @@ void rcv_data(struct tcp_ep *t, struct pktbuf *p, struct tcp_seg *g);
 u32 rcv_window(struct tcp_ep *t);               /* bytes we could take now */
 u32 rcv_select_window(struct tcp_ep *t);        /* what to advertise, unscaled, never shrinking */
 void rcv_purge(struct tcp_ep *t);
+void rcv_purge_ooo(struct tcp_ep *t);
 void rcv_init(struct tcp_ep *t);
 ssize_t tcp_recv(struct ep *e, struct net_msg *m);
 void rcv_tune(struct tcp_ep *t);
