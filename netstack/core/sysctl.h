@@ -18,7 +18,7 @@
 	X("ipv4/ip_forward",                 ip_forward, 1,           0, 1, 0) \
 	X("ipv4/ip_default_ttl",             ttl, 1,                  1, 255, 64) \
 	X("ipv4/ip_local_port_range",        port_range, 2,           1, 65535, 32768, 60999) \
-	X("ipv4/ip_unprivileged_port_start", unpriv_port, 1,          0, 65535, 0) \
+	X("ipv4/ip_unprivileged_port_start", unpriv_port, 1,          0, 65535, 1024) \
 	X("ipv4/ip_nonlocal_bind",           nonlocal_bind, 1,        0, 1, 0) \
 	X("ipv4/ip_no_pmtu_disc",            no_pmtu_disc, 1,         0, 3, 0) \
 	X("ipv4/ping_group_range",           ping_group, 2,           0, INT32_MAX, 0, INT32_MAX) \

@@ -264,8 +264,9 @@ static void start_child(struct tcp_ep *l, struct tcp_ep *t, struct pktbuf *p, st
 	mutex_unlock(&l->ep.mu);
 }
 
-/* The last ACK of a handshake whose SYN was answered with a cookie.  mu held; takes p. */
+/* The last ACK of a handshake whose SYN was answered with a cookie.  Drops mu; takes p. */
 static void on_cookie_ack(struct tcp_ep *l, struct nic *n, struct pktbuf *p, struct tcp_seg *g)
+	RELEASES(l->ep.mu)
 {
 	struct stack *s = n->stack;
 	struct connkey k = { p->dst, p->src, g->h.dport, g->h.sport };
