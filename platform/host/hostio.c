@@ -11,7 +11,6 @@
 #include <limits.h>
 #include <poll.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -70,30 +69,6 @@ int hostio_poll(hostfd_t fd, u32 events, int ms)
 }
 
 int hostio_ioctl(hostfd_t fd, unsigned long cmd, void *arg) { return (int)neg(ioctl(fd.fd, cmd, arg)); }
-
-int hostio_eventfd(hostfd_t *ret)
-{
-	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-
-	if (fd < 0)
-		return -errno;
-	*ret = HOSTFD(fd);
-	return 0;
-}
-
-void hostio_eventfd_kick(hostfd_t fd)
-{
-	u64 one = 1;
-
-	(void)!write(fd.fd, &one, sizeof(one));
-}
-
-void hostio_eventfd_clear(hostfd_t fd)
-{
-	u64 v;
-
-	(void)!read(fd.fd, &v, sizeof(v));
-}
 
 int hostio_epoll_new(hostfd_t *ret)
 {

@@ -19,9 +19,6 @@ ssize_t hostio_write_nowait(hostfd_t fd, const void *buf, size_t n) must_check;
 int hostio_poll(hostfd_t fd, u32 events, int ms) must_check;
 int hostio_ioctl(hostfd_t fd, unsigned long cmd, void *arg) must_check;
 
-int hostio_eventfd(hostfd_t *ret) must_check;                   /* non-blocking counter */
-void hostio_eventfd_kick(hostfd_t fd);
-void hostio_eventfd_clear(hostfd_t fd);
 int hostio_epoll_new(hostfd_t *ret) must_check;
 int hostio_epoll_ctl(hostfd_t ep, int op, hostfd_t fd, u32 events, void *data) must_check;
 int hostio_epoll_wait(hostfd_t ep, struct epoll_event *ev, int n, int ms) must_check;

@@ -23,6 +23,8 @@ struct family {
 
 static const struct family families[] = {
 	{ AF_UNIX, unix_create, unix_pair },
+	{ AF_INET, inet_create, NULL },
+	{ AF_INET6, inet6_create, NULL },
 };
 
 static const struct family *family_find(int family)

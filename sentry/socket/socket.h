@@ -120,3 +120,7 @@ int sock_wait_error(int r, s64 ns);
 /* AF_UNIX */
 int unix_create(struct task *t, int type, int proto, struct file **ret) must_check;
 int unix_pair(struct task *t, int type, int proto, struct file **a, struct file **b) must_check;
+
+/* AF_INET, AF_INET6 */
+int inet_create(struct task *t, int type, int proto, struct file **ret) must_check;
+int inet6_create(struct task *t, int type, int proto, struct file **ret) must_check;
