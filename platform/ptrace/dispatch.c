@@ -327,7 +327,10 @@ static int stop(pid_t pid)
 	while (waitpid(pid, &st, __WALL) < 0)
 		if (errno != EINTR)
 			return -errno;
-	return WIFSTOPPED(st) ? 0 : -ESRCH;
+	if (WIFSTOPPED(st))
+		return 0;
+	log_error("ptrace: the first stub ended with wait status %#x", st);
+	return -ESRCH;
 }
 
 /* Take over one of the two processes that pt_create() forked, once it waits in our page. */

@@ -43,8 +43,9 @@ void approve_call(struct systrap *p, struct systrap_ctx *c, const struct seccomp
 	bool may = true;
 
 	if (n->data.nr == SYS_clone) {
-		if (n->data.args[0] == c->clone_flags &&
-		    atomic_compare_exchange_strong(&c->may_clone, &may, false)) {
+		/* Taken first: it orders the read of clone_flags after the owner's write. */
+		if (atomic_compare_exchange_strong(&c->may_clone, &may, false) &&
+		    n->data.args[0] == c->clone_flags) {
 			notify_send(p, n->id, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
 			return;
 		}
