@@ -9,6 +9,7 @@
  */
 #include "platform/systrap/systrap.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -56,32 +57,33 @@ static u64 reserve_stub(void)
 	return 0;
 }
 
-/* [vvar...] and [vdso] as one range, from /proc/self/maps. */
+/*
+ * [vvar...] and [vdso] as one range.  There may be no /proc to ask: the kernel tells
+ * where the image is, its header how long, and the data pages lie mapped right before it.
+ */
 struct host_vdso { u64 vvar, vdso, end; };
+
+#define VVAR_PAGES_MAX 12
 
 static void find_vdso(struct host_vdso *v)
 {
-	char line[256];
-	FILE *f = fopen("/proc/self/maps", "re");
+	u64 vdso = getauxval(AT_SYSINFO_EHDR), vvar = vdso, end = 0;
+	const Elf64_Ehdr *eh = (const void *)vdso;
+	const Elf64_Phdr *ph;
+	unsigned char in_core;
 
 	memset(v, 0, sizeof(*v));
-	if (!f)
+	if (!vdso)
 		return;
-	while (fgets(line, sizeof(line), f)) {
-		unsigned long lo, hi;
-
-		if (sscanf(line, "%lx-%lx", &lo, &hi) != 2)
-			continue;
-		if (strstr(line, "[vvar") && !v->vvar)
-			v->vvar = lo;
-		if (strstr(line, "[vdso]")) {
-			v->vdso = lo;
-			v->end = hi;
-		}
-	}
-	fclose(f);
-	if (!v->vvar || v->vdso < v->vvar || v->end - v->vvar > 0x40000)
-		memset(v, 0, sizeof(*v));
+	ph = (const void *)(vdso + eh->e_phoff);
+	for (int i = 0; i < eh->e_phnum; i++)
+		if (ph[i].p_type == PT_LOAD)
+			end = MAX(end, ph[i].p_vaddr + ph[i].p_memsz);
+	while (vdso - vvar <= VVAR_PAGES_MAX * 4096 && mincore((void *)(vvar - 4096), 4096, &in_core) == 0)
+		vvar -= 4096;
+	if (vvar == vdso || vdso - vvar > VVAR_PAGES_MAX * 4096)
+		return;
+	*v = (struct host_vdso){ .vvar = vvar, .vdso = vdso, .end = vdso + ALIGN_UP(end, 4096ull) };
 }
 
 /* ---- in the child: only raw effects, and failure is _exit ---- */
@@ -120,17 +122,22 @@ static void map_stub(u64 stub)
 		_exit(103);
 }
 
+static bool move(u64 from, u64 len, u64 to)
+{
+	return mremap((void *)from, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)to) != MAP_FAILED;
+}
+
+/* Special mappings move as a whole, keeping the distance; without all of them there is none. */
 static void move_vdso(u64 stub, const struct host_vdso *v)
 {
+	u64 to = stub + STUB_VDSO_OFF, code = to + (v->vdso - v->vvar), len = v->end - v->vdso;
+
 	if (!v->vdso)
 		return;
-	/* Two special mappings or more; each moves as a whole, keeping the distances. */
-	for (u64 a = v->vvar, next; a < v->end; a = next) {
-		next = a < v->vdso ? v->vdso : v->end;
-		if (mremap((void *)a, next - a, next - a, MREMAP_MAYMOVE | MREMAP_FIXED,
-			   (void *)(stub + STUB_VDSO_OFF + (a - v->vvar))) == MAP_FAILED)
-			_exit(104);
-	}
+	/* The image may be a page longer than what its header says is loaded. */
+	if (!move(v->vvar, v->vdso - v->vvar, to) ||
+	    (!move(v->vdso, len, code) && !move(v->vdso, len + 4096, code)))
+		munmap((void *)to, v->end - v->vvar + 4096);
 }
 
 static void set_handlers(u64 stub)
@@ -236,6 +243,7 @@ static int adopt(struct systrap *p, pid_t child)
 {
 	struct systrap_as *as = as_alloc(p);
 	struct systrap_ctx *c = as ? ctx_alloc(p, as, 0) : NULL;
+	u8 magic[SELFMAG];
 
 	if (!c)
 		return -ENOMEM;
@@ -248,6 +256,9 @@ static int adopt(struct systrap *p, pid_t child)
 	atomic_store(&p->by_pid[child], as);
 	atomic_fetch_add(&p->w.running, 1);
 	workers_await(p, &c->done);
+	if (systrap_copy_in(&as->base, magic, GADDR(p->vdso), sizeof(magic)) != sizeof(magic) ||
+	    memcmp(magic, ELFMAG, SELFMAG) != 0)
+		p->vdso = 0;            /* it could not be moved */
 	return strip_zygote(p, c);
 }
 
