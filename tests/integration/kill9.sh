@@ -26,7 +26,7 @@ for i in $(seq "$rounds"); do
 	[ -z "$victim" ] || kill -KILL "$victim" 2>/dev/null
 	sleep 0.3
 	timeout 30 "$bin" --root "$w/state" delete --force "$id" >/dev/null 2>&1; rc=$?
-	wait "$run" 2>/dev/null
+	{ wait "$run"; } 2>/dev/null
 	for _ in $(seq 50); do
 		left=$(for p in $before; do [ -d "/proc/$p" ] && [ "$(awk '/^State/ { print $2 }' "/proc/$p/status" 2>/dev/null)" != Z ] && echo "$p"; done)
 		[ -n "$left" ] || break
