@@ -17,13 +17,8 @@ int fdmap_init(struct fdmap *m, u32 cap)
 		return -ENOMEM;
 	mutex_init(&m->mu, RANK_LEAF);
 	m->cap = cap;
-	m->used = 0;
-	for (u32 i = 0; i < cap; i++) {
-		m->nodes[i].fd = m->nodes[i].watch = -1;
-		m->nodes[i].gen = 1;
-		m->nodes[i].next_free = i + 1 < cap ? i + 1 : NO_FREE;
-	}
-	m->free_head = 0;
+	m->used = m->fresh = 0;
+	m->free_head = NO_FREE;
 	return 0;
 }
 
@@ -34,6 +29,11 @@ int fdmap_add(struct fdmap *m, int fd, u16 root, u32 mode, u32 *ret)
 
 	mutex_lock(&m->mu);
 	i = m->free_head;
+	if (i == NO_FREE && m->fresh < m->cap) {
+		i = m->fresh++;
+		m->nodes[i].gen = 1;
+		m->nodes[i].next_free = NO_FREE;
+	}
 	if (i == NO_FREE) {
 		mutex_unlock(&m->mu);
 		return -ENFILE;
@@ -56,7 +56,7 @@ static struct fdnode *find_locked(struct fdmap *m, u32 handle) REQUIRES(m->mu)
 {
 	u32 i = handle & ((1u << INDEX_BITS) - 1);
 
-	if (i >= m->cap || !m->nodes[i].open || m->nodes[i].gen != handle >> INDEX_BITS)
+	if (i >= m->fresh || !m->nodes[i].open || m->nodes[i].gen != handle >> INDEX_BITS)
 		return NULL;
 	return &m->nodes[i];
 }

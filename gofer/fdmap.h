@@ -26,6 +26,7 @@ struct fdmap {
 	struct mutex mu;                        /* RANK_LEAF */
 	struct fdnode *nodes;                   /* [cap] */
 	u32 cap, used, free_head;               /* guarded by mu */
+	u32 fresh;                              /* guarded by mu: slots from here on were never used nor touched */
 };
 
 #define FDMAP_MAX 16384u

@@ -22,10 +22,7 @@ int watches_init(struct watches *w)
 	w->bucket = kbuf_array(NBUCKETS, sizeof(*w->bucket));
 	if (!w->slot || !w->bucket)
 		return -ENOMEM;
-	for (u32 i = 0; i < WATCH_MAX; i++) {
-		w->slot[i].wd = -1;
-		w->slot[i].next = i + 1 < WATCH_MAX ? i + 1 : NONE;
-	}
+	w->free_head = NONE;
 	for (u32 i = 0; i < NBUCKETS; i++)
 		w->bucket[i] = NONE;
 	w->ifd = inotify_init1(IN_CLOEXEC);
@@ -57,6 +54,10 @@ int watch_add(struct watches *w, const struct fdlinks *l, int fd, u64 dev, u64 i
 	int wd;
 
 	mutex_lock(&w->mu);
+	if (w->free_head == NONE && w->fresh < WATCH_MAX) {
+		w->slot[w->fresh].next = NONE;
+		w->free_head = w->fresh++;
+	}
 	if (w->free_head == NONE) {
 		mutex_unlock(&w->mu);
 		return -1;

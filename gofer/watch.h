@@ -33,7 +33,7 @@ struct watches {
 	int ifd;                                /* immutable */
 	struct watch *slot;                     /* [WATCH_MAX] */
 	u32 *bucket;                            /* by wd */
-	u32 free_head;
+	u32 free_head, fresh;                   /* slots from fresh on were never used nor touched */
 	struct watch_expected expected[WATCH_EXPECT];
 	u32 next_expected;
 };
