@@ -1,0 +1,176 @@
+/*
+ * overlay.c - an overlay of two directories on a tmpfs: copies, whiteouts, opaque directories.
+ */
+#include <dirent.h>
+#include <sys/mount.h>
+#include "tests/lib/harness.h"
+
+static void make_overlay(void)
+{
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		SKIP("no mount namespace");
+	REQUIRE_OK(mkdir("t", 0755));
+	REQUIRE_OK(mount("t", "t", "tmpfs", 0, NULL));
+	REQUIRE_OK(chdir("t"));
+	REQUIRE_OK(mkdir("low", 0755));
+	REQUIRE_OK(mkdir("up", 0755));
+	REQUIRE_OK(mkdir("wk", 0755));
+	REQUIRE_OK(mkdir("m", 0755));
+	REQUIRE_OK(mkdir("low/d", 0755));
+	put_file("low/d/x", "x");
+	put_file("low/d/y", "y");
+	put_file("low/f", "lower");
+	REQUIRE_OK(symlink("f", "low/s"));
+	if (mount("o", "m", "overlay", 0, "lowerdir=low,upperdir=up,workdir=wk") < 0)
+		SKIP("no overlay here");
+	REQUIRE_OK(chdir("m"));
+}
+
+/* Names of a directory in order, joined. */
+static const char *names(const char *dir)
+{
+	static char out[512];
+	struct dirent **list;
+	int n = scandir(dir, &list, NULL, alphasort);
+
+	out[0] = 0;
+	for (int i = 0; i < n; i++) {
+		if (list[i]->d_name[0] != '.') {
+			strcat(out, list[i]->d_name);
+			strcat(out, " ");
+		}
+		free(list[i]);
+	}
+	free(list);
+	return out;
+}
+
+static const char *content(const char *path)
+{
+	static char out[64];
+	int fd = open(path, O_RDONLY);
+	ssize_t n = fd < 0 ? -1 : read(fd, out, sizeof(out) - 1);
+
+	close(fd);
+	out[n > 0 ? n : 0] = 0;
+	return n < 0 ? "?" : out;
+}
+
+TEST(the_layers_are_seen_as_one)
+{
+	make_overlay();
+	put_file("new", "n");
+	EXPECT_STR(names("."), "d f new s ");
+	EXPECT_STR(content("s"), "lower");
+	EXPECT_STR(content("../up/new"), "n");
+	EXPECT_ERR(access("../low/new", F_OK), ENOENT);
+}
+
+TEST(writing_copies_a_file_up)
+{
+	struct stat before, after;
+	char buf[16] = "";
+	int old, fd;
+
+	make_overlay();
+	REQUIRE_OK(chmod("../low/f", 0640));
+	REQUIRE_OK(stat("f", &before));
+	old = open("f", O_RDONLY);
+	fd = open("f", O_WRONLY | O_APPEND);
+	REQUIRE_OK(fd);
+	EXPECT_EQ(write(fd, "!", 1), 1);
+	EXPECT_STR(content("f"), "lower!");
+	EXPECT_STR(content("../low/f"), "lower");
+	EXPECT_STR(content("../up/f"), "lower!");
+	EXPECT_EQ(pread(old, buf, sizeof(buf), 0), 6);
+	REQUIRE_OK(stat("f", &after));
+	EXPECT_EQ(after.st_ino, before.st_ino);
+	EXPECT_EQ(after.st_mode, before.st_mode);
+	REQUIRE_OK(fstat(old, &before));
+	EXPECT_EQ(after.st_ino, before.st_ino);
+}
+
+TEST(attributes_copy_up_with_their_parents)
+{
+	struct stat st;
+
+	make_overlay();
+	EXPECT_OK(chmod("d/x", 0600));
+	EXPECT_OK(stat("../up/d/x", &st));
+	EXPECT_EQ(st.st_mode & 0777, 0600);
+	EXPECT_STR(content("../up/d/x"), "x");
+	EXPECT_STR(names("d"), "x y ");
+	EXPECT_STR(names("../up/d"), "x ");
+}
+
+TEST(removed_names_are_covered_by_whiteouts)
+{
+	struct stat st;
+
+	make_overlay();
+	EXPECT_OK(unlink("f"));
+	EXPECT_ERR(access("f", F_OK), ENOENT);
+	EXPECT_STR(names("."), "d s ");
+	EXPECT_OK(lstat("../up/f", &st));
+	EXPECT(S_ISCHR(st.st_mode) && st.st_rdev == 0);
+	EXPECT_ERR(unlink("f"), ENOENT);
+	put_file("f", "again");
+	EXPECT_STR(content("f"), "again");
+	EXPECT_STR(content("../low/f"), "lower");
+	EXPECT_OK(unlink("f"));
+	EXPECT_ERR(access("f", F_OK), ENOENT);
+}
+
+TEST(a_directory_made_again_is_empty)
+{
+	make_overlay();
+	EXPECT_ERR(rmdir("d"), ENOTEMPTY);
+	EXPECT_OK(unlink("d/x"));
+	EXPECT_STR(names("d"), "y ");
+	EXPECT_OK(unlink("d/y"));
+	EXPECT_STR(names("d"), "");
+	EXPECT_OK(rmdir("d"));
+	EXPECT_ERR(access("d", F_OK), ENOENT);
+	EXPECT_OK(mkdir("d", 0755));
+	EXPECT_STR(names("d"), "");
+	EXPECT_ERR(access("d/x", F_OK), ENOENT);
+	put_file("d/z", "z");
+	EXPECT_STR(names("d"), "z ");
+}
+
+TEST(files_are_renamed_and_linked)
+{
+	struct stat st;
+
+	make_overlay();
+	EXPECT_OK(rename("f", "g"));
+	EXPECT_ERR(access("f", F_OK), ENOENT);
+	EXPECT_STR(content("g"), "lower");
+	EXPECT_OK(rename("g", "d/x"));
+	EXPECT_STR(content("d/x"), "lower");
+	EXPECT_STR(content("../low/d/x"), "x");
+	EXPECT_STR(names("."), "d s ");
+	EXPECT_OK(link("d/y", "y2"));
+	EXPECT_OK(stat("y2", &st));
+	EXPECT_EQ(st.st_nlink, 2);
+	EXPECT_OK(mkdir("n", 0755));
+	EXPECT_OK(rename("n", "n2"));
+	EXPECT_STR(names("."), "d n2 s y2 ");
+	EXPECT_OK(rename("y2", "n2/y3"));
+	EXPECT_STR(content("n2/y3"), "y");
+}
+
+TEST(truncation_and_symlinks)
+{
+	make_overlay();
+	EXPECT_OK(truncate("f", 2));
+	EXPECT_STR(content("f"), "lo");
+	EXPECT_STR(content("s"), "lo");
+	EXPECT_OK(close(open("f", O_WRONLY | O_TRUNC)));
+	EXPECT_STR(content("f"), "");
+	EXPECT_OK(unlink("s"));
+	EXPECT_OK(symlink("d/x", "s"));
+	EXPECT_STR(content("s"), "x");
+}
+
+TEST_MAIN()
