@@ -24,6 +24,7 @@
 #include "sentry/fs/fs.h"
 #include "sentry/fs/gofer/gofer.h"
 #include "sentry/loader/loader.h"
+#include "sentry/socket/net.h"
 #include "sentry/time/ktimer.h"
 
 int boot_fail(struct boot *b, int code, const char *fmt, ...)
@@ -94,6 +95,11 @@ static int make_vdso(struct boot *b)
 static int make_timers(struct boot *b)
 {
 	return ktimers_start(b->kernel);
+}
+
+static int make_network(struct boot *b)
+{
+	return net_start(b->kernel);
 }
 
 static int connect_gofer(struct boot *b)
@@ -171,6 +177,7 @@ static const struct step {
 	{ "make the file system layer", make_vfs },
 	{ "make the vDSO", make_vdso },
 	{ "start timers", make_timers },
+	{ "start the network stack", make_network },
 	{ "connect to the gofer", connect_gofer },
 	{ "mount the root", make_root },
 	{ "mount file systems", boot_mounts },

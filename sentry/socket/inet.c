@@ -15,13 +15,13 @@
 
 #include "netstack/api.h"
 #include "platform/base/alloc.h"
+#include "platform/base/str.h"
 #include "sentry/core/usercopy.h"
 #include "sentry/kernel/task.h"
+#include "sentry/socket/inet.h"
 #include "sentry/socket/net.h"
 #include "sentry/socket/socket.h"
 
-#define CMD_SIOCATMARK 0x8905
-#define PORT_PRIVILEGED 1024
 #define SA_IN6_OLD     24               /* sockaddr_in6 before sin6_scope_id */
 
 struct inet_socket {
@@ -34,6 +34,7 @@ static const struct sock_ops inet_ops;
 
 static struct inet_socket *is_of(struct socket *s) { return container_of(s, struct inet_socket, s); }
 static struct ep *ep_of(struct socket *s) { return is_of(s)->ep; }
+struct ep *inet_ep(struct socket *s) { return ep_of(s); }
 
 static void inet_ready(void *opaque, u32 events)
 {
@@ -103,6 +104,17 @@ static int name_out(int family, const struct net_sa *sa, void *name)
 
 /* ---- verbs ---- */
 
+/* Ports below it need CAP_NET_BIND_SERVICE. */
+static u64 first_free_port(struct task *t)
+{
+	char text[32];
+	u64 v = 1024;
+
+	if (stack_sysctl_get(net_stack(t->kernel), "ipv4/ip_unprivileged_port_start", text, sizeof(text)) >= 0)
+		(void)!str_to_u64(text, 10, &v);
+	return v;
+}
+
 static int inet_bind(struct task *t, struct socket *s, const void *name, u32 len)
 {
 	struct net_sa sa;
@@ -124,7 +136,7 @@ static int inet_bind(struct task *t, struct socket *s, const void *name, u32 len
 	}
 	if (sa.family != s->family)
 		return -EAFNOSUPPORT;
-	if (sa.port && sa.port < PORT_PRIVILEGED && s->type != SOCK_RAW && !capable(t, CAP_NET_BIND_SERVICE))
+	if (sa.port && sa.port < first_free_port(t) && s->type != SOCK_RAW && !capable(t, CAP_NET_BIND_SERVICE))
 		return -EACCES;
 	return ep_bind(ep_of(s), &sa);
 }
@@ -307,23 +319,6 @@ static int inet_getsockopt(struct task *t unused_ok, struct socket *s, int level
 	return r < 0 ? r : (int)cap;
 }
 
-static long inet_ioctl(struct task *t, struct socket *s, u32 cmd, gaddr_t arg)
-{
-	long v;
-	int out;
-
-	switch (cmd) {
-	case FIONREAD: v = ep_inq(ep_of(s)); break;
-	case TIOCOUTQ: v = ep_outq(ep_of(s)); break;
-	case CMD_SIOCATMARK: v = ep_atmark(ep_of(s)); break;
-	default: return -ENOTTY;
-	}
-	if (v < 0)
-		return v;
-	out = (int)v;
-	return copy_out(t, arg, &out, sizeof(out));
-}
-
 static u32 inet_poll(struct socket *s) { return ep_poll(ep_of(s)); }
 
 static void inet_release(struct socket *s)
@@ -357,13 +352,13 @@ static int make(struct task *t, int family, int type, int proto, struct file **r
 {
 	int kind = type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC), r;
 	struct inet_socket *is = NULL;
-	struct stack *stack;
+	struct stack *stack = net_stack(t->kernel);
 
+	if (!stack)
+		return -EAFNOSUPPORT;
 	if (kind == SOCK_RAW && !capable(t, CAP_NET_RAW))
 		return -EPERM;
-	r = net_stack(t->kernel, &stack);
-	if (r == 0)
-		r = inet_wrap(t, NULL, family, kind, proto, (u32)type, &is);
+	r = inet_wrap(t, NULL, family, kind, proto, (u32)type, &is);
 	if (r < 0)
 		return r;
 	r = ep_new(stack, family, kind, proto, inet_ready, is, &is->ep);

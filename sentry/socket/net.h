@@ -1,13 +1,18 @@
 /*
- * net.h - the sandbox's network: one TCP/IP stack and the thread that runs its timers.
+ * net.h - the sandbox's network: one stack of netstack/ and the thread that runs it.
  *
- * Made by the first socket that needs it, with the loopback link up.  The
- * thread sleeps until the stack kicks it or its next deadline: an idle network costs nothing.
+ * Verbs on endpoints do their own work in the caller's thread; the thread here
+ * only runs what is due later (retransmission, delayed acknowledgements, what a verb put off).
+ * It sleeps until the next deadline: an idle network costs nothing.
  */
 #pragma once
 #include "platform/base/compiler.h"
 
 struct kernel;
 struct stack;
+struct net;
 
-int net_stack(struct kernel *k, struct stack **ret) must_check;
+/* Boot: a stack with "lo" up, 127.0.0.1/8 and ::1. Sets kernel->net. */
+int net_start(struct kernel *k) must_check;
+/* NULL without a network: the families are then EAFNOSUPPORT. */
+struct stack *net_stack(struct kernel *k);

@@ -1,0 +1,175 @@
+/*
+ * inet_ioctl.c - netdevice(7) and the queue ioctls of sockets.
+ *
+ * Reading interfaces needs no privilege; changing them needs CAP_NET_ADMIN.
+ */
+#include <errno.h>
+#include <linux/capability.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include "netstack/api.h"
+#include "sentry/core/usercopy.h"
+#include "sentry/kernel/task.h"
+#include "sentry/socket/inet.h"
+#include "sentry/socket/net.h"
+
+static long put_int(struct task *t, gaddr_t arg, long v)
+{
+	s32 n = (s32)v;
+
+	return v < 0 ? v : copy_out(t, arg, &n, sizeof(n));
+}
+
+static void put_in(struct sockaddr *sa, const struct ipaddr *ip)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+
+	memcpy(&in.sin_addr, ip->b + 12, 4);
+	memcpy(sa, &in, sizeof(in));
+}
+
+static bool is_v4(const struct ipaddr *ip) { return ip->b[10] == 0xff && ip->b[11] == 0xff && !ip->b[0]; }
+
+/* The first IPv4 address of a link. */
+static int first_v4(struct stack *st, u32 ifindex, struct addr_info *a)
+{
+	for (unsigned i = 0; addr_nth(st, i, a) == 0; i++)
+		if (a->ifindex == ifindex && is_v4(&a->ip))
+			return 0;
+	return -EADDRNOTAVAIL;
+}
+
+static long if_conf(struct task *t, struct stack *st, gaddr_t arg)
+{
+	struct { s32 len, pad; u64 buf; } c;
+	struct addr_info a;
+	s32 used = 0;
+
+	if (copy_in(t, &c, arg, sizeof(c)) < 0)
+		return -EFAULT;
+	for (unsigned i = 0; addr_nth(st, i, &a) == 0; i++) {
+		struct ifreq r = { 0 };
+		struct link_info l;
+
+		if (!is_v4(&a.ip) || link_get(st, a.ifindex, &l) < 0)
+			continue;
+		if (c.buf && used + (s32)sizeof(r) > c.len)
+			break;
+		memcpy(r.ifr_name, l.name, IFNAMSIZ - 1);
+		put_in(&r.ifr_addr, &a.ip);
+		if (c.buf && copy_out(t, GADDR(c.buf + (u64)used), &r, sizeof(r)) < 0)
+			return -EFAULT;
+		used += (s32)sizeof(r);
+	}
+	c.len = used;
+	return copy_out(t, arg, &c, sizeof(c));
+}
+
+static long if_change(struct task *t, struct stack *st, u32 cmd, const struct ifreq *r, u32 ifindex)
+{
+	if (!capable(t, CAP_NET_ADMIN))
+		return -EPERM;
+	if (cmd == SIOCSIFFLAGS)
+		return link_set_flags(st, ifindex, (u32)(u16)r->ifr_flags,
+				      IFF_UP | IFF_PROMISC | IFF_ALLMULTI | IFF_NOARP);
+	if (cmd == SIOCSIFMTU)
+		return r->ifr_mtu < 0 ? -EINVAL : link_set_mtu(st, ifindex, (u32)r->ifr_mtu);
+	return -EOPNOTSUPP;
+}
+
+static long if_address(struct stack *st, u32 cmd, u32 ifindex, struct ifreq *r)
+{
+	struct addr_info a;
+	struct ipaddr mask = { { 0 } };
+	int e = first_v4(st, ifindex, &a);
+
+	if (e < 0)
+		return e;
+	for (int i = 0; i < a.plen; i++)
+		mask.b[12 + i / 8] |= (u8)(0x80 >> i % 8);
+	put_in(&r->ifr_addr, cmd == SIOCGIFADDR ? &a.ip : cmd == SIOCGIFBRDADDR ? &a.brd :
+	       cmd == SIOCGIFDSTADDR ? &a.peer : &mask);
+	return 0;
+}
+
+static long if_query(struct stack *st, u32 cmd, struct ifreq *r, const struct link_info *l)
+{
+	switch (cmd) {
+	case SIOCGIFINDEX:
+		r->ifr_ifindex = (int)l->ifindex;
+		return 0;
+	case SIOCGIFNAME:
+		memset(r->ifr_name, 0, IFNAMSIZ);
+		memcpy(r->ifr_name, l->name, IFNAMSIZ - 1);
+		return 0;
+	case SIOCGIFFLAGS:
+		r->ifr_flags = (short)l->flags;
+		return 0;
+	case SIOCGIFMTU:
+		r->ifr_mtu = (int)l->mtu;
+		return 0;
+	case SIOCGIFMETRIC:
+		r->ifr_metric = 0;
+		return 0;
+	case SIOCGIFTXQLEN:
+		r->ifr_qlen = (int)l->txqlen;
+		return 0;
+	case SIOCGIFHWADDR:
+		memset(&r->ifr_hwaddr, 0, sizeof(r->ifr_hwaddr));
+		r->ifr_hwaddr.sa_family = l->arphrd;
+		memcpy(r->ifr_hwaddr.sa_data, l->mac, 6);
+		return 0;
+	case SIOCGIFADDR:
+	case SIOCGIFNETMASK:
+	case SIOCGIFBRDADDR:
+	case SIOCGIFDSTADDR:
+		return if_address(st, cmd, l->ifindex, r);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static long if_ioctl(struct task *t, struct stack *st, u32 cmd, gaddr_t arg)
+{
+	struct ifreq r;
+	struct link_info l;
+	long e;
+
+	if (copy_in(t, &r, arg, sizeof(r)) < 0)
+		return -EFAULT;
+	r.ifr_name[IFNAMSIZ - 1] = 0;
+	if (cmd == SIOCGIFNAME)
+		e = r.ifr_ifindex > 0 ? link_get(st, (u32)r.ifr_ifindex, &l) : -ENODEV;
+	else
+		e = link_by_name(st, r.ifr_name, &l);
+	if (e < 0)
+		return -ENODEV;
+	if (cmd == SIOCSIFFLAGS || cmd == SIOCSIFMTU)
+		return if_change(t, st, cmd, &r, l.ifindex);
+	e = if_query(st, cmd, &r, &l);
+	return e < 0 ? e : copy_out(t, arg, &r, sizeof(r));
+}
+
+long inet_ioctl(struct task *t, struct socket *s, u32 cmd, gaddr_t arg)
+{
+	struct stack *st = net_stack(t->kernel);
+	struct ep *ep = inet_ep(s);
+
+	switch (cmd) {
+	case FIONREAD:
+		return put_int(t, arg, ep_inq(ep));
+	case SIOCOUTQ:
+		return put_int(t, arg, ep_outq(ep));
+	case SIOCOUTQNSD:
+		return put_int(t, arg, ep_outq_unsent(ep));
+	case SIOCATMARK:
+		return put_int(t, arg, ep_atmark(ep));
+	case SIOCGIFCONF:
+		return if_conf(t, st, arg);
+	default:
+		return (cmd & 0xff00) == 0x8900 ? if_ioctl(t, st, cmd, arg) : -ENOTTY;
+	}
+}
