@@ -114,8 +114,8 @@ static int check_globals(struct cli *cli)
 		return cli_usage(cli, "--overlay: \"%s\" is none of none, memory, dir=PATH", cli->overlay);
 	if (strcmp(cli->overlay, "none") != 0)
 		return cli_usage(cli, "--overlay=%s is not there yet: writes go through to the root file system", cli->overlay);
-	if (strcmp(cli->network, "none") != 0)
-		return cli_usage(cli, "--network=%s is not there yet: a sandbox has no network", cli->network);
+	if (!strcmp(cli->network, "host"))
+		return cli_usage(cli, "--network=host is not there yet; use sandbox or none");
 	if (cli->root[0] != '/')
 		return cli_usage(cli, "--root: \"%s\" must be an absolute path", cli->root);
 	return 0;
@@ -125,7 +125,7 @@ int main(int argc, char **argv)
 {
 	struct cli cli = {
 		.root = "/run/csandbox", .log_format = "text", .rootless = "auto",
-		.platform = "systrap", .network = "none", .overlay = "none",
+		.platform = "systrap", .network = "sandbox", .overlay = "none",
 	};
 	bool version = false;
 	const struct opt globals[] = {
@@ -137,7 +137,7 @@ int main(int argc, char **argv)
 		{ "rootless", 0, OPT_STR, &cli.rootless, "auto|true|false", "accepted" },
 		{ "criu", 0, OPT_ACCEPT_ARG, NULL, "PATH", "accepted" },
 		{ "platform", 0, OPT_STR, &cli.platform, "systrap|ptrace", "how application code runs" },
-		{ "network", 0, OPT_STR, &cli.network, "none", "the sandbox's network" },
+		{ "network", 0, OPT_STR, &cli.network, "sandbox|none", "the sandbox's network" },
 		{ "overlay", 0, OPT_STR, &cli.overlay, "none|memory|dir=PATH", "where writes to the root go" },
 		{ "strace", 0, OPT_FLAG, &cli.strace, NULL, "log every system call of the container" },
 		{ "version", 'v', OPT_FLAG, &version, NULL, "print the version" },

@@ -31,6 +31,19 @@ struct ctl_exit { s32 pid; s32 wstatus; };
 struct ctl_winsize { s32 pid; u16 rows, cols; };
 struct ctl_stats { u64 mem_bytes, ntasks, mem_limit, uptime_ns; };
 
+/* An interface of the container's namespace on its way into the sandbox. Addresses: IPv4 as ::ffff:a.b.c.d. */
+#define CTL_LINK_ADDRS  16
+#define CTL_LINK_ROUTES 32
+struct ctl_addr { u8 ip[16], brd[16]; u32 flags; u8 family, plen, scope, pad; };
+struct ctl_route { u8 dst[16], gw[16]; u32 metric; u8 family, plen, scope, has_gw; };
+struct ctl_link {
+	char name[16];
+	u8 mac[6], pad[2];
+	u32 ifindex, mtu, naddrs, nroutes;
+	struct ctl_addr addrs[CTL_LINK_ADDRS];
+	struct ctl_route routes[CTL_LINK_ROUTES];
+};
+
 const char *ctl_op_name(u32 op);
 
 /* What a process of the guest starts with: from config.json, `exec`, or exec's message. */

@@ -24,6 +24,7 @@
 #include "runsc-cli/setup/cgroup.h"
 #include "runsc-cli/setup/console.h"
 #include "runsc-cli/setup/hooks.h"
+#include "runsc-cli/setup/netjoin.h"
 #include "runsc-cli/setup/procs.h"
 #include "runsc-cli/setup/sys.h"
 
@@ -340,6 +341,13 @@ int launch_start(struct cli *cli, struct container *c, const struct oci_spec *s)
 
 	if (sock < 0)
 		return err_sys(&cli->err, sock, "container \"%s\" does not answer; is it stopped?", c->id);
+	if (!strcmp(cli->network, "sandbox")) {
+		r = net_join(cli, c, s, sock);
+		if (r < 0) {
+			close(sock);
+			return r;
+		}
+	}
 	r = ctl_send(sock, CTL_START, 0, NULL, 0, NULL, 0);
 	if (r == 0)
 		r = ctl_recv(sock, 0, &h, &payload, fds, &nfds);

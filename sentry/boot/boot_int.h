@@ -59,3 +59,7 @@ int boot_filter(struct boot *b) must_check;
 
 /* ---- crash.c ---- */
 int boot_crash_handlers(struct boot *b) must_check;
+
+/* links.c: an interface over a packet socket, which is taken over on success. */
+struct ctl_link;
+int boot_add_link(struct boot *b, const struct ctl_link *l, hostfd_t fd) must_check;

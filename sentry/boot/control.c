@@ -314,6 +314,20 @@ static int do_state(struct boot *b, struct conn *x)
 	return reply(x, CTL_STATE, 0, &s, sizeof(s));
 }
 
+static int do_link(struct boot *b, struct conn *x, const void *payload, size_t n, int fds[CTL_MAX_FDS], size_t nfds)
+{
+	struct ctl_link l;
+	int r = -EINVAL;
+
+	if (n == sizeof(l) && nfds == 1) {
+		memcpy(&l, payload, sizeof(l));
+		r = boot_add_link(b, &l, HOSTFD(fds[0]));
+		if (r == 0)
+			fds[0] = -1;            /* taken over */
+	}
+	return reply(x, CTL_LINK, r, NULL, 0);
+}
+
 static int dispatch(struct boot *b, struct conn *x, const struct ctl_hdr *h, const void *payload,
                     int fds[CTL_MAX_FDS], size_t nfds)
 {
@@ -326,6 +340,7 @@ static int dispatch(struct boot *b, struct conn *x, const struct ctl_hdr *h, con
 	case CTL_PS: return do_ps(b, x);
 	case CTL_WINSIZE: return do_winsize(b, x, payload, h->len);
 	case CTL_STATS: return do_stats(b, x);
+	case CTL_LINK: return do_link(b, x, payload, h->len, fds, nfds);
 	case CTL_NONE:
 	case CTL_COUNT: break;
 	}

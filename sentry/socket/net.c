@@ -6,12 +6,14 @@
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <poll.h>
 #include <pthread.h>
 #include <string.h>
 #include "netstack/api.h"
 #include "platform/base/alloc.h"
 #include "platform/base/rand.h"
 #include "platform/host/futex.h"
+#include "platform/host/packet.h"
 #include "sentry/kernel/kernel.h"
 
 #define NET_STACK_SIZE (128 * 1024)
@@ -82,11 +84,23 @@ static int raise_lo(struct stack *s)
 	return r;
 }
 
+static int start_thread(void *(*fn)(void *), void *arg)
+{
+	pthread_attr_t at;
+	pthread_t th;
+	int r;
+
+	pthread_attr_init(&at);
+	pthread_attr_setstacksize(&at, NET_STACK_SIZE);
+	pthread_attr_setdetachstate(&at, PTHREAD_CREATE_DETACHED);
+	r = pthread_create(&th, &at, fn, arg);
+	pthread_attr_destroy(&at);
+	return -r;
+}
+
 int net_start(struct kernel *k)
 {
 	struct net *n = knew(struct net);
-	pthread_attr_t at;
-	pthread_t th;
 	int r;
 
 	if (!n)
@@ -99,15 +113,66 @@ int net_start(struct kernel *k)
 		kfree(n);
 		return r;
 	}
-	pthread_attr_init(&at);
-	pthread_attr_setstacksize(&at, NET_STACK_SIZE);
-	pthread_attr_setdetachstate(&at, PTHREAD_CREATE_DETACHED);
-	r = pthread_create(&th, &at, net_main, n);
-	pthread_attr_destroy(&at);
-	if (r)
-		return -r;
-	k->net = n;
-	return 0;
+	r = start_thread(net_main, n);
+	if (r == 0)
+		k->net = n;
+	return r;
 }
 
 struct stack *net_stack(struct kernel *k) { return k->net ? k->net->stack : NULL; }
+
+/* ---- links over descriptors ---- */
+
+#define RX_BUDGET 64
+
+struct fd_port {
+	struct net *net;                /* immutable */
+	hostfd_t fd;                    /* immutable */
+	u32 ifindex;                    /* immutable once the thread runs */
+};
+
+static ssize_t port_readv(void *ctx, const struct iovec *iov, int n)
+{
+	return host_readv(((struct fd_port *)ctx)->fd, iov, n);
+}
+
+static ssize_t port_writev(void *ctx, const struct iovec *iov, int n)
+{
+	return host_writev(((struct fd_port *)ctx)->fd, iov, n);
+}
+
+static const struct link_fd_ops port_ops = { .readv = port_readv, .writev = port_writev };
+
+static void *port_main(void *arg)
+{
+	struct fd_port *p = arg;
+
+	for (;;) {
+		if (host_poll_wait(p->fd, POLLIN) < 0)
+			return NULL;
+		while (link_fd_rx(p->net->stack, p->ifindex, RX_BUDGET) == RX_BUDGET)
+			;
+		/* What came in is dealt with in this thread. */
+		(void)stack_run(p->net->stack);
+		net_kick(p->net);
+	}
+}
+
+int net_add_link(struct kernel *k, const struct link_cfg *cfg, hostfd_t fd)
+{
+	struct fd_port *p = knew(struct fd_port);
+	int r;
+
+	if (!p)
+		return -ENOMEM;
+	p->net = k->net;
+	p->fd = fd;
+	r = link_add_fd(k->net->stack, cfg, &port_ops, p, true);
+	if (r < 0) {
+		kfree(p);
+		return r;
+	}
+	p->ifindex = (u32)r;
+	r = start_thread(port_main, p);
+	return r < 0 ? r : (int)p->ifindex;
+}

@@ -16,3 +16,10 @@ struct net;
 int net_start(struct kernel *k) must_check;
 /* NULL without a network: the families are then EAFNOSUPPORT. */
 struct stack *net_stack(struct kernel *k);
+
+struct link_cfg;
+/*
+ * A link over a packet socket with virtio-net headers, and the thread that receives from it.
+ * @fd is taken over on success. The interface index or -errno.
+ */
+int net_add_link(struct kernel *k, const struct link_cfg *cfg, hostfd_t fd) must_check;

@@ -1,0 +1,229 @@
+/*
+ * netjoin.c - the container's network, moved into the sandbox.
+ *
+ * The namespace is the one that config.json names, else the sentry's own, into which engines put an
+ * interface by a hook.  A child enters it, reads links, addresses and routes with libnl, opens a packet
+ * socket on each Ethernet link, hands all over, and only then takes the addresses from the host's kernel, so
+ * that it no longer answers for them.
+ *
+ * Never the host's: a namespace with the inode of our own is refused before anything is touched.
+ */
+#include "runsc-cli/setup/netjoin.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_packet.h>
+#include <net/ethernet.h>
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <netlink/netlink.h>
+#include <netlink/route/addr.h>
+#include <netlink/route/link.h>
+#include <netlink/route/nexthop.h>
+#include <netlink/route/route.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "platform/base/alloc.h"
+#include "runsc-cli/ctl/ctl.h"
+#include "runsc-cli/setup/sys.h"
+
+#ifndef PACKET_IGNORE_OUTGOING
+#define PACKET_IGNORE_OUTGOING 23
+#endif
+#define RCVBUF (4 << 20)
+
+struct caches { struct nl_sock *nl; struct nl_cache *links, *addrs, *routes; };
+
+static void put_ip(u8 out[16], struct nl_addr *a)
+{
+	memset(out, 0, 16);
+	if (!a)
+		return;
+	if (nl_addr_get_family(a) == AF_INET) {
+		out[10] = out[11] = 0xff;
+		if (nl_addr_get_len(a) == 4)
+			memcpy(out + 12, nl_addr_get_binary_addr(a), 4);
+	} else if (nl_addr_get_len(a) == 16) {
+		memcpy(out, nl_addr_get_binary_addr(a), 16);
+	}
+}
+
+static void read_addrs(struct caches *c, struct ctl_link *l)
+{
+	for (struct nl_object *o = nl_cache_get_first(c->addrs); o; o = nl_cache_get_next(o)) {
+		struct rtnl_addr *a = (struct rtnl_addr *)o;
+		struct ctl_addr *out = &l->addrs[l->naddrs];
+
+		if ((u32)rtnl_addr_get_ifindex(a) != l->ifindex || l->naddrs == CTL_LINK_ADDRS)
+			continue;
+		out->family = (u8)rtnl_addr_get_family(a);
+		out->plen = (u8)rtnl_addr_get_prefixlen(a);
+		out->scope = (u8)rtnl_addr_get_scope(a);
+		put_ip(out->ip, rtnl_addr_get_local(a));
+		if (rtnl_addr_get_broadcast(a))
+			put_ip(out->brd, rtnl_addr_get_broadcast(a));
+		l->naddrs++;
+	}
+}
+
+static void read_routes(struct caches *c, struct ctl_link *l)
+{
+	for (struct nl_object *o = nl_cache_get_first(c->routes); o; o = nl_cache_get_next(o)) {
+		struct rtnl_route *r = (struct rtnl_route *)o;
+		struct rtnl_nexthop *nh = rtnl_route_nexthop_n(r, 0);
+		struct ctl_route *out = &l->routes[l->nroutes];
+
+		if (!nh || (u32)rtnl_route_nh_get_ifindex(nh) != l->ifindex || l->nroutes == CTL_LINK_ROUTES ||
+		    rtnl_route_get_table(r) != RT_TABLE_MAIN || rtnl_route_get_type(r) != RTN_UNICAST)
+			continue;
+		out->family = (u8)rtnl_route_get_family(r);
+		out->plen = (u8)nl_addr_get_prefixlen(rtnl_route_get_dst(r));
+		out->scope = (u8)rtnl_route_get_scope(r);
+		out->metric = rtnl_route_get_priority(r);
+		put_ip(out->dst, rtnl_route_get_dst(r));
+		if (rtnl_route_nh_get_gateway(nh)) {
+			out->has_gw = 1;
+			put_ip(out->gw, rtnl_route_nh_get_gateway(nh));
+		}
+		l->nroutes++;
+	}
+}
+
+static int open_packet(u32 ifindex)
+{
+	struct sockaddr_ll ll = {
+		.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = (int)ifindex,
+	};
+	int one = 1, buf = RCVBUF, fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	if (setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one)) < 0 ||
+	    setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one)) < 0 ||
+	    bind(fd, (struct sockaddr *)&ll, sizeof(ll)) < 0) {
+		int e = -errno;
+
+		close(fd);
+		return e;
+	}
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &buf, sizeof(buf));
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &buf, sizeof(buf));
+	return fd;
+}
+
+static int hand_over(int sock, const struct ctl_link *l)
+{
+	int fd = open_packet(l->ifindex), fds[CTL_MAX_FDS], r;
+	void *payload = NULL;
+	struct ctl_hdr h;
+	size_t nfds;
+
+	if (fd < 0)
+		return fd;
+	r = ctl_send(sock, CTL_LINK, 0, l, sizeof(*l), &fd, 1);
+	if (r == 0)
+		r = ctl_recv(sock, 0, &h, &payload, fds, &nfds);
+	close(fd);
+	if (r < 0)
+		return r;
+	kfree(payload);
+	return h.result;
+}
+
+static void take_addrs(struct caches *c, u32 ifindex)
+{
+	for (struct nl_object *o = nl_cache_get_first(c->addrs); o; o = nl_cache_get_next(o))
+		if ((u32)rtnl_addr_get_ifindex((struct rtnl_addr *)o) == ifindex)
+			(void)rtnl_addr_delete(c->nl, (struct rtnl_addr *)o, 0);
+}
+
+static int move_link(struct caches *c, struct rtnl_link *link, int sock)
+{
+	struct ctl_link l = {
+		.ifindex = (u32)rtnl_link_get_ifindex(link), .mtu = rtnl_link_get_mtu(link),
+	};
+	struct nl_addr *mac = rtnl_link_get_addr(link);
+	int r;
+
+	if ((rtnl_link_get_flags(link) & IFF_LOOPBACK) || rtnl_link_get_arptype(link) != ARPHRD_ETHER ||
+	    !(rtnl_link_get_flags(link) & IFF_UP) || !mac || nl_addr_get_len(mac) != 6)
+		return 0;
+	memcpy(l.mac, nl_addr_get_binary_addr(mac), 6);
+	snprintf(l.name, sizeof(l.name), "%s", rtnl_link_get_name(link));
+	read_addrs(c, &l);
+	read_routes(c, &l);
+	r = hand_over(sock, &l);
+	if (r == 0)
+		take_addrs(c, l.ifindex);
+	return r;
+}
+
+/* In the child, inside the namespace. */
+static int move_all(int sock)
+{
+	struct caches c = { .nl = nl_socket_alloc() };
+	int r = -EIO;
+
+	if (c.nl && nl_connect(c.nl, NETLINK_ROUTE) == 0 &&
+	    rtnl_link_alloc_cache(c.nl, AF_UNSPEC, &c.links) == 0 && rtnl_addr_alloc_cache(c.nl, &c.addrs) == 0 &&
+	    rtnl_route_alloc_cache(c.nl, AF_UNSPEC, 0, &c.routes) == 0) {
+		r = 0;
+		for (struct nl_object *o = nl_cache_get_first(c.links); o && r == 0; o = nl_cache_get_next(o))
+			r = move_link(&c, (struct rtnl_link *)o, sock);
+	}
+	return r;
+}
+
+/* The namespace to join, or -errno. -ENOENT: the host's own is asked for, so there is none. */
+static int open_ns(struct container *c, const struct oci_spec *s)
+{
+	char path[64];
+	struct stat ours, theirs;
+	const char *p = NULL;
+	int fd;
+
+	for (u32 i = 0; i < s->nns; i++)
+		if (!strcmp(s->ns[i].type, "network"))
+			p = s->ns[i].path;
+	if (!p)
+		return -ENOENT;
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", c->sentry.pid);
+	fd = open(*p ? p : path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (stat("/proc/self/ns/net", &ours) < 0 || fstat(fd, &theirs) < 0 ||
+	    (ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino)) {
+		close(fd);
+		return -ENOENT;
+	}
+	return fd;
+}
+
+int net_join(struct cli *cli, struct container *c, const struct oci_spec *s, int sock)
+{
+	int ns = open_ns(c, s), status = 0;
+	pid_t pid;
+
+	if (ns == -ENOENT)
+		return 0;
+	if (ns < 0)
+		return err_sys(&cli->err, ns, "cannot open the network namespace of \"%s\"", c->id);
+	pid = fork();
+	if (pid == 0)
+		_exit(setns(ns, CLONE_NEWNET) < 0 ? errno & 127 : -move_all(sock) & 127);
+	close(ns);
+	if (pid < 0)
+		return err_sys(&cli->err, -errno, "cannot fork");
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (!WIFEXITED(status) || WEXITSTATUS(status))
+		return err_sys(&cli->err, WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO,
+			       "cannot move the container's network interfaces into the sandbox; --network=none runs without");
+	return 0;
+}
