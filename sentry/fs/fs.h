@@ -12,7 +12,6 @@ struct tty_link;
 
 /* sentry/fs/pipe: both ends. flags: O_NONBLOCK, O_DIRECT. */
 int pipe_create(struct task *t, u32 flags, struct file **ret_read, struct file **ret_write) must_check;
-int fifo_open(struct task *t, struct inode *i, const struct path *p, u32 flags, struct file **ret) must_check;
 /* sentry/fs/hostfile: stdio given by the engine. @fd is taken over. @flags: guest O_ flags. */
 int hostfile_new(struct kernel *k, hostfd_t fd, struct file **ret) must_check;
 /*

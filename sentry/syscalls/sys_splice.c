@@ -83,8 +83,14 @@ long sys_sendfile(struct task *t, const struct sysargs *a)
 		return r;
 	if (!in || !out)
 		return -EBADF;
+	if ((in->flags & O_ACCMODE) == O_WRONLY)
+		return -EBADF;
+	if ((in->kind & FILE_STREAM) && use_off)
+		return -ESPIPE;
+	if ((out->flags & O_ACCMODE) == O_RDONLY)
+		return -EBADF;
 	if (in->kind & FILE_STREAM)
-		return use_off ? -ESPIPE : -EINVAL;
+		return -EINVAL;
 	if (out->inode && S_ISREG(out->inode->mode) && (file_flags(out) & O_APPEND))
 		return -EINVAL;
 	if (!use_off) {

@@ -7,7 +7,6 @@
  */
 #include <fcntl.h>
 #include "platform/base/alloc.h"
-#include "sentry/fs/fs.h"
 #include "sentry/kernel/task.h"
 #include "sentry/vfs/mount_int.h"
 #include "sentry/vfs/namei.h"

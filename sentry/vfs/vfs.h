@@ -59,6 +59,8 @@ int vfs_open(struct task *t, int dirfd, const char *name, u32 flags, u32 mode, u
              struct file **ret) must_check;
 /* Open a place already found (exec, /proc, coredumps): permission checked unless @nocheck. */
 int vfs_open_path(struct task *t, const struct path *p, u32 flags, bool nocheck, struct file **ret) must_check;
+/* What opening a FIFO means, in every file system; made by sentry/fs/pipe. */
+int fifo_open(struct task *t, struct inode *i, const struct path *p, u32 flags, struct file **ret) must_check;
 
 int vfs_mkdir(struct task *t, int dirfd, const char *name, u32 mode) must_check;
 int vfs_mknod(struct task *t, int dirfd, const char *name, u32 mode, u32 major, u32 minor) must_check;
