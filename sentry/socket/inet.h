@@ -7,5 +7,7 @@
 struct ep;
 
 struct ep *inet_ep(struct socket *s);
-/* SIOC* of sockets and interfaces: netdevice(7). */
+/* SIOC* of queues. */
 long inet_ioctl(struct task *t, struct socket *s, u32 cmd, gaddr_t arg);
+/* SIOC* of interfaces: netdevice(7). For sockets of every family. */
+long netdev_ioctl(struct task *t, u32 cmd, gaddr_t arg);

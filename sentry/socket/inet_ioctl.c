@@ -153,9 +153,17 @@ static long if_ioctl(struct task *t, struct stack *st, u32 cmd, gaddr_t arg)
 	return e < 0 ? e : copy_out(t, arg, &r, sizeof(r));
 }
 
-long inet_ioctl(struct task *t, struct socket *s, u32 cmd, gaddr_t arg)
+long netdev_ioctl(struct task *t, u32 cmd, gaddr_t arg)
 {
 	struct stack *st = net_stack(t->kernel);
+
+	if (!st || cmd < SIOCGIFNAME || cmd > 0x89ff)
+		return -ENOTTY;
+	return cmd == SIOCGIFCONF ? if_conf(t, st, arg) : if_ioctl(t, st, cmd, arg);
+}
+
+long inet_ioctl(struct task *t, struct socket *s, u32 cmd, gaddr_t arg)
+{
 	struct ep *ep = inet_ep(s);
 
 	switch (cmd) {
@@ -167,9 +175,7 @@ long inet_ioctl(struct task *t, struct socket *s, u32 cmd, gaddr_t arg)
 		return put_int(t, arg, ep_outq_unsent(ep));
 	case SIOCATMARK:
 		return put_int(t, arg, ep_atmark(ep));
-	case SIOCGIFCONF:
-		return if_conf(t, st, arg);
 	default:
-		return (cmd & 0xff00) == 0x8900 ? if_ioctl(t, st, cmd, arg) : -ENOTTY;
+		return -ENOTTY;
 	}
 }

@@ -15,12 +15,14 @@
 #include "platform/host/futex.h"
 #include "platform/host/packet.h"
 #include "sentry/kernel/kernel.h"
+#include "sentry/socket/netlink.h"
 
 #define NET_STACK_SIZE (128 * 1024)
 
 struct net {
 	struct kernel *kernel;          /* immutable */
 	struct stack *stack;            /* immutable */
+	struct netlink_table netlink;
 	_Atomic u32 kicked;             /* futex: the thread has something to run */
 };
 
@@ -106,6 +108,7 @@ int net_start(struct kernel *k)
 	if (!n)
 		return -ENOMEM;
 	n->kernel = k;
+	netlink_table_init(&n->netlink);
 	r = stack_new(&ops, n, &n->stack);
 	if (r == 0)
 		r = raise_lo(n->stack);
@@ -120,6 +123,7 @@ int net_start(struct kernel *k)
 }
 
 struct stack *net_stack(struct kernel *k) { return k->net ? k->net->stack : NULL; }
+struct netlink_table *net_netlink(struct kernel *k) { return k->net ? &k->net->netlink : NULL; }
 
 /* ---- links over descriptors ---- */
 

@@ -11,11 +11,14 @@
 struct kernel;
 struct stack;
 struct net;
+struct netlink_table;
 
 /* Boot: a stack with "lo" up, 127.0.0.1/8 and ::1. Sets kernel->net. */
 int net_start(struct kernel *k) must_check;
 /* NULL without a network: the families are then EAFNOSUPPORT. */
 struct stack *net_stack(struct kernel *k);
+/* Ports of AF_NETLINK; NULL without a network. */
+struct netlink_table *net_netlink(struct kernel *k);
 
 struct link_cfg;
 /*

@@ -11,6 +11,8 @@
 #include <netinet/in.h>
 
 #include "sentry/kernel/task.h"
+#include "sentry/socket/inet.h"
+#include "sentry/socket/netlink.h"
 
 static const struct file_ops socket_fops;
 
@@ -25,6 +27,7 @@ static const struct family families[] = {
 	{ AF_UNIX, unix_create, unix_pair },
 	{ AF_INET, inet_create, NULL },
 	{ AF_INET6, inet6_create, NULL },
+	{ AF_NETLINK, netlink_create, NULL },
 };
 
 static const struct family *family_find(int family)
@@ -272,8 +275,9 @@ static u32 socket_fop_poll(struct file *f)
 static long socket_fop_ioctl(struct task *t, struct file *f, u32 cmd, gaddr_t arg)
 {
 	struct socket *s = socket_of(f);
+	long r = s->ops->ioctl ? s->ops->ioctl(t, s, cmd, arg) : -ENOTTY;
 
-	return s->ops->ioctl ? s->ops->ioctl(t, s, cmd, arg) : -ENOTTY;
+	return r == -ENOTTY ? netdev_ioctl(t, cmd, arg) : r;
 }
 
 static void socket_fop_release(struct file *f)

@@ -1,0 +1,572 @@
+/*
+ * netlink.c - AF_NETLINK sockets as files: ports, the queue of replies, dispatch of requests.
+ *
+ * The kernel's end is the only peer.  Group memberships are kept and told, but nothing is ever
+ * multicast: no interface of a sandbox changes behind its back.  NETLINK_KOBJECT_UEVENT is thus quiet.
+ *
+ * Locks: ns->mu (RANK_FILE) guards the queue, the dump and the destination; it is held while a
+ * datagram is copied out, so that a fault loses nothing.  The table's mu (LEAF) guards ports.
+ * Life: as struct socket; in the table while it has a port.
+ */
+#include "sentry/socket/netlink.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include "platform/base/alloc.h"
+#include "platform/base/rand.h"
+#include "sentry/core/usercopy.h"
+#include "sentry/kernel/task.h"
+#include "sentry/socket/net.h"
+
+#define MSG_BYTES_MAX (128 * 1024)      /* largest datagram taken from the guest */
+#define GROUPS_MAX 64
+
+struct nl_pkt {
+	struct list_head node;
+	u8 *data;
+	u32 len;
+};
+
+struct nl_sock {
+	struct socket s;
+	struct waitq wq;
+	int (*request)(struct nl_req *q);       /* immutable */
+	struct netlink_table *table;            /* immutable */
+	struct list_head node;                  /* guarded by table->mu */
+	_Atomic u32 portid;                     /* set once under table->mu; 0: none yet */
+	struct mutex mu;                        /* RANK_FILE */
+	struct list_head rq GUARDED_BY(mu);
+	u32 rq_bytes GUARDED_BY(mu);
+	int err GUARDED_BY(mu);                 /* told once; positive */
+	u32 dst_pid GUARDED_BY(mu), dst_groups GUARDED_BY(mu);
+	u64 groups GUARDED_BY(mu);
+	struct nl_dump dump GUARDED_BY(mu);
+	bool dumping GUARDED_BY(mu);
+	bool pktinfo, cap_ack, strict, ext_ack, no_enobufs, bcast_error;        /* single words */
+};
+
+static struct nl_sock *to_nl(struct socket *s) { return container_of(s, struct nl_sock, s); }
+
+void netlink_table_init(struct netlink_table *nt)
+{
+	mutex_init(&nt->mu, RANK_LEAF);
+	list_init(&nt->socks);
+}
+
+/* ---- ports ---- */
+
+static bool port_used(struct netlink_table *nt, int proto, u32 port) REQUIRES(nt->mu)
+{
+	struct nl_sock *n;
+
+	list_for_each(n, &nt->socks, node)
+		if (n->s.proto == proto && atomic_load(&n->portid) == port)
+			return true;
+	return false;
+}
+
+/* Take @port, or any when it is 0. */
+static int take_port(struct task *t, struct nl_sock *ns, u32 port)
+{
+	struct netlink_table *nt = ns->table;
+	bool any = port == 0;
+	int r = 0;
+
+	if (any)
+		port = (u32)t->tg->tgid;
+	mutex_lock(&nt->mu);
+	if (atomic_load(&ns->portid)) {
+		r = any || atomic_load(&ns->portid) == port ? 0 : -EINVAL;
+		goto out;
+	}
+	while (any && port_used(nt, ns->s.proto, port)) {
+		rand_bytes(&port, sizeof(port));
+		port |= 0x80000000u;            /* no process has such a number */
+	}
+	if (port_used(nt, ns->s.proto, port)) {
+		r = -EADDRINUSE;
+		goto out;
+	}
+	atomic_store(&ns->portid, port);
+	list_add_tail(&ns->node, &nt->socks);
+out:
+	mutex_unlock(&nt->mu);
+	return r;
+}
+
+static int nl_name_in(const void *name, u32 len, struct sockaddr_nl *nl)
+{
+	if (len < sizeof(*nl))
+		return -EINVAL;
+	memcpy(nl, name, sizeof(*nl));
+	return nl->nl_family == AF_NETLINK ? 0 : -EINVAL;
+}
+
+static int nl_bind(struct task *t, struct socket *s, const void *name, u32 len)
+{
+	struct nl_sock *ns = to_nl(s);
+	struct sockaddr_nl nl;
+	int r = nl_name_in(name, len, &nl);
+
+	if (r == 0)
+		r = take_port(t, ns, nl.nl_pid);
+	if (r < 0)
+		return r;
+	mutex_lock(&ns->mu);
+	ns->groups = (ns->groups & ~(u64)UINT32_MAX) | nl.nl_groups;
+	mutex_unlock(&ns->mu);
+	return 0;
+}
+
+static int nl_connect(struct task *t, struct socket *s, const void *name, u32 len, bool nonblock)
+{
+	struct nl_sock *ns = to_nl(s);
+	struct sockaddr_nl nl = { 0 };
+	u16 family;
+	int r = 0;
+
+	(void)nonblock;
+	if (len < sizeof(family))
+		return -EINVAL;
+	memcpy(&family, name, sizeof(family));
+	if (family != AF_UNSPEC) {
+		r = nl_name_in(name, len, &nl);
+		if (r == 0 && (nl.nl_pid || nl.nl_groups) && !capable(t, CAP_NET_ADMIN))
+			r = -EPERM;
+		if (r == 0)
+			r = take_port(t, ns, 0);
+	}
+	if (r < 0)
+		return r;
+	mutex_lock(&ns->mu);
+	ns->dst_pid = nl.nl_pid;
+	ns->dst_groups = nl.nl_groups;
+	mutex_unlock(&ns->mu);
+	return 0;
+}
+
+static int nl_getname(struct socket *s, bool peer, void *name)
+{
+	struct nl_sock *ns = to_nl(s);
+	struct sockaddr_nl nl = { .nl_family = AF_NETLINK };
+
+	mutex_lock(&ns->mu);
+	nl.nl_pid = peer ? ns->dst_pid : atomic_load(&ns->portid);
+	nl.nl_groups = peer ? ns->dst_groups : (u32)ns->groups;
+	mutex_unlock(&ns->mu);
+	memcpy(name, &nl, sizeof(nl));
+	return sizeof(nl);
+}
+
+/* ---- replies ---- */
+
+/* Queue a copy of @len bytes; a reader that is too slow is told ENOBUFS. */
+static void enqueue(struct nl_sock *ns, const void *data, u32 len) REQUIRES(ns->mu)
+{
+	struct nl_pkt *p;
+
+	if (ns->rq_bytes + len > ns->s.opt.rcvbuf)
+		goto lost;
+	p = knew(struct nl_pkt);
+	if (!p)
+		goto lost;
+	p->data = kbuf_alloc(len);
+	if (!p->data) {
+		kfree(p);
+		goto lost;
+	}
+	memcpy(p->data, data, len);
+	p->len = len;
+	list_add_tail(&p->node, &ns->rq);
+	ns->rq_bytes += len;
+	return;
+lost:
+	if (!ns->no_enobufs)
+		ns->err = ENOBUFS;
+}
+
+/* The next datagram of a dump, when all before it has been read. */
+static void dump_more(struct nl_sock *ns) REQUIRES(ns->mu)
+{
+	struct nl_dump *d = &ns->dump;
+	u8 *room;
+
+	if (!ns->dumping || !list_empty(&ns->rq))
+		return;
+	room = kbuf_alloc(NL_DGRAM);
+	if (!room) {
+		ns->err = ENOBUFS;
+		ns->dumping = false;
+		return;
+	}
+	struct nl_buf b = { .p = room, .cap = NL_DGRAM };
+
+	/* A message that does not fit an empty datagram would never: it ends the dump. */
+	if (d->fill(d, &b) == 0 || b.len == 0)
+		ns->dumping = false;
+	if (b.len)
+		enqueue(ns, room, b.len);
+	if (!ns->dumping) {
+		s32 zero = 0;
+
+		b = (struct nl_buf){ .p = room, .cap = NL_DGRAM };
+		nl_begin(&b, NLMSG_DONE, NLM_F_MULTI | d->flags, d->seq, d->portid, &zero, sizeof(zero));
+		(void)nl_end(&b);
+		enqueue(ns, room, b.len);
+	}
+	kfree(room);
+}
+
+/* NLMSG_ERROR for @h, which lies before its @len - 16 bytes of body; error 0 is an acknowledgement. */
+static void acknowledge(struct nl_sock *ns, const struct nlmsghdr *h, const u8 *msg, int error) REQUIRES(ns->mu)
+{
+	bool cut = !error || ns->cap_ack;
+	u32 echo = cut ? sizeof(*h) : h->nlmsg_len;
+	struct nl_buf b = { .cap = NLMSG_HDRLEN + sizeof(s32) + NLMSG_ALIGN(echo) };
+	u8 *fixed = kbuf_alloc(sizeof(s32) + echo);
+	s32 e = error;
+
+	b.p = kbuf_alloc(b.cap);
+	if (b.p && fixed) {
+		memcpy(fixed, &e, sizeof(e));
+		memcpy(fixed + sizeof(e), msg, echo);
+		nl_begin(&b, NLMSG_ERROR, cut ? NLM_F_CAPPED : 0, h->nlmsg_seq, atomic_load(&ns->portid),
+			 fixed, sizeof(e) + echo);
+		if (nl_end(&b))
+			enqueue(ns, b.p, b.len);
+	} else {
+		ns->err = ENOBUFS;
+	}
+	kfree(b.p);
+	kfree(fixed);
+}
+
+static int one_request(struct task *t, struct nl_sock *ns, const struct nlmsghdr *h, const u8 *msg) REQUIRES(ns->mu)
+{
+	u8 *room = kbuf_alloc(NL_DGRAM);
+	struct nl_buf b = { .p = room, .cap = NL_DGRAM };
+	struct nl_dump d = { .seq = h->nlmsg_seq, .portid = atomic_load(&ns->portid) };
+	struct nl_req q = {
+		.t = t, .st = net_stack(t->kernel), .h = *h, .body = msg + NLMSG_HDRLEN,
+		.len = h->nlmsg_len - NLMSG_HDRLEN, .portid = d.portid, .strict = ns->strict,
+		.reply = &b, .dump = &d,
+	};
+	int r;
+
+	if (!room)
+		return -ENOBUFS;
+	r = ns->request(&q);
+	d.st = q.st;
+	if (r == NL_DUMP && ns->dumping) {
+		r = -EBUSY;
+	} else if (r == NL_DUMP) {
+		ns->dump = d;
+		ns->dumping = true;
+		dump_more(ns);
+	} else if (r == 0 && b.len) {
+		enqueue(ns, room, b.len);
+	}
+	kfree(room);
+	return r;
+}
+
+static void requests(struct task *t, struct nl_sock *ns, const u8 *buf, u32 len) REQUIRES(ns->mu)
+{
+	while (len >= NLMSG_HDRLEN) {
+		struct nlmsghdr h;
+		u32 step;
+		int r = 0;
+
+		memcpy(&h, buf, sizeof(h));
+		if (h.nlmsg_len < NLMSG_HDRLEN || h.nlmsg_len > len)
+			return;
+		if ((h.nlmsg_flags & NLM_F_REQUEST) && h.nlmsg_type >= NLMSG_MIN_TYPE)
+			r = one_request(t, ns, &h, buf);
+		if (r < 0 || ((h.nlmsg_flags & NLM_F_ACK) && r != NL_DUMP))
+			acknowledge(ns, &h, buf, r);
+		step = MIN((u32)NLMSG_ALIGN(h.nlmsg_len), len);
+		buf += step;
+		len -= step;
+	}
+}
+
+/* ---- messages ---- */
+
+static int check_dest(struct task *t, struct nl_sock *ns, const struct sock_msg *m)
+{
+	struct sockaddr_nl nl = { 0 };
+	int r;
+
+	if (m->namelen) {
+		r = nl_name_in(m->name, m->namelen, &nl);
+		if (r < 0)
+			return r;
+	} else {
+		mutex_lock(&ns->mu);
+		nl.nl_pid = ns->dst_pid;
+		nl.nl_groups = ns->dst_groups;
+		mutex_unlock(&ns->mu);
+	}
+	if ((nl.nl_pid || nl.nl_groups) && !capable(t, CAP_NET_ADMIN))
+		return -EPERM;
+	return nl.nl_pid ? -ECONNREFUSED : 0;
+}
+
+static ssize_t nl_sendmsg(struct task *t, struct socket *s, struct sock_msg *m)
+{
+	struct nl_sock *ns = to_nl(s);
+	size_t len = m->b->left;
+	ssize_t n = 0;
+	u8 *buf;
+	int r;
+
+	if (m->flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	r = check_dest(t, ns, m);
+	if (r == 0 && !atomic_load(&ns->portid))
+		r = take_port(t, ns, 0);
+	if (r < 0)
+		return r;
+	if (len > MSG_BYTES_MAX || len + 32 > s->opt.sndbuf)
+		return -EMSGSIZE;
+	if (!len)
+		return 0;
+	buf = kbuf_alloc(len);
+	if (!buf)
+		return -ENOBUFS;
+	n = iobuf_get(m->b, buf, len);
+	if (n != (ssize_t)len) {
+		kfree(buf);
+		return -EFAULT;
+	}
+	mutex_lock(&ns->mu);
+	requests(t, ns, buf, (u32)len);
+	mutex_unlock(&ns->mu);
+	kfree(buf);
+	waitq_wake(&ns->wq, POLLIN | POLLRDNORM);
+	return n;
+}
+
+/* Copy the first datagram; it stays where it is after a fault. */
+static ssize_t take_first(struct nl_sock *ns, struct sock_msg *m) REQUIRES(ns->mu)
+{
+	struct nl_pkt *p;
+	size_t n;
+	ssize_t r;
+
+	if (ns->err) {
+		r = -ns->err;
+		ns->err = 0;
+		return r;
+	}
+	if (list_empty(&ns->rq))
+		return -EAGAIN;
+	p = list_first(&ns->rq, struct nl_pkt, node);
+	n = MIN((size_t)p->len, m->b->left);
+	r = n ? iobuf_put(m->b, p->data, n) : 0;
+	if (r != (ssize_t)n)
+		return -EFAULT;
+	if (n < p->len)
+		m->ret_flags |= MSG_TRUNC;
+	if (m->flags & MSG_TRUNC)
+		r = (ssize_t)p->len;
+	if (!(m->flags & MSG_PEEK)) {
+		list_del_init(&p->node);
+		ns->rq_bytes -= p->len;
+		kfree(p->data);
+		kfree(p);
+		dump_more(ns);
+	}
+	return r;
+}
+
+static ssize_t nl_recvmsg(struct task *t, struct socket *s, struct sock_msg *m)
+{
+	struct nl_sock *ns = to_nl(s);
+	struct sockaddr_nl from = { .nl_family = AF_NETLINK };
+	ssize_t r;
+
+	(void)t;
+	if (m->flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	mutex_lock(&ns->mu);
+	r = take_first(ns, m);
+	mutex_unlock(&ns->mu);
+	if (r < 0)
+		return r;
+	memcpy(m->name, &from, sizeof(from));
+	m->namelen = sizeof(from);
+	if (s->opt.passcred) {
+		struct ucred kernel = { 0 };
+
+		cmsg_put(m->out, SOL_SOCKET, SCM_CREDENTIALS, &kernel, sizeof(kernel));
+	}
+	if (ns->pktinfo) {
+		struct nl_pktinfo info = { 0 };
+
+		cmsg_put(m->out, SOL_NETLINK, NETLINK_PKTINFO, &info, sizeof(info));
+	}
+	return r;
+}
+
+/* ---- options ---- */
+
+static bool *flag_of(struct nl_sock *ns, int opt)
+{
+	switch (opt) {
+	case NETLINK_PKTINFO:
+		return &ns->pktinfo;
+	case NETLINK_BROADCAST_ERROR:
+		return &ns->bcast_error;
+	case NETLINK_NO_ENOBUFS:
+		return &ns->no_enobufs;
+	case NETLINK_CAP_ACK:
+		return &ns->cap_ack;
+	case NETLINK_EXT_ACK:
+		return &ns->ext_ack;
+	case NETLINK_GET_STRICT_CHK:
+		return &ns->strict;
+	default:
+		return NULL;
+	}
+}
+
+static int nl_setsockopt(struct task *t, struct socket *s, int level, int opt, const void *v, size_t n)
+{
+	struct nl_sock *ns = to_nl(s);
+	bool *flag = flag_of(ns, opt);
+	u32 val = 0;
+
+	if (level == SOL_SOCKET)
+		return sockopt_set(t, s, opt, v, n);
+	if (level != SOL_NETLINK)
+		return -ENOPROTOOPT;
+	if (n >= sizeof(val))
+		memcpy(&val, v, sizeof(val));
+	if (flag) {
+		*flag = val != 0;
+		return 0;
+	}
+	if (opt != NETLINK_ADD_MEMBERSHIP && opt != NETLINK_DROP_MEMBERSHIP)
+		return -ENOPROTOOPT;
+	if (val == 0 || val > GROUPS_MAX)
+		return -EINVAL;
+	mutex_lock(&ns->mu);
+	if (opt == NETLINK_ADD_MEMBERSHIP)
+		ns->groups |= (u64)1 << (val - 1);
+	else
+		ns->groups &= ~((u64)1 << (val - 1));
+	mutex_unlock(&ns->mu);
+	return 0;
+}
+
+static int nl_getsockopt(struct task *t, struct socket *s, int level, int opt, void *v, size_t cap)
+{
+	struct nl_sock *ns = to_nl(s);
+	bool *flag = flag_of(ns, opt);
+	u64 groups;
+	int val;
+
+	(void)t;
+	if (level == SOL_SOCKET && opt == SO_ERROR) {
+		mutex_lock(&ns->mu);
+		val = ns->err;
+		ns->err = 0;
+		mutex_unlock(&ns->mu);
+	} else if (level == SOL_SOCKET) {
+		return sockopt_get(s, opt, v, cap);
+	} else if (level == SOL_NETLINK && opt == NETLINK_LIST_MEMBERSHIPS) {
+		mutex_lock(&ns->mu);
+		groups = ns->groups;
+		mutex_unlock(&ns->mu);
+		memcpy(v, &groups, MIN(cap, sizeof(groups)));
+		return (int)MIN(cap, sizeof(groups));
+	} else if (level == SOL_NETLINK && flag) {
+		val = *flag;
+	} else {
+		return -ENOPROTOOPT;
+	}
+	if (cap < sizeof(val))
+		return -EINVAL;
+	memcpy(v, &val, sizeof(val));
+	return sizeof(val);
+}
+
+static u32 nl_poll(struct socket *s)
+{
+	struct nl_sock *ns = to_nl(s);
+	u32 ev = POLLOUT | POLLWRNORM | POLLWRBAND;
+
+	mutex_lock(&ns->mu);
+	if (!list_empty(&ns->rq))
+		ev |= POLLIN | POLLRDNORM;
+	if (ns->err)
+		ev |= POLLERR;
+	mutex_unlock(&ns->mu);
+	return ev;
+}
+
+static void nl_release(struct socket *s)
+{
+	struct nl_sock *ns = to_nl(s);
+	struct nl_pkt *p, *next;
+
+	mutex_lock(&ns->table->mu);
+	list_del_init(&ns->node);
+	mutex_unlock(&ns->table->mu);
+	list_for_each_safe(p, next, &ns->rq, node) {
+		kfree(p->data);
+		kfree(p);
+	}
+	socket_done(s);
+	kfree(ns);
+}
+
+static const struct sock_ops nl_ops = {
+	.family = AF_NETLINK,
+	.bind = nl_bind,
+	.connect = nl_connect,
+	.getname = nl_getname,
+	.sendmsg = nl_sendmsg,
+	.recvmsg = nl_recvmsg,
+	.setsockopt = nl_setsockopt,
+	.getsockopt = nl_getsockopt,
+	.poll = nl_poll,
+	.release = nl_release,
+};
+
+/* Events of one's own making: not in a sandbox. */
+static int uevent_request(struct nl_req *q)
+{
+	(void)q;
+	return -EPERM;
+}
+
+int netlink_create(struct task *t, int type, int proto, struct file **ret)
+{
+	int kind = type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct netlink_table *nt = net_netlink(t->kernel);
+	struct nl_sock *ns;
+
+	if (kind != SOCK_RAW && kind != SOCK_DGRAM)
+		return -ESOCKTNOSUPPORT;
+	if (!nt)
+		return -EAFNOSUPPORT;
+	if (proto != NETLINK_ROUTE && proto != NETLINK_KOBJECT_UEVENT && proto != NETLINK_SOCK_DIAG)
+		return -EPROTONOSUPPORT;
+	ns = knew(struct nl_sock);
+	if (!ns)
+		return -ENOMEM;
+	waitq_init(&ns->wq);
+	mutex_init(&ns->mu, RANK_FILE);
+	list_init(&ns->rq);
+	list_init(&ns->node);
+	ns->table = nt;
+	ns->request = proto == NETLINK_ROUTE ? netlink_route : proto == NETLINK_SOCK_DIAG ? netlink_sock_diag :
+		      uevent_request;
+	socket_init(t, &ns->s, &nl_ops, AF_NETLINK, kind, proto, (u32)type, &ns->wq);
+	*ret = &ns->s.f;
+	return 0;
+}

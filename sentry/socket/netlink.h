@@ -1,0 +1,79 @@
+/*
+ * netlink.h - AF_NETLINK sockets: messages, replies and dumps, and what a protocol supplies.
+ *
+ * A request is answered inside sendmsg(): its replies are queued on the socket that asked.  A dump
+ * is not made at once: it is a cursor, and each datagram of it is made when the one before has
+ * been read, so what a guest can make us hold is bounded.
+ *
+ * Everything in a request is hostile: handlers see a body whose length is checked, and reach
+ * attributes by nl_find(), which never steps over the end.
+ */
+#pragma once
+#include <linux/netlink.h>
+#include "sentry/socket/socket.h"
+
+struct stack;
+
+#define NL_DGRAM 3776           /* largest datagram of a dump: readers use buffers of a page */
+
+/* Sockets with a port, by kernel. */
+struct netlink_table {
+	struct mutex mu;                /* RANK_LEAF */
+	struct list_head socks GUARDED_BY(mu);
+};
+void netlink_table_init(struct netlink_table *nt);
+
+/* A reply that grows message by message. */
+struct nl_buf {
+	u8 *p;
+	u32 len, cap;
+	u32 start;                      /* of the message that is open */
+	bool full;                      /* something did not fit: nl_end() drops the message */
+};
+
+void nl_begin(struct nl_buf *b, u16 type, u16 flags, u32 seq, u32 portid, const void *fixed, size_t n);
+void nl_attr(struct nl_buf *b, u16 type, const void *v, size_t n);
+void nl_attr_u8(struct nl_buf *b, u16 type, u8 v);
+void nl_attr_u32(struct nl_buf *b, u16 type, u32 v);
+void nl_attr_str(struct nl_buf *b, u16 type, const char *s);
+u32 nl_nest(struct nl_buf *b, u16 type);
+void nl_nest_end(struct nl_buf *b, u32 at);
+bool nl_end(struct nl_buf *b);          /* false: no room, the message is not there */
+
+struct nl_dump {
+	/* Add messages from d->pos on while they fit. 0: all told; 1: more to come. */
+	int (*fill)(struct nl_dump *d, struct nl_buf *b);
+	struct stack *st;
+	u32 seq, portid;
+	u32 pos;
+	u16 flags;                      /* NLM_F_* beside MULTI */
+	u8 family;
+	u32 ifindex, table;             /* filters of a strict request; 0 = any */
+	u32 proto, states;              /* sock_diag */
+};
+
+struct nl_req {
+	struct task *t;
+	struct stack *st;
+	struct nlmsghdr h;
+	const u8 *body;                 /* after the header */
+	u32 len;                        /* of body */
+	u32 portid;
+	bool strict;                    /* NETLINK_GET_STRICT_CHK */
+	struct nl_buf *reply;           /* NL_DGRAM of room */
+	struct nl_dump *dump;           /* fill it and return NL_DUMP */
+};
+
+#define NL_DUMP 1
+
+/* The attribute @type after @fixed bytes of the body, NULL if absent or shorter than @min. */
+const void *nl_find(const struct nl_req *q, size_t fixed, u16 type, size_t min, u32 *ret_len);
+/* The body's fixed part, zeros beyond what was sent; false if less than @min was. */
+bool nl_fixed(const struct nl_req *q, void *dst, size_t n, size_t min);
+
+/* 0, NL_DUMP or -errno (told as NLMSG_ERROR). */
+int netlink_route(struct nl_req *q) must_check;
+int netlink_route_change(struct nl_req *q) must_check;
+int netlink_sock_diag(struct nl_req *q) must_check;
+
+int netlink_create(struct task *t, int type, int proto, struct file **ret) must_check;

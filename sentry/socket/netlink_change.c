@@ -1,0 +1,228 @@
+/*
+ * netlink_change.c - rtnetlink(7), the orders: addresses, routes, neighbours, link settings.
+ *
+ * The caller has checked CAP_NET_ADMIN.  Links are neither made nor removed here: -EOPNOTSUPP.
+ */
+#include <errno.h>
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <string.h>
+#include "netstack/api.h"
+#include "sentry/socket/netlink.h"
+
+static bool attr_ip(const struct nl_req *q, size_t fixed, u16 type, bool v4, struct ipaddr *ret)
+{
+	const void *p = nl_find(q, fixed, type, v4 ? 4 : 16, NULL);
+
+	memset(ret, 0, sizeof(*ret));
+	if (!p)
+		return false;
+	if (v4)
+		ret->b[10] = ret->b[11] = 0xff;
+	memcpy(v4 ? ret->b + 12 : ret->b, p, v4 ? 4 : 16);
+	return true;
+}
+
+static bool attr_u32(const struct nl_req *q, size_t fixed, u16 type, u32 *ret)
+{
+	const void *p = nl_find(q, fixed, type, sizeof(*ret), NULL);
+
+	if (p)
+		memcpy(ret, p, sizeof(*ret));
+	return p != NULL;
+}
+
+/* A name; false if there is none or it is too long. */
+static bool attr_name(const struct nl_req *q, size_t fixed, u16 type, char ret[NET_IFNAMSIZ])
+{
+	u32 len;
+	const char *p = nl_find(q, fixed, type, 1, &len);
+
+	if (!p || strnlen(p, len) >= NET_IFNAMSIZ || !*p)
+		return false;
+	memset(ret, 0, NET_IFNAMSIZ);
+	memcpy(ret, p, strnlen(p, len));
+	return true;
+}
+
+static int change_addr(struct nl_req *q, bool add)
+{
+	struct addr_info a = { .valid_s = UINT32_MAX, .preferred_s = UINT32_MAX };
+	struct ifa_cacheinfo ci;
+	struct ifaddrmsg m;
+	struct link_info l;
+	const void *p;
+	bool v4, local, peer;
+	int r;
+
+	if (!nl_fixed(q, &m, sizeof(m), sizeof(m)))
+		return -EINVAL;
+	if (m.ifa_family != AF_INET && m.ifa_family != AF_INET6)
+		return -EOPNOTSUPP;
+	v4 = m.ifa_family == AF_INET;
+	local = attr_ip(q, sizeof(m), IFA_LOCAL, v4, &a.ip);
+	peer = attr_ip(q, sizeof(m), IFA_ADDRESS, v4, &a.peer);
+	if ((!local && !peer) || m.ifa_prefixlen > (v4 ? 32 : 128))
+		return -EINVAL;
+	if (!local)
+		a.ip = a.peer;
+	if (!peer)
+		a.peer = a.ip;
+	if (link_get(q->st, m.ifa_index, &l) < 0)
+		return -ENODEV;
+	(void)attr_ip(q, sizeof(m), IFA_BROADCAST, v4, &a.brd);
+	a.ifindex = m.ifa_index;
+	a.plen = m.ifa_prefixlen;
+	a.scope = m.ifa_scope;
+	a.flags = m.ifa_flags;
+	(void)attr_u32(q, sizeof(m), IFA_FLAGS, &a.flags);
+	a.flags |= IFA_F_PERMANENT;
+	p = nl_find(q, sizeof(m), IFA_CACHEINFO, sizeof(ci), NULL);
+	if (p) {
+		memcpy(&ci, p, sizeof(ci));
+		if (!ci.ifa_valid || ci.ifa_prefered > ci.ifa_valid)
+			return -EINVAL;
+		a.valid_s = ci.ifa_valid;
+		a.preferred_s = ci.ifa_prefered;
+		if (ci.ifa_valid != UINT32_MAX)
+			a.flags &= ~(u32)IFA_F_PERMANENT;
+	}
+	if (v4 && !attr_name(q, sizeof(m), IFA_LABEL, a.label))
+		memcpy(a.label, l.name, NET_IFNAMSIZ);
+	if (!add)
+		return addr_del(q->st, &a);
+	r = addr_add(q->st, &a);
+	return r == -EEXIST && (q->h.nlmsg_flags & NLM_F_REPLACE) ? 0 : r;
+}
+
+static u32 route_mtu(const struct nl_req *q)
+{
+	u32 len;
+	const u8 *p = nl_find(q, sizeof(struct rtmsg), RTA_METRICS, 0, &len);
+	struct nl_req in = { .body = p, .len = p ? len : 0 };
+	u32 mtu = 0;
+
+	if (p)
+		(void)attr_u32(&in, 0, RTAX_MTU, &mtu);
+	return mtu;
+}
+
+static int change_route(struct nl_req *q, bool add)
+{
+	struct route_info r = { 0 };
+	struct rtmsg m;
+	u32 table;
+	bool v4;
+
+	if (!nl_fixed(q, &m, sizeof(m), sizeof(m)))
+		return -EINVAL;
+	if (m.rtm_family != AF_INET && m.rtm_family != AF_INET6)
+		return -EOPNOTSUPP;
+	v4 = m.rtm_family == AF_INET;
+	if (m.rtm_dst_len > (v4 ? 32 : 128) || m.rtm_src_len)
+		return -EINVAL;
+	if (nl_find(q, sizeof(m), RTA_MULTIPATH, 0, NULL) || nl_find(q, sizeof(m), RTA_ENCAP, 0, NULL))
+		return -EOPNOTSUPP;
+	table = m.rtm_table;
+	(void)attr_u32(q, sizeof(m), RTA_TABLE, &table);
+	if (table > UINT8_MAX)
+		return -EOPNOTSUPP;
+	if (!attr_ip(q, sizeof(m), RTA_DST, v4, &r.dst)) {
+		if (m.rtm_dst_len)
+			return -EINVAL;
+		if (v4)
+			r.dst.b[10] = r.dst.b[11] = 0xff;
+	}
+	r.family = m.rtm_family;
+	r.plen = m.rtm_dst_len;
+	r.table = table ? (u8)table : RT_TABLE_MAIN;
+	r.proto = m.rtm_protocol;
+	r.scope = m.rtm_scope;
+	r.type = m.rtm_type;
+	r.tos = m.rtm_tos;
+	r.flags = m.rtm_flags & RTNH_F_ONLINK;
+	r.has_gw = attr_ip(q, sizeof(m), RTA_GATEWAY, v4, &r.gw);
+	r.has_src = attr_ip(q, sizeof(m), RTA_PREFSRC, v4, &r.src);
+	(void)attr_u32(q, sizeof(m), RTA_OIF, &r.ifindex);
+	(void)attr_u32(q, sizeof(m), RTA_PRIORITY, &r.metric);
+	r.mtu = route_mtu(q);
+	return add ? route_add(q->st, &r, q->h.nlmsg_flags & NLM_F_REPLACE) : route_del(q->st, &r);
+}
+
+static int change_neigh(struct nl_req *q, bool add)
+{
+	struct neigh_info n = { 0 };
+	struct ndmsg m;
+	const void *mac;
+
+	if (!nl_fixed(q, &m, sizeof(m), sizeof(m)))
+		return -EINVAL;
+	if (m.ndm_family != AF_INET && m.ndm_family != AF_INET6)
+		return -EOPNOTSUPP;
+	if (!attr_ip(q, sizeof(m), NDA_DST, m.ndm_family == AF_INET, &n.ip) || m.ndm_ifindex <= 0)
+		return -EINVAL;
+	mac = nl_find(q, sizeof(m), NDA_LLADDR, sizeof(n.mac), NULL);
+	n.ifindex = (u32)m.ndm_ifindex;
+	n.state = m.ndm_state;
+	if (mac)
+		memcpy(n.mac, mac, sizeof(n.mac));
+	else if (add)
+		return -EOPNOTSUPP;
+	return add ? neigh_set(q->st, &n) : neigh_del(q->st, &n);
+}
+
+static int change_link(struct nl_req *q)
+{
+	char name[NET_IFNAMSIZ];
+	struct ifinfomsg m;
+	struct link_info l;
+	const void *mac;
+	bool named;
+	u32 mtu;
+	int r;
+
+	if (!nl_fixed(q, &m, sizeof(m), sizeof(m)))
+		return -EINVAL;
+	named = attr_name(q, sizeof(m), IFLA_IFNAME, name);
+	if (m.ifi_index <= 0 && !named)
+		return q->h.nlmsg_flags & NLM_F_CREATE ? -EOPNOTSUPP : -EINVAL;
+	r = m.ifi_index > 0 ? link_get(q->st, (u32)m.ifi_index, &l) : link_by_name(q->st, name, &l);
+	if (r < 0)
+		return q->h.nlmsg_flags & NLM_F_CREATE ? -EOPNOTSUPP : -ENODEV;
+	if (q->h.nlmsg_flags & NLM_F_EXCL)
+		return -EEXIST;
+	mac = nl_find(q, sizeof(m), IFLA_ADDRESS, 6, NULL);
+	if (mac)
+		r = link_set_mac(q->st, l.ifindex, mac);
+	if (r == 0 && attr_u32(q, sizeof(m), IFLA_MTU, &mtu))
+		r = link_set_mtu(q->st, l.ifindex, mtu);
+	if (r == 0 && named && m.ifi_index > 0 && strcmp(name, l.name) != 0)
+		r = link_set_name(q->st, l.ifindex, name);
+	if (r == 0 && (m.ifi_flags || m.ifi_change))
+		r = link_set_flags(q->st, l.ifindex, m.ifi_flags, (m.ifi_change ? m.ifi_change : UINT32_MAX) &
+				   (IFF_UP | IFF_PROMISC | IFF_ALLMULTI | IFF_NOARP));
+	return r;
+}
+
+int netlink_route_change(struct nl_req *q)
+{
+	switch (q->h.nlmsg_type) {
+	case RTM_NEWADDR:
+	case RTM_DELADDR:
+		return change_addr(q, q->h.nlmsg_type == RTM_NEWADDR);
+	case RTM_NEWROUTE:
+	case RTM_DELROUTE:
+		return change_route(q, q->h.nlmsg_type == RTM_NEWROUTE);
+	case RTM_NEWNEIGH:
+	case RTM_DELNEIGH:
+		return change_neigh(q, q->h.nlmsg_type == RTM_NEWNEIGH);
+	case RTM_NEWLINK:
+	case RTM_SETLINK:
+		return change_link(q);
+	default:
+		return -EOPNOTSUPP;
+	}
+}

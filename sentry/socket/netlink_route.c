@@ -1,0 +1,411 @@
+/*
+ * netlink_route.c - rtnetlink(7), the questions: links, addresses, routes, neighbours, rules.
+ *
+ * Dumps walk the stack's tables by index (d->pos), so a table that changes meanwhile may show a
+ * row twice or not at all, as on Linux without NLM_F_DUMP_INTR.
+ */
+#include <errno.h>
+#include <linux/fib_rules.h>
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include <linux/capability.h>
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <string.h>
+#include "netstack/api.h"
+#include "sentry/kernel/cred.h"
+#include "sentry/socket/netlink.h"
+
+#define OPER_UNKNOWN 0
+#define OPER_DOWN    2
+#define OPER_UP      6
+
+static bool is_v4(const struct ipaddr *ip)
+{
+	static const u8 prefix[12] = { [10] = 0xff, 0xff };
+
+	return !memcmp(ip->b, prefix, sizeof(prefix));
+}
+
+static void put_ip(struct nl_buf *b, u16 type, const struct ipaddr *ip, bool v4)
+{
+	nl_attr(b, type, v4 ? ip->b + 12 : ip->b, v4 ? 4 : 16);
+}
+
+static bool is_zero(const struct ipaddr *ip)
+{
+	static const u8 zero[16];
+
+	return !memcmp(ip->b, zero, 16);
+}
+
+/* ---- links ---- */
+
+static void put_stats(struct nl_buf *b, const struct link_info *l)
+{
+	struct rtnl_link_stats64 s = {
+		.rx_packets = l->rx_packets, .tx_packets = l->tx_packets, .rx_bytes = l->rx_bytes,
+		.tx_bytes = l->tx_bytes, .rx_errors = l->rx_errors, .tx_errors = l->tx_errors,
+		.rx_dropped = l->rx_dropped, .tx_dropped = l->tx_dropped, .multicast = l->multicast,
+	};
+	struct rtnl_link_stats old = {
+		.rx_packets = (u32)s.rx_packets, .tx_packets = (u32)s.tx_packets, .rx_bytes = (u32)s.rx_bytes,
+		.tx_bytes = (u32)s.tx_bytes, .rx_errors = (u32)s.rx_errors, .tx_errors = (u32)s.tx_errors,
+		.rx_dropped = (u32)s.rx_dropped, .tx_dropped = (u32)s.tx_dropped, .multicast = (u32)s.multicast,
+	};
+
+	nl_attr(b, IFLA_STATS64, &s, sizeof(s));
+	nl_attr(b, IFLA_STATS, &old, sizeof(old));
+}
+
+static bool put_link(struct nl_buf *b, u16 flags, u32 seq, u32 portid, const struct link_info *l)
+{
+	static const u8 ones[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff }, zeros[6];
+	bool lo = l->arphrd == ARPHRD_LOOPBACK, up = l->flags & IFF_RUNNING;
+	struct ifinfomsg m = { .ifi_type = l->arphrd, .ifi_index = (int)l->ifindex, .ifi_flags = l->flags };
+
+	nl_begin(b, RTM_NEWLINK, flags, seq, portid, &m, sizeof(m));
+	nl_attr_str(b, IFLA_IFNAME, l->name);
+	nl_attr_u32(b, IFLA_TXQLEN, l->txqlen);
+	nl_attr_u8(b, IFLA_OPERSTATE, !up ? OPER_DOWN : lo ? OPER_UNKNOWN : OPER_UP);
+	nl_attr_u8(b, IFLA_LINKMODE, 0);
+	nl_attr_u32(b, IFLA_MTU, l->mtu);
+	nl_attr_u32(b, IFLA_MIN_MTU, lo ? 0 : 68);
+	nl_attr_u32(b, IFLA_MAX_MTU, lo ? 0 : 65535);
+	nl_attr_u32(b, IFLA_GROUP, 0);
+	nl_attr_u32(b, IFLA_PROMISCUITY, l->flags & IFF_PROMISC ? 1 : 0);
+	nl_attr_u32(b, IFLA_NUM_TX_QUEUES, 1);
+	nl_attr_u32(b, IFLA_NUM_RX_QUEUES, 1);
+	nl_attr_u8(b, IFLA_CARRIER, up ? 1 : 0);
+	nl_attr_str(b, IFLA_QDISC, "noqueue");
+	if (l->arphrd != ARPHRD_NONE) {
+		nl_attr(b, IFLA_ADDRESS, lo ? zeros : l->mac, 6);
+		nl_attr(b, IFLA_BROADCAST, lo ? zeros : ones, 6);
+	}
+	put_stats(b, l);
+	return nl_end(b);
+}
+
+static int dump_links(struct nl_dump *d, struct nl_buf *b)
+{
+	struct link_info l;
+
+	while (link_next(d->st, d->pos, &l) == 0) {
+		if (!put_link(b, NLM_F_MULTI | d->flags, d->seq, d->portid, &l))
+			return 1;
+		d->pos = l.ifindex;
+	}
+	return 0;
+}
+
+static int get_link(struct nl_req *q)
+{
+	struct ifinfomsg m;
+	struct link_info l;
+	u32 len;
+	const char *name = nl_find(q, sizeof(m), IFLA_IFNAME, 1, &len);
+	int r;
+
+	if (!nl_fixed(q, &m, sizeof(m), sizeof(m)))
+		return -EINVAL;
+	if (!name)
+		name = nl_find(q, sizeof(m), IFLA_ALT_IFNAME, 1, &len);
+	if (m.ifi_index > 0) {
+		r = link_get(q->st, (u32)m.ifi_index, &l);
+	} else if (name) {
+		char buf[NET_IFNAMSIZ] = { 0 };
+
+		if (strnlen(name, len) >= sizeof(buf))
+			return -ENODEV;
+		memcpy(buf, name, strnlen(name, len));
+		r = link_by_name(q->st, buf, &l);
+	} else {
+		return -EINVAL;
+	}
+	if (r < 0)
+		return -ENODEV;
+	(void)put_link(q->reply, 0, q->h.nlmsg_seq, q->portid, &l);
+	return 0;
+}
+
+/* ---- addresses ---- */
+
+static bool put_addr(struct nl_dump *d, struct nl_buf *b, const struct addr_info *a)
+{
+	bool v4 = is_v4(&a->ip), peer = memcmp(&a->ip, &a->peer, sizeof(a->ip)) != 0 && !is_zero(&a->peer);
+	struct ifaddrmsg m = {
+		.ifa_family = v4 ? AF_INET : AF_INET6, .ifa_prefixlen = a->plen, .ifa_flags = (u8)a->flags,
+		.ifa_scope = a->scope, .ifa_index = a->ifindex,
+	};
+	struct ifa_cacheinfo ci = { .ifa_prefered = a->preferred_s, .ifa_valid = a->valid_s };
+
+	nl_begin(b, RTM_NEWADDR, NLM_F_MULTI | d->flags, d->seq, d->portid, &m, sizeof(m));
+	put_ip(b, IFA_ADDRESS, peer ? &a->peer : &a->ip, v4);
+	if (v4 || peer)
+		put_ip(b, IFA_LOCAL, &a->ip, v4);
+	if (v4 && !is_zero(&a->brd))
+		put_ip(b, IFA_BROADCAST, &a->brd, v4);
+	if (v4 && a->label[0])
+		nl_attr_str(b, IFA_LABEL, a->label);
+	nl_attr_u32(b, IFA_FLAGS, a->flags);
+	nl_attr(b, IFA_CACHEINFO, &ci, sizeof(ci));
+	return nl_end(b);
+}
+
+static int dump_addrs(struct nl_dump *d, struct nl_buf *b)
+{
+	struct addr_info a;
+
+	for (; addr_nth(d->st, d->pos, &a) == 0; d->pos++) {
+		if (d->family && d->family != (is_v4(&a.ip) ? AF_INET : AF_INET6))
+			continue;
+		if (d->ifindex && d->ifindex != a.ifindex)
+			continue;
+		if (!put_addr(d, b, &a))
+			return 1;
+	}
+	return 0;
+}
+
+/* ---- routes ---- */
+
+static bool put_route(struct nl_buf *b, u16 nlflags, u32 seq, u32 portid, const struct route_info *r, bool query)
+{
+	bool v4 = r->family == AF_INET;
+	u8 full = v4 ? 32 : 128;
+	struct rtmsg m = {
+		.rtm_family = (u8)r->family, .rtm_dst_len = query ? full : r->plen, .rtm_tos = r->tos,
+		.rtm_table = r->table, .rtm_protocol = r->proto, .rtm_scope = r->scope, .rtm_type = r->type,
+		.rtm_flags = r->flags | (query ? RTM_F_CLONED : 0),
+	};
+	struct rta_cacheinfo ci = { 0 };
+
+	nl_begin(b, RTM_NEWROUTE, nlflags, seq, portid, &m, sizeof(m));
+	nl_attr_u32(b, RTA_TABLE, r->table);
+	if (m.rtm_dst_len)
+		put_ip(b, RTA_DST, &r->dst, v4);
+	if (r->metric)
+		nl_attr_u32(b, RTA_PRIORITY, r->metric);
+	if (r->has_src)
+		put_ip(b, RTA_PREFSRC, &r->src, v4);
+	if (r->has_gw)
+		put_ip(b, RTA_GATEWAY, &r->gw, v4);
+	if (r->ifindex)
+		nl_attr_u32(b, RTA_OIF, r->ifindex);
+	if (r->mtu) {
+		u32 at = nl_nest(b, RTA_METRICS);
+
+		nl_attr_u32(b, RTAX_MTU, r->mtu);
+		nl_nest_end(b, at);
+	}
+	if (!v4 || query)
+		nl_attr(b, RTA_CACHEINFO, &ci, sizeof(ci));
+	if (!v4)
+		nl_attr_u8(b, RTA_PREF, 0);
+	return nl_end(b);
+}
+
+static int dump_routes(struct nl_dump *d, struct nl_buf *b)
+{
+	struct route_info r;
+
+	for (; route_nth(d->st, d->pos, &r) == 0; d->pos++) {
+		if (d->family && d->family != r.family)
+			continue;
+		if ((d->ifindex && d->ifindex != r.ifindex) || (d->table && d->table != r.table))
+			continue;
+		if (!put_route(b, NLM_F_MULTI | d->flags, d->seq, d->portid, &r, false))
+			return 1;
+	}
+	return 0;
+}
+
+static bool find_ip(const struct nl_req *q, u16 type, bool v4, struct ipaddr *ret)
+{
+	const void *p = nl_find(q, sizeof(struct rtmsg), type, v4 ? 4 : 16, NULL);
+
+	memset(ret, 0, sizeof(*ret));
+	if (v4)
+		ret->b[10] = ret->b[11] = 0xff;
+	if (p)
+		memcpy(v4 ? ret->b + 12 : ret->b, p, v4 ? 4 : 16);
+	return p != NULL;
+}
+
+static u32 find_u32(const struct nl_req *q, size_t fixed, u16 type)
+{
+	const void *p = nl_find(q, fixed, type, 4, NULL);
+	u32 v = 0;
+
+	if (p)
+		memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static int get_route(struct nl_req *q)
+{
+	struct route_info r;
+	struct ipaddr dst, src;
+	struct rtmsg m;
+	bool v4, has_src;
+	int e;
+
+	if (!nl_fixed(q, &m, sizeof(m), sizeof(m)))
+		return -EINVAL;
+	if (m.rtm_family != AF_INET && m.rtm_family != AF_INET6)
+		return -EOPNOTSUPP;
+	v4 = m.rtm_family == AF_INET;
+	(void)find_ip(q, RTA_DST, v4, &dst);
+	has_src = find_ip(q, RTA_SRC, v4, &src);
+	e = route_query(q->st, &dst, has_src ? &src : NULL, find_u32(q, sizeof(m), RTA_OIF), &r);
+	if (e < 0)
+		return e;
+	r.family = m.rtm_family;
+	r.dst = dst;
+	(void)put_route(q->reply, 0, q->h.nlmsg_seq, q->portid, &r, true);
+	return 0;
+}
+
+/* ---- neighbours and rules ---- */
+
+static int dump_neighs(struct nl_dump *d, struct nl_buf *b)
+{
+	struct neigh_info n;
+
+	for (; neigh_nth(d->st, d->pos, &n) == 0; d->pos++) {
+		bool v4 = is_v4(&n.ip);
+		struct ndmsg m = {
+			.ndm_family = v4 ? AF_INET : AF_INET6, .ndm_ifindex = (int)n.ifindex, .ndm_state = n.state,
+			.ndm_type = RTN_UNICAST,
+		};
+		struct nda_cacheinfo ci = { 0 };
+
+		if (d->family && d->family != m.ndm_family)
+			continue;
+		if (d->ifindex && d->ifindex != n.ifindex)
+			continue;
+		nl_begin(b, RTM_NEWNEIGH, NLM_F_MULTI | d->flags, d->seq, d->portid, &m, sizeof(m));
+		put_ip(b, NDA_DST, &n.ip, v4);
+		if (n.state & (NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT))
+			nl_attr(b, NDA_LLADDR, n.mac, 6);
+		nl_attr_u32(b, NDA_PROBES, 0);
+		nl_attr(b, NDA_CACHEINFO, &ci, sizeof(ci));
+		if (!nl_end(b))
+			return 1;
+	}
+	return 0;
+}
+
+/* The stack has no rules of its own: those that every namespace begins with. */
+static int dump_rules(struct nl_dump *d, struct nl_buf *b)
+{
+	static const struct { u8 family, table; u32 prio; } rules[] = {
+		{ AF_INET, RT_TABLE_LOCAL, 0 }, { AF_INET, RT_TABLE_MAIN, 32766 },
+		{ AF_INET, RT_TABLE_DEFAULT, 32767 },
+		{ AF_INET6, RT_TABLE_LOCAL, 0 }, { AF_INET6, RT_TABLE_MAIN, 32766 },
+	};
+
+	for (; d->pos < ARRAY_SIZE(rules); d->pos++) {
+		struct fib_rule_hdr m = {
+			.family = rules[d->pos].family, .table = rules[d->pos].table, .action = FR_ACT_TO_TBL,
+		};
+
+		if (d->family && d->family != m.family)
+			continue;
+		nl_begin(b, RTM_NEWRULE, NLM_F_MULTI | d->flags, d->seq, d->portid, &m, sizeof(m));
+		nl_attr_u32(b, FRA_TABLE, m.table);
+		nl_attr_u32(b, FRA_SUPPRESS_PREFIXLEN, UINT32_MAX);
+		if (rules[d->pos].prio)
+			nl_attr_u32(b, FRA_PRIORITY, rules[d->pos].prio);
+		nl_attr_u8(b, FRA_PROTOCOL, RTPROT_KERNEL);
+		if (!nl_end(b))
+			return 1;
+	}
+	return 0;
+}
+
+static int dump_nothing(struct nl_dump *d, struct nl_buf *b)
+{
+	(void)d;
+	(void)b;
+	return 0;
+}
+
+/* ---- dispatch ---- */
+
+/* Which interface or table only: asked for by a strict request. */
+static void dump_filters(struct nl_req *q, struct nl_dump *d)
+{
+	struct ifaddrmsg am;
+	struct rtmsg rm;
+
+	if (!q->strict)
+		return;
+	if (q->h.nlmsg_type == RTM_GETADDR && nl_fixed(q, &am, sizeof(am), sizeof(am)))
+		d->ifindex = am.ifa_index;
+	if (q->h.nlmsg_type == RTM_GETROUTE && nl_fixed(q, &rm, sizeof(rm), sizeof(rm))) {
+		d->ifindex = find_u32(q, sizeof(rm), RTA_OIF);
+		d->table = find_u32(q, sizeof(rm), RTA_TABLE);
+		if (!d->table)
+			d->table = rm.rtm_table;
+	}
+	if (q->h.nlmsg_type == RTM_GETNEIGH)
+		d->ifindex = find_u32(q, sizeof(struct ndmsg), NDA_IFINDEX);
+	if (d->ifindex || d->table)
+		d->flags = NLM_F_DUMP_FILTERED;
+}
+
+static int start_dump(struct nl_req *q)
+{
+	struct nl_dump *d = q->dump;
+	struct rtmsg rm;
+
+	d->st = q->st;
+	d->family = q->body[0];
+	switch (q->h.nlmsg_type) {
+	case RTM_GETLINK:
+		d->fill = dump_links;
+		break;
+	case RTM_GETADDR:
+		d->fill = dump_addrs;
+		break;
+	case RTM_GETROUTE:
+		/* Cloned ones are a cache of routes, which there is not. */
+		d->fill = nl_fixed(q, &rm, sizeof(rm), sizeof(rm)) && (rm.rtm_flags & RTM_F_CLONED) ?
+			  dump_nothing : dump_routes;
+		break;
+	case RTM_GETNEIGH:
+		d->fill = dump_neighs;
+		break;
+	case RTM_GETRULE:
+		d->fill = dump_rules;
+		break;
+	default:
+		return -EOPNOTSUPP;
+	}
+	if (d->family == AF_BRIDGE)
+		d->fill = dump_nothing;
+	dump_filters(q, d);
+	return NL_DUMP;
+}
+
+int netlink_route(struct nl_req *q)
+{
+	bool get = (q->h.nlmsg_type & 3) == 2;
+
+	if (q->h.nlmsg_type > RTM_MAX)
+		return -EOPNOTSUPP;
+	if (q->len < sizeof(struct rtgenmsg))
+		return 0;
+	if (!get && !capable(q->t, CAP_NET_ADMIN))
+		return -EPERM;
+	if (!get)
+		return netlink_route_change(q);
+	if (q->h.nlmsg_flags & NLM_F_DUMP)
+		return start_dump(q);
+	if (q->h.nlmsg_type == RTM_GETLINK)
+		return get_link(q);
+	return q->h.nlmsg_type == RTM_GETROUTE ? get_route(q) : -EOPNOTSUPP;
+}

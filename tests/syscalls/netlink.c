@@ -1,0 +1,217 @@
+/*
+ * netlink.c - AF_NETLINK: ports, dumps, errors, truncation, broken requests.
+ */
+#include "tests/lib/harness.h"
+
+#include <ifaddrs.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+static int route_socket(void) { return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE); }
+
+struct link_request { struct nlmsghdr h; struct ifinfomsg m; };
+
+static ssize_t ask_link(int fd, uint16_t type, uint16_t flags, int index)
+{
+	struct link_request q = {
+		.h = { .nlmsg_len = sizeof(q), .nlmsg_type = type, .nlmsg_flags = NLM_F_REQUEST | flags, .nlmsg_seq = 7 },
+		.m.ifi_index = index,
+	};
+
+	return send(fd, &q, sizeof(q), 0);
+}
+
+/* The error of the NLMSG_ERROR that comes next; 1 if something else came. */
+static int next_error(int fd)
+{
+	union { struct nlmsghdr h; char room[8192]; } u;
+	struct nlmsgerr e;
+	ssize_t n = recv(fd, &u, sizeof(u), 0);
+
+	if (n < (ssize_t)NLMSG_LENGTH(sizeof(e)) || u.h.nlmsg_type != NLMSG_ERROR)
+		return 1;
+	memcpy(&e, NLMSG_DATA(&u.h), sizeof(e));
+	return e.error;
+}
+
+TEST(only_some_kinds_and_protocols_exist)
+{
+	EXPECT_ERR(socket(AF_NETLINK, SOCK_STREAM, NETLINK_ROUTE), ESOCKTNOSUPPORT);
+	EXPECT_ERR(socket(AF_NETLINK, SOCK_RAW, 99), EPROTONOSUPPORT);
+	EXPECT_ERR(socket(AF_NETLINK, SOCK_RAW, -1), EPROTONOSUPPORT);
+	EXPECT(socket(AF_NETLINK, SOCK_DGRAM, NETLINK_KOBJECT_UEVENT) >= 0);
+}
+
+TEST(the_first_socket_has_the_port_of_its_process)
+{
+	struct sockaddr_nl nl = { .nl_family = AF_NETLINK }, got = { 0 };
+	socklen_t len = sizeof(got);
+	int a = route_socket(), b = route_socket();
+
+	EXPECT_EQ(bind(a, (void *)&nl, sizeof(nl)), 0);
+	EXPECT_EQ(getsockname(a, (void *)&got, &len), 0);
+	EXPECT_EQ(len, sizeof(got));
+	EXPECT_EQ(got.nl_pid, getpid());
+	EXPECT_EQ(bind(b, (void *)&nl, sizeof(nl)), 0);
+	EXPECT_EQ(getsockname(b, (void *)&got, &len), 0);
+	EXPECT(got.nl_pid != 0 && got.nl_pid != (uint32_t)getpid());
+	nl.nl_pid = 12345678;
+	EXPECT_ERR(bind(a, (void *)&nl, sizeof(nl)), EINVAL);
+	nl.nl_pid = (uint32_t)getpid();
+	EXPECT_ERR(bind(route_socket(), (void *)&nl, sizeof(nl)), EADDRINUSE);
+	EXPECT_ERR(bind(a, (void *)&nl, 4), EINVAL);
+	nl.nl_family = AF_INET;
+	EXPECT_ERR(bind(a, (void *)&nl, sizeof(nl)), EINVAL);
+}
+
+TEST(a_dump_of_links_has_lo_and_ends)
+{
+	int fd = route_socket(), lo = 0, done = 0;
+	union { struct nlmsghdr h; char room[32768]; } u;
+
+	EXPECT_EQ(ask_link(fd, RTM_GETLINK, NLM_F_DUMP, 0), sizeof(struct link_request));
+	while (!done) {
+		struct sockaddr_nl from = { 0 };
+		socklen_t fl = sizeof(from);
+		ssize_t n = recvfrom(fd, &u, sizeof(u), 0, (void *)&from, &fl);
+		struct nlmsghdr *h = &u.h;
+
+		EXPECT(n > 0);
+		if (n <= 0)
+			return;
+		EXPECT_EQ(fl, sizeof(from));
+		EXPECT_EQ(from.nl_pid, 0);
+		for (; NLMSG_OK(h, n); h = NLMSG_NEXT(h, n)) {
+			struct ifinfomsg *m = NLMSG_DATA(h);
+
+			EXPECT_EQ(h->nlmsg_seq, 7);
+			EXPECT(h->nlmsg_flags & NLM_F_MULTI);
+			if (h->nlmsg_type == NLMSG_DONE)
+				done = 1;
+			else if (m->ifi_index == 1 && (m->ifi_flags & IFF_LOOPBACK))
+				lo++;
+		}
+	}
+	EXPECT_EQ(lo, 1);
+	EXPECT_ERR(recv(fd, &u, sizeof(u), MSG_DONTWAIT), EAGAIN);
+}
+
+TEST(peek_tells_the_length_and_takes_nothing)
+{
+	int fd = route_socket();
+	char room[32768], c;
+	ssize_t full, n;
+
+	EXPECT_EQ(ask_link(fd, RTM_GETLINK, 0, 1), sizeof(struct link_request));
+	full = recv(fd, NULL, 0, MSG_PEEK | MSG_TRUNC);
+	EXPECT(full > (ssize_t)sizeof(struct link_request));
+	EXPECT_EQ(recv(fd, &c, 1, MSG_PEEK), 1);
+	n = recv(fd, room, sizeof(room), 0);
+	EXPECT_EQ(n, full);
+	EXPECT_EQ(((struct nlmsghdr *)(void *)room)->nlmsg_len, full);
+}
+
+TEST(a_fault_loses_no_message)
+{
+	int fd = route_socket();
+	char room[32768];
+
+	EXPECT_EQ(ask_link(fd, RTM_GETLINK, 0, 1), sizeof(struct link_request));
+	EXPECT_ERR(syscall(SYS_recvfrom, fd, 8L, 4096L, MSG_PEEK, NULL, NULL), EFAULT);
+	EXPECT(recv(fd, room, sizeof(room), MSG_DONTWAIT) > 0);
+}
+
+TEST(what_is_not_there_is_an_error_message)
+{
+	int fd = route_socket();
+
+	EXPECT_EQ(ask_link(fd, RTM_GETLINK, 0, 99999), sizeof(struct link_request));
+	EXPECT_EQ(next_error(fd), -ENODEV);
+	EXPECT_EQ(ask_link(fd, RTM_GETLINK, 0, 0), sizeof(struct link_request));
+	EXPECT_EQ(next_error(fd), -EINVAL);
+	EXPECT_EQ(ask_link(fd, 0x3fe, 0, 0), sizeof(struct link_request));
+	EXPECT_EQ(next_error(fd), -EOPNOTSUPP);
+}
+
+TEST(an_acknowledgement_comes_when_asked_for)
+{
+	int fd = route_socket();
+	struct nlmsghdr h = { .nlmsg_len = sizeof(h), .nlmsg_type = NLMSG_NOOP, .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK };
+
+	EXPECT_EQ(send(fd, &h, sizeof(h), 0), sizeof(h));
+	EXPECT_EQ(next_error(fd), 0);
+	h.nlmsg_flags = NLM_F_REQUEST;
+	EXPECT_EQ(send(fd, &h, sizeof(h), 0), sizeof(h));
+	EXPECT_ERR(recv(fd, &h, sizeof(h), MSG_DONTWAIT), EAGAIN);
+}
+
+TEST(broken_messages_are_passed_over)
+{
+	int fd = route_socket();
+	struct link_request q = { .h = { .nlmsg_type = RTM_GETLINK, .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK } };
+	static const uint32_t lens[] = { 0, 1, 15, 4096, 0x7fffffff, 0xffffffff };
+	char c;
+
+	for (size_t i = 0; i < sizeof(lens) / sizeof(*lens); i++) {
+		q.h.nlmsg_len = lens[i];
+		EXPECT_EQ(send(fd, &q, sizeof(q), 0), sizeof(q));
+		EXPECT_ERR(recv(fd, &c, 1, MSG_DONTWAIT), EAGAIN);
+	}
+	EXPECT_EQ(send(fd, &q, 5, 0), 5);
+	EXPECT_ERR(recv(fd, &c, 1, MSG_DONTWAIT), EAGAIN);
+}
+
+TEST(a_user_may_ask_but_not_change)
+{
+	int fd = route_socket();
+
+	EXPECT_EQ(setresuid(1000, 1000, 1000), 0);
+	EXPECT_EQ(ask_link(fd, RTM_NEWLINK, 0, 1), sizeof(struct link_request));
+	EXPECT_EQ(next_error(fd), -EPERM);
+	EXPECT_EQ(ask_link(fd, RTM_GETLINK, 0, 1), sizeof(struct link_request));
+	EXPECT_EQ(next_error(fd), 1);
+}
+
+TEST(poll_tells_of_a_reply)
+{
+	int fd = route_socket();
+	struct pollfd p = { .fd = fd, .events = POLLIN | POLLOUT };
+
+	EXPECT_EQ(poll(&p, 1, 0), 1);
+	EXPECT_EQ(p.revents, POLLOUT);
+	EXPECT_EQ(ask_link(fd, RTM_GETLINK, 0, 1), sizeof(struct link_request));
+	EXPECT_EQ(poll(&p, 1, 0), 1);
+	EXPECT_EQ(p.revents, POLLIN | POLLOUT);
+}
+
+TEST(an_event_socket_is_quiet)
+{
+	int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_KOBJECT_UEVENT);
+	char c = 0;
+
+	EXPECT_ERR(recv(fd, &c, 1, MSG_DONTWAIT), EAGAIN);
+	EXPECT_EQ(send(fd, &c, 1, 0), 1);
+	EXPECT_ERR(recv(fd, &c, 1, MSG_DONTWAIT), EAGAIN);
+}
+
+TEST(getifaddrs_has_the_loopback_address)
+{
+	struct ifaddrs *all, *i;
+	int found = 0;
+
+	EXPECT_EQ(getifaddrs(&all), 0);
+	for (i = all; i; i = i->ifa_next) {
+		struct sockaddr_in *in = (void *)i->ifa_addr;
+
+		if (in && in->sin_family == AF_INET && in->sin_addr.s_addr == htonl(INADDR_LOOPBACK))
+			found = strcmp(i->ifa_name, "lo") == 0;
+	}
+	EXPECT(found);
+	EXPECT_EQ(if_nametoindex("lo"), 1);
+}
+
+TEST_MAIN()
