@@ -57,6 +57,12 @@ void opts_print(const struct opt *o);
 /* Exactly one container id after the options: the id, or NULL with the error set. */
 const char *opts_id(struct cli *cli, int argc, char **argv, int at) must_check;
 
+/* --overlay=memory: nothing below the root file system is written to, by anybody. */
+static inline bool cli_overlay(const struct cli *cli)
+{
+	return cli->overlay[0] == 'm';
+}
+
 /* A usage error. */
 int cli_usage(struct cli *cli, const char *fmt, ...) printf_like(2, 3);
 /* A warning: stderr with --debug, always the log. */

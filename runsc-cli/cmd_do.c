@@ -1,7 +1,8 @@
 /*
  * cmd_do.c - do: run a command of the host's own root file system (or another directory) in a sandbox.
  *
- * The root is read-only to the sandbox, by the gofer as well; /tmp, /run and /dev are its own.
+ * The gofer serves the root read-only; what the command writes goes to an overlay in memory and ends with it.
+ * /run and /dev are its own: the host's services are not there.
  * A bundle is written to a temporary directory and removed at the end.
  */
 #include <errno.h>
@@ -54,10 +55,8 @@ static struct json_object *mounts(const struct do_opts *o)
 	json_object_array_add(a, mount("/dev/pts", "devpts", "devpts", "nosuid,noexec,ptmxmode=0666,mode=0620,gid=5"));
 	json_object_array_add(a, mount("/dev/shm", "tmpfs", "shm", "nosuid,nodev,mode=1777"));
 	json_object_array_add(a, mount("/sys", "sysfs", "sysfs", "nosuid,noexec,nodev,ro"));
-	if (!o->writable) {
-		json_object_array_add(a, mount("/tmp", "tmpfs", "tmpfs", "nosuid,nodev,mode=1777"));
+	if (!o->writable)
 		json_object_array_add(a, mount("/run", "tmpfs", "tmpfs", "nosuid,nodev,mode=755"));
-	}
 	for (u32 i = 0; i < o->volumes.n; i++) {
 		char src[PATH_MAX];
 		const char *colon = strchr(o->volumes.v[i], ':');
@@ -121,7 +120,6 @@ static int write_config(struct cli *cli, const char *dir, const struct do_opts *
 	json_object_object_add(c, "ociVersion", str(OCI_VERSION));
 	json_object_object_add(c, "process", process(o, argc, argv));
 	json_object_object_add(root, "path", str(o->rootfs));
-	json_object_object_add(root, "readonly", json_object_new_boolean(!o->writable));
 	json_object_object_add(c, "root", root);
 	json_object_object_add(c, "hostname", str(o->hostname));
 	json_object_object_add(c, "mounts", mounts(o));
@@ -155,7 +153,7 @@ int cmd_do(struct cli *cli, int argc, char **argv)
 	struct do_opts o = { .rootfs = "/", .cwd = "/", .hostname = "csandbox" };
 	const struct opt opts[] = {
 		{ "root", 0, OPT_STR, &o.rootfs, "DIR", "another root file system than the host's" },
-		{ "writable", 'w', OPT_FLAG, &o.writable, NULL, "let it change that file system (not the host's /)" },
+		{ "writable", 'w', OPT_FLAG, &o.writable, NULL, "let it change that DIR; without: changes are lost at the end" },
 		{ "cwd", 0, OPT_STR, &o.cwd, "DIR", "working directory (/)" },
 		{ "env", 'e', OPT_STRV, &o.env, "NAME=VALUE", "add to the environment" },
 		{ "volume", 'v', OPT_STRV, &o.volumes, "HOST[:DIR]", "bind mount, writable" },
@@ -177,5 +175,7 @@ int cmd_do(struct cli *cli, int argc, char **argv)
 	o.rootfs = real;
 	if (o.writable && strcmp(real, "/") == 0)
 		return cli_usage(cli, "--writable: not with the host's own root");
+	if (!o.writable)
+		cli->overlay = "memory";
 	return run_bundle(cli, &o, argc - at, argv + at);
 }

@@ -296,11 +296,14 @@ static int do_exec(struct cli *cli, struct container *c, const struct exec_opts 
 		if (x.sock < 0)
 			r = err_sys(&cli->err, x.sock, "container \"%s\" does not answer", c->id);
 	}
-	if (r == 0)
+	if (r == 0) {
 		r = p.terminal ? send_exec(cli, x.sock, &p, &x.tty, 1) : send_exec(cli, x.sock, &p, fds, 3);
-	if (r >= 0) {
-		x.pid = r;
-		r = finish(cli, o, &x, master);
+		if (r >= 0) {
+			x.pid = r;
+			r = finish(cli, o, &x, master);
+		} else if (r == -ENOENT || r == -EACCES) {
+			r = r == -ENOENT ? 127 : 126;   /* as shells say it; the reason is told besides */
+		}
 	}
 	spec_done(&s);
 	return r;

@@ -112,8 +112,9 @@ static int check_globals(struct cli *cli)
 	if (strcmp(cli->overlay, "none") != 0 && strcmp(cli->overlay, "memory") != 0 &&
 	    strncmp(cli->overlay, "dir=", 4) != 0)
 		return cli_usage(cli, "--overlay: \"%s\" is none of none, memory, dir=PATH", cli->overlay);
-	if (strcmp(cli->overlay, "none") != 0)
-		return cli_usage(cli, "--overlay=%s is not there yet: writes go through to the root file system", cli->overlay);
+	if (strncmp(cli->overlay, "dir=", 4) == 0)
+		return cli_usage(cli, "--overlay=%s: an overlay kept in a directory is not supported; use memory, or none to "
+		                 "write through to the root file system", cli->overlay);
 	if (!strcmp(cli->network, "host"))
 		return cli_usage(cli, "--network=host is not there yet; use sandbox or none");
 	if (cli->root[0] != '/')
@@ -138,7 +139,7 @@ int main(int argc, char **argv)
 		{ "criu", 0, OPT_ACCEPT_ARG, NULL, "PATH", "accepted" },
 		{ "platform", 0, OPT_STR, &cli.platform, "systrap|ptrace", "how application code runs" },
 		{ "network", 0, OPT_STR, &cli.network, "sandbox|none", "the sandbox's network" },
-		{ "overlay", 0, OPT_STR, &cli.overlay, "none|memory|dir=PATH", "where writes to the root go" },
+		{ "overlay", 0, OPT_STR, &cli.overlay, "none|memory", "keep writes to the root in memory (none)" },
 		{ "strace", 0, OPT_FLAG, &cli.strace, NULL, "log every system call of the container" },
 		{ "version", 'v', OPT_FLAG, &version, NULL, "print the version" },
 		{ NULL, 0, 0, NULL, NULL, NULL }

@@ -142,7 +142,7 @@ static int load_bundle(struct making *m)
 		            "process inside the sandbox; use createRuntime or poststart", file);
 	if (r == 0)
 		r = roots_resolve(m->cli, s, bundle, m->roots);
-	if (r == 0 && s->root_readonly)
+	if (r == 0 && s->root_readonly && !cli_overlay(m->cli))
 		mountpoints_make(s, m->roots);
 	if (r == 0)
 		r = container_keep_spec(m->cli, c, file);

@@ -42,7 +42,7 @@ int roots_resolve(struct cli *cli, const struct oci_spec *s, const char *bundle,
 	int r;
 
 	ret->n = 1;
-	ret->v[0].readonly = s->root_readonly;
+	ret->v[0].readonly = s->root_readonly || cli_overlay(cli);
 	r = resolve(cli, bundle, s->root_path, "root.path", &ret->v[0]);
 	if (r < 0)
 		return r;

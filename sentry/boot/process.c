@@ -19,6 +19,7 @@
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define INF (~0ull)
+#define PREFIX "unable to start container process: "     /* runc's words: engines show them */
 
 static const char *env_get(const struct ctl_process *p, const char *name)
 {
@@ -56,11 +57,11 @@ static int find_program(struct boot *b, struct task *t, const struct ctl_process
 
 	if (strchr(name, '/')) {
 		if (!str_copy(buf, PATH_MAX, name))
-			return boot_fail(b, -ENAMETOOLONG, "exec: \"%.200s...\": file name too long", name);
+			return boot_fail(b, -ENAMETOOLONG, PREFIX "exec: \"%.200s...\": file name too long", name);
 		r = executable(t, buf);
 		if (r == -EACCES || r == -EISDIR)
-			return boot_fail(b, -EACCES, "exec: \"%s\": permission denied", name);
-		return r < 0 ? boot_fail(b, r, "exec: \"%s\": stat %s: %s", name, name,
+			return boot_fail(b, -EACCES, PREFIX "exec: \"%s\": permission denied", name);
+		return r < 0 ? boot_fail(b, r, PREFIX "exec: \"%s\": stat %s: %s", name, name,
 		                         r == -ENOENT ? "no such file or directory" : strerror(-r)) : 0;
 	}
 	for (dirs = dirs ? dirs : DEFAULT_PATH; ; dirs++) {
@@ -81,8 +82,8 @@ static int find_program(struct boot *b, struct task *t, const struct ctl_process
 			break;
 	}
 	if (worst == -EACCES)
-		return boot_fail(b, worst, "exec: \"%s\": permission denied", name);
-	return boot_fail(b, -ENOENT, "exec: \"%s\": executable file not found in $PATH", name);
+		return boot_fail(b, worst, PREFIX "exec: \"%s\": permission denied", name);
+	return boot_fail(b, -ENOENT, PREFIX "exec: \"%s\": executable file not found in $PATH", name);
 }
 
 /* The process's own view: root and working directory (made if it is missing, as runc does). */
@@ -301,7 +302,7 @@ static int create(struct boot *b, const struct ctl_process *p, struct parts *x, 
 	if (init)
 		tgroup_unref(init);
 	if (r < 0)
-		return boot_fail(b, r, "exec %s: %s", x->program, r == -ENOEXEC ? "exec format error" : strerror(-r));
+		return boot_fail(b, r, PREFIX "exec %s: %s", x->program, r == -ENOEXEC ? "exec format error" : strerror(-r));
 	return pid;
 }
 

@@ -58,7 +58,12 @@ says "list as JSON" '^\[\{.*"id":"c"' C list --format json
 says "ps" '^\[?[0-9]+' C ps --format json c
 says "exec" '^inside$' C exec c /bin/echo inside
 gives "exec gives the exit status" 9 C exec c /bin/sh -c 'exit 9'
-gives "exec of nothing" 255 C exec c /no/such
+gives "exec of nothing" 127 C exec c /no/such
+gives "exec of nothing in PATH" 127 C exec c nosuch
+gives "exec of a directory" 126 C exec c /etc
+says "exec of nothing: runc's words" 'exec failed: unable to start container process: exec: ."/no/such.": stat /no/such: no such file' \
+	C exec c /no/such
+gives "exec in no container" 1 C exec nowhere /bin/true
 says "exec options" '^1000 /tmp b$' C exec -u 1000:1000 --cwd /tmp -e A=b c /bin/sh -c 'echo $(id -u) $(pwd) $A'
 says "exec with a terminal" '/dev/pts/' script -qec "'$bin' --root '$w/state' exec -t c tty" /dev/null
 says "exec sees the others" 'got term' C exec c /bin/ps
@@ -152,5 +157,18 @@ says "spec" 'ociVersion' bash -c "cd '$w' && '$bin' spec && cat config.json"
 says "errors go to --log as JSON" '"level":"error","msg":"container \\"x\\" does not exist"' \
 	bash -c "'$bin' --root '$w/state' --log '$w/log' --log-format json state x 2>/dev/null; cat '$w/log'"
 says "do" '^Linux' C do uname
+
+# ---- overlays in memory ----
+bundle /bin/sh -c 'echo new >/etc/hostname && rm /etc/group && mkdir /mine && cat /etc/hostname && ls -d /etc/group /mine'
+says "--overlay=memory takes changes" '^new$' C --overlay=memory run -b "$w/b" o
+says "--overlay=memory: the root is as it was" '^demo$' cat "$w/b/rootfs/etc/hostname"
+gives "--overlay=memory: nothing is removed" 0 test -e "$w/b/rootfs/etc/group"
+gives "--overlay=memory: nothing is made" 1 test -e "$w/b/rootfs/mine"
+BUNDLE_READONLY=1 bundle /bin/sh -c 'echo new >/etc/hostname'
+says "--overlay=memory: a read-only root stays so" 'Read-only file system' C --overlay=memory run -b "$w/b" o
+says "--overlay=dir= is refused" 'an overlay kept in a directory is not supported' C --overlay=dir=/tmp run -b "$w/b" o
+says "do: / and /tmp are the host's" "^$(basename "$w")\$" C do ls /tmp
+says "do takes changes" '^in' C do sh -c "echo in >'$w/do' && touch /made-by-do && cat '$w/do'"
+gives "do leaves nothing" 1 bash -c "[ -e '$w/do' ] || [ -e /made-by-do ]"
 echo "cli: $passed passed, $failed failed, 0 skipped"
 [ "$failed" = 0 ]
