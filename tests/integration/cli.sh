@@ -109,7 +109,7 @@ for ns in mnt net ipc uts; do
 	[ "$(readlink "/proc/$gofer/ns/$ns")" != "$(readlink "/proc/self/ns/$ns")" ] && ok || no "gofer: own $ns namespace" "shared"
 done
 says "the gofer has a seccomp filter" '^Seccomp:.2' cat "/proc/$gofer/status"
-echo "host calls: sentry $(grep -o 'HC([a-z0-9_]*' "$here/../../syscall-tables/hostcalls-sentry.def" | sort -u | wc -l)," \
+echo "host calls: sentry $(grep -oE '^HC\([a-z0-9_]*' "$here/../../syscall-tables/hostcalls-sentry.def" | sort -u | wc -l)," \
 	"gofer $(grep -oE '^(HC|HOSTCALL)\(([a-z0-9_]*)' "$here/../../syscall-tables/hostcalls-gofer.def" | sort -u | wc -l)"
 C delete --force p
 
