@@ -24,6 +24,9 @@ extern const struct pseudo_dir proc_fd_dir, proc_fdinfo_dir;
 /* sys.c */
 extern const struct pseudo_dir proc_sys_dir;
 
+/* sys_net.c */
+extern const struct pseudo_dir proc_sys_net_dir;
+
 /* net.c */
 extern const struct pseudo_dir proc_net_dir;
 

@@ -176,16 +176,10 @@ static const struct pseudo_entry vm_entries[] = {
 };
 static const struct pseudo_dir vm_dir = DIR_OF(vm_entries);
 
-static const struct pseudo_entry core_entries[] = { TEXT("somaxconn", "4096"), };
-static const struct pseudo_dir core_dir = DIR_OF(core_entries);
-static const struct pseudo_entry unix_entries[] = { TEXT("max_dgram_qlen", "512") };
-static const struct pseudo_dir unix_dir = DIR_OF(unix_entries);
-static const struct pseudo_entry net_entries[] = { DIR("core", core_dir), DIR("unix", unix_dir) };
-static const struct pseudo_dir net_dir = DIR_OF(net_entries);
 static const struct pseudo_entry user_entries[] = { TEXT("max_user_namespaces", "0"), };
 static const struct pseudo_dir user_dir = DIR_OF(user_entries);
 
 static const struct pseudo_entry sys_entries[] = {
-	DIR("fs", fs_dir), DIR("kernel", kernel_dir), DIR("net", net_dir), DIR("user", user_dir), DIR("vm", vm_dir),
+	DIR("fs", fs_dir), DIR("kernel", kernel_dir), DIR("net", proc_sys_net_dir), DIR("user", user_dir), DIR("vm", vm_dir),
 };
 const struct pseudo_dir proc_sys_dir = DIR_OF(sys_entries);

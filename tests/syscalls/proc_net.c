@@ -1,0 +1,130 @@
+/*
+ * proc_net.c - /proc/net and /proc/sys/net tell of the network.
+ */
+#include "tests/lib/harness.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+static char text[1 << 20];
+
+static const char *slurp(const char *path)
+{
+	int fd = open(path, O_RDONLY);
+	size_t n = 0;
+	ssize_t r = -1;
+
+	while (fd >= 0 && n < sizeof(text) - 1 && (r = read(fd, text + n, sizeof(text) - 1 - n)) > 0)
+		n += (size_t)r;
+	text[n] = 0;
+	if (fd >= 0)
+		close(fd);
+	return text;
+}
+
+/* The row of the socket @fd in @path, or NULL. */
+static const char *row_of(const char *path, int fd)
+{
+	static char line[512];
+	struct stat st;
+	char ino[32];
+
+	if (fstat(fd, &st) < 0)
+		return NULL;
+	snprintf(ino, sizeof(ino), " %lu ", (unsigned long)st.st_ino);
+	for (char *l = strtok((char *)slurp(path), "\n"); l; l = strtok(NULL, "\n")) {
+		if (strstr(l, ino)) {
+			snprintf(line, sizeof(line), "%s", l);
+			return line;
+		}
+	}
+	return NULL;
+}
+
+static int bound(int family, int type, uint16_t *port)
+{
+	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_addr = in6addr_loopback };
+	struct sockaddr_in four = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr *sa = family == AF_INET ? (void *)&four : (void *)&six;
+	socklen_t len = family == AF_INET ? sizeof(four) : sizeof(six);
+	int fd = socket(family, type, 0);
+
+	EXPECT_EQ(bind(fd, sa, len), 0);
+	EXPECT_EQ(getsockname(fd, sa, &len), 0);
+	*port = ntohs(family == AF_INET ? four.sin_port : six.sin6_port);
+	return fd;
+}
+
+TEST(a_listener_is_a_row_of_tcp)
+{
+	char want[128];
+	uint16_t port;
+	int fd = bound(AF_INET, SOCK_STREAM, &port);
+	const char *row;
+
+	EXPECT_EQ(listen(fd, 5), 0);
+	row = row_of("/proc/net/tcp", fd);
+	snprintf(want, sizeof(want), ": 0100007F:%04X 00000000:0000 0A 00000000:00000000 00:00000000 00000000", port);
+	EXPECT(row && strstr(row, want));
+	EXPECT(row && strlen(row) == 149);
+}
+
+TEST(a_listener_is_a_row_of_tcp6)
+{
+	char want[128];
+	uint16_t port;
+	int fd = bound(AF_INET6, SOCK_STREAM, &port);
+	const char *row;
+
+	EXPECT_EQ(listen(fd, 5), 0);
+	row = row_of("/proc/net/tcp6", fd);
+	snprintf(want, sizeof(want), ": 00000000000000000000000001000000:%04X 00000000000000000000000000000000:0000 0A ",
+		 port);
+	EXPECT(row && strstr(row, want));
+}
+
+TEST(a_bound_socket_is_a_row_of_udp)
+{
+	char want[64];
+	uint16_t port;
+	int fd = bound(AF_INET, SOCK_DGRAM, &port);
+	const char *row = row_of("/proc/net/udp", fd);
+
+	snprintf(want, sizeof(want), ": 0100007F:%04X 00000000:0000 07 ", port);
+	EXPECT(row && strstr(row, want));
+}
+
+TEST(devices_and_addresses_of_lo_are_told)
+{
+	EXPECT(strstr(slurp("/proc/net/dev"), "    lo: "));
+	EXPECT(strstr(slurp("/proc/net/if_inet6"), "00000000000000000000000000000001 01 80 10 80       lo\n"));
+	EXPECT(strstr(slurp("/proc/net/route"), "Iface\tDestination\tGateway \tFlags"));
+	EXPECT(strstr(slurp("/proc/net/snmp"), "\nTcp: "));
+}
+
+TEST(settings_are_a_tree_of_files)
+{
+	int lo = 0, hi = 0, found = 0;
+	struct dirent *e;
+	DIR *d = opendir("/proc/sys/net/ipv4");
+
+	EXPECT_EQ(sscanf(slurp("/proc/sys/net/ipv4/ip_local_port_range"), "%d\t%d", &lo, &hi), 2);
+	EXPECT(lo > 0 && hi > lo);
+	EXPECT(d != NULL);
+	while (d && (e = readdir(d)))
+		found += !strcmp(e->d_name, "tcp_rmem");
+	EXPECT_EQ(found, 1);
+	EXPECT_ERR(open("/proc/sys/net/ipv4/no_such_setting", O_RDONLY), ENOENT);
+	EXPECT_ERR(open("/proc/sys/net/ipv", O_RDONLY), ENOENT);
+	EXPECT(open("/proc/sys/net/ipv6/conf/all/disable_ipv6", O_RDONLY) >= 0);
+}
+
+TEST(a_user_may_not_set)
+{
+	EXPECT_EQ(setresuid(1000, 1000, 1000), 0);
+	EXPECT_ERR(open("/proc/sys/net/ipv4/tcp_sack", O_WRONLY), EACCES);
+}
+
+TEST_MAIN()
