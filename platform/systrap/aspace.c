@@ -309,7 +309,7 @@ int systrap_ctx_clone(struct ctx *base, struct ctx **ret)
 {
 	struct systrap_ctx *parent = to_ctx(base), *c;
 	struct systrap *p = ctx_systrap(parent);
-	u32 slot;
+	u32 slot = 0;
 	int r = claim_slot(parent, &slot);
 
 	if (r < 0)
