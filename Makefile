@@ -68,6 +68,10 @@ OPT_ubsan   := -O1 -fsanitize=undefined -fno-sanitize-recover=all -DCONFIG_LOCKD
 OPT_tsan    := -O1 -fsanitize=thread -DCONFIG_TSAN -DCONFIG_LOCKDEP
 OPT_cov     := -O0 --coverage -DCONFIG_LOCKDEP
 OPT_fuzz    := -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined
+# gcc loses track of values in instrumented code and warns of what the release build proves.
+ifeq ($(IS_CLANG),)
+$(foreach m,asan ubsan tsan cov,$(eval OPT_$(m) += -Wno-maybe-uninitialized))
+endif
 ifeq ($(OPT_$(MODE)),)
 $(error MODE=$(MODE) is not one of release debug asan ubsan tsan cov fuzz)
 endif
