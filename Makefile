@@ -17,6 +17,7 @@ MODE     ?= release
 PREFIX   ?= /usr/local
 B        := build/$(MODE)
 V        ?= 0
+NCPUS     = $(shell nproc)
 ifeq ($(V),0)
 Q        := @
 say       = @printf '  %-7s %s\n' '$(1)' '$(2)';
@@ -188,9 +189,9 @@ check: all unit-build syscalls-build ## every test this machine allows; root run
 	$(Q)tests/run_all.sh $(B)
 
 test: ## on a fresh machine: install what is missing, build, run everything
-	$(Q)tests/deps.sh --check || $(MAKE) deps
-	$(Q)$(MAKE) all
-	$(Q)$(MAKE) check
+	$(Q)tests/deps.sh
+	$(Q)$(MAKE) --no-print-directory -j$(NCPUS) all unit-build syscalls-build
+	$(Q)$(MAKE) --no-print-directory check
 
 asan ubsan tsan: ## unit tests under a sanitizer
 	$(Q)$(MAKE) MODE=$@ unit
@@ -203,8 +204,8 @@ fuzz: ## run each fuzzer of tests/fuzz for SECS seconds (60)
 bench: all syscalls-build ## compare with native and with peers that are installed (root)
 	$(Q)tests/bench/run.sh $(BIN)
 demo: ## on a fresh machine: install, build, and look around inside a sandbox
-	$(Q)tests/deps.sh --check || $(MAKE) deps
-	$(Q)$(MAKE) all
+	$(Q)tests/deps.sh --demo
+	$(Q)$(MAKE) --no-print-directory -j$(NCPUS) all
 	$(Q)tests/demo.sh $(BIN)
 
 lint: ## layers, sizes, banned words, headers alone, syscall table

@@ -34,7 +34,7 @@ void backlog_add(struct stack *s, struct pktbuf *p)
 	mutex_lock(&q->mu);
 	if (q->n < QUEUE_MAX) {
 		list_add_tail(&p->node, &q->q);
-		q->n++;
+		__atomic_store_n(&q->n, q->n + 1, __ATOMIC_RELAXED);
 		p = NULL;
 	}
 	mutex_unlock(&q->mu);
@@ -61,7 +61,7 @@ static bool drain_one(struct stack *s, struct backlogq *q)
 		}
 		p = list_first(&q->q, struct pktbuf, node);
 		list_del_init(&p->node);
-		q->n--;
+		__atomic_store_n(&q->n, q->n - 1, __ATOMIC_RELAXED);
 		mutex_unlock(&q->mu);
 		nic_rx(p->nic, p);
 		mutex_lock(&q->mu);
