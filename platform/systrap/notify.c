@@ -179,8 +179,8 @@ void ctx_resume(struct systrap_ctx *c)
 {
 	struct systrap *p = ctx_systrap(c);
 	struct systrap_as *as = to_as(c->base.as);
-	bool framed = c->framed, kick;
-	int running = CTX_RUNNING;
+	bool framed = c->framed, kick, dead;
+	pid_t pid = as->pid, tid = c->tid;
 	long val = CMD_RESUME;
 	u64 id = c->notif_id;
 
@@ -192,18 +192,29 @@ void ctx_resume(struct systrap_ctx *c)
 	c->want_frame = false;
 	c->ncalls = 0;
 	c->result = 0;
-	atomic_fetch_add(&p->w.running, 1);
-	atomic_store(&c->state, CTX_RUNNING);
-	if (atomic_exchange(&c->kicked, false))
-		kick = true;
-	if (atomic_load(&as->dead)) {
-		if (atomic_compare_exchange_strong(&c->state, &running, CTX_DEAD))
-			ctx_died(p, c);
+	/*
+	 * Once it is RUNNING, a context whose process dies belongs to the reaper and then to
+	 * another worker, which may free it.  The reaper looks under as->mu, so up to the
+	 * unlock it is ours; after it only the copies are touched.
+	 */
+	mutex_lock(&as->mu);
+	dead = atomic_load(&as->dead);
+	if (!dead) {
+		atomic_fetch_add(&p->w.running, 1);
+		atomic_store(&c->state, CTX_RUNNING);
+		if (atomic_exchange(&c->kicked, false))
+			kick = true;
+	} else {
+		atomic_store(&c->state, CTX_DEAD);
+	}
+	mutex_unlock(&as->mu);
+	if (dead) {
+		report_dead(p, c);
 		return;
 	}
 	/* Queued before the answer: the thread takes it before its next instruction. */
 	if (kick)
-		(void)syscall(SYS_tgkill, as->pid, c->tid, STUB_SIGNAL);
+		(void)syscall(SYS_tgkill, pid, tid, STUB_SIGNAL);
 	notify_send(p, id, val, 0);
 }
 
@@ -224,7 +235,9 @@ static void as_died(struct systrap *p, struct systrap_as *as)
 {
 	struct systrap_ctx *c, *hit;
 
+	mutex_lock(&as->mu);
 	atomic_store(&as->dead, true);
+	mutex_unlock(&as->mu);
 	do {
 		hit = NULL;
 		mutex_lock(&as->mu);
