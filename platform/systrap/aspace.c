@@ -71,7 +71,7 @@ struct systrap_ctx *ctx_alloc(struct systrap *p, struct systrap_as *as, u32 slot
 	c->base.as = aspace_ref(&as->base);
 	c->slot = slot;
 	c->cookie = rand_u64();
-	atomic_store(&c->state, CTX_RUNNING);
+	atomic_store(&c->state, CTX_TRAPPED);   /* no worker may be told of it before it has an owner */
 	list_init(&c->pending);
 	list_init(&c->event);
 	mutex_lock(&as->mu);
@@ -147,17 +147,33 @@ static bool pending_cancel(struct systrap *p, struct systrap_ctx *child)
 }
 
 /*
- * @parent's stub has answered with the child's id @r (its word). Wait for the child itself.
- * A child that dies first is never heard of; a stub that lies about it hangs only itself, and is killable.
+ * @parent's stub has answered with the child's id @r (its word). Wait for the child itself.  The
+ * reaper ends the wait when that id, or the child's process, dies unregistered
+ * (pending_died); a stub that lies about the id hangs only itself, and is killable.
  */
 static int await_child(struct systrap_ctx *child, long r)
 {
 	struct systrap *p = ctx_systrap(child);
+	bool stray = false;
 
-	if (r <= 0 || r >= (long)TID_MAX)
-		return pending_cancel(p, child) ? (r < 0 ? (int)r : -EAGAIN) : -EAGAIN;
-	workers_await(p, &child->registered);
-	return 0;
+	if (r > 0 && r < (long)TID_MAX) {
+		mutex_lock(&p->mu);
+		child->expect = (pid_t)r;
+		for (size_t i = 0; i < ARRAY_SIZE(p->strays); i++)
+			if (p->strays[i] == (pid_t)r) {
+				p->strays[i] = 0;
+				stray = true;
+			}
+		mutex_unlock(&p->mu);
+		if (!stray)
+			workers_await(p, &child->registered);
+		if (atomic_load(&child->registered) == CHILD_REGISTERED)
+			return 0;
+	}
+	(void)pending_cancel(p, child);
+	if (atomic_load(&child->registered) == CHILD_REGISTERED)
+		kill(child->tid, SIGKILL);      /* came after all, and nobody wants it */
+	return r < 0 ? (int)r : -EAGAIN;
 }
 
 static int copy_slots(struct systrap_as *to, struct systrap_as *from)

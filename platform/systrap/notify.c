@@ -58,7 +58,7 @@ static void register_child(struct systrap *p, const struct seccomp_notif *n)
 			to_as(c->base.as)->pid = n->pid;
 			atomic_store(&p->by_pid[n->pid], to_as(c->base.as));
 		}
-		atomic_store(&c->registered, 1);
+		atomic_store(&c->registered, CHILD_REGISTERED);
 	}
 	mutex_unlock(&p->mu);
 	if (c) {
@@ -255,6 +255,21 @@ static void as_died(struct systrap *p, struct systrap_as *as)
 	} while (hit);
 }
 
+/* Children that will never register: process @pid is gone, or the address space @as. p->mu is held. */
+static void pending_died(struct systrap *p, pid_t pid, const struct systrap_as *as)
+{
+	struct systrap_ctx *c, *next;
+
+	list_for_each_safe(c, next, &p->pending, pending) {
+		if (as ? c->base.as != &as->base : c->expect != pid)
+			continue;
+		list_del_init(&c->pending);
+		atomic_fetch_sub(&p->w.running, 1);
+		atomic_store(&c->registered, CHILD_DIED);
+		host_futex_wake(&c->registered, 1);
+	}
+}
+
 void *reaper_main(void *arg)
 {
 	struct systrap *p = arg;
@@ -273,6 +288,7 @@ void *reaper_main(void *arg)
 		as = si.si_pid < (pid_t)TID_MAX ? atomic_exchange(&p->by_pid[si.si_pid], NULL) : NULL;
 		if (!as)
 			p->strays[p->nstrays++ % ARRAY_SIZE(p->strays)] = si.si_pid;
+		pending_died(p, si.si_pid, as);
 		mutex_unlock(&p->mu);
 		if (as)
 			as_died(p, as);

@@ -52,6 +52,9 @@ struct systrap_as {
 	struct list_head ctxs;                  /* guarded by mu */
 };
 
+#define CHILD_REGISTERED 1u
+#define CHILD_DIED       2u
+
 #define AS_RELEASED 1u                          /* no reference is left */
 #define AS_REAPED   2u                          /* no process is left */
 
@@ -88,7 +91,8 @@ struct systrap_ctx {
 	/* As a child that has not registered yet.  Guarded by p->mu. */
 	struct list_head pending;
 	u64 cookie;
-	_Atomic u32 registered;                 /* futex */
+	pid_t expect;                           /* what its parent says its id is; 0 = not known yet */
+	_Atomic u32 registered;                 /* futex: CHILD_* */
 
 	struct list_head event;                 /* guarded by the pool's mu */
 	enum trap_kind event_kind;

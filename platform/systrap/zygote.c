@@ -251,6 +251,7 @@ static int adopt(struct systrap *p, pid_t child)
 	as->nslots = 1;
 	c->tid = child;
 	c->internal = true;
+	atomic_store(&c->state, CTX_RUNNING);
 	p->zygote = c;
 	atomic_store(&p->by_tid[child], c);
 	atomic_store(&p->by_pid[child], as);
