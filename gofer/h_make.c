@@ -1,5 +1,5 @@
 /*
- * h_make.c - create, mkdir, mknod, symlink: a new entry that belongs to whom
+ * h_make.c - create, tmpfile, mkdir, mknod, symlink: a new entry that belongs to whom
  * the client says.
  *
  * The gofer creates as root with no more permission than asked for, then gives the
@@ -98,6 +98,34 @@ int h_create(struct call *c)
 	}
 	fd = path_create(m.dir->fd, m.name, m.q->mode & 0777);
 	r = finish(c, &m, fd, fd, S_IFREG);
+	if (r == 0)
+		c->donate = fd;
+	else if (fd >= 0)
+		close(fd);
+	return r;
+}
+
+/* A file without a name (O_TMPFILE): h_link() may give it one. */
+int h_tmpfile(struct call *c)
+{
+	struct gw_node_rep *rep = (void *)c->rep;
+	const struct gw_make_req *q = c->req;
+	struct fdnode *dir;
+	int fd, node_fd, r;
+
+	if (q->name_len || c->tail_len)
+		return -EINVAL;
+	dir = call_dir(c, q->dir, &r);
+	if (!dir)
+		return r;
+	fd = call_readonly(c, dir) ? -EROFS : path_tmpfile(dir->fd, q->mode & 0777);
+	r = fd < 0 ? fd : dress(c, q, fd);
+	node_fd = r < 0 ? r : path_reopen(&c->s->links, fd, O_PATH);
+	if (node_fd >= 0)
+		r = call_new_node(c, node_fd, dir->root, false, &rep->node);
+	else
+		r = node_fd;
+	call_put(c, dir);
 	if (r == 0)
 		c->donate = fd;
 	else if (fd >= 0)

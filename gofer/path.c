@@ -73,6 +73,11 @@ int path_create(int dirfd, const char *name, mode_t mode)
 	return open_beneath(dirfd, name, O_RDWR | O_CREAT | O_EXCL, mode & 07777);
 }
 
+int path_tmpfile(int dirfd, mode_t mode)
+{
+	return open_beneath(dirfd, ".", O_RDWR | O_TMPFILE, mode & 07777);
+}
+
 static s64 ns_of(const struct statx_timestamp *t)
 {
 	s64 ns;

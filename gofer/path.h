@@ -27,6 +27,7 @@ int path_fdlinks(struct fdlinks *ret, const char *prefix) must_check;
 int path_lookup(int dirfd, const char *name) must_check;
 /* A new regular file, open for reading and writing. */
 int path_create(int dirfd, const char *name, mode_t mode) must_check;
+int path_tmpfile(int dirfd, mode_t mode) must_check;            /* O_TMPFILE: no name */
 int path_stat(int fd, struct gw_attr *ret) must_check;
 /* Open what @fd holds again.  Only for regular files and directories. */
 int path_reopen(const struct fdlinks *l, int fd, int flags) must_check;

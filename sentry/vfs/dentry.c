@@ -7,6 +7,8 @@
  */
 #include "sentry/vfs/dentry.h"
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include "platform/base/alloc.h"
 
@@ -237,6 +239,19 @@ int dentry_add(struct dentry *parent, const char *name, size_t len, struct inode
 	if (other)
 		dentry_unref(d);
 	*ret = other ? other : d;
+	return 0;
+}
+
+int dentry_nameless(struct dentry *parent, struct inode *inode, struct dentry **ret)
+{
+	char name[32];
+	int len = snprintf(name, sizeof(name), "#%" PRIu64, inode->ino);
+	struct dentry *d = dentry_new(parent->sb, parent, name, (size_t)len, inode);
+
+	if (!d)
+		return -ENOMEM;
+	d->deleted = true;
+	*ret = d;
 	return 0;
 }
 

@@ -61,6 +61,8 @@ int dentry_add(struct dentry *parent, const char *name, size_t len, struct inode
 /* After create, mkdir...: what is cached under the name gives way. */
 int dentry_create(struct dentry *parent, const char *name, size_t len, struct inode *inode,
                   struct dentry **ret) must_check;
+/* A place for a file that never had a name: "#number", deleted from the start. */
+int dentry_nameless(struct dentry *parent, struct inode *inode, struct dentry **ret) must_check;
 /* The name is gone (unlink, rmdir) or can no longer be trusted (revalidate: @deleted false). */
 void dentry_drop(struct dentry *d, bool deleted);
 /* rename: @d is now @name in @parent; what was cached there is dropped. Cannot fail: see dentry_name_new. */

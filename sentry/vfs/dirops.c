@@ -188,10 +188,12 @@ int vfs_link(struct task *t, int odirfd, const char *oname, int ndirfd, const ch
 		r = may_link(t, m.link_to);
 	if (r == 0 && S_ISDIR(m.mode))
 		r = -EPERM;
-	if (r == 0 && m.link_to->nlink == 0)
+	if (r == 0 && m.link_to->nlink == 0 && !atomic_load(&m.link_to->linkable))
 		r = -ENOENT;
 	if (r == 0)
 		r = make_last(&w, &m, &d);
+	if (r == 0)
+		atomic_store(&m.link_to->linkable, false);
 	walk_done(&w);
 	return r;
 }

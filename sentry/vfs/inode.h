@@ -60,6 +60,7 @@ struct inode_ops {
 	int (*lookup)(struct task *, struct inode *dir, const char *name, size_t len, struct inode **ret);
 	int (*create)(struct task *, struct inode *dir, const char *name, size_t len, u32 mode,
 	              struct inode **ret);                      /* a regular file that must not exist */
+	int (*tmpfile)(struct task *, struct inode *dir, u32 mode, struct inode **ret);   /* O_TMPFILE: no name; NULL: -EOPNOTSUPP */
 	int (*mkdir)(struct task *, struct inode *dir, const char *name, size_t len, u32 mode, struct inode **ret);
 	int (*mknod)(struct task *, struct inode *dir, const char *name, size_t len, u32 mode,
 	             u32 major, u32 minor, struct inode **ret);
@@ -108,6 +109,7 @@ struct inode {
 	struct inotify_marks *marks;            /* vfs/inotify.c: NULL until used */
 	struct pipe *fifo;                      /* guarded by mu: open FIFO, see vfs/fifo.c */
 	void *unix_bound;                       /* guarded by mu: AF_UNIX socket bound here */
+	_Atomic bool linkable;                  /* made by O_TMPFILE: may get its first name */
 	_Atomic s32 writers;                    /* files that an open of a regular file for writing made: exec is ETXTBSY */
 };
 

@@ -15,6 +15,7 @@
 
 #define KEPT_FLAGS (O_ACCMODE | O_APPEND | O_NONBLOCK | O_DSYNC | O_SYNC | O_DIRECT | O_NOATIME | \
                     O_DIRECTORY | O_NOFOLLOW | LX_LARGEFILE | O_ASYNC)
+#define TMPFILE_BIT (O_TMPFILE & ~O_DIRECTORY)
 #define LX_LARGEFILE 0100000    /* what a 64-bit kernel adds for F_GETFL */
 
 /* ---- O_PATH ---- */
@@ -232,6 +233,33 @@ static int open_create(struct walk *w, u32 flags, u32 mode, struct file **ret)
 	return r < 0 ? r : open_found(w->t, &w->cur, flags, created, ret);
 }
 
+/* O_TMPFILE: w->cur is the directory.  O_EXCL: it never gets a name. */
+static int open_nameless(struct walk *w, u32 flags, u32 mode, struct file **ret)
+{
+	struct inode *dir = path_inode(&w->cur);
+	auto_inode *made = NULL;
+	auto_dentry *d = NULL;
+	struct path p;
+	int r = perm_want_write(&w->cur);
+
+	if (r == 0)
+		r = perm_may_create(w->t, dir);
+	if (r == 0 && !dir->ops->tmpfile)
+		r = -EOPNOTSUPP;
+	if (r < 0)
+		return r;
+	mutex_lock(&dir->mu);
+	r = dir->ops->tmpfile(w->t, dir, S_IFREG | (mode & 07777 & ~fs_umask(w->t->fs)), &made);
+	mutex_unlock(&dir->mu);
+	if (r == 0)
+		r = dentry_nameless(w->cur.dentry, made, &d);
+	if (r < 0)
+		return r;
+	atomic_store(&made->linkable, !(flags & O_EXCL));
+	p = (struct path){ w->cur.mnt, d };
+	return open_found(w->t, &p, flags & ~(u32)O_DIRECTORY, true, ret);
+}
+
 int vfs_open(struct task *t, int dirfd, const char *name, u32 flags, u32 mode, u32 resolve,
              struct file **ret)
 {
@@ -239,10 +267,11 @@ int vfs_open(struct task *t, int dirfd, const char *name, u32 flags, u32 mode, u
 	u32 lookup = resolve;
 	int r;
 
-	if ((flags & O_TMPFILE) == O_TMPFILE)
-		return -EOPNOTSUPP;
 	if (flags & O_PATH)
 		flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	if ((flags & TMPFILE_BIT) &&
+	    ((flags & (O_TMPFILE | O_CREAT)) != O_TMPFILE || !(access_mask(flags) & MAY_WRITE)))
+		return -EINVAL;
 	if (!(flags & O_NOFOLLOW))
 		lookup |= LOOKUP_FOLLOW;
 	if (flags & O_DIRECTORY)
@@ -254,7 +283,9 @@ int vfs_open(struct task *t, int dirfd, const char *name, u32 flags, u32 mode, u
 		r = flags & O_DIRECTORY ? -EINVAL : open_create(&w, flags, mode, ret);
 	} else {
 		r = walk_to_end(&w);
-		if (r == 0)
+		if (r == 0 && (flags & TMPFILE_BIT))
+			r = open_nameless(&w, flags, mode, ret);
+		else if (r == 0)
 			r = vfs_open_path(t, &w.cur, flags, false, ret);
 	}
 	walk_done(&w);

@@ -368,20 +368,64 @@ TEST(o_path_descriptors_only_name)
 
 TEST(tmpfile_has_no_name_until_linked)
 {
-	char path[64];
+	char path[64], link[300];
 	struct stat st;
-	int fd = open(".", O_TMPFILE | O_RDWR, 0600);
+	ssize_t n;
+	int fd = open(".", O_TMPFILE | O_RDWR, 0604);
 
-	if (fd < 0 && errno == EOPNOTSUPP)
-		SKIP("O_TMPFILE");
 	REQUIRE_OK(fd);
 	EXPECT_EQ(write(fd, "t", 1), 1);
 	EXPECT_OK(fstat(fd, &st));
 	EXPECT_EQ(st.st_nlink, 0);
+	EXPECT_EQ(st.st_mode, S_IFREG | 0604);
+	EXPECT_EQ(st.st_size, 1);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	n = readlink(path, link, sizeof(link) - 1);
+	EXPECT(n > 10 && memcmp(link + n - 10, " (deleted)", 10) == 0);
 	EXPECT_OK(linkat(AT_FDCWD, path, AT_FDCWD, "named", AT_SYMLINK_FOLLOW));
 	EXPECT_STR(get_file("named"), "t");
+	EXPECT_OK(fstat(fd, &st));
+	EXPECT_EQ(st.st_nlink, 1);
+	EXPECT_EQ(write(fd, "u", 1), 1);
+	EXPECT_STR(get_file("named"), "tu");
+	EXPECT_OK(linkat(AT_FDCWD, "named", AT_FDCWD, "again", 0));
+	EXPECT_OK(unlink("named"));
+	EXPECT_OK(unlink("again"));
+	EXPECT_ERR(linkat(AT_FDCWD, path, AT_FDCWD, "late", AT_SYMLINK_FOLLOW), ENOENT);
+	EXPECT_OK(close(fd));
+}
+
+TEST(exclusive_tmpfile_is_never_linked)
+{
+	char path[64];
+	int fd = open(".", O_TMPFILE | O_WRONLY | O_EXCL, 0600);
+
+	REQUIRE_OK(fd);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	EXPECT_ERR(linkat(AT_FDCWD, path, AT_FDCWD, "named", AT_SYMLINK_FOLLOW), ENOENT);
+	EXPECT_EQ(write(fd, "t", 1), 1);
+	EXPECT_EQ(lseek(fd, 0, SEEK_END), 1);
+	EXPECT_OK(ftruncate(fd, 100));
+	EXPECT_EQ(lseek(fd, 0, SEEK_END), 100);
+}
+
+static void tmpfile_as_nobody(void)
+{
+	REQUIRE_OK(setuid(65534));
+	EXPECT_ERR(open("d", O_TMPFILE | O_RDWR, 0600), EACCES);
+}
+
+TEST(tmpfile_wants_a_directory_and_writing)
+{
+	put_file("f", "");
 	EXPECT_ERR(open(".", O_TMPFILE | O_RDONLY, 0600), EINVAL);
+	EXPECT_ERR(open(".", O_TMPFILE | O_RDWR | O_CREAT, 0600), EINVAL);
+	EXPECT_ERR(open(".", (O_TMPFILE & ~O_DIRECTORY) | O_RDWR, 0600), EINVAL);
+	EXPECT_ERR(open("f", O_TMPFILE | O_RDWR, 0600), ENOTDIR);
+	EXPECT_ERR(open("none", O_TMPFILE | O_RDWR, 0600), ENOENT);
+	EXPECT_ERR(open("/proc", O_TMPFILE | O_RDWR, 0600), EOPNOTSUPP);
+	mkdir("d", 0555);
+	EXPECT_EQ(in_child(tmpfile_as_nobody), 0);
 }
 
 TEST(fifos_are_made_by_mknod)

@@ -173,4 +173,23 @@ TEST(truncation_and_symlinks)
 	EXPECT_STR(content("s"), "x");
 }
 
+TEST(tmpfile_is_made_in_the_upper_layer)
+{
+	char path[64];
+	struct stat st;
+	int fd;
+
+	make_overlay();
+	fd = open(".", O_TMPFILE | O_RDWR, 0640);
+	REQUIRE_OK(fd);
+	EXPECT_EQ(write(fd, "t", 1), 1);
+	EXPECT_OK(fstat(fd, &st));
+	EXPECT_EQ(st.st_nlink, 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	EXPECT_OK(linkat(AT_FDCWD, path, AT_FDCWD, "named", AT_SYMLINK_FOLLOW));
+	EXPECT_STR(get_file("named"), "t");
+	EXPECT_STR(content("../up/named"), "t");
+	EXPECT_OK(close(fd));
+}
+
 TEST_MAIN()

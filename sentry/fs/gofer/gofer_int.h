@@ -186,6 +186,7 @@ int g_open(struct task *t, struct inode *i, const struct path *p, u32 flags, str
 bool g_revalidate(struct task *t, struct inode *dir, const char *name, size_t len, struct inode *i);
 int g_lookup(struct task *t, struct inode *dir, const char *name, size_t len, struct inode **ret) must_check;
 int g_create(struct task *t, struct inode *dir, const char *name, size_t len, u32 mode, struct inode **ret) must_check;
+int g_tmpfile(struct task *t, struct inode *dir, u32 mode, struct inode **ret) must_check;
 int g_mkdir(struct task *t, struct inode *dir, const char *name, size_t len, u32 mode, struct inode **ret) must_check;
 int g_mknod(struct task *t, struct inode *dir, const char *name, size_t len, u32 mode, u32 major, u32 minor,
             struct inode **ret) must_check;

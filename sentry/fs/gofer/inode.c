@@ -232,7 +232,7 @@ int g_removexattr(struct task *t, struct inode *i, const char *name)
 /* ---- tables ---- */
 
 const struct inode_ops gofer_dir_ops = {
-	.lookup = g_lookup, .create = g_create, .mkdir = g_mkdir, .mknod = g_mknod, .symlink = g_symlink,
+	.lookup = g_lookup, .create = g_create, .tmpfile = g_tmpfile, .mkdir = g_mkdir, .mknod = g_mknod, .symlink = g_symlink,
 	.link = g_link, .unlink = g_unlink, .rmdir = g_rmdir, .rename = g_rename,
 	.open = g_open, .getattr = g_getattr, .setattr = g_setattr,
 	.getxattr = g_getxattr, .setxattr = g_setxattr, .listxattr = g_listxattr, .removexattr = g_removexattr,

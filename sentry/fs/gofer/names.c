@@ -108,6 +108,26 @@ int g_create(struct task *t, struct inode *dir, const char *name, size_t len, u3
 	return r;
 }
 
+int g_tmpfile(struct task *t, struct inode *dir, u32 mode, struct inode **ret)
+{
+	struct grpc_make m = making(t, dir, "", 0, mode);
+	struct gofer_conn *c = ginode_of(dir)->c;
+	u64 changes = gconn_changes(c);
+	struct ginode *g = NULL;
+	struct gw_node n;
+	hostfd_t fd = HOSTFD_NONE;
+	int r = grpc_tmpfile(&c->rpc, &m, &n, &fd);
+
+	if (r == 0)
+		r = ginode_get(gsuper_of(dir->sb), &n, false, changes, false, &g);
+	gfile_keep(r == 0 ? g : NULL, fd);
+	if (r < 0)
+		return r;
+	atomic_store(&g->unlinked, true);
+	*ret = &g->i;
+	return 0;
+}
+
 int g_mkdir(struct task *t, struct inode *dir, const char *name, size_t len, u32 mode, struct inode **ret)
 {
 	struct grpc_make m = making(t, dir, name, len, mode);
@@ -155,6 +175,7 @@ int g_link(struct task *t, struct inode *dir, const char *name, size_t len, stru
 	r = grpc_link(&d->c->rpc, d->handle, name, len, g->handle, &a);
 	if (r < 0)
 		return r;
+	atomic_store(&g->unlinked, false);
 	gname_set(d, name, len, g);
 	ginode_stale(g);
 	__atomic_store_n(&target->nlink, a.nlink, __ATOMIC_RELAXED);

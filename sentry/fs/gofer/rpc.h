@@ -61,6 +61,7 @@ int grpc_readdir(struct gofer_rpc *r, u32 dir, s64 *cookie, bool *ret_watched, v
 
 struct grpc_make { u32 dir, mode, uid, gid; const char *name; size_t len; };
 int grpc_create(struct gofer_rpc *r, const struct grpc_make *m, struct gw_node *ret, hostfd_t *ret_fd) must_check;
+int grpc_tmpfile(struct gofer_rpc *r, const struct grpc_make *m, struct gw_node *ret, hostfd_t *ret_fd) must_check;
 int grpc_mkdir(struct gofer_rpc *r, const struct grpc_make *m, struct gw_node *ret) must_check;
 int grpc_mknod(struct gofer_rpc *r, const struct grpc_make *m, u32 major, u32 minor, struct gw_node *ret) must_check;
 int grpc_symlink(struct gofer_rpc *r, const struct grpc_make *m, const char *target, struct gw_node *ret) must_check;

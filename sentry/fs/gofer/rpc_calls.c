@@ -203,6 +203,11 @@ int grpc_create(struct gofer_rpc *r, const struct grpc_make *m, struct gw_node *
 	return call_make(r, GW_OP_create, m, 0, 0, NULL, ret, ret_fd);
 }
 
+int grpc_tmpfile(struct gofer_rpc *r, const struct grpc_make *m, struct gw_node *ret, hostfd_t *ret_fd)
+{
+	return call_make(r, GW_OP_tmpfile, m, 0, 0, NULL, ret, ret_fd);
+}
+
 int grpc_mkdir(struct gofer_rpc *r, const struct grpc_make *m, struct gw_node *ret)
 {
 	return call_make(r, GW_OP_mkdir, m, 0, 0, NULL, ret, NULL);

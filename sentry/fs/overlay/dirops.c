@@ -108,6 +108,28 @@ static int ovl_create(struct task *t, struct inode *dir, const char *name, size_
 	return make(t, dir, name, len, mode, NULL, 0, 0, ret);
 }
 
+static int ovl_tmpfile(struct task *t, struct inode *dir, u32 mode, struct inode **ret)
+{
+	struct inode *udir;
+	auto_inode *made = NULL;
+	struct onode *n;
+	int r = ovl_copy_up(t, onode_of(dir), true);
+
+	if (r < 0)
+		return r;
+	udir = onode_upper(onode_of(dir));
+	if (!udir->ops->tmpfile)
+		return -EOPNOTSUPP;
+	mutex_lock(&udir->mu);
+	r = udir->ops->tmpfile(t, udir, mode, &made);
+	mutex_unlock(&udir->mu);
+	if (r == 0)
+		r = onode_new(t, overlay_of(dir), onode_of(dir), "", 0, made, NULL, 0, &n);
+	if (r == 0)
+		*ret = &n->i;
+	return r;
+}
+
 static int ovl_mknod(struct task *t, struct inode *dir, const char *name, size_t len, u32 mode, u32 major,
                      u32 minor, struct inode **ret)
 {
@@ -260,6 +282,7 @@ const struct inode_ops ovl_dir_ops = {
 	.lookup = ovl_lookup,
 	.revalidate = ovl_revalidate,
 	.create = ovl_create,
+	.tmpfile = ovl_tmpfile,
 	.mkdir = ovl_create,
 	.mknod = ovl_mknod,
 	.symlink = ovl_symlink,

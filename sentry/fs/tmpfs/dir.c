@@ -173,6 +173,21 @@ static int tmpfs_create(struct task *t, struct inode *dir, const char *name, siz
 	return make(t, dir, name, len, mode, NULL, 0, 0, ret);
 }
 
+static int tmpfs_tmpfile(struct task *t, struct inode *dir, u32 mode, struct inode **ret)
+{
+	struct tnode *n;
+	u32 uid, gid;
+	int r;
+
+	inode_new_owner(t, dir, &mode, &uid, &gid);
+	r = tnode_new(tmpfs_of(dir), mode, uid, gid, &n);
+	if (r < 0)
+		return r;
+	n->i.nlink = 0;
+	*ret = &n->i;
+	return 0;
+}
+
 static int tmpfs_mknod(struct task *t, struct inode *dir, const char *name, size_t len, u32 mode, u32 major,
                        u32 minor, struct inode **ret)
 {
@@ -330,6 +345,7 @@ out:
 const struct inode_ops tmpfs_dir_ops = {
 	.lookup = tmpfs_lookup,
 	.create = tmpfs_create,
+	.tmpfile = tmpfs_tmpfile,
 	.mkdir = tmpfs_create,
 	.mknod = tmpfs_mknod,
 	.symlink = tmpfs_symlink,
