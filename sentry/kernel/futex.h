@@ -18,6 +18,9 @@ struct futex_table *futex_table_new(void) must_check;
 /* LOCK_PI, LOCK_PI2 (@realtime false), TRYLOCK_PI, UNLOCK_PI. */
 long futex_lock_pi(struct task *t, gaddr_t uaddr, ktime_t deadline, bool try_only) must_check;
 long futex_unlock_pi(struct task *t, gaddr_t uaddr) must_check;
+/* The word at @uaddr lost its owner, who died; and @t, marked as exiting, is no longer one to wait for. */
+void futex_pi_died(struct task *t, gaddr_t uaddr);
+void futex_pi_exit(struct task *t);
 /* A thread dies: mark what it holds FUTEX_OWNER_DIED and wake a waiter of each. */
 void futex_exit_robust(struct task *t);
 /* Does its list name any?  (One of a corrupt list may be none.) */

@@ -6,8 +6,9 @@
  * is the protocol: an unlock that finds waiters leaves the word without an owner but with
  * FUTEX_WAITERS, so that nobody takes it past the sentry, and wakes them all to compete.
  *
- * Waiters queue by (address space, address).  A waiter in another process that
- * shares the word is not found by the unlocker, so every waiter also looks again now and then.
+ * Waiters queue by (address space, address), or by (file, offset) where the word is
+ * in shared memory.  Whoever may make the word free wakes them: the unlocker, and a task that
+ * dies (its robust list, or, as with Linux's pi_state, any wait for that thread).
  *
  * The caller has a frame: the word is changed by compare-and-swap in the application.
  */
@@ -19,13 +20,15 @@
 #include "sentry/core/usercopy.h"
 #include "sentry/kernel/futex.h"
 #include "sentry/kernel/task.h"
+#include "sentry/mm/mm.h"
 
-#define LOOK_AGAIN (50 * 1000000ll)     /* ns: for waiters that only another process could wake */
+struct pi_key { const void *obj; u64 at; };      /* compared only: obj may be gone */
 
 struct pi_waiter {
 	struct list_head node;
 	struct task *t;
-	u64 addr;
+	struct pi_key key;
+	u32 owner;                              /* guarded by ft->mu: whom it waits for */
 };
 
 struct futex_table {
@@ -78,59 +81,95 @@ static int try_lock(struct task *t, gaddr_t a, bool mark)
 	return r < 0 ? r : done ? 1 : -EAGAIN;
 }
 
-static bool owner_exists(struct task *t, gaddr_t a)
+static struct pi_key key_of(struct task *t, gaddr_t a)
 {
-	u32 val;
+	struct pi_key k = { t->mm, a.v };
+
+	(void)!mm_shared_key(t->mm, a.v, &k.obj, &k.at);
+	return k;
+}
+
+/* Who owns the word according to it; false: that thread is gone or going. */
+static bool owner_lives(struct task *t, gaddr_t a, u32 *ret_val)
+{
 	auto_task *x = NULL;
 
-	if (copy_in(t, &val, a, sizeof(val)) < 0 || (val & FUTEX_TID_MASK) == 0)
+	if (copy_in(t, ret_val, a, sizeof(*ret_val)) < 0 || (*ret_val & FUTEX_TID_MASK) == 0)
 		return true;
-	x = task_find(t->kernel, (int)(val & FUTEX_TID_MASK));
-	return x != NULL;
+	x = task_find(t->kernel, (int)(*ret_val & FUTEX_TID_MASK));
+	return x && !__atomic_load_n(&x->exiting, __ATOMIC_SEQ_CST);
 }
 
-/* 0 = look again. */
-static int wait_turn(struct task *t, ktime_t deadline)
+static void set_owner(struct futex_table *ft, struct pi_waiter *w, u32 val)
 {
-	ktime_t now = ktime_mono(t->kernel);
-	int r = task_sleep(t, MIN(deadline, ktime_add(now, LOOK_AGAIN)));
-
-	return r == -ETIMEDOUT && deadline > ktime_mono(t->kernel) ? 0 : r;
+	mutex_lock(&ft->mu);
+	w->owner = val & FUTEX_TID_MASK;
+	mutex_unlock(&ft->mu);
 }
 
-long futex_lock_pi(struct task *t, gaddr_t a, ktime_t deadline, bool try_only)
+/*
+ * The word is held, and marked.  0: look again; 1: sleep; -ESRCH: its owner never
+ * was; a dead one that was waited for leaves the lock to us.
+ */
+static int check_owner(struct task *t, gaddr_t a, struct pi_waiter *w)
 {
-	struct futex_table *ft = t->kernel->futexes;
-	struct pi_waiter w = { .t = t, .addr = a.v };
+	u32 val = 0, want, seen = w->owner;
+	bool done;
 	int r;
 
-	if (a.v & 3)
-		return -EINVAL;
-	list_init(&w.node);
-	if (!try_only) {
-		mutex_lock(&ft->mu);
-		list_add_tail(&w.node, &ft->waiters);
-		mutex_unlock(&ft->mu);
-	}
+	/* First said, then looked: an owner that dies between wakes us. */
+	if (copy_in(t, &val, a, sizeof(val)) < 0)
+		return -EFAULT;
+	set_owner(t->kernel->futexes, w, val);
+	if (owner_lives(t, a, &val))
+		return (val & FUTEX_TID_MASK) == w->owner && (val & FUTEX_WAITERS) ? 1 : 0;
+	if (seen == 0 || seen != (val & FUTEX_TID_MASK))
+		return -ESRCH;
+	want = FUTEX_WAITERS | FUTEX_OWNER_DIED | (u32)t->tid;
+	r = cas(t, a, val, want, &done);
+	return r < 0 ? r : done ? 2 : 0;
+}
+
+static int lock_loop(struct task *t, gaddr_t a, ktime_t deadline, bool try_only, struct pi_waiter *w)
+{
+	int r;
+
 	for (;;) {
 		r = try_lock(t, a, !try_only);
 		if (r == -EAGAIN)
 			continue;
 		if (r == 1 && try_only)
-			r = -EAGAIN;
-		else if (r == 1 && !owner_exists(t, a))
-			r = -ESRCH;
+			return -EAGAIN;
 		if (r != 1)
-			break;
-		r = wait_turn(t, deadline);
+			return r;
+		r = check_owner(t, a, w);
+		if (r == 2)
+			return 0;
+		if (r == 1)
+			r = task_sleep(t, deadline);
 		if (r < 0)
-			break;
+			return r;
 	}
-	if (!try_only) {
-		mutex_lock(&ft->mu);
-		list_del_init(&w.node);
-		mutex_unlock(&ft->mu);
-	}
+}
+
+long futex_lock_pi(struct task *t, gaddr_t a, ktime_t deadline, bool try_only)
+{
+	struct futex_table *ft = t->kernel->futexes;
+	struct pi_waiter w = { .t = t };
+	int r;
+
+	if (a.v & 3)
+		return -EINVAL;
+	if (try_only)
+		return lock_loop(t, a, deadline, true, &w);
+	w.key = key_of(t, a);
+	mutex_lock(&ft->mu);
+	list_add_tail(&w.node, &ft->waiters);
+	mutex_unlock(&ft->mu);
+	r = lock_loop(t, a, deadline, false, &w);
+	mutex_lock(&ft->mu);
+	list_del_init(&w.node);
+	mutex_unlock(&ft->mu);
 	return r == -ERESTARTSYS ? -ERESTARTNOINTR : r;
 }
 
@@ -138,12 +177,13 @@ long futex_lock_pi(struct task *t, gaddr_t a, ktime_t deadline, bool try_only)
 static bool wake_waiters(struct task *t, gaddr_t a, bool wake)
 {
 	struct futex_table *ft = t->kernel->futexes;
+	struct pi_key key = key_of(t, a);
 	struct pi_waiter *w;
 	bool any = false;
 
 	mutex_lock(&ft->mu);
 	list_for_each(w, &ft->waiters, node) {
-		if (w->addr != a.v || w->t->mm != t->mm)
+		if (w->key.obj != key.obj || w->key.at != key.at)
 			continue;
 		any = true;
 		if (wake)
@@ -172,4 +212,21 @@ long futex_unlock_pi(struct task *t, gaddr_t a)
 	if (r == 0 && waiters)
 		wake_waiters(t, a, true);
 	return r;
+}
+
+void futex_pi_died(struct task *t, gaddr_t a)
+{
+	(void)wake_waiters(t, a, true);
+}
+
+void futex_pi_exit(struct task *t)
+{
+	struct futex_table *ft = t->kernel->futexes;
+	struct pi_waiter *w;
+
+	mutex_lock(&ft->mu);
+	list_for_each(w, &ft->waiters, node)
+		if (w->owner == (u32)t->tid)
+			task_wake(w->t);
+	mutex_unlock(&ft->mu);
 }

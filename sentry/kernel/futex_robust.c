@@ -34,8 +34,10 @@ static void handle_death(struct task *t, u64 uaddr, bool pi, bool pending_op)
 		if (aspace_cas_u32(t->ctx, GADDR(uaddr), &found, want) < 0)
 			return;
 		if (found == val) {
-			if (val & FUTEX_WAITERS)
-				(void)!aspace_futex_wake(t->ctx, GADDR(uaddr), pi ? INT32_MAX : 1, true);
+			if (pi)
+				futex_pi_died(t, GADDR(uaddr));
+			else if (val & FUTEX_WAITERS)
+				(void)!aspace_futex_wake(t->ctx, GADDR(uaddr), 1, true);
 			return;
 		}
 		val = found;

@@ -74,6 +74,8 @@ void task_release_memory(struct task *t)
 	if (!t->mm)
 		return;
 	futex_exit_robust(t);
+	if (t->exiting)
+		futex_pi_exit(t);
 	if (t->clear_child_tid.v != 0 && memory_outlives(t)) {
 		gaddr_t a = t->clear_child_tid;
 

@@ -160,6 +160,22 @@ u64 mm_pick(struct mm *mm, u64 len)
 	return addr;
 }
 
+bool mm_shared_key(struct mm *mm, u64 addr, const void **ret_obj, u64 *ret_off)
+{
+	const struct vma *v;
+	bool shared;
+
+	mutex_lock(&mm->mu);
+	v = vma_at(mm, addr);
+	shared = v && (v->flags & MAP_SHARED) && v->file;
+	if (shared) {
+		*ret_obj = v->file->inode ? (const void *)v->file->inode : v->file;
+		*ret_off = v->offset + (addr - v->start);
+	}
+	mutex_unlock(&mm->mu);
+	return shared;
+}
+
 size_t mm_copy_in(struct mm *mm, void *dst, gaddr_t src, size_t n)
 {
 	return aspace_copy_in(mm->as, dst, src, n);

@@ -240,6 +240,67 @@ static void *die_holding(void *arg)
 	return NULL;
 }
 
+static pthread_mutex_t *shared_pi_mutex(bool robust)
+{
+	pthread_mutex_t *m = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pthread_mutexattr_t a;
+
+	REQUIRE(m != MAP_FAILED);
+	pthread_mutexattr_init(&a);
+	REQUIRE(pthread_mutexattr_setpshared(&a, PTHREAD_PROCESS_SHARED) == 0);
+	REQUIRE(pthread_mutexattr_setprotocol(&a, PTHREAD_PRIO_INHERIT) == 0);
+	if (robust)
+		REQUIRE(pthread_mutexattr_setrobust(&a, PTHREAD_MUTEX_ROBUST) == 0);
+	REQUIRE(pthread_mutex_init(m, &a) == 0);
+	return m;
+}
+
+TEST(pi_mutexes_are_handed_between_processes)
+{
+	pthread_mutex_t *m = shared_pi_mutex(false);
+	volatile int *n = (volatile int *)((char *)m + 1024);
+	int status;
+
+	for (int i = 0; i < 3; i++)
+		if (fork() == 0) {
+			for (int k = 0; k < 200; k++) {
+				if (pthread_mutex_lock(m) != 0)
+					_exit(1);
+				n[0]++;
+				if (k % 50 == 0)
+					usleep(1000);
+				pthread_mutex_unlock(m);
+			}
+			_exit(0);
+		}
+	for (int i = 0; i < 3; i++) {
+		REQUIRE(wait(&status) > 0);
+		EXPECT_EQ(status, 0);
+	}
+	EXPECT_EQ(n[0], 600);
+}
+
+TEST(robust_pi_mutexes_wake_a_waiter_when_the_owner_dies)
+{
+	pthread_mutex_t *m = shared_pi_mutex(true);
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		pthread_mutex_lock(m);
+		usleep(50000);
+		_exit(0);
+	}
+	usleep(20000);
+	status = pthread_mutex_lock(m);
+	EXPECT(status == EOWNERDEAD);
+	EXPECT_EQ(pthread_mutex_consistent(m), 0);
+	EXPECT_EQ(pthread_mutex_unlock(m), 0);
+	waitpid(pid, &status, 0);
+	EXPECT_EQ(pthread_mutex_lock(m), 0);
+	EXPECT_EQ(pthread_mutex_unlock(m), 0);
+}
+
 TEST(robust_mutexes_tell_that_their_owner_died)
 {
 	pthread_mutexattr_t a;
