@@ -29,8 +29,9 @@ int platform_start_workers(struct platform *p, void *(*body)(void *), void *arg)
 void platform_user_range(const struct platform *p, u64 *lo, u64 *hi) { p->ops->user_range(p, lo, hi); }
 u64 platform_host_vdso(const struct platform *p) { return p->ops->host_vdso(p); }
 size_t platform_fp_size(const struct platform *p) { return p->ops->fp_size(p); }
-void platform_block_begin(struct platform *p) { p->ops->block_begin(p); }
-void platform_block_end(struct platform *p) { p->ops->block_end(p); }
+struct worker *platform_block_begin(struct platform *p) { return p->ops->block_begin(p); }
+void platform_waking(struct platform *p, struct worker *sleeper) { p->ops->waking(p, sleeper); }
+void platform_block_end(struct platform *p, bool woken) { p->ops->block_end(p, woken); }
 
 struct ctx *platform_switch(struct platform *p, struct ctx *done, struct trap *ret)
 {

@@ -18,6 +18,7 @@
 #include "platform/base/compiler.h"
 
 struct platform;
+struct worker;
 struct aspace;
 struct ctx;
 
@@ -84,9 +85,13 @@ struct ctx *platform_switch(struct platform *p, struct ctx *done, struct trap *r
 /*
  * A worker that may wait long inside the sentry (task_sleep, host I/O that can
  * block) brackets the wait with these, so that another worker takes calls.
+ * block_begin returns what a waker gives to platform_waking(), right before the one
+ * host call that ends this wait (it may be NULL); @woken tells whether that was done.  With it
+ * the platform knows that a worker is on its way and need not wake another.
  */
-void platform_block_begin(struct platform *p);
-void platform_block_end(struct platform *p);
+struct worker *platform_block_begin(struct platform *p);
+void platform_waking(struct platform *p, struct worker *sleeper);
+void platform_block_end(struct platform *p, bool woken);
 
 /* A pristine address space with one context (registers zero, nothing mapped).  Not resumed yet. */
 int aspace_new(struct platform *p, struct aspace **ret_as, struct ctx **ret_ctx) must_check;

@@ -15,8 +15,9 @@ struct platform_ops {
 	void (*user_range)(const struct platform *p, u64 *lo, u64 *hi);
 	u64 (*host_vdso)(const struct platform *p);
 	struct ctx *(*run)(struct platform *p, struct ctx *done, struct trap *ret);
-	void (*block_begin)(struct platform *p);
-	void (*block_end)(struct platform *p);
+	struct worker *(*block_begin)(struct platform *p);
+	void (*waking)(struct platform *p, struct worker *sleeper);
+	void (*block_end)(struct platform *p, bool woken);
 	int (*as_new)(struct platform *p, struct aspace **ret_as, struct ctx **ret_ctx);
 	int (*as_fork)(struct ctx *parent, struct aspace **ret_as, struct ctx **ret_ctx);
 	int (*ctx_clone)(struct ctx *parent, struct ctx **ret);

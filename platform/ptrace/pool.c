@@ -103,20 +103,22 @@ struct ctx *pt_run(struct platform *base, struct ctx *done, struct trap *ret)
 	return &c->base;
 }
 
-void pt_block_begin(struct platform *base)
+struct worker *pt_block_begin(struct platform *base)
 {
 	struct pt_pool *w = &to_pt(base)->pool;
 
 	mutex_lock(&w->mu);
 	w->nblocked++;
-	if (!list_empty(&w->events)) {
+	if (!list_empty(&w->events))
 		rouse(w);
-		return;
-	}
-	mutex_unlock(&w->mu);
+	else
+		mutex_unlock(&w->mu);
+	return NULL;
 }
 
-void pt_block_end(struct platform *base)
+void pt_waking(struct platform *base unused_ok, struct worker *sleeper unused_ok) { }
+
+void pt_block_end(struct platform *base, bool woken unused_ok)
 {
 	struct pt_pool *w = &to_pt(base)->pool;
 

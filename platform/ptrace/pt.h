@@ -136,8 +136,9 @@ void pt_pool_init(struct pt_pool *w);
 int pt_start_workers(struct platform *base, void *(*body)(void *), void *arg) must_check;
 void pt_post(struct pt *p, struct pt_ctx *c, const struct trap *trap);
 struct ctx *pt_run(struct platform *base, struct ctx *done, struct trap *ret);
-void pt_block_begin(struct platform *base);
-void pt_block_end(struct platform *base);
+struct worker *pt_block_begin(struct platform *base);
+void pt_waking(struct platform *base, struct worker *sleeper);
+void pt_block_end(struct platform *base, bool woken);
 
 /* aspace.c */
 struct pt_as *pt_as_alloc(struct pt *p) must_check;

@@ -43,6 +43,7 @@ const struct platform_ops ptrace_ops = {
 	.host_vdso = host_vdso,
 	.run = pt_run,
 	.block_begin = pt_block_begin,
+	.waking = pt_waking,
 	.block_end = pt_block_end,
 	.as_new = pt_as_new,
 	.as_fork = pt_as_fork,

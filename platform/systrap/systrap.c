@@ -32,6 +32,7 @@ const struct platform_ops systrap_ops = {
 	.host_vdso = host_vdso,
 	.run = workers_run,
 	.block_begin = workers_block_begin,
+	.waking = workers_waking,
 	.block_end = workers_block_end,
 	.as_new = systrap_as_new,
 	.as_fork = systrap_as_fork,

@@ -16,6 +16,7 @@
 #pragma once
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include "platform/base/list.h"
@@ -106,7 +107,9 @@ struct workers {
 	bool token_free;                        /* guarded by mu: nobody is the receiver */
 	struct list_head parked;                /* guarded by mu */
 	struct list_head events;                /* guarded by mu: contexts with something to tell */
-	u32 nworkers;                           /* guarded by mu */
+	s32 coming;                             /* guarded by mu: workers on their way to workers_run(); < 0: gone by before its waker said so */
+	_Atomic u32 nevents;                    /* the length of events */
+	cpu_set_t cpus;                         /* immutable: where workers may run */
 	void *(*body)(void *);                  /* immutable after start */
 	void *arg;
 	_Atomic int running;                    /* contexts that may send a notification */
@@ -163,8 +166,9 @@ void zygote_unlock(struct systrap *p);
 int workers_start(struct platform *base, void *(*body)(void *), void *arg) must_check;
 void workers_init(struct workers *w);
 struct ctx *workers_run(struct platform *base, struct ctx *done, struct trap *ret);
-void workers_block_begin(struct platform *base);
-void workers_block_end(struct platform *base);
+struct worker *workers_block_begin(struct platform *base);
+void workers_waking(struct platform *base, struct worker *sleeper);
+void workers_block_end(struct platform *base, bool woken);
 /* Tell some worker that @c has a trap of @kind (a soft event). The caller has made it TRAPPED or DEAD. */
 void workers_post(struct systrap *p, struct systrap_ctx *c, const struct trap *trap);
 /* Wait until *word is non-zero, serving notifications if this thread is the receiver. */

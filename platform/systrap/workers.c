@@ -6,7 +6,8 @@
  * The holder keeps the token while it serves a call, since most take a
  * microsecond, and gives it up only before it may wait long (block_begin): to a parked worker,
  * or a new one, if some context may still send a notification, else to nobody.  A
- * contended mutex counts (its holder may wait for a notification).  Who
+ * contended mutex counts (its holder may wait for a notification).  If a worker was just woken from
+ * its own wait, nobody else is: it comes by, and wakes another if it must wait again first.  Who
  * resumes a context next finds it free.  Invariant: while running > 0, somebody holds the
  * token or is about to take it.
  *
@@ -17,17 +18,28 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <unistd.h>
 #include "platform/base/alloc.h"
 #include "platform/base/log.h"
 #include "platform/host/futex.h"
 
 #define WORKER_STACK (256 * 1024)
 
+/* A wait that follows a wake-up this closely, in TSC ticks, shows that waker and sleeper take turns. */
+#define TURN_TICKS 300000u
+#define TURNS_MAX  8u
+#define TURNS_MIN  2u
+
 struct worker {
 	struct list_head node;          /* guarded by the pool's mu: parked */
 	_Atomic u32 wake;               /* futex */
 	bool token;                     /* own thread, or set under mu while parked */
 	bool is_worker;                 /* runs workers_run(); others give the token back at once */
+	bool coming;                    /* counted in the pool's coming. Own thread */
+	pid_t tid;                      /* set before a sleep */
+	_Atomic bool placed;            /* a waker has narrowed our affinity */
+	u64 woke_at;                    /* own thread: when it last woke another, or 0 */
+	u32 turns;                      /* own thread: how often a sleep followed soon */
 };
 
 static _Thread_local struct worker self;
@@ -38,6 +50,8 @@ void workers_init(struct workers *w)
 	list_init(&w->parked);
 	list_init(&w->events);
 	w->token_free = true;
+	if (sched_getaffinity(0, sizeof(w->cpus), &w->cpus) < 0)
+		CPU_ZERO(&w->cpus);
 }
 
 static bool spawn(struct systrap *p)
@@ -120,10 +134,23 @@ void workers_post(struct systrap *p, struct systrap_ctx *c, const struct trap *t
 	mutex_lock(&p->w.mu);
 	c->event_trap = *trap;
 	list_add_tail(&c->event, &p->w.events);
-	rouse(p, false);
+	atomic_fetch_add(&p->w.nevents, 1);
+	/* A worker takes it itself when it is done, or wakes another before it waits. */
+	if (self.is_worker)
+		mutex_unlock(&p->w.mu);
+	else
+		rouse(p, false);
 }
 
-static void give_up(void *p) { workers_block_begin(&((struct systrap *)p)->base); }
+static void give_up(void *p) { (void)workers_block_begin(&((struct systrap *)p)->base); }
+
+/* Called with mu. */
+static void arrived(struct workers *w)
+{
+	if (self.coming)
+		w->coming--;
+	self.coming = false;
+}
 
 struct ctx *workers_run(struct platform *base, struct ctx *done, struct trap *ret)
 {
@@ -138,9 +165,11 @@ struct ctx *workers_run(struct platform *base, struct ctx *done, struct trap *re
 		ctx_resume(to_ctx(done));
 	for (;;) {
 		mutex_lock(&p->w.mu);
+		arrived(&p->w);
 		if (!list_empty(&p->w.events)) {
 			c = list_first(&p->w.events, struct systrap_ctx, event);
 			list_del_init(&c->event);
+			atomic_fetch_sub(&p->w.nevents, 1);
 			*ret = c->event_trap;
 			mutex_unlock(&p->w.mu);
 			return &c->base;
@@ -161,23 +190,80 @@ struct ctx *workers_run(struct platform *base, struct ctx *done, struct trap *re
 	}
 }
 
-void workers_block_begin(struct platform *base)
+struct worker *workers_block_begin(struct platform *base)
+{
+	struct systrap *p = to_systrap(base);
+	bool token = self.token;
+
+	if (self.woke_at) {
+		if (__builtin_ia32_rdtsc() - self.woke_at < TURN_TICKS)
+			self.turns = MIN(self.turns + 1, TURNS_MAX);
+		else if (self.turns)
+			self.turns--;
+		self.woke_at = 0;
+	}
+	if (!self.tid)
+		self.tid = gettid();
+	if (!token && !self.coming && !atomic_load(&p->w.nevents))
+		return &self;
+	mutex_lock(&p->w.mu);
+	arrived(&p->w);
+	self.token = false;
+	p->w.token_free |= token;
+	/* Somebody must take what there is to take; a worker that was just woken will. */
+	if (p->w.coming > 0 || !p->w.body ||
+	    (list_empty(&p->w.events) && !(p->w.token_free && atomic_load(&p->w.running) > 0))) {
+		mutex_unlock(&p->w.mu);
+		return &self;
+	}
+	token = p->w.token_free;
+	p->w.token_free = false;
+	rouse(p, token);
+	return &self;
+}
+
+/*
+ * The host places whom it wakes on an idle CPU, and waking that CPU can cost more than all the rest.
+ * A worker whose waits follow its wake-ups takes turns with whom it wakes, who then belongs here.
+ */
+void workers_waking(struct platform *base, struct worker *sleeper)
+{
+	struct systrap *p = to_systrap(base);
+	cpu_set_t here;
+	int cpu;
+
+	mutex_lock(&p->w.mu);
+	p->w.coming++;
+	mutex_unlock(&p->w.mu);
+	if (!self.is_worker)
+		return;
+	self.woke_at = __builtin_ia32_rdtsc();
+	cpu = sched_getcpu();
+	if (self.turns < TURNS_MIN || cpu < 0 || CPU_COUNT(&p->w.cpus) < 2)
+		return;
+	CPU_ZERO(&here);
+	CPU_SET((size_t)cpu, &here);
+	atomic_store(&sleeper->placed, true);
+	(void)sched_setaffinity(sleeper->tid, sizeof(here), &here);
+}
+
+void workers_block_end(struct platform *base, bool woken)
 {
 	struct systrap *p = to_systrap(base);
 
-	if (!self.token)
-		return;
-	self.token = false;
-	mutex_lock(&p->w.mu);
-	if (atomic_load(&p->w.running) > 0 && p->w.body) {
-		rouse(p, true);
-		return;
+	if (atomic_load(&self.placed)) {
+		atomic_store(&self.placed, false);
+		(void)sched_setaffinity(0, sizeof(p->w.cpus), &p->w.cpus);
 	}
-	p->w.token_free = true;
+	if (!woken)
+		return;
+	self.coming = true;
+	if (self.is_worker)
+		return;
+	mutex_lock(&p->w.mu);
+	arrived(&p->w);
 	mutex_unlock(&p->w.mu);
 }
-
-void workers_block_end(struct platform *base) { (void)base; }
 
 void workers_await(struct systrap *p, _Atomic u32 *word)
 {
@@ -200,5 +286,5 @@ void workers_await(struct systrap *p, _Atomic u32 *word)
 			workers_post(p, c, &trap);
 	}
 	if (!self.is_worker)
-		workers_block_begin(&p->base);
+		(void)workers_block_begin(&p->base);
 }

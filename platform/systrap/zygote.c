@@ -191,7 +191,7 @@ void zygote_lock(struct systrap *p)
 	while (!atomic_compare_exchange_strong(&p->zygote_busy, &free, 1)) {
 		platform_block_begin(&p->base);
 		(void)host_futex_wait(&p->zygote_busy, 1, INT64_MAX);
-		platform_block_end(&p->base);
+		platform_block_end(&p->base, false);
 		free = 0;
 	}
 }

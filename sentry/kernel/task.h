@@ -116,6 +116,7 @@ struct task {
 	_Atomic bool in_app;                    /* resumed, or about to be: needs ctx_interrupt() */
 
 	/* Sleeping: the one wait primitive, task_sleep(). */
+	struct worker *_Atomic sleeper;         /* who waits on wake_word, for platform_waking() */
 	_Atomic u32 wake_word;                  /* futex of this task's worker: enum wake (task_block.c) */
 	_Atomic int state;                      /* TASK_* for /proc */
 

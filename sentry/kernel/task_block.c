@@ -25,26 +25,32 @@ static bool take_wake(struct task *t)
 	return atomic_compare_exchange_strong(&t->wake_word, &old, WAKE_NONE);
 }
 
-static int wait_here(struct task *t, ktime_t deadline, bool killable_only)
+/* @woken: somebody's platform_waking() was for us. */
+static int wait_here(struct task *t, ktime_t deadline, bool killable_only, bool *woken)
 {
 	s64 host = deadline == KTIME_MAX ? deadline : deadline - t->kernel->mono_offset;
 
+	*woken = false;
 	for (;;) {
 		u32 old = WAKE_NONE;
+		bool announced;
 		int r = 0;
 
 		/* Announce first, then look at the signals: their sender wakes us. */
-		if (atomic_compare_exchange_strong(&t->wake_word, &old, WAKE_SLEEPER)) {
+		announced = atomic_compare_exchange_strong(&t->wake_word, &old, WAKE_SLEEPER);
+		if (announced) {
 			if (interrupted(t, killable_only))
 				r = -ERESTARTSYS;
 			else
 				r = host_futex_wait(&t->wake_word, WAKE_SLEEPER, host);
 		}
+		*woken = announced;
 		if (take_wake(t))
 			return 0;
 		old = WAKE_SLEEPER;
 		if (!atomic_compare_exchange_strong(&t->wake_word, &old, WAKE_NONE) && take_wake(t))
 			return 0;
+		*woken = false;
 		if (r == -ERESTARTSYS || r == -ETIMEDOUT)
 			return r;
 	}
@@ -54,6 +60,7 @@ static int sleep_on(struct task *t, ktime_t deadline, bool killable_only)
 {
 	struct platform *p = t->kernel->platform;
 	int r, old = atomic_load(&t->state);
+	bool woken;
 
 	if (take_wake(t))
 		return 0;
@@ -65,9 +72,9 @@ static int sleep_on(struct task *t, ktime_t deadline, bool killable_only)
 	t->nvcsw++;
 	if (old == TASK_RUNNING)
 		atomic_store(&t->state, TASK_SLEEPING);
-	platform_block_begin(p);
-	r = wait_here(t, deadline, killable_only);
-	platform_block_end(p);
+	atomic_store(&t->sleeper, platform_block_begin(p));
+	r = wait_here(t, deadline, killable_only, &woken);
+	platform_block_end(p, woken);
 	atomic_store(&t->state, old);
 	t->acct_mark = ktime_mono(t->kernel);
 	return r;
@@ -85,6 +92,8 @@ int task_sleep_killable(struct task *t, ktime_t deadline)
 
 void task_wake(struct task *t)
 {
-	if (atomic_exchange(&t->wake_word, WAKE_DUE) == WAKE_SLEEPER)
-		host_futex_wake(&t->wake_word, 1);
+	if (atomic_exchange(&t->wake_word, WAKE_DUE) != WAKE_SLEEPER)
+		return;
+	platform_waking(t->kernel->platform, atomic_load(&t->sleeper));
+	host_futex_wake(&t->wake_word, 1);
 }
