@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include "platform/host/title.h"
 
 static const struct platform_ops *const platforms[] = {
 	&systrap_ops,
@@ -86,6 +87,16 @@ int aspace_futex_wake(struct ctx *c, gaddr_t addr, int n, bool shared)
 }
 
 u64 aspace_cpu_time(struct aspace *as) { return as->p->ops->cpu_time(as); }
+s32 aspace_host_pid(const struct aspace *as) { return as->p->ops->host_pid(as); }
+
+void aspace_set_title(struct aspace *as, char *const *argv, int argc)
+{
+	char text[TITLE_BYTES];
+
+	host_title_make(text, argv, argc);
+	as->p->ops->set_title(as, text);
+}
+
 struct aspace *ctx_aspace(const struct ctx *c) { return c->as; }
 void ctx_set_owner(struct ctx *c, void *owner) { c->owner = owner; }
 void *ctx_owner(const struct ctx *c) { return c->owner; }

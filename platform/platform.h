@@ -142,6 +142,10 @@ int aspace_futex_wake(struct ctx *c, gaddr_t addr, int n, bool shared);
  * Any thread may call it.
  */
 u64 aspace_cpu_time(struct aspace *as);
+/* The host process of @as, as the sentry's pid namespace numbers it; 0 or less: none.  For people who look from outside. */
+s32 aspace_host_pid(const struct aspace *as);
+/* What the host's ps shows for it: the words of its command, joined. */
+void aspace_set_title(struct aspace *as, char *const *argv, int argc);
 
 /*
  * Some traps come without registers (that is what makes them cheap).

@@ -30,6 +30,8 @@ struct platform_ops {
 	int (*cas_u32)(struct ctx *c, gaddr_t addr, u32 *val, u32 new_val);
 	int (*futex_wake)(struct ctx *c, gaddr_t addr, int n, bool shared);
 	u64 (*cpu_time)(struct aspace *as);
+	s32 (*host_pid)(const struct aspace *as);
+	void (*set_title)(struct aspace *as, const char *text);
 	bool (*has_frame)(const struct ctx *c);
 	void (*need_frame)(struct ctx *c);
 	void (*set_result)(struct ctx *c, long v);

@@ -32,10 +32,11 @@
 #define PT_USER_END 0x7ffffffff000ull
 
 /* The page that every stub has, just above what applications may map; the next one is for data. */
-#define PT_STUB_LEN 0x2000ull
+#define PT_STUB_LEN 0x3000ull
 #define PT_STUB_CALL 0                  /* syscall; int3 */
 #define PT_STUB_CAS 16                  /* lock cmpxchg %edx, (%rdi); int3 */
 #define PT_STUB_DATA 0x1000
+#define PT_STUB_TITLE 0x2000            /* what the host's ps shows */
 #define PT_SOCK_FD 0                    /* in a stub: where files come from */
 #define PT_FILE_FD 1                    /* in a stub: the file being mapped */
 

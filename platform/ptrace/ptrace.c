@@ -3,6 +3,7 @@
  */
 #include "platform/ptrace/pt.h"
 #include "platform/host/cputime.h"
+#include "platform/host/title.h"
 
 static void user_range(const struct platform *p, u64 *lo, u64 *hi)
 {
@@ -17,8 +18,15 @@ static u64 host_vdso(const struct platform *p)
 	return 0;
 }
 
+static u64 cpu_time(struct aspace *as) { return host_process_cpu_time(to_pt_as(as)->pid); }
+static s32 host_pid(const struct aspace *as) { return to_pt_as((struct aspace *)as)->pid; }
+
+static void set_title(struct aspace *as, const char *text)
+{
+	(void)pt_copy_out(as, GADDR(to_pt(as->p)->stub + PT_STUB_TITLE), text, TITLE_BYTES);
+}
+
 /* A stop has all registers. */
-static u64 cpu_time(struct aspace *as) { return host_process_cpu_time(container_of(as, struct pt_as, base)->pid); }
 static bool has_frame(const struct ctx *c)
 {
 	(void)c;
@@ -57,6 +65,8 @@ const struct platform_ops ptrace_ops = {
 	.cas_u32 = pt_cas_u32,
 	.futex_wake = pt_futex_wake,
 	.cpu_time = cpu_time,
+	.host_pid = host_pid,
+	.set_title = set_title,
 	.has_frame = has_frame,
 	.need_frame = need_frame,
 	.set_result = set_result,

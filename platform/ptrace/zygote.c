@@ -21,6 +21,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "platform/base/alloc.h"
+#include "platform/host/title.h"
 
 #define STUB_PAUSE 32
 
@@ -99,6 +100,7 @@ static void map_stub(u64 stub)
 	memcpy(m, stub_code, sizeof(stub_code));
 	if (mprotect(m, PT_STUB_DATA, PROT_READ | PROT_EXEC) < 0)
 		_exit(103);
+	host_title_here(stub + PT_STUB_TITLE, stub, stub + PT_STUB_DATA);
 }
 
 static noreturn_fn void stub_main(u64 stub, int sock)

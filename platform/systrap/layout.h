@@ -13,6 +13,7 @@
 #define STUB_SIZE       0x40000000ull
 #define STUB_TEXT_MAX   0x10000ull                      /* at its start */
 #define STUB_VDSO_OFF   0x100000ull                     /* the host's vvar and vDSO */
+#define STUB_TITLE_OFF  0x200000ull                     /* one page: what the host's ps shows */
 #define STUB_SLOTS_OFF  0x1000000ull
 #define SLOT_SIZE       0x8000ull                       /* power of two: a slot is found from any address in it */
 #define SLOT_MAX        30000u

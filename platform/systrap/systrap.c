@@ -3,6 +3,7 @@
  */
 #include "platform/systrap/systrap.h"
 #include "platform/host/cputime.h"
+#include "platform/host/title.h"
 
 static void user_range(const struct platform *p, u64 *lo, u64 *hi)
 {
@@ -12,6 +13,13 @@ static void user_range(const struct platform *p, u64 *lo, u64 *hi)
 
 static u64 host_vdso(const struct platform *p) { return to_systrap(p)->vdso; }
 static u64 cpu_time(struct aspace *as) { return host_process_cpu_time(to_as(as)->pid); }
+static s32 host_pid(const struct aspace *as) { return to_as((struct aspace *)as)->pid; }
+
+static void set_title(struct aspace *as, const char *text)
+{
+	(void)systrap_copy_out(as, GADDR(to_systrap(as->p)->stub + STUB_TITLE_OFF), text, TITLE_BYTES);
+}
+
 static bool has_frame(const struct ctx *c) { return to_ctx(c)->framed; }
 static void need_frame(struct ctx *c) { to_ctx(c)->want_frame = true; }
 
@@ -46,6 +54,8 @@ const struct platform_ops systrap_ops = {
 	.cas_u32 = systrap_cas_u32,
 	.futex_wake = systrap_futex_wake,
 	.cpu_time = cpu_time,
+	.host_pid = host_pid,
+	.set_title = set_title,
 	.has_frame = has_frame,
 	.need_frame = need_frame,
 	.set_result = set_result,

@@ -27,6 +27,7 @@
 #include "platform/base/alloc.h"
 #include "platform/base/log.h"
 #include "platform/host/futex.h"
+#include "platform/host/title.h"
 
 #ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
 #define SECCOMP_IOCTL_NOTIF_SET_FLAGS _IOW('!', 4, __u64)
@@ -109,17 +110,20 @@ static void shed_rights(void)
 static void map_stub(u64 stub)
 {
 	size_t n = (size_t)(stub_blob_end - stub_blob_start);
-	void *text, *slots;
+	void *text, *slots, *title;
 
 	text = mmap((void *)stub, STUB_TEXT_MAX, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 	slots = mmap((void *)(stub + STUB_SLOTS_OFF), SLOT_SIZE, PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
-	if (text == MAP_FAILED || slots == MAP_FAILED || n > STUB_TEXT_MAX)
+	title = mmap((void *)(stub + STUB_TITLE_OFF), TITLE_BYTES, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	if (text == MAP_FAILED || slots == MAP_FAILED || title == MAP_FAILED || n > STUB_TEXT_MAX)
 		_exit(102);
 	memcpy(text, stub_blob_start, n);
 	if (mprotect(text, STUB_TEXT_MAX, PROT_READ | PROT_EXEC) < 0)
 		_exit(103);
+	host_title_here(stub + STUB_TITLE_OFF, stub, stub + STUB_TEXT_MAX);
 }
 
 static bool move(u64 from, u64 len, u64 to)

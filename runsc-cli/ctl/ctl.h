@@ -18,7 +18,7 @@ enum ctl_op {
 	CTL_COUNT
 };
 
-#define CTL_MAGIC   0x31427363u         /* changes with every incompatible change below */
+#define CTL_MAGIC   0x32427363u         /* changes with every incompatible change below */
 #define CTL_MAX     (4u << 20)          /* bytes of a message */
 #define CTL_MAX_FDS 4
 
@@ -27,6 +27,7 @@ struct ctl_hdr { u32 magic; u32 op; s32 result; u32 len; };     /* result: 0 or 
 struct ctl_state { u32 started; s32 init_pid; };
 struct ctl_signal { s32 pid; s32 sig; u32 all; u32 pad; };      /* pid 0: the first process */
 struct ctl_pid { s32 pid; };
+struct ctl_proc { s32 pid, host; };             /* host: its process, as the sentry's pid namespace numbers it */
 struct ctl_exit { s32 pid; s32 wstatus; };
 struct ctl_winsize { s32 pid; u16 rows, cols; };
 struct ctl_stats { u64 mem_bytes, ntasks, mem_limit, uptime_ns; };

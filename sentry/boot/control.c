@@ -23,6 +23,7 @@
 #include "platform/base/str.h"
 #include "sentry/boot/boot_int.h"
 #include "sentry/fs/fs.h"
+#include "sentry/mm/mm.h"
 
 #define MAX_CONNS 256
 #define MAX_EXITS 64
@@ -256,13 +257,17 @@ static int do_wait(struct boot *b, struct conn *x, const void *payload, size_t n
 	return 0;
 }
 
-struct pids { s32 v[4096]; size_t n; };
+struct pids { struct ctl_proc v[4096]; size_t n; };
 
 static int add_pid(void *arg, struct tgroup *tg)
 {
 	struct pids *p = arg;
+	auto_task *t = task_find(tg->kernel, tg->tgid);
+	struct mm *mm = t ? task_mm_get(t) : NULL;
 
-	p->v[p->n++] = tg->tgid;
+	if (mm)
+		p->v[p->n++] = (struct ctl_proc){ tg->tgid, aspace_host_pid(mm->as) };
+	mm_unref(mm);
 	return p->n == ARRAY_SIZE(p->v);
 }
 
@@ -274,7 +279,7 @@ static int do_ps(struct boot *b, struct conn *x)
 	if (!p)
 		return reply(x, CTL_PS, -ENOMEM, NULL, 0);
 	(void)tgroup_for_each(b->kernel, add_pid, p);
-	r = reply(x, CTL_PS, 0, p->v, p->n * sizeof(s32));
+	r = reply(x, CTL_PS, 0, p->v, p->n * sizeof(p->v[0]));
 	kfree(p);
 	return r;
 }

@@ -170,6 +170,8 @@ int exec_write_stack(struct exec_build *b)
 	used = m.top - m.at;
 	if (mm_copy_out(b->mm, GADDR(m.at), m.p + (m.size - used), used) < used)
 		r = -EFAULT;
+	else
+		aspace_set_title(b->mm->as, b->argv, b->argc);
 	kfree(m.p);
 	return r;
 }

@@ -55,7 +55,10 @@ sleep 0.5
 says "running" '"status": ?"running"' C state c
 says "list" '^c +[0-9]+ +running' C list
 says "list as JSON" '^\[\{.*"id":"c"' C list --format json
-says "ps" '^\[?[0-9]+' C ps --format json c
+says "ps" '^\[[0-9]+(,[0-9]+)*\]$' C ps --format json c
+says "the host's ps shows the guest's command line" '/bin/sh -c trap "echo got term' C ps c
+says "options after the id are for the host's ps" '^ *PID COMMAND' C ps c -o pid,comm
+gives "ps names guest processes only" 0 bash -c "[ \$('$bin' --root '$w/state' ps c | tail -n +2 | grep -vc -e sentry -e gofer) -le 2 ]"
 says "exec" '^inside$' C exec c /bin/echo inside
 gives "exec gives the exit status" 9 C exec c /bin/sh -c 'exit 9'
 gives "exec of nothing" 127 C exec c /no/such
