@@ -90,7 +90,7 @@ LIBS      = $(DYNLIBS)
 endif
 
 # Code that runs inside an application: no libc, no vector registers, no CET.
-FREE     := -std=gnu17 -g -D_GNU_SOURCE -I. -O2 $(WARN) -ffreestanding -fPIC -fvisibility=hidden \
+FREE     := -std=gnu17 -g -D_GNU_SOURCE -I. -O2 $(WARN) -ffreestanding -fPIC \
             -mgeneral-regs-only -fno-stack-protector -fcf-protection=none -fno-strict-aliasing \
             -fno-common -fno-jump-tables -fno-asynchronous-unwind-tables -fomit-frame-pointer \
             $(call cc-option,-fno-tree-loop-distribute-patterns)
@@ -201,6 +201,16 @@ cov: ## unit tests with coverage; the report is in build/cov/
 fuzz: ## run each fuzzer of tests/fuzz for SECS seconds (60)
 	$(Q)$(MAKE) MODE=fuzz CC=clang fuzz-build
 	$(Q)tests/fuzz/run.sh build/fuzz/tests/fuzz $(or $(SECS),60)
+# packetdrill (not ours, not here) loads the netstack as a shared object.
+PD_SRC   := $(filter netstack/% platform/base/%,$(SRC)) $(wildcard tests/integration/packetdrill/*.c)
+PD_OBJ   := $(PD_SRC:%=build/pic/%.o)
+build/pic/%.c.o: %.c $(B)/.flags
+	$(call say,CC-PIC,$<) mkdir -p $(@D) && $(CC) $(BASE) -O1 -fPIC -MMD -MP -c -o $@ $<
+build/packetdrill.so: $(PD_OBJ) tests/integration/packetdrill/export.map
+	$(call say,LD,$@) $(CC) -shared -pthread -Wl,-z,defs,--version-script=tests/integration/packetdrill/export.map \
+		-o $@ $(PD_OBJ) -ldl
+packetdrill: build/packetdrill.so ## its scripts on the netstack (root): PACKETDRILL=binary SCRIPTS=directory
+	$(Q)tests/integration/packetdrill/run.sh '$(PACKETDRILL)' build/packetdrill.so '$(SCRIPTS)'
 bench: all syscalls-build ## compare with native and with peers that are installed (root)
 	$(Q)tests/bench/run.sh $(BIN)
 demo: ## on a fresh machine: install, build, and look around inside a sandbox
@@ -225,7 +235,9 @@ clean: ## remove build/
 help: ## this text
 	@awk -F ':.*## ' '/^[a-z ]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all unit unit-build syscalls-build fuzz-build quick check test asan ubsan tsan cov fuzz bench demo lint \
+-include $(PD_OBJ:.o=.d)
+
+.PHONY: all packetdrill unit unit-build syscalls-build fuzz-build quick check test asan ubsan tsan cov fuzz bench demo lint \
 	format deps install compdb clean help force
 
 -include $(OBJ:.o=.d) $(MAIN_OBJ:.o=.d) $(STUB_OBJ:.o=.d) $(VDSO_OBJ:.o=.d) $(TLIB_OBJ:.o=.d) \
