@@ -153,12 +153,12 @@ static int fork_stubs(struct pt *p)
 		return -errno;
 	p->sock = sv[0];
 	p->sock_stub = sv[1];
-	pid = fork();
+	pid = _Fork();          /* not fork(): a sanitizer's handler would start a thread in the child */
 	if (pid == 0)
 		stub_main(p->stub, sv[1]);
 	p->zygote->tid = pid;
 	if (pid > 0) {
-		p->bell = fork();
+		p->bell = _Fork();
 		if (p->bell == 0)
 			stub_main(p->stub, sv[1]);
 	}

@@ -279,7 +279,7 @@ static int start_zygote(struct systrap *p)
 		return -ENOMEM;
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -errno;
-	child = fork();
+	child = _Fork();        /* not fork(): a sanitizer's handler would start a thread in the child */
 	if (child == 0)
 		zygote_main(fds[1], p->stub, &v);
 	close(fds[1]);
