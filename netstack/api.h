@@ -189,8 +189,12 @@ void ep_set_ready(struct ep *e, ep_ready_fn *fn, void *opaque);
 void ep_set_ident(struct ep *e, u32 uid, u64 ino);
 
 int ep_bind(struct ep *e, const struct net_sa *sa) must_check;
-/* 0, -EINPROGRESS (POLLOUT then ep_error()), -EALREADY, -EISCONN ... AF_UNSPEC disconnects. */
+/* 0, -EINPROGRESS (wait for POLLOUT), -EALREADY, -EISCONN ... AF_UNSPEC disconnects. */
 int ep_connect(struct ep *e, const struct net_sa *sa) must_check;
+/* As a non-blocking connect(2): TCP says -EINPROGRESS even when the outcome is known already. */
+int ep_connect_start(struct ep *e, const struct net_sa *sa) must_check;
+/* What came of it: 0, -errno, or -EINPROGRESS. */
+int ep_connect_result(struct ep *e) must_check;
 int ep_listen(struct ep *e, int backlog) must_check;
 /* -EAGAIN when nobody waits.  The new endpoint has no readiness callback yet. */
 int ep_accept(struct ep *e, struct net_sa *peer, struct ep **ret) must_check;

@@ -154,7 +154,7 @@ static struct nicaddr *local_locked(struct stack *s, const struct ipaddr *ip)
 		if (ip_eq(&x->a.ip, ip))
 			return x;
 		if (x->nic->arphrd == ARPHRD_LOOPBACK && ip_is4(&x->a.ip) && ip_is4(ip) &&
-		    ip_in_prefix(ip, &x->a.ip, x->a.plen))
+		    ip_in_prefix(ip, &x->a.ip, x->a.plen) && !addr_is_directed_bcast(x, ip))
 			return x;
 	}
 	return NULL;
@@ -193,7 +193,8 @@ bool addr_is_directed_bcast(const struct nicaddr *x, const struct ipaddr *ip)
 {
 	u32 a, m;
 
-	if (!ip_is4(&x->a.ip) || !ip_is4(ip) || x->nic->arphrd != ARPHRD_ETHER)
+	if (!ip_is4(&x->a.ip) || !ip_is4(ip) ||
+	    (x->nic->arphrd != ARPHRD_ETHER && x->nic->arphrd != ARPHRD_LOOPBACK))
 		return false;
 	if (!ip_is_any(&x->a.brd) && ip_eq(&x->a.brd, ip))
 		return true;

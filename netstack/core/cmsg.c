@@ -8,11 +8,11 @@
 #include <sys/time.h>
 #include <time.h>
 #include "netstack/core/ep.h"
+#include "netstack/core/optnum.h"
 
 #ifndef SO_RXQ_OVFL
 #define SO_RXQ_OVFL 40
 #endif
-#define UDP_SEGMENT_OPT 103
 
 void epmsg_put(struct epmsg_out *c, int level, int type, const void *data, size_t len)
 {
@@ -101,9 +101,12 @@ void epmsg_fill(struct ep *e, struct pktbuf *p, struct net_msg *m)
 			fill6(e, p, &c);
 		if (e->family == AF_INET || ip_is4(&p->dst))
 			fill4(e, p, &c);
+		if (p->gso_size && e->ops == &udp_ops)
+			put_int(&c, IPPROTO_UDP, OPT_UDP_GRO, p->gso_size);
 		if (c.trunc)
 			m->ret_flags |= MSG_CTRUNC;
-	} else if (e->o.pktinfo || e->o.pktinfo6 || e->o.recvttl || e->o.recvhlim || e->o.timestamp) {
+	} else if (e->o.pktinfo || e->o.pktinfo6 || e->o.recvttl || e->o.recvhlim || e->o.timestamp ||
+		   e->o.timestampns || e->o.recvtos || e->o.recvtclass || e->o.origdst) {
 		m->ret_flags |= MSG_CTRUNC;
 	}
 	m->ctl_len = c.used;
@@ -194,7 +197,7 @@ static int parse_one(const struct cmsghdr *h, const u8 *d, size_t n, struct send
 		return parse_ip4(h->cmsg_type, d, n, r);
 	if (h->cmsg_level == IPPROTO_IPV6)
 		return parse_ip6(h->cmsg_type, d, n, r);
-	if (h->cmsg_level == IPPROTO_UDP && h->cmsg_type == UDP_SEGMENT_OPT) {
+	if (h->cmsg_level == IPPROTO_UDP && h->cmsg_type == OPT_UDP_SEGMENT) {
 		if (n != sizeof(seg))
 			return -EINVAL;
 		memcpy(&seg, d, sizeof(seg));

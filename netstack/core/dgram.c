@@ -74,21 +74,43 @@ static struct pktbuf *head(struct ep *e)
 	return list_empty(&e->dgrams) ? NULL : list_first(&e->dgrams, struct pktbuf, node);
 }
 
-/* The next datagram with a reference to its bytes, or an error. rd_mu held. */
-static int peek(struct ep *e, struct pktbuf **ret)
+/* SO_PEEK_OFF counts over datagrams: the one where it ends, *@off being what is left. mu held. */
+static struct pktbuf *skip_peeked(struct ep *e, struct pktbuf *p, u32 *off)
+{
+	while (p && *off && *off >= p->len) {
+		*off -= p->len;
+		p = p->node.next == &e->dgrams ? NULL : container_of(p->node.next, struct pktbuf, node);
+	}
+	return p;
+}
+
+/* The next datagram, or an error. rd_mu held. */
+static int peek(struct ep *e, u32 flags, struct pktbuf **ret, u32 *off)
 {
 	struct pktbuf *p;
 	int r = 0;
 
+	*off = 0;
 	mutex_lock(&e->mu);
 	p = head(e);
+	if ((flags & MSG_PEEK) && e->o.peek_off_on) {
+		*off = e->o.peek_off;
+		p = skip_peeked(e, p, off);
+	}
 	if (e->err)
 		r = ep_take_err(e);
 	else if (!p)
-		r = e->shut & 1 ? 0 : -EAGAIN;
+		/* Linux looks at shutdown() only when it is about to sleep. */
+		r = (e->shut & 1) && !(flags & MSG_DONTWAIT) ? 0 : -EAGAIN;
 	mutex_unlock(&e->mu);
 	*ret = r == 0 ? p : NULL;
 	return r;
+}
+
+static void move_peek_off(struct ep *e, bool peeked, u32 n)
+{
+	if (e->o.peek_off_on)
+		e->o.peek_off = peeked ? e->o.peek_off + n : e->o.peek_off - MIN(n, e->o.peek_off);
 }
 
 ssize_t dgram_recv(struct ep *e, struct net_msg *m,
@@ -96,18 +118,17 @@ ssize_t dgram_recv(struct ep *e, struct net_msg *m,
 {
 	bool keep = m->flags & MSG_PEEK;
 	struct pktbuf *p;
-	size_t n, off = 0;
+	size_t n;
 	ssize_t r;
+	u32 off;
 
 	mutex_lock(&e->rd_mu);
-	r = peek(e, &p);
+	r = peek(e, m->flags, &p, &off);
 	if (r < 0 || !p) {
 		mutex_unlock(&e->rd_mu);
 		m->ctl_len = 0;
 		return r;
 	}
-	if (keep && e->o.peek_off_on)
-		off = MIN(e->o.peek_off, p->len);
 	n = MIN(p->len - off, m->io->len);
 	r = copy_packet(p, off, n, m->io);
 	if (r == 0) {
@@ -121,6 +142,7 @@ ssize_t dgram_recv(struct ep *e, struct net_msg *m,
 		mutex_lock(&e->mu);
 		if (p->stamp)
 			e->last_stamp = p->stamp;
+		move_peek_off(e, keep, keep ? (u32)n : p->len);
 		if (keep) {
 			p = NULL;
 		} else {
@@ -180,6 +202,8 @@ void errq_add(struct ep *e, struct pktbuf *payload, int err, u8 origin, u8 type,
 	ep_wake(e, POLLERR);
 }
 
+static bool is_icmp(const struct pktbuf *p) { return p->end_seq >> 16 != EE_ORIGIN_LOCAL; }
+
 static void errq_ctl(struct ep *e, struct pktbuf *p, struct net_msg *m)
 {
 	struct { struct net_ext_err ee; u8 addr[28]; } v;
@@ -210,7 +234,7 @@ static void errq_ctl(struct ep *e, struct pktbuf *p, struct net_msg *m)
 
 ssize_t errq_recv(struct ep *e, struct net_msg *m)
 {
-	struct pktbuf *p = NULL;
+	struct pktbuf *p = NULL, *next;
 	ssize_t r = -EAGAIN;
 
 	mutex_lock(&e->mu);
@@ -218,6 +242,12 @@ ssize_t errq_recv(struct ep *e, struct net_msg *m)
 		p = list_first(&e->errq, struct pktbuf, node);
 		list_del_init(&p->node);
 		e->nerrq--;
+		/* SO_ERROR is the next ICMP error of the queue. */
+		next = list_empty(&e->errq) ? NULL : list_first(&e->errq, struct pktbuf, node);
+		if (next && is_icmp(next))
+			e->err = (int)next->seq;
+		else if (is_icmp(p))
+			e->err = 0;
 	}
 	mutex_unlock(&e->mu);
 	if (!p) {

@@ -246,6 +246,8 @@ int ep_check_bind(struct ep *e, const struct net_sa *sa, struct ipaddr *ret)
 	    !e->o.transparent && !s->sysctl.nonlocal_bind[0]) {
 		if (ip_needs_scope(&a) && !sa->scope && !e->o.bound_if)
 			return -EINVAL;
+		if (ip_needs_scope(&a) && sa->scope && !nic_by_index(s, sa->scope))
+			return -ENODEV;
 		if (!addr_is_local(s, &a))
 			return -EADDRNOTAVAIL;
 	}
@@ -324,15 +326,22 @@ int ep_bind(struct ep *e, const struct net_sa *sa)
 	return e->ops->bind ? e->ops->bind(e, sa) : -EOPNOTSUPP;
 }
 
-int ep_connect(struct ep *e, const struct net_sa *sa)
+int ep_connect_start(struct ep *e, const struct net_sa *sa)
 {
 	int r = e->ops->connect ? e->ops->connect(e, sa) : -EOPNOTSUPP;
 
 	backlog_drain(e->stack);
-	/* Over loopback the handshake is done already. */
-	if (r == -EINPROGRESS && e->ops == &tcp_ops)
-		r = tcp_connect_result(e);
 	return r;
+}
+
+int ep_connect_result(struct ep *e) { return e->ops == &tcp_ops ? tcp_connect_result(e) : ep_error(e); }
+
+int ep_connect(struct ep *e, const struct net_sa *sa)
+{
+	int r = ep_connect_start(e, sa);
+
+	/* Over loopback the handshake is done already. */
+	return r == -EINPROGRESS ? ep_connect_result(e) : r;
 }
 
 int ep_listen(struct ep *e, int backlog)

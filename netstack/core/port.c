@@ -99,8 +99,10 @@ void port_bind_kid(struct stack *s, struct bindnode *n)
 {
 	struct portbucket *b = bucket_of(s, n->proto, n->lport);
 
-	ep_ref(n->ep);
+	if (n->ep)
+		ep_ref(n->ep);
 	n->flags |= BIND_KID;
+	list_init(&n->node);
 	mutex_lock(&b->mu);
 	n->hashed = true;
 	list_add_tail(&n->node, &b->kids);

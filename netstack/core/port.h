@@ -30,7 +30,7 @@ enum {
 
 struct bindnode {
 	struct list_head node;
-	struct ep *ep;          /* immutable */
+	struct ep *ep;          /* immutable; NULL: a TIME_WAIT */
 	struct ipaddr laddr, raddr;
 	u16 lport, rport;       /* rport 0: not connected */
 	u32 ifindex, uid, flags;
@@ -49,7 +49,7 @@ void porttab_init(struct porttab *t);
 
 /* Claim a port (0: choose one).  0, -EADDRINUSE; fills n->lport and hashes it. */
 int port_bind(struct stack *s, struct bindnode *n, u16 port) must_check;
-/* The node of an accepted connection; cannot fail. */
+/* The node of an accepted connection, or of a TIME_WAIT (no endpoint); cannot fail. */
 void port_bind_kid(struct stack *s, struct bindnode *n);
 void port_unbind(struct stack *s, struct bindnode *n);
 /* Change keys of a hashed node; port stays. */

@@ -333,6 +333,19 @@ static int unicast_locked(struct stack *s, const struct ipaddr *dst, u32 oif, u3
 	return 0;
 }
 
+/* 127.255.255.255 and its like. */
+static bool loopback_bcast_locked(struct stack *s, const struct ipaddr *dst)
+{
+	struct nicaddr *x;
+
+	if (!ip_is4(dst) || !ip_is_loopback(dst))
+		return false;
+	list_for_each(x, &s->addrs, node)
+		if (x->nic == s->lo && addr_is_directed_bcast(x, dst))
+			return true;
+	return false;
+}
+
 static int lookup_locked(struct stack *s, const struct ipaddr *dst, u32 oif, u32 flags,
 			 struct rt *rt, struct ipaddr *src)
 {
@@ -340,8 +353,16 @@ static int lookup_locked(struct stack *s, const struct ipaddr *dst, u32 oif, u32
 	int r;
 
 	rt->mtu = UINT32_MAX;
+	if (oif && !nic_by_index_locked(s, oif))
+		return -ENODEV;
 	if (ip_is_multicast(dst) || ip_is_bcast(dst))
 		return special_locked(s, dst, oif, rt);
+	if (loopback_bcast_locked(s, dst)) {
+		rt->nic = s->lo;
+		rt->nexthop = *dst;
+		rt->type = RTN_BROADCAST;
+		return nic_up(s->lo) ? 0 : -ENETUNREACH;
+	}
 	x = addr_local_locked(s, dst);
 	if (x && (!ip_needs_scope(dst) || !oif || oif == x->nic->ifindex || oif == s->lo->ifindex)) {
 		if (!nic_up(s->lo))
@@ -376,7 +397,7 @@ int rt_lookup(struct stack *s, const struct ipaddr *dst, const struct ipaddr *sr
 	if (r == 0) {
 		if (src && !ip_is_any(src)) {
 			if (!(flags & RT_NO_SRC_CHECK) && !addr_local_locked(s, src))
-				r = -EINVAL;
+				r = ip_is4(src) ? -ENETUNREACH : -EINVAL;
 			rt.src = *src;
 		} else {
 			if (ip_is_any(&pref)) {

@@ -12,6 +12,7 @@
 #include "netstack/core/nic.h"
 #include "netstack/core/optnum.h"
 
+#define IP4_MTU_MAX 65535u
 #define RCVBUF_MIN 2304
 #define SNDBUF_MIN 4608
 
@@ -365,7 +366,7 @@ static int get_ip4(struct ep *e, int opt, void *val, size_t *len)
 		return epopt_put(val, len, e->o.mc_src.b + 12, 4);
 	case IP_MTU:
 		mutex_lock(&e->mu);
-		v = !e->connected ? -ENOTCONN : ep_route(e) < 0 ? -ENOTCONN : (int)e->rt.mtu;
+		v = !e->connected || ep_route(e) < 0 ? -ENOTCONN : (int)MIN(e->rt.mtu, IP4_MTU_MAX);
 		mutex_unlock(&e->mu);
 		if (v < 0)
 			return v;
@@ -483,6 +484,8 @@ int epopt_set(struct ep *e, int level, int opt, const void *val, size_t len)
 			return r;
 		mutex_lock(&e->mu);
 		*b = v != 0;
+		if (level == SOL_SOCKET && (opt == SO_TIMESTAMP || opt == SO_TIMESTAMPNS))
+			*(opt == SO_TIMESTAMP ? &e->o.timestampns : &e->o.timestamp) = false;
 		if (e->ops->rekey)
 			e->ops->rekey(e);
 		mutex_unlock(&e->mu);
@@ -522,6 +525,6 @@ int epopt_get(struct ep *e, int level, int opt, void *val, size_t *len)
 	case IPPROTO_IPV6:
 		return get_ip6(e, opt, val, len);
 	default:
-		return -EOPNOTSUPP;
+		return e->family == AF_INET6 ? -ENOPROTOOPT : -EOPNOTSUPP;
 	}
 }

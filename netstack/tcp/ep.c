@@ -47,7 +47,7 @@ void tcp_init_fields(struct tcp_ep *t)
 	t->reo_mult = 1;
 	t->rcv_nxt = t->rcv_adv = t->copied_seq = 0;
 	t->fin_queued = t->fin_sent = t->fin_rcvd = t->urg_out = false;
-	t->urg_valid = t->urg_have = t->connect_told = false;
+	t->urg_valid = t->urg_have = t->connecting = false;
 	t->retries = t->probes = t->dupacks = 0;
 	t->first_retry = t->last_send = 0;
 	t->total_retrans = 0;
@@ -284,9 +284,11 @@ static int connect_state(struct tcp_ep *t)
 {
 	switch (t->state) {
 	case TCPS_CLOSE:
-		if (t->ep.err)
-			return ep_take_err(&t->ep);
-		return 0;
+		if (t->connecting) {
+			t->connecting = false;
+			return t->ep.err ? ep_take_err(&t->ep) : -ECONNABORTED;
+		}
+		return t->ep.connected ? -EISCONN : 0;
 	case TCPS_SYN_SENT:
 	case TCPS_SYN_RECV:
 		return -EALREADY;
@@ -314,6 +316,7 @@ static int start_connect(struct tcp_ep *t, const struct net_sa *sa)
 		return -ENETUNREACH;
 	tcp_init_fields(t);
 	e->shut = 0;
+	e->err = 0;
 	if (!e->addr_bound)
 		e->laddr = e->rt.src;
 	e->raddr = dst;
@@ -341,6 +344,7 @@ static int start_connect(struct tcp_ep *t, const struct net_sa *sa)
 	txr_add(t, t->iss, t->iss + 1);
 	tcp_send_syn(t, false);
 	tcp_rearm_rexmit(t);
+	t->connecting = true;
 	return -EINPROGRESS;
 }
 
@@ -357,10 +361,9 @@ static int tcp_connect(struct ep *e, const struct net_sa *sa)
 		r = connect_state(t);
 		if (r == 0)
 			r = start_connect(t, sa);
-		else if (r == -EISCONN && !t->connect_told && !t->parent && t->state != TCPS_LISTEN &&
-			 (e->bind.flags & BIND_KID) == 0) {
+		else if (r == -EISCONN && t->connecting) {
 			/* The first connect() after an asynchronous one succeeds. */
-			t->connect_told = true;
+			t->connecting = false;
 			r = 0;
 		}
 	}
@@ -379,9 +382,9 @@ int tcp_connect_result(struct ep *e)
 	else if (e->err)
 		r = ep_take_err(e);
 	else
-		r = 0;
-	if (r == 0)
-		t->connect_told = true;
+		r = t->connecting && t->state == TCPS_CLOSE && !e->connected ? -ECONNABORTED : 0;
+	if (r != -EINPROGRESS)
+		t->connecting = false;
 	mutex_unlock(&e->mu);
 	return r;
 }

@@ -129,6 +129,8 @@ static ssize_t recv_oob(struct tcp_ep *t, struct net_msg *m)
 	mutex_lock(&t->ep.mu);
 	if (t->ep.o.oobinline || !t->urg_valid)
 		r = -EINVAL;
+	else if (!t->urg_have && seq_lt(t->urg_seq, t->rcv_nxt))
+		r = -EINVAL;            /* has been read */
 	else if (!t->urg_have)
 		r = t->state == TCPS_CLOSE || (t->ep.shut & 1) ? 0 : -EAGAIN;
 	else

@@ -151,7 +151,7 @@ struct tcp_ep {
 	u32 keep_idle, keep_intvl, keep_cnt, user_timeout_ms, syn_cnt, defer_s, window_clamp;
 	s32 linger2;
 	s32 notsent_lowat;
-	bool connect_told;
+	bool connecting;                /* the outcome of connect() is not told yet */
 
 	/* Listening, and waiting to be accepted. */
 	struct accept_q *aq;
@@ -189,6 +189,7 @@ struct tcp_tw {
 	u32 uid;
 	u64 ino;
 	bool ts_ok, v6;
+	struct bindnode bind;           /* keeps the port from others; ep is NULL */
 	struct rt rt;
 };
 

@@ -16,6 +16,18 @@ struct ref *conn_mini_ref(struct connnode *n)
 	return &container_of(n, struct synreq, conn)->ref;
 }
 
+/* A port that somebody bound stays taken; one that connect() chose need not. */
+static void tw_hold_port(struct tcp_tw *w, const struct bindnode *b)
+{
+	if (!b->hashed || (b->flags & BIND_AUTO))
+		return;
+	w->bind = (struct bindnode){
+		.laddr = w->conn.key.laddr, .raddr = w->conn.key.raddr, .lport = b->lport, .rport = b->rport,
+		.ifindex = b->ifindex, .uid = b->uid, .flags = b->flags & ~(u32)BIND_LISTEN, .proto = b->proto,
+	};
+	port_bind_kid(w->stack, &w->bind);
+}
+
 static void tw_free(struct tcp_tw *w)
 {
 	struct stack *s = w->stack;
@@ -38,6 +50,7 @@ static void tw_kill(struct tcp_tw *w)
 {
 	if (ntimer_cancel(&w->stack->timers, &w->timer))
 		conn_unref(&w->conn);
+	port_unbind(w->stack, &w->bind);
 	if (conn_remove(w->stack, &w->conn))
 		conn_unref(&w->conn);
 }
@@ -46,6 +59,7 @@ static void tw_expire(struct ntimer *n)
 {
 	struct tcp_tw *w = container_of(n, struct tcp_tw, timer);
 
+	port_unbind(w->stack, &w->bind);
 	if (conn_remove(w->stack, &w->conn))
 		conn_unref(&w->conn);
 	conn_unref(&w->conn);
@@ -88,11 +102,13 @@ void tcp_time_wait(struct tcp_ep *t)
 		w->uid = t->ep.uid;
 		w->v6 = t->ep.family == AF_INET6;
 		w->rt = t->ep.rt;
+		tw_hold_port(w, &t->ep.bind);
 		if (conn_replace(s, &t->conn, &w->conn)) {
 			t->in_table = false;
 			tw_arm(w);
 			ep_unref(&t->ep);       /* the table's reference of the connection */
 		} else {
+			port_unbind(w->stack, &w->bind);
 			conn_unref(&w->conn);
 		}
 	}

@@ -5,18 +5,19 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include "netstack/core/errqueue.h"
 #include "netstack/core/nic.h"
 #include "netstack/core/optnum.h"
 #include "netstack/core/rtnl.h"
 #include "netstack/ip/ip.h"
 #include "netstack/udp/udp.h"
+#include "netstack/wire/ip4.h"
+#include "netstack/wire/ip6.h"
 #include "netstack/wire/udp.h"
 
 #define UDP_MAX     65507u              /* IPv4 payload */
 #define UDP_MAX6    65527u
 #define GSO_SEGS    128u
-
-static inline struct udp_ep *udp(struct ep *e) { return container_of(e, struct udp_ep, ep); }
 
 static int claim_port(struct ep *e, const struct ipaddr *a, u16 port)
 {
@@ -26,8 +27,10 @@ static int claim_port(struct ep *e, const struct ipaddr *a, u16 port)
 	e->bind.flags = ep_bind_flags(e);
 	e->bind.ifindex = e->o.bound_if;
 	r = port_bind(e->stack, &e->bind, port);
-	if (r == 0)
+	if (r == 0) {
 		e->lport = e->bind.lport;
+		udp_of(e)->port_chosen = port == 0;
+	}
 	return r;
 }
 
@@ -51,7 +54,7 @@ static int udp_bind(struct ep *e, const struct net_sa *sa)
 	return r;
 }
 
-/* AF_UNSPEC: forget the peer; an address that was not bound goes as well. */
+/* AF_UNSPEC: forget the peer; an address and a port that were not asked for go as well. */
 static int disconnect(struct ep *e)
 {
 	struct ipaddr none = e->family == AF_INET ? ip_any4() : ip_any6();
@@ -65,6 +68,10 @@ static int disconnect(struct ep *e)
 	e->rt.valid = false;
 	if (e->bind.hashed)
 		port_rekey(e->stack, &e->bind, &e->laddr, &none, 0, e->bind.flags);
+	if (udp_of(e)->port_chosen && e->bind.hashed) {
+		port_unbind(e->stack, &e->bind);
+		e->lport = 0;
+	}
 	mutex_unlock(&e->mu);
 	return 0;
 }
@@ -79,7 +86,10 @@ static int udp_connect(struct ep *e, const struct net_sa *sa)
 	if (sa->family == AF_UNSPEC)
 		return disconnect(e);
 	mutex_lock(&e->mu);
-	r = ep_check_dst(e, sa, &dst, &oif);
+	if (sa->family == AF_INET && e->family == AF_INET6 && e->o.v6only)
+		r = -EAFNOSUPPORT;
+	else
+		r = ep_check_dst(e, sa, &dst, &oif);
 	if (r == 0)
 		r = rt_lookup(e->stack, &dst, e->addr_bound ? &e->laddr : NULL, oif, 0, &rt);
 	if (r == 0 && rt.type == RTN_BROADCAST && !e->o.broadcast)
@@ -162,6 +172,11 @@ static int prepare(struct ep *e, const struct net_msg *m, const struct send_ctl 
 		return -EPIPE;
 	if (e->err)
 		return ep_take_err(e);
+	if (!e->lport) {
+		r = claim_port(e, &e->laddr, 0);
+		if (r < 0)
+			return r == -EADDRINUSE ? -EAGAIN : r;
+	}
 	if (m->name) {
 		if (!m->name->port)
 			return -EINVAL;
@@ -192,14 +207,9 @@ static int prepare(struct ep *e, const struct net_msg *m, const struct send_ctl 
 		return r;
 	if (o->rt.type == RTN_BROADCAST && !e->o.broadcast)
 		return -EACCES;
-	if (!e->lport) {
-		r = claim_port(e, &e->laddr, 0);
-		if (r < 0)
-			return r == -EADDRINUSE ? -EAGAIN : r;
-	}
 	o->t.src = o->rt.src;
 	o->sport = e->lport;
-	o->gso = c->gso_size ? c->gso_size : udp(e)->gso_size;
+	o->gso = c->gso_size ? c->gso_size : udp_of(e)->gso_size;
 	o->flow = (u32)o->sport << 16 ^ o->dport;
 	out_opts(e, c, o);
 	return 0;
@@ -232,7 +242,7 @@ static int transmit(struct ep *e, struct out *o, struct pktbuf *p)
 /* Add to what MSG_MORE or UDP_CORK holds back; *ret_go is the whole when it is time to send. */
 static int cork(struct ep *e, struct net_msg *m, struct pktbuf *p, struct pktbuf **ret_go)
 {
-	struct udp_ep *u = udp(e);
+	struct udp_ep *u = udp_of(e);
 	bool more = u->corked || (m->flags & MSG_MORE);
 	struct pktbuf *all;
 	u8 *d;
@@ -268,6 +278,43 @@ static int cork(struct ep *e, struct net_msg *m, struct pktbuf *p, struct pktbuf
 	return 0;
 }
 
+/* May this datagram leave, in pieces if that is allowed? */
+static bool fits(const struct out *o, const struct pktbuf *p)
+{
+	bool v4 = ip_is4(&o->t.dst);
+	size_t hdr = v4 ? IP4_HLEN : IP6_HLEN, len = p->len + UDP_HLEN;
+
+	if (len > (v4 ? UDP_MAX : UDP_MAX6) + UDP_HLEN)
+		return false;
+	return !o->t.df || o->gso || len + hdr <= o->rt.mtu;
+}
+
+/* IP_RECVERR tells of it, with the path's MTU; mu held. */
+static int report_size(struct ep *e, struct out *o)
+{
+	struct net_sa dst = { .ip = o->t.dst, .port = o->dport };
+
+	if (ip_is4(&o->t.dst) ? e->o.recverr : e->o.recverr6)
+		errq_add(e, NULL, EMSGSIZE, EE_ORIGIN_LOCAL, 0, 0, o->rt.mtu, NULL, &dst);
+	return -EMSGSIZE;
+}
+
+/* More than any datagram takes: IPv4 says so at once, IPv6 when it knows where to. */
+static int too_long(struct ep *e, struct net_msg *m)
+{
+	struct send_ctl c = { .ttl = -1, .tos = -1 };
+	struct out o = { 0 };
+	int r = -EMSGSIZE;
+
+	mutex_lock(&e->mu);
+	if (e->family == AF_INET6)
+		r = prepare(e, m, &c, &o);
+	if (r == 0)
+		r = report_size(e, &o);
+	mutex_unlock(&e->mu);
+	return r;
+}
+
 static ssize_t udp_send(struct ep *e, struct net_msg *m)
 {
 	size_t len = m->io->len;
@@ -277,10 +324,10 @@ static ssize_t udp_send(struct ep *e, struct net_msg *m)
 	struct send_ctl c;
 	int r;
 
-	if (m->flags & MSG_OOB)
+	if ((m->flags & MSG_OOB) && e->family == AF_INET)
 		return -EOPNOTSUPP;
 	if (len > (e->family == AF_INET ? UDP_MAX : UDP_MAX6))
-		return -EMSGSIZE;
+		return too_long(e, m);
 	r = epmsg_parse(e, m, &c);
 	if (r < 0)
 		return r;
@@ -293,15 +340,13 @@ static ssize_t udp_send(struct ep *e, struct net_msg *m)
 		mutex_unlock(&e->mu);
 		return r < 0 ? r : (ssize_t)len;
 	}
-	if (!mm.name && udp(e)->cork_has_dst && p->len > len)
-		mm.name = &udp(e)->cork_dst;
+	if (!mm.name && udp_of(e)->cork_has_dst && p->len > len)
+		mm.name = &udp_of(e)->cork_dst;
 	r = prepare(e, &mm, &c, &o);
 	if (r == 0 && o.gso && (p->len > (size_t)o.gso * GSO_SEGS || o.gso + UDP_HLEN + 48u > o.rt.mtu))
 		r = -EINVAL;
-	if (r == 0 && ip_is4(&o.t.dst) && p->len > UDP_MAX)
-		r = -EMSGSIZE;
-	if (r == -EMSGSIZE && e->o.recverr && m->name)
-		errq_add(e, p, EMSGSIZE, 1, 0, 0, o.rt.mtu, NULL, m->name);
+	if (r == 0 && !fits(&o, p))
+		r = report_size(e, &o);
 	mutex_unlock(&e->mu);
 	if (r < 0) {
 		pkt_free(p);
@@ -313,16 +358,16 @@ static ssize_t udp_send(struct ep *e, struct net_msg *m)
 
 static int flush_cork(struct ep *e)
 {
-	struct net_msg m = { .name = udp(e)->cork_has_dst ? &udp(e)->cork_dst : NULL };
+	struct net_msg m = { .name = udp_of(e)->cork_has_dst ? &udp_of(e)->cork_dst : NULL };
 	struct send_ctl c = { .ttl = -1, .tos = -1 };
 	struct out o = { 0 };
 	struct pktbuf *p;
 	int r;
 
 	mutex_lock(&e->mu);
-	udp(e)->corked = false;
-	p = udp(e)->cork;
-	udp(e)->cork = NULL;
+	udp_of(e)->corked = false;
+	p = udp_of(e)->cork;
+	udp_of(e)->cork = NULL;
 	r = p ? prepare(e, &m, &c, &o) : 0;
 	mutex_unlock(&e->mu);
 	if (!p)
@@ -348,16 +393,16 @@ static int udp_setsockopt(struct ep *e, int level, int opt, const void *val, siz
 		if (!v)
 			return flush_cork(e);
 		mutex_lock(&e->mu);
-		udp(e)->corked = true;
+		udp_of(e)->corked = true;
 		mutex_unlock(&e->mu);
 		return 0;
 	case OPT_UDP_SEGMENT:
 		if (v < 0 || v > 65535)
 			return -EINVAL;
-		udp(e)->gso_size = (u16)v;
+		udp_of(e)->gso_size = (u16)v;
 		return 0;
 	case OPT_UDP_GRO:
-		udp(e)->gro = v != 0;
+		udp_of(e)->gro = v != 0;
 		return 0;
 	default:
 		return -ENOPROTOOPT;
@@ -370,11 +415,11 @@ static int udp_getsockopt(struct ep *e, int level, int opt, void *val, size_t *l
 		return -ENOPROTOOPT;
 	switch (opt) {
 	case OPT_UDP_CORK:
-		return epopt_put_int(val, len, udp(e)->corked);
+		return epopt_put_int(val, len, udp_of(e)->corked);
 	case OPT_UDP_SEGMENT:
-		return epopt_put_int(val, len, udp(e)->gso_size);
+		return epopt_put_int(val, len, udp_of(e)->gso_size);
 	case OPT_UDP_GRO:
-		return epopt_put_int(val, len, udp(e)->gro);
+		return epopt_put_int(val, len, udp_of(e)->gro);
 	default:
 		return -EOPNOTSUPP;
 	}
@@ -392,9 +437,7 @@ static void fill_msg(struct ep *e, struct pktbuf *p, struct net_msg *m)
 
 static ssize_t udp_recv(struct ep *e, struct net_msg *m)
 {
-	if (m->flags & MSG_OOB)
-		return -EOPNOTSUPP;
-	return dgram_recv(e, m, fill_msg);
+	return dgram_recv(e, m, fill_msg);      /* MSG_OOB means nothing here */
 }
 
 static long udp_inq(struct ep *e)
@@ -414,7 +457,7 @@ static long udp_outq(struct ep *e, bool unsent)
 	return 0;               /* links take datagrams at once */
 }
 
-static void udp_release(struct ep *e) { pkt_free(udp(e)->cork); }
+static void udp_release(struct ep *e) { pkt_free(udp_of(e)->cork); }
 
 static void udp_rekey(struct ep *e)
 {

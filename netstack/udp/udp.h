@@ -7,10 +7,13 @@
 struct udp_ep {
 	struct ep ep;
 	u16 gso_size;                   /* UDP_SEGMENT */
+	bool port_chosen;       /* by us: goes with a disconnect */
 	bool gro, corked;
 	struct pktbuf *cork;            /* UDP_CORK, MSG_MORE: what is waiting */
 	struct net_sa cork_dst;
 	bool cork_has_dst;
 };
+
+static inline struct udp_ep *udp_of(struct ep *e) { return container_of(e, struct udp_ep, ep); }
 
 void udp_rx(struct nic *n, struct pktbuf *p);

@@ -95,10 +95,12 @@ void udp_rx(struct nic *n, struct pktbuf *p)
 		return;
 	}
 	pkt_pull(p, p->l4_off + UDP_HLEN);
-	if (p->gso_size && p->gso_type == GSO_UDP)
-		deliver_gso(e, p);
-	else
+	if (!p->gso_size || p->gso_type != GSO_UDP)
 		deliver(e, p);
+	else if (udp_of(e)->gro)
+		deliver(e, p);
+	else
+		deliver_gso(e, p);
 	ep_unref(e);
 	return;
 bad:

@@ -8,6 +8,7 @@
  * Locks: none held when calling the stack (see netstack/api.h).
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -45,8 +46,8 @@ static void inet_ready(void *opaque, u32 events)
 
 static const u8 v4_prefix[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
 
-/* 0 or -errno: -EINVAL too short, -EAFNOSUPPORT of another family. */
-static int name_in(const void *name, u32 len, struct net_sa *ret)
+/* 0 or -errno: -EINVAL too short for a socket of @own's family, -EAFNOSUPPORT of another family. */
+static int name_in(int own, const void *name, u32 len, struct net_sa *ret)
 {
 	struct sockaddr_in6 in6 = { 0 };
 	struct sockaddr_in in;
@@ -57,6 +58,8 @@ static int name_in(const void *name, u32 len, struct net_sa *ret)
 	memcpy(&family, name, sizeof(family));
 	memset(ret, 0, sizeof(*ret));
 	ret->family = family;
+	if (family != AF_UNSPEC && family != AF_INET && len < (own == AF_INET ? sizeof(in) : SA_IN6_OLD))
+		return -EINVAL;
 	switch (family) {
 	case AF_UNSPEC:
 		return 0;
@@ -118,10 +121,12 @@ static u64 first_free_port(struct task *t)
 static int inet_bind(struct task *t, struct socket *s, const void *name, u32 len)
 {
 	struct net_sa sa;
-	int r = name_in(name, len, &sa);
+	int r = name_in(s->family, name, len, &sa);
 
 	if (r < 0)
 		return r;
+	if (s->family == AF_INET6 && len < SA_IN6_OLD)
+		return -EINVAL;
 	/* Linux lets an IPv4 socket bind to AF_UNSPEC if that means any address. */
 	if (sa.family == AF_UNSPEC && s->family == AF_INET && len >= sizeof(struct sockaddr_in)) {
 		struct sockaddr_in in;
@@ -130,7 +135,7 @@ static int inet_bind(struct task *t, struct socket *s, const void *name, u32 len
 		if (in.sin_addr.s_addr)
 			return -EAFNOSUPPORT;
 		in.sin_family = AF_INET;
-		r = name_in(&in, sizeof(in), &sa);
+		r = name_in(AF_INET, &in, sizeof(in), &sa);
 		if (r < 0)
 			return r;
 	}
@@ -145,16 +150,19 @@ static int inet_connect(struct task *t, struct socket *s, const void *name, u32 
 {
 	s64 timeo = s->opt.sndtimeo;
 	struct net_sa sa;
-	int r = name_in(name, len, &sa);
+	int r = name_in(s->family, name, len, &sa);
 
-	if (r == 0)
-		r = ep_connect(ep_of(s), &sa);
-	if ((r != -EINPROGRESS && r != -EALREADY) || nonblock)
+	if (r < 0)
+		return r;
+	if (nonblock)
+		return ep_connect_start(ep_of(s), &sa);
+	r = ep_connect(ep_of(s), &sa);
+	if (r != -EINPROGRESS && r != -EALREADY)
 		return r;
 	r = file_wait(t, &s->f, POLLOUT, sock_deadline(s->kernel, timeo));
 	if (r == -ETIMEDOUT)
 		return -EINPROGRESS;
-	return r < 0 ? sock_wait_error(r, timeo) : ep_error(ep_of(s));
+	return r < 0 ? sock_wait_error(r, timeo) : ep_connect_result(ep_of(s));
 }
 
 static int inet_listen(struct task *t unused_ok, struct socket *s, int backlog)
@@ -251,6 +259,18 @@ static void settle(struct iobuf *b, size_t before, ssize_t n)
 		iobuf_rewind(b, b->done - want);
 }
 
+/* The destination of a datagram. AF_UNSPEC: IPv4 takes it for AF_INET, IPv6 for no destination. */
+static int dest_in(struct socket *s, struct sock_msg *m, struct net_sa *ret)
+{
+	sa_family_t family = AF_INET;
+	int r;
+
+	if (s->family == AF_INET && m->namelen >= sizeof(struct sockaddr_in) && !m->name[0] && !m->name[1])
+		memcpy(m->name, &family, sizeof(family));
+	r = name_in(s->family, m->name, m->namelen, ret);
+	return r == -EAFNOSUPPORT && s->family == AF_INET6 && s->type == SOCK_DGRAM ? -EINVAL : r;
+}
+
 static ssize_t inet_sendmsg(struct task *t unused_ok, struct socket *s, struct sock_msg *m)
 {
 	struct lent l = { .io = { .len = m->b->left, .copy = copy_from_caller }, .b = m->b };
@@ -259,11 +279,11 @@ static ssize_t inet_sendmsg(struct task *t unused_ok, struct socket *s, struct s
 	struct net_sa sa;
 	ssize_t n;
 
-	if (m->namelen) {
-		n = name_in(m->name, m->namelen, &sa);
+	if (m->namelen && s->type != SOCK_STREAM) {
+		n = dest_in(s, m, &sa);
 		if (n < 0)
 			return n;
-		nm.name = &sa;
+		nm.name = sa.family == AF_UNSPEC ? NULL : &sa;
 	}
 	n = ep_send(ep_of(s), &nm);
 	settle(m->b, before, n);
@@ -278,6 +298,8 @@ static ssize_t inet_recvmsg(struct task *t unused_ok, struct socket *s, struct s
 	size_t before = m->b->done;
 	ssize_t n;
 
+	if (file_flags(&s->f) & O_NONBLOCK)
+		nm.flags |= MSG_DONTWAIT;
 	if (m->out && m->out->cap > m->out->len) {
 		nm.ctl = m->out->buf + m->out->len;
 		nm.ctl_len = m->out->cap - m->out->len;

@@ -14,6 +14,9 @@
 #include "sentry/socket/inet.h"
 #include "sentry/socket/netlink.h"
 
+#define TYPE_MAX   11                   /* Linux: SOCK_MAX */
+#define FAMILY_MAX 46
+
 static const struct file_ops socket_fops;
 
 /* Families that exist; any other is -EAFNOSUPPORT. */
@@ -42,6 +45,8 @@ int socket_create(struct task *t, int family, int type, int proto, struct file *
 {
 	const struct family *fm = family_find(family);
 
+	if (family >= 0 && family < FAMILY_MAX && (type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) >= TYPE_MAX)
+		return -EINVAL;
 	return fm ? fm->create(t, type, proto, ret) : -EAFNOSUPPORT;
 }
 
@@ -98,18 +103,7 @@ static bool is_nonblock(struct socket *s, const struct sock_msg *m)
 
 int socket_connect(struct task *t, struct socket *s, const void *name, u32 len)
 {
-	bool nonblock = is_nonblock(s, NULL);
-	int r;
-
-	if (!s->ops->connect)
-		return -EOPNOTSUPP;
-	r = s->ops->connect(t, s, name, len, nonblock);
-	if (r != -EINPROGRESS || nonblock)
-		return r;
-	r = file_wait(t, &s->f, POLLOUT, sock_deadline(s->kernel, s->opt.sndtimeo));
-	if (r < 0)
-		return r == -ETIMEDOUT ? -EINPROGRESS : sock_wait_error(r, s->opt.sndtimeo);
-	return s->ops->connect(t, s, name, len, true);
+	return s->ops->connect ? s->ops->connect(t, s, name, len, is_nonblock(s, NULL)) : -EOPNOTSUPP;
 }
 
 int socket_accept(struct task *t, struct socket *s, u32 flags, struct file **ret)
@@ -210,7 +204,7 @@ ssize_t socket_send(struct task *t, struct socket *s, struct sock_msg *m)
 
 ssize_t socket_recv(struct task *t, struct socket *s, struct sock_msg *m)
 {
-	bool nonblock = is_nonblock(s, m), queued = false;
+	bool nonblock = is_nonblock(s, m) || (m->flags & (MSG_ERRQUEUE | MSG_OOB)), queued = false;
 	s64 timeo = s->opt.rcvtimeo;
 	struct task_waiter tw;
 	ktime_t deadline = 0;
