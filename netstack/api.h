@@ -189,6 +189,11 @@ void ep_set_ready(struct ep *e, ep_ready_fn *fn, void *opaque);
 void ep_set_ident(struct ep *e, u32 uid, u64 ino);
 
 int ep_bind(struct ep *e, const struct net_sa *sa) must_check;
+/*
+ * For what the owner itself serves inside the stack (a resolver): @sa goes to @e before any other
+ * binding, and other endpoints can bind the port as if @e were not there.
+ */
+int ep_bind_service(struct ep *e, const struct net_sa *sa) must_check;
 /* 0, -EINPROGRESS (wait for POLLOUT), -EALREADY, -EISCONN ... AF_UNSPEC disconnects. */
 int ep_connect(struct ep *e, const struct net_sa *sa) must_check;
 /* As a non-blocking connect(2): TCP says -EINPROGRESS even when the outcome is known already. */

@@ -316,7 +316,8 @@ int ep_route(struct ep *e)
 u32 ep_bind_flags(const struct ep *e)
 {
 	return (e->o.reuseaddr ? BIND_REUSEADDR : 0) | (e->o.reuseport ? BIND_REUSEPORT : 0) |
-	       (e->o.v6only ? BIND_V6ONLY : 0) | (e->family == AF_INET6 ? BIND_V6 : 0);
+	       (e->o.v6only ? BIND_V6ONLY : 0) | (e->family == AF_INET6 ? BIND_V6 : 0) |
+	       (e->o.service ? BIND_SERVICE : 0);
 }
 
 /* ------------------------------------------------------------------ verbs */
@@ -324,6 +325,14 @@ u32 ep_bind_flags(const struct ep *e)
 int ep_bind(struct ep *e, const struct net_sa *sa)
 {
 	return e->ops->bind ? e->ops->bind(e, sa) : -EOPNOTSUPP;
+}
+
+int ep_bind_service(struct ep *e, const struct net_sa *sa)
+{
+	mutex_lock(&e->mu);
+	e->o.service = true;
+	mutex_unlock(&e->mu);
+	return ep_bind(e, sa);
 }
 
 int ep_connect_start(struct ep *e, const struct net_sa *sa)

@@ -52,6 +52,7 @@ struct sockopts {
 	bool no_check, v6only, hdrincl, freebind, transparent, recverr, recverr6;
 	bool timestamp, timestampns, pktinfo, recvttl, recvtos, recvopts, origdst;
 	bool pktinfo6, recvhlim, recvtclass, mc_loop, mc_loop6, mc_all, autoflow, minttl_set, bind_noport;
+	bool service;                   /* ep_bind_service() */
 	bool rxq_ovfl, recvfragsize, incoming_cpu, rcvbuf_locked, sndbuf_locked, busy;
 	u32 linger_s, mark, priority, bound_if, mc_if;
 	u32 rcvbuf, sndbuf, rcvlowat;

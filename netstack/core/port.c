@@ -37,7 +37,7 @@ static bool addrs_meet(const struct bindnode *a, const struct bindnode *b)
 
 static bool conflict(const struct bindnode *n, const struct bindnode *o, u16 port)
 {
-	if (o == n || o->lport != port)
+	if (o == n || o->lport != port || ((n->flags | o->flags) & BIND_SERVICE))
 		return false;
 	if (n->ifindex && o->ifindex && n->ifindex != o->ifindex)
 		return false;
@@ -146,7 +146,8 @@ int port_listen(struct stack *s, struct bindnode *n)
 
 	mutex_lock(&b->mu);
 	list_for_each(o, &b->binds, node) {
-		if (o == n || o->lport != n->lport || !(o->flags & BIND_LISTEN) || !addrs_meet(n, o))
+		if (o == n || o->lport != n->lport || !(o->flags & BIND_LISTEN) || !addrs_meet(n, o) ||
+		    ((n->flags | o->flags) & BIND_SERVICE))
 			continue;
 		if (n->ifindex && o->ifindex && n->ifindex != o->ifindex)
 			continue;
@@ -232,7 +233,7 @@ int port_auto(struct stack *s, struct bindnode *n, bool (*ok)(struct bindnode *n
 /* How well a binding fits a packet; -1: not at all. */
 static int score(const struct bindnode *n, const struct port_key *k)
 {
-	int sc = 0;
+	int sc = n->flags & BIND_SERVICE ? 32 : 0;
 
 	if (n->lport != k->lport)
 		return -1;

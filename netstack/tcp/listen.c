@@ -228,6 +228,7 @@ struct tcp_ep *req_to_child(struct synreq *q)
 	t->ep.bind.raddr = k->raddr;
 	t->ep.bind.lport = k->lport;
 	t->ep.bind.rport = k->rport;
+	t->ep.bind.flags |= l->ep.bind.flags & BIND_SERVICE;
 	return t;
 }
 

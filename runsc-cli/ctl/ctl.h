@@ -45,6 +45,10 @@ struct ctl_link {
 	struct ctl_route routes[CTL_LINK_ROUTES];
 };
 
+/* Between sandbox and resolver (setup/resolver.c): one packet a query or answer, this and then the DNS message. */
+#define DNS_MAX 65535u
+struct dns_hdr { u32 id, tcp; };
+
 const char *ctl_op_name(u32 op);
 
 /* What a process of the guest starts with: from config.json, `exec`, or exec's message. */

@@ -31,6 +31,7 @@
 #include <unistd.h>
 #include "platform/base/alloc.h"
 #include "runsc-cli/ctl/ctl.h"
+#include "runsc-cli/setup/resolver.h"
 #include "runsc-cli/setup/sys.h"
 
 #ifndef PACKET_IGNORE_OUTGOING
@@ -207,7 +208,7 @@ static int open_ns(struct container *c, const struct oci_spec *s)
 
 int net_join(struct cli *cli, struct container *c, const struct oci_spec *s, int sock)
 {
-	int ns = open_ns(c, s), status = 0;
+	int ns = open_ns(c, s), status = 0, r;
 	pid_t pid;
 
 	if (ns == -ENOENT)
@@ -217,13 +218,15 @@ int net_join(struct cli *cli, struct container *c, const struct oci_spec *s, int
 	pid = fork();
 	if (pid == 0)
 		_exit(setns(ns, CLONE_NEWNET) < 0 ? errno & 127 : -move_all(sock) & 127);
-	close(ns);
-	if (pid < 0)
-		return err_sys(&cli->err, -errno, "cannot fork");
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
-	if (!WIFEXITED(status) || WEXITSTATUS(status))
-		return err_sys(&cli->err, WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO,
-			       "cannot move the container's network interfaces into the sandbox; --network=none runs without");
-	return 0;
+	if (pid < 0)
+		r = err_sys(&cli->err, -EAGAIN, "cannot fork");
+	else if (!WIFEXITED(status) || WEXITSTATUS(status))
+		r = err_sys(&cli->err, WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO,
+			    "cannot move the container's network interfaces into the sandbox; --network=none runs without");
+	else
+		r = resolver_start(cli, c, s, ns, sock);
+	close(ns);
+	return r;
 }

@@ -47,27 +47,11 @@ static void wait_for(const struct boot_config *cfg, char want)
 
 static void empty_root(const struct boot_config *cfg)
 {
-	int fd, r;
+	const char *what = "";
+	int r = setup_empty_root(&what);
 
-	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
-		fail(cfg, "mount / as slave", -errno);
-	fd = setup_empty_tmpfs();
-	if (fd < 0)
-		fail(cfg, "an empty tmpfs", fd);
-	r = setup_move_mount(fd, "/");
 	if (r < 0)
-		fail(cfg, "mount the empty root", r);
-	if (fchdir(fd) < 0)
-		fail(cfg, "enter the empty root", -errno);
-	close(fd);
-	/* "." is the new root; the old one ends up on top of it and is taken off. */
-	r = setup_pivot_root(".", ".");
-	if (r < 0)
-		fail(cfg, "pivot_root", r);
-	if (umount2(".", MNT_DETACH) < 0)
-		fail(cfg, "detach the old root", -errno);
-	if (chdir("/") < 0)
-		fail(cfg, "chdir", -errno);
+		fail(cfg, what, r);
 }
 
 static void null_stdio(const struct boot_config *cfg)

@@ -73,14 +73,24 @@ int setup_close_range(unsigned lo, unsigned hi)
 	return lo > hi ? 0 : (int)ret_errno(syscall(SYS_close_range, lo, hi, 0));
 }
 
+int setup_drop_bounding(void)
+{
+	int has;
+
+	for (int c = 0; c < 64 && (has = prctl(PR_CAPBSET_READ, c, 0, 0, 0)) >= 0; c++)
+		if (has && prctl(PR_CAPBSET_DROP, c, 0, 0, 0) < 0)
+			return -errno;
+	return 0;
+}
+
 int setup_drop_caps(void)
 {
 	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct d[2] = { 0 };
+	int r = setup_drop_bounding();
 
-	for (int c = 0; c < 64 && prctl(PR_CAPBSET_READ, c, 0, 0, 0) >= 0; c++)
-		if (prctl(PR_CAPBSET_DROP, c, 0, 0, 0) < 0)
-			return -errno;
+	if (r < 0)
+		return r;
 	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	return (int)ret_errno(syscall(SYS_capset, &h, d));
 }
@@ -105,4 +115,32 @@ int setup_empty_tmpfs(void)
 int setup_move_mount(int fd, const char *to)
 {
 	return (int)ret_errno(syscall(SYS_move_mount, fd, "", AT_FDCWD, to, MOVE_MOUNT_F_EMPTY_PATH));
+}
+
+int setup_empty_root(const char **ret_what)
+{
+	int fd, r;
+
+	*ret_what = "mount / as slave";
+	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		return -errno;
+	*ret_what = "an empty tmpfs";
+	fd = setup_empty_tmpfs();
+	if (fd < 0)
+		return fd;
+	*ret_what = "mount the empty root";
+	r = setup_move_mount(fd, "/");
+	*ret_what = r == 0 ? "enter the empty root" : *ret_what;
+	if (r == 0 && fchdir(fd) < 0)
+		r = -errno;
+	close(fd);
+	if (r < 0)
+		return r;
+	/* "." is the new root; the old one ends up on top of it and is taken off. */
+	*ret_what = "pivot_root";
+	r = setup_pivot_root(".", ".");
+	if (r < 0)
+		return r;
+	*ret_what = "detach the old root";
+	return umount2(".", MNT_DETACH) < 0 || chdir("/") < 0 ? -errno : 0;
 }

@@ -17,7 +17,11 @@ pid_t setup_fork(u64 ns_flags, int *ret_pidfd) must_check;
 int setup_openat2(int dirfd, const char *path, u64 flags, u64 resolve) must_check;
 int setup_pivot_root(const char *new_root, const char *put_old) must_check;
 int setup_close_range(unsigned lo, unsigned hi);
+/* Only the bounding set: before ids are changed, which costs root the right to. */
+int setup_drop_bounding(void) must_check;
 int setup_drop_caps(void) must_check;             /* all sets, the bounding set too */
 /* A detached tmpfs as an O_PATH descriptor; read-only. */
 int setup_empty_tmpfs(void) must_check;
+/* Exchange the root of this mount namespace for such a tmpfs.  *ret_what: the step that failed. */
+int setup_empty_root(const char **ret_what) must_check;
 int setup_move_mount(int fd, const char *to) must_check;

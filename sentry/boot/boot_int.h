@@ -63,3 +63,6 @@ int boot_crash_handlers(struct boot *b) must_check;
 /* links.c: an interface over a packet socket, which is taken over on success. */
 struct ctl_link;
 int boot_add_link(struct boot *b, const struct ctl_link *l, hostfd_t fd) must_check;
+
+/* resolver.c: serve DNS at 127.0.0.11 through the helper behind @fd, which is taken over on success. */
+int boot_add_resolver(struct boot *b, hostfd_t fd) must_check;

@@ -333,6 +333,18 @@ static int do_link(struct boot *b, struct conn *x, const void *payload, size_t n
 	return reply(x, CTL_LINK, r, NULL, 0);
 }
 
+static int do_resolver(struct boot *b, struct conn *x, int fds[CTL_MAX_FDS], size_t nfds)
+{
+	int r = -EINVAL;
+
+	if (nfds == 1 && !b->started) {
+		r = boot_add_resolver(b, HOSTFD(fds[0]));
+		if (r == 0)
+			fds[0] = -1;            /* taken over */
+	}
+	return reply(x, CTL_RESOLVER, r, NULL, 0);
+}
+
 static int dispatch(struct boot *b, struct conn *x, const struct ctl_hdr *h, const void *payload,
                     int fds[CTL_MAX_FDS], size_t nfds)
 {
@@ -345,6 +357,7 @@ static int dispatch(struct boot *b, struct conn *x, const struct ctl_hdr *h, con
 	case CTL_PS: return do_ps(b, x);
 	case CTL_WINSIZE: return do_winsize(b, x, payload, h->len);
 	case CTL_STATS: return do_stats(b, x);
+	case CTL_RESOLVER: return do_resolver(b, x, fds, nfds);
 	case CTL_LINK: return do_link(b, x, payload, h->len, fds, nfds);
 	case CTL_NONE:
 	case CTL_COUNT: break;
