@@ -260,22 +260,24 @@ static ssize_t write_stream(struct task *t, struct file *f, struct iobuf *b, boo
 	return n;
 }
 
-/* The size limit, in one place: SIGXFSZ and -EFBIG beyond it, a short write up to it. */
-static int limit_size(struct task *t, s64 pos, struct iobuf *b)
+/* The size limit, in one place: true beyond it (then over_limit() outside wr_mu), a short write up to it. */
+static bool limit_size(struct task *t, s64 pos, struct iobuf *b)
 {
 	u64 limit = task_rlimit(t, RLIMIT_FSIZE);
 
 	if (limit > INT64_MAX)
-		return 0;
-	if ((u64)pos >= limit) {
-		if (b && b->left == 0)
-			return 0;
-		signal_send_task(t, SIGXFSZ, NULL);
-		return -EFBIG;
-	}
+		return false;
+	if ((u64)pos >= limit)
+		return !b || b->left > 0;
 	if (b)
 		iobuf_limit(b, (size_t)MIN(limit - (u64)pos, (u64)b->left));
-	return 0;
+	return false;
+}
+
+static int over_limit(struct task *t)
+{
+	signal_send_task(t, SIGXFSZ, NULL);
+	return -EFBIG;
 }
 
 static int shed_privileges(struct task *t, struct inode *i)
@@ -295,6 +297,7 @@ static ssize_t write_regular(struct task *t, struct file *f, struct iobuf *b, s6
 {
 	struct inode *i = f->inode;
 	struct kstat st;
+	bool over = false;
 	ssize_t n = 0;
 
 	mutex_lock(&i->wr_mu);
@@ -306,13 +309,13 @@ static ssize_t write_regular(struct task *t, struct file *f, struct iobuf *b, s6
 	if (n == 0 && (*pos < 0 || (s64)((u64)*pos + b->left) < 0))
 		n = -EINVAL;
 	if (n == 0)
-		n = limit_size(t, *pos, b);
-	if (n == 0 && b->left > 0)
+		over = limit_size(t, *pos, b);
+	if (n == 0 && !over && b->left > 0)
 		n = shed_privileges(t, i);
-	if (n == 0 && b->left > 0)
+	if (n == 0 && !over && b->left > 0)
 		n = f->ops->write(t, f, b, pos);
 	mutex_unlock(&i->wr_mu);
-	return n;
+	return over ? over_limit(t) : n;
 }
 
 static ssize_t write_at(struct task *t, struct file *f, struct iobuf *b, s64 *pos, bool nowait)
@@ -469,6 +472,7 @@ int file_truncate(struct task *t, struct file *f, u64 size)
 {
 	struct iattr a = { .valid = IATTR_SIZE, .size = size };
 	struct inode *i = f->inode;
+	bool over;
 	int r = 0;
 
 	if (f->kind & FILE_PATH)
@@ -478,15 +482,14 @@ int file_truncate(struct task *t, struct file *f, u64 size)
 	if (!i->ops->setattr)
 		return -EINVAL;
 	mutex_lock(&i->wr_mu);
-	if (size > i->size && size > task_rlimit(t, RLIMIT_FSIZE)) {
-		signal_send_task(t, SIGXFSZ, NULL);
-		r = -EFBIG;
-	}
-	if (r == 0)
+	over = size > i->size && size > task_rlimit(t, RLIMIT_FSIZE);
+	if (!over)
 		r = shed_privileges(t, i);
-	if (r == 0)
+	if (!over && r == 0)
 		r = i->ops->setattr(t, i, &a);
 	mutex_unlock(&i->wr_mu);
+	if (over)
+		return over_limit(t);
 	if (r == 0)
 		notify_file(f, IN_MODIFY);
 	return r;
@@ -495,6 +498,7 @@ int file_truncate(struct task *t, struct file *f, u64 size)
 int file_fallocate(struct task *t, struct file *f, int mode, s64 off, s64 len)
 {
 	s64 end;
+	bool over;
 	int r;
 
 	if (!writable(f))
@@ -512,12 +516,13 @@ int file_fallocate(struct task *t, struct file *f, int mode, s64 off, s64 len)
 	if (!f->ops->fallocate)
 		return -EOPNOTSUPP;
 	mutex_lock(&f->inode->wr_mu);
-	r = mode & FALLOC_FL_KEEP_SIZE ? 0 : limit_size(t, end - 1, NULL);
-	if (r == 0)
-		r = shed_privileges(t, f->inode);
-	if (r == 0)
+	over = !(mode & FALLOC_FL_KEEP_SIZE) && limit_size(t, end - 1, NULL);
+	r = over ? 0 : shed_privileges(t, f->inode);
+	if (r == 0 && !over)
 		r = f->ops->fallocate(t, f, mode, off, len);
 	mutex_unlock(&f->inode->wr_mu);
+	if (over)
+		return over_limit(t);
 	if (r == 0)
 		notify_file(f, IN_MODIFY);
 	return r;

@@ -137,6 +137,11 @@ int aspace_apply(struct ctx *c, const struct as_op *ops, size_t n, size_t *ret_d
 	return 0;
 }
 
+void aspace_set_title(struct aspace *as, char *const *argv, int argc)
+{
+	(void)as, (void)argv, (void)argc;
+}
+
 size_t aspace_copy_out(struct aspace *as, gaddr_t dst, const void *src, size_t n)
 {
 	u64 low = fake.stack_top - sizeof(fake.stack);

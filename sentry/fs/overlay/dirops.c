@@ -67,8 +67,6 @@ static int make_locked(struct task *t, struct place *p, const char *name, size_t
 		break;
 	case S_IFDIR:
 		r = ops->mkdir(t, p->udir, name, len, mode, ret);
-		if (r == 0 && p->hides)
-			r = set_opaque(t, *ret);
 		break;
 	case S_IFLNK:
 		r = ops->symlink(t, p->udir, name, len, target, ret);
@@ -79,6 +77,20 @@ static int make_locked(struct task *t, struct place *p, const char *name, size_t
 	}
 	if (r < 0 && p->old && put_whiteout(t, p->udir, name, len) < 0)
 		return -EIO;
+	return r;
+}
+
+/* A new directory shows nothing of a lower one.  vfs keeps others from it until this is done. */
+static int finish_dir(struct task *t, struct place *p, const char *name, size_t len, struct inode *made)
+{
+	int r = set_opaque(t, made);
+
+	if (r == 0)
+		return 0;
+	mutex_lock(&p->udir->mu);
+	if (p->udir->ops->rmdir(t, p->udir, name, len, made) < 0 || put_whiteout(t, p->udir, name, len) < 0)
+		r = -EIO;
+	mutex_unlock(&p->udir->mu);
 	return r;
 }
 
@@ -95,6 +107,8 @@ static int make(struct task *t, struct inode *dir, const char *name, size_t len,
 	mutex_lock(&p.udir->mu);
 	r = make_locked(t, &p, name, len, mode, target, major, minor, &made);
 	mutex_unlock(&p.udir->mu);
+	if (r == 0 && S_ISDIR(mode) && p.hides)
+		r = finish_dir(t, &p, name, len, made);
 	if (r == 0)
 		r = onode_new(t, overlay_of(dir), onode_of(dir), name, len, made, NULL, 0, &n);
 	if (r == 0)
