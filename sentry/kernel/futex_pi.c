@@ -32,7 +32,7 @@ struct pi_waiter {
 };
 
 struct futex_table {
-	struct mutex mu;                        /* RANK_LEAF */
+	struct mutex mu;                        /* RANK_WAITQ: task_wake() under it */
 	struct list_head waiters GUARDED_BY(mu);
 };
 
@@ -41,7 +41,7 @@ struct futex_table *futex_table_new(void)
 	struct futex_table *ft = knew(struct futex_table);
 
 	if (ft) {
-		mutex_init(&ft->mu, RANK_LEAF);
+		mutex_init(&ft->mu, RANK_WAITQ);
 		list_init(&ft->waiters);
 	}
 	return ft;
