@@ -97,8 +97,21 @@ int addr_add(struct stack *s, const struct addr_info *a)
 	return e == -EEXIST ? 0 : e;
 }
 
+/* Does another address of the link still need the route to @a's prefix?  cfg_mu held. */
+static bool prefix_shared(struct stack *s, const struct addr_info *a)
+{
+	struct nicaddr *x;
+
+	list_for_each(x, &s->addrs, node)
+		if (x->a.ifindex == a->ifindex && x->a.plen == a->plen && ip_is4(&x->a.ip) == ip_is4(&a->ip) &&
+		    ip_in_prefix(&x->a.ip, &a->ip, a->plen))
+			return true;
+	return false;
+}
+
 int addr_del(struct stack *s, const struct addr_info *a)
 {
+	bool shared = false;
 	struct nicaddr *x;
 	struct addr_info old;
 	struct route_info r;
@@ -111,13 +124,14 @@ int addr_del(struct stack *s, const struct addr_info *a)
 		list_del_init(&x->node);
 		s->naddrs--;
 		old = x->a;
+		shared = prefix_shared(s, &old);
 		stack_changed(s);
 	}
 	mutex_unlock(&s->cfg_mu);
 	if (!x)
 		return -EADDRNOTAVAIL;
 	kfree(x);
-	if (prefix_route(&old, &r)) {
+	if (!shared && prefix_route(&old, &r)) {
 		int e = route_del(s, &r);
 
 		(void)e;        /* -ESRCH: the administrator was faster */

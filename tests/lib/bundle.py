@@ -2,10 +2,12 @@
 """bundle.py DIR ARG...: write DIR/config.json for a container that runs ARG... with DIR/rootfs as its root.
 
 From the environment: BUNDLE_ROOT (path of the root file system instead of "rootfs"), BUNDLE_CWD, BUNDLE_TTY=1,
-BUNDLE_TMPFS=0 (no tmpfs on /tmp), BUNDLE_READONLY=1, BUNDLE_ENV (lines of NAME=value, added), BUNDLE_UID.
+BUNDLE_TMPFS=0 (no tmpfs on /tmp), BUNDLE_READONLY=1, BUNDLE_ENV (lines of NAME=value, added), BUNDLE_UID,
+BUNDLE_NETNS (path of the network namespace to join), BUNDLE_HOST_CAPS=1 (only what the caller may give).
 """
 import json
 import os
+import resource
 import sys
 
 caps = ["CAP_" + c for c in """CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP
@@ -13,6 +15,11 @@ LINUX_IMMUTABLE NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OW
 SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE
 AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF
 CHECKPOINT_RESTORE""".split()]
+if os.environ.get("BUNDLE_HOST_CAPS"):
+    # No more than this shell may give: runc refuses the rest.
+    with open("/proc/self/status", encoding="ascii") as f:
+        bnd = int(next(line for line in f if line.startswith("CapBnd")).split()[1], 16)
+    caps = [c for i, c in enumerate(caps) if bnd >> i & 1]
 
 
 def mount(where, kind, *options):
@@ -28,6 +35,8 @@ mounts = [mount("/proc", "proc"),
           mount("/sys", "sysfs", "nosuid", "noexec", "nodev", "ro")]
 if env.get("BUNDLE_TMPFS", "1") == "1":
     mounts.append(mount("/tmp", "tmpfs", "mode=1777"))
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+nofile = 65536 if hard == resource.RLIM_INFINITY else min(65536, hard)
 uid = int(env.get("BUNDLE_UID", "0"))
 config = {
     "ociVersion": "1.0.2",
@@ -37,12 +46,13 @@ config = {
         "env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8",
                 "TERM=xterm"] + env.get("BUNDLE_ENV", "").split("\n") * bool(env.get("BUNDLE_ENV")),
         "capabilities": {k: caps for k in ("bounding", "effective", "permitted")},
-        "rlimits": [{"type": "RLIMIT_NOFILE", "hard": 65536, "soft": 1024}],
+        "rlimits": [{"type": "RLIMIT_NOFILE", "hard": nofile, "soft": min(1024, nofile)}],
     },
     "root": {"path": env.get("BUNDLE_ROOT", "rootfs"), "readonly": env.get("BUNDLE_READONLY") == "1"},
     "hostname": "sandbox",
     "mounts": mounts,
-    "linux": {"namespaces": [{"type": t} for t in ("pid", "mount", "ipc", "uts", "network")]},
+    "linux": {"namespaces": [{"type": t} for t in ("pid", "mount", "ipc", "uts")] +
+              [{"type": "network", "path": env["BUNDLE_NETNS"]} if "BUNDLE_NETNS" in env else {"type": "network"}]},
 }
 with open(os.path.join(sys.argv[1], "config.json"), "w", encoding="utf-8") as f:
     json.dump(config, f, indent=1)
