@@ -1,6 +1,6 @@
 /*
- * micro.c - one static program that times single operations: micro [ROW...] prints "row nanoseconds" each,
- * the median of several batches.  It runs natively and inside every sandbox alike.
+ * micro.c - one static program that times single operations: micro DIR [ROW...] prints "row nanoseconds" each,
+ * the median of several batches.  Files are made in DIR.  It runs natively and inside every sandbox alike.
  */
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -17,10 +17,9 @@
 #include <unistd.h>
 
 #define BATCHES 7
-#define DIR "/tmp/micro-bench"
 
 static int fd, p[2], q[2];
-static char page[4096];
+static char page[4096], path_f[256], path_new[256];
 
 static double now(void)
 {
@@ -51,13 +50,13 @@ static void do_stat(long n)
 	struct stat st;
 
 	while (n--)
-		must(stat(DIR "/f", &st) == 0, "stat");
+		must(stat(path_f, &st) == 0, "stat");
 }
 
 static void do_open(long n)
 {
 	while (n--)
-		close(open(DIR "/f", O_RDONLY));
+		close(open(path_f, O_RDONLY));
 }
 
 static void do_pipe(long n)
@@ -163,11 +162,11 @@ static void do_signal(long n)
 static void do_create(long n)
 {
 	while (n--) {
-		int f = open(DIR "/new", O_CREAT | O_WRONLY, 0600);
+		int f = open(path_new, O_CREAT | O_WRONLY, 0600);
 
 		must(f >= 0 && write(f, "x", 1) == 1, "create");
 		close(f);
-		unlink(DIR "/new");
+		unlink(path_new);
 	}
 }
 
@@ -192,13 +191,16 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && strcmp(argv[1], "@true") == 0)
 		return 0;
-	mkdir(DIR, 0700);
-	fd = open(DIR "/f", O_RDWR | O_CREAT, 0600);
+	must(argc > 1 && strlen(argv[1]) < 200, "usage: micro DIR [ROW...]");
+	mkdir(argv[1], 0700);
+	snprintf(path_f, sizeof(path_f), "%s/f", argv[1]);
+	snprintf(path_new, sizeof(path_new), "%s/new", argv[1]);
+	fd = open(path_f, O_RDWR | O_CREAT, 0600);
 	must(fd >= 0 && write(fd, page, 4096) == 4096 && pipe(p) == 0 && pipe(q) == 0, "setup");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		int wanted = argc < 2;
+		int wanted = argc < 3;
 
-		for (int k = 1; k < argc; k++)
+		for (int k = 2; k < argc; k++)
 			wanted |= strcmp(argv[k], rows[i].name) == 0;
 		if (!wanted)
 			continue;
@@ -213,7 +215,7 @@ int main(int argc, char **argv)
 		printf("%s %.0f\n", rows[i].name, t[BATCHES / 2]);
 		fflush(stdout);
 	}
-	unlink(DIR "/f");
-	rmdir(DIR);
+	unlink(path_f);
+	rmdir(argv[1]);
 	return 0;
 }
