@@ -1,5 +1,5 @@
 /*
- * h_walk.c - mount, walk, readdir, close: from names to handles.
+ * h_walk.c - mount, walk, readdir, close, bell: from names to handles.
  *
  * A walk goes down (each name in the directory before it) or looks up
  * siblings (each name in the first directory).  It ends early at the first name that is missing, or
@@ -7,6 +7,8 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 #include "gofer/server.h"
@@ -188,6 +190,15 @@ int h_close(struct call *c)
 		call_put(c, fdmap_close(&c->s->map, h));
 	}
 	return 0;
+}
+
+/* The thread that serves this socket goes on with the doorbell whose listener came along (main.c). */
+int h_bell(struct call *c)
+{
+	if (atomic_exchange(&c->s->bell_given, true))
+		return -EBUSY;
+	c->donate = fcntl(c->s->bell.fd, F_DUPFD_CLOEXEC, 0);
+	return c->donate < 0 ? -errno : 0;
 }
 
 int h_inval(struct call *c)

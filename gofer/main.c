@@ -1,5 +1,6 @@
 /*
  * main.c - the gofer's process: threads, one a control socket, and one that tells changes.
+ * One of the former goes over to the client's doorbell (platform/host/doorbell.h).
  *
  * Everything is allocated before the filter is loaded.  A thread that loses
  * its peer ends the whole process: the gofer does not outlive its sentry.
@@ -15,6 +16,7 @@
 #include "gofer/server.h"
 #include "platform/base/alloc.h"
 #include "platform/base/log.h"
+#include "platform/host/doorbell.h"
 
 #define STACK_SIZE (128 * 1024)
 
@@ -23,14 +25,48 @@ struct worker {
 	pthread_barrier_t *ready;
 	int sock;
 	u8 *in, *out;           /* SERVER_BUF each */
+	u8 *bell;               /* shared with the client: GW_BELL_SIZE */
 };
+
+/* One request that lies in shared memory, where the client may change it: copied, then looked at. */
+static bool answer_bell(struct worker *w)
+{
+	u32 size = __atomic_load_n((u32 *)(void *)w->bell, __ATOMIC_RELAXED);
+	struct iovec nothing = { (char[]){ 0 }, 1 };
+	struct gw_hdr *h = (void *)w->out;
+	ssize_t len;
+	int fd, r = 0;
+
+	if (size < sizeof(*h) || size > SERVER_BUF)
+		return false;
+	memcpy(w->in, w->bell, size);
+	len = server_handle(w->s, w->in, size, w->out, &fd);
+	if (fd >= 0) {
+		h->flags |= GW_HDR_FD;
+		r = gchan_send(w->sock, &nothing, 1, fd);
+		close(fd);
+	}
+	if (len > 0)
+		memcpy(w->bell + GW_BELL_REPLY, w->out, (size_t)len);
+	return len >= 0 && r == 0;
+}
+
+static void serve_bell(struct worker *w, hostfd_t listener)
+{
+	u64 id;
+
+	while (doorbell_await(listener, &id) == 0)
+		if (!answer_bell(w) || doorbell_answer(listener, id) < 0)
+			return;
+}
 
 static void serve(struct worker *w)
 {
 	for (;;) {
 		struct iovec iov = { w->in, SERVER_BUF };
-		ssize_t n = gchan_recv(w->sock, &iov, 1, NULL), len;
-		int fd, r = 0;
+		const struct gw_hdr *h = (const void *)w->in;
+		int fd, came, r = 0;
+		ssize_t n = gchan_recv(w->sock, &iov, 1, &came), len;
 
 		if (n <= 0)
 			return;
@@ -43,6 +79,12 @@ static void serve(struct worker *w)
 			close(fd);
 		if (len < 0 || r < 0)
 			return;
+		if (came >= 0 && fd >= 0 && h->op == GW_OP_bell) {
+			serve_bell(w, HOSTFD(came));
+			return;
+		}
+		if (came >= 0)
+			close(came);
 	}
 }
 
@@ -88,13 +130,17 @@ static int start_all(struct server *s, struct worker *w, const struct gofer_conf
 	static const size_t n = SERVER_BUF;
 	pthread_barrier_t *ready = knew(pthread_barrier_t);
 	int r = ready ? -pthread_barrier_init(ready, NULL, (unsigned)cfg->nctl + 1) : -ENOMEM;
+	void *bell = NULL;
+
+	if (r == 0)
+		r = doorbell_map(s->bell, GW_BELL_SIZE, &bell);
 
 	for (int i = 0; i < cfg->nctl && r == 0; i++) {
-		w[i] = (struct worker){ s, ready, cfg->ctl_fds[i], kbuf_alloc(n), kbuf_alloc(n) };
+		w[i] = (struct worker){ s, ready, cfg->ctl_fds[i], kbuf_alloc(n), kbuf_alloc(n), bell };
 		r = !w[i].in || !w[i].out ? -ENOMEM : i > 0 ? start(worker_main, &w[i]) : 0;
 	}
 	if (r == 0) {
-		w[cfg->nctl] = (struct worker){ s, ready, cfg->inval_fd, NULL, NULL };
+		w[cfg->nctl] = (struct worker){ s, ready, cfg->inval_fd, NULL, NULL, NULL };
 		r = start(watch_main, &w[cfg->nctl]);
 	}
 	if (r == 0)

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include "platform/host/doorbell.h"
 
 #define MAX_NODES 9000u
 #define SPARE_FDS 200u
@@ -32,6 +33,8 @@ int server_init(struct server *s, const struct gofer_config *cfg, const char *fd
 		r = fdmap_init(&s->map, cap);
 	if (r == 0)
 		r = watches_init(&s->watches);
+	if (r == 0)
+		r = doorbell_memory(GW_BELL_SIZE, &s->bell);
 	return r;
 }
 

@@ -18,6 +18,8 @@ struct server {
 	struct fdlinks links;                   /* immutable */
 	struct fdmap map;
 	struct watches watches;
+	hostfd_t bell;                          /* immutable: memory for requests by doorbell */
+	_Atomic bool bell_given;
 };
 
 struct call {

@@ -232,7 +232,7 @@ void watch_serve(struct watches *w, int inval_fd)
 		}
 		if (n && send_batch(inval_fd, n, out, len) < 0)
 			return;
-		if (n)
-			nanosleep(&gather, NULL);
+		/* Also after events of our own making: else each would wake this thread. */
+		nanosleep(&gather, NULL);
 	}
 }

@@ -21,10 +21,16 @@
 struct gw_hdr {
 	u32 size;               /* of the whole packet */
 	u16 op;                 /* GW_* */
-	u16 flags;              /* 0 */
+	u16 flags;              /* GW_HDR_* */
 	u32 tag;                /* of a request; its reply has the same */
 	s32 err;                /* reply: 0 or -errno, and then nothing follows; request: GW_VERSION in mount */
 };
+
+#define GW_HDR_FD 0x1           /* reply by doorbell: a descriptor waits in the socket */
+
+/* The memory of a doorbell: a request at its beginning, the reply here. */
+#define GW_BELL_REPLY GW_MSG_MAX
+#define GW_BELL_SIZE (2 * GW_MSG_MAX)
 
 /* Times are nanoseconds since 1970, saturated. */
 struct gw_attr {

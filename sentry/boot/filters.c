@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "platform/base/log.h"
+#include "platform/host/doorbell.h"
 #include "platform/host/seccomp.h"
 #include "sentry/boot/boot_int.h"
 

@@ -14,8 +14,9 @@ bin=$(realpath "$1"); lib=$PWD/tests/lib
 # crun refuses a machine with both cgroup versions mounted.
 if [ -z "$BENCH_NS" ]; then BENCH_NS=1 exec unshare -m "$0" "$bin"; fi
 [ ! -d /sys/fs/cgroup/unified ] || umount /sys/fs/cgroup/unified
-w=$(mktemp -d); chmod 755 "$w"; burner=
-trap '[ -z "$burner" ] || kill $burner; rm -rf "$w"' EXIT
+# In memory, so that no disk is measured (this mount namespace is ours).
+w=$(mktemp -d); mount -t tmpfs -o mode=755 bench "$w" || exit 1; burner=
+trap '[ -z "$burner" ] || kill $burner; umount -l "$w"; rmdir "$w"' EXIT
 for p in micro timed; do ${CC:-gcc} -O2 -static -pthread -D_GNU_SOURCE -o "$w/$p" $here/$p.c || exit 1; done
 export BUNDLE_HOST_CAPS=1
 pin() { if [ -n "$CPUS" ]; then taskset -c "$CPUS" "$@"; else "$@"; fi; }

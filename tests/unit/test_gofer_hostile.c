@@ -4,7 +4,9 @@
  * everything ends.
  */
 #include "tests/unit/gofer_rig.h"
+#include "platform/host/doorbell.h"
 
+#include <sys/prctl.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -305,6 +307,91 @@ static void the_client_believes_no_strange_reply(void **state)
 	close(file);
 }
 
+/* ---- by doorbell ---- */
+
+struct bell_liar { hostfd_t listener; u8 *mem; const void *reply; size_t len; };
+
+static void *lie_by_bell(void *arg)
+{
+	struct bell_liar *l = arg;
+	u64 id;
+
+	if (doorbell_await(l->listener, &id) == 0) {
+		memcpy(l->mem + GW_BELL_REPLY, l->reply, l->len);
+		(void)!doorbell_answer(l->listener, id);
+	}
+	close(l->listener.fd);
+	return NULL;
+}
+
+static int told_by_bell(const void *reply, size_t len)
+{
+	struct bell_liar l = { .reply = reply, .len = len };
+	struct gofer_rpc r;
+	struct gw_attr a;
+	hostfd_t memory;
+	bool w;
+	pthread_t t;
+	void *mem;
+	int pair[2], rc;
+
+	assert_int_equal(gofer_sockets(&pair, 1), 0);
+	grpc_init(&r, &HOSTFD(pair[0]), 1);
+	assert_int_equal(doorbell_new(&l.listener), 0);
+	assert_int_equal(doorbell_memory(GW_BELL_SIZE, &memory), 0);
+	assert_int_equal(doorbell_map(memory, GW_BELL_SIZE, &mem), 0);
+	close(memory.fd);
+	l.mem = r.bell.mem = mem;
+	r.bell.sock = dup(pair[0]);
+	assert_int_equal(pthread_create(&t, NULL, lie_by_bell, &l), 0);
+	rc = grpc_getattr(&r, 1, false, &a, &w);
+	pthread_join(t, NULL);
+	grpc_done(&r);
+	close(pair[1]);
+	return rc;
+}
+
+static void nor_one_by_doorbell(void **state)
+{
+	struct { struct gw_hdr h; struct gw_attr_rep rep; u64 more; } ok = {
+		.h = { .size = sizeof(ok) - 8, .op = GW_OP_getattr, .tag = 1 },
+	}, m;
+
+	(void)state;
+	assert_int_equal(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	assert_int_equal(told_by_bell(&ok, sizeof(ok)), 0);
+	m = ok, m.h.size = 3;
+	assert_int_equal(told_by_bell(&m, sizeof(m)), -EIO);
+	m = ok, m.h.size = GW_MSG_MAX + 1;
+	assert_int_equal(told_by_bell(&m, sizeof(m)), -EIO);
+	m = ok, m.h.size = UINT32_MAX;
+	assert_int_equal(told_by_bell(&m, sizeof(m)), -EIO);
+	m = ok, m.h.size = sizeof(ok);                                  /* longer than there is room for */
+	assert_int_equal(told_by_bell(&m, sizeof(m)), -EIO);
+	m = ok, m.h.size = sizeof(m.h) + 8;
+	assert_int_equal(told_by_bell(&m, sizeof(m)), -EIO);
+	m = ok, m.h.tag = 7;
+	assert_int_equal(told_by_bell(&m, sizeof(m)), -EIO);
+}
+
+/* A request whose size is none ends the gofer. */
+static void a_bad_size_in_shared_memory_ends_the_gofer(void **state)
+{
+	static const u32 bad[] = { 0, 15, GW_MSG_MAX + 1, UINT32_MAX };
+	struct rig g;
+
+	(void)state;
+	assert_int_equal(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		rig_start_as(&g, false, false);
+		assert_int_equal(grpc_bell(&g.rpc), 0);
+		assert_non_null(g.rpc.bell.mem);
+		memcpy(g.rpc.bell.mem, &bad[i], sizeof(bad[i]));
+		assert_int_equal(doorbell_ring(), -ENOSYS);
+		rig_stop(&g);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -316,6 +403,8 @@ int main(void)
 		cmocka_unit_test(devices_and_their_like_are_never_made_or_opened),
 		cmocka_unit_test(a_symlink_swapped_in_by_the_host_leads_nowhere),
 		cmocka_unit_test(the_client_believes_no_strange_reply),
+		cmocka_unit_test(nor_one_by_doorbell),
+		cmocka_unit_test(a_bad_size_in_shared_memory_ends_the_gofer),
 	};
 
 	return cmocka_run_group_tests(tests, unit_setup, NULL);

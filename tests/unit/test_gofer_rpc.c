@@ -1,6 +1,8 @@
 /* What the gofer does for a client that keeps the rules. */
 #include "tests/unit/gofer_rig.h"
 
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/xattr.h>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -367,6 +369,41 @@ static void a_jailed_gofer_serves_the_same(void **state)
 	rig_stop(&g);
 }
 
+/* The rings of this thread reach a gofer that is jailed, if may be, and end with it. */
+static void by_doorbell_it_is_the_same(void **state)
+{
+	struct gw_node n, again;
+	struct gw_attr a;
+	struct rig g;
+	hostfd_t fd;
+	char c;
+
+	(void)state;
+	assert_int_equal(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	rig_start_as(&g, false, geteuid() == 0);
+	assert_int_equal(grpc_bell(&g.rpc), 0);
+	assert_non_null(g.rpc.bell.mem);
+	struct grpc_make m = { g.root.handle, 0640, geteuid(), getegid(), "f", 1 };
+	assert_int_equal(grpc_create(&g.rpc, &m, &n, &fd), 0);
+	assert_int_equal(write(fd.fd, "hello", 5), 5);
+	close(fd.fd);
+	assert_int_equal(lookup(&g, g.root.handle, "f", &again), 0);
+	assert_int_equal(again.attr.size, 5);
+	assert_int_equal(lookup(&g, g.root.handle, "none", &again), -ENOENT);
+	for (int i = 0; i < 1000; i++) {
+		assert_int_equal(grpc_open(&g.rpc, n.handle, GW_OPEN_READ, &a, &fd), 0);
+		assert_int_equal(pread(fd.fd, &c, 1, 4), 1);
+		close(fd.fd);
+	}
+	grpc_close(&g.rpc, n.handle, true);
+	assert_int_equal(grpc_fsync(&g.rpc, n.handle, false), -ESTALE);
+	kill(g.pid, SIGKILL);
+	rig_wait(&g);
+	assert_int_equal(grpc_fsync(&g.rpc, g.root.handle, false), -EIO);
+	grpc_done(&g.rpc);
+	close(g.socks[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -382,6 +419,7 @@ int main(void)
 		cmocka_unit_test(extended_attributes_are_kept_and_foreign_ones_hidden),
 		cmocka_unit_test(a_read_only_root_refuses_every_change),
 		cmocka_unit_test(a_jailed_gofer_serves_the_same),
+		cmocka_unit_test(by_doorbell_it_is_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, unit_setup, NULL);

@@ -63,7 +63,9 @@ int gofer_connect(struct kernel *k, const hostfd_t *socks, int n, struct gofer_c
 	c->kernel = k;
 	c->inval_sock = socks[0];
 	grpc_init(&c->rpc, socks + 1, (u32)n - 1);
-	r = gcache_init(c);
+	r = grpc_bell(&c->rpc);
+	if (r == 0)
+		r = gcache_init(c);
 	if (r == 0)
 		r = start_thread(c);
 	if (r < 0) {

@@ -18,6 +18,7 @@ void grpc_init(struct gofer_rpc *r, const hostfd_t *socks, u32 n)
 		mutex_init(&r->chan[i].mu, RANK_RPC);
 		r->chan[i].sock = socks[i].fd;
 	}
+	mutex_init(&r->bell.mu, RANK_RPC);
 	mutex_init(&r->pend_mu, RANK_LEAF);
 }
 
@@ -26,6 +27,7 @@ void grpc_done(struct gofer_rpc *r)
 	for (u32 i = 0; i < r->nchan; i++)
 		host_close(HOSTFD(r->chan[i].sock));
 	r->nchan = 0;
+	grpc_bell_done(r);
 }
 
 int grpc_break(struct gofer_rpc *r, const char *why)
@@ -65,6 +67,21 @@ static int send_request(struct gofer_rpc *r, u32 i, const struct exchange *x)
 	return gchan_send(r->chan[i].sock, iov, x->nreq + 1, -1);
 }
 
+ssize_t grpc_check_header(struct gofer_rpc *r, const struct gw_hdr *h, size_t n, const struct exchange *x, u32 tag)
+{
+	if (h->size != n || h->op != x->op || h->tag != tag)
+		return grpc_break(r, "a reply does not match its request");
+	if (h->err) {
+		if (h->err > 0 || h->err < -4095 || n != sizeof(*h))
+			return grpc_break(r, "a reply has a strange error");
+		/* We only send handles that were given to us: this one went back, as its file is gone. */
+		return h->err == -EBADF ? -ESTALE : h->err;
+	}
+	if (n < sizeof(*h) + x->rep_len)
+		return grpc_break(r, "a reply is too short");
+	return (ssize_t)(n - sizeof(*h) - x->rep_len);
+}
+
 /* Receive and check a reply.  A descriptor that came is in *fd whatever is returned. */
 static int recv_reply(struct gofer_rpc *r, u32 i, struct exchange *x, int *fd)
 {
@@ -76,18 +93,11 @@ static int recv_reply(struct gofer_rpc *r, u32 i, struct exchange *x, int *fd)
 		return grpc_break(r, "the gofer has ended");
 	if (n < 0)
 		return grpc_break(r, n == -EMSGSIZE ? "a reply is longer than allowed" : strerror((int)-n));
-	if ((size_t)n < sizeof(h) || h.size != (u32)n || h.op != x->op || h.tag != r->chan[i].tag)
-		return grpc_break(r, "a reply does not match its request");
-	if (h.err) {
-		if (h.err > 0 || h.err < -4095 || (size_t)n != sizeof(h))
-			return grpc_break(r, "a reply has a strange error");
-		/* We only send handles that were given to us: this one went back, as its file is gone. */
-		return h.err == -EBADF ? -ESTALE : h.err;
-	}
-	if ((size_t)n < sizeof(h) + x->rep_len)
+	if ((size_t)n < sizeof(h))
 		return grpc_break(r, "a reply is too short");
-	x->tail_len = (size_t)n - sizeof(h) - x->rep_len;
-	return 0;
+	n = grpc_check_header(r, &h, (size_t)n, x, r->chan[i].tag);
+	x->tail_len = (size_t)n;
+	return n < 0 ? (int)n : 0;
 }
 
 /* Only an open regular file is accepted as a donation. */
@@ -102,21 +112,29 @@ static int check_fd(struct gofer_rpc *r, int fd)
 	return 0;
 }
 
+static int by_socket(struct gofer_rpc *r, struct exchange *x, int *fd)
+{
+	u32 i = lock_chan(r);
+	int rc = send_request(r, i, x);
+
+	if (rc < 0)
+		rc = grpc_break(r, strerror(-rc));
+	else
+		rc = recv_reply(r, i, x, x->fd ? fd : NULL);
+	unlock_chan(r, i);
+	return rc;
+}
+
 int grpc_exchange(struct gofer_rpc *r, struct exchange *x)
 {
 	int fd = -1, rc;
-	u32 i;
 
 	if (atomic_load_explicit(&r->broken, memory_order_relaxed))
 		return -EIO;
 	atomic_fetch_add_explicit(&r->ncalls, 1, memory_order_relaxed);
-	i = lock_chan(r);
-	rc = send_request(r, i, x);
-	if (rc < 0)
-		rc = grpc_break(r, strerror(-rc));
-	else
-		rc = recv_reply(r, i, x, x->fd ? &fd : NULL);
-	unlock_chan(r, i);
+	rc = grpc_ring(r, x, &fd);
+	if (rc == -EAGAIN)
+		rc = by_socket(r, x, &fd);
 	if (rc == 0 && x->fd)
 		rc = check_fd(r, fd);
 	if (rc == 0 && x->fd)
@@ -133,9 +151,10 @@ static void send_closes(struct gofer_rpc *r, const u32 *handles, u32 n)
 		.op = GW_OP_close, .nreq = 2,
 		.req = { { &q, sizeof(q) }, { (void *)handles, n * sizeof(*handles) } },
 	};
+	int fd = -1;
 	u32 i;
 
-	if (n == 0 || atomic_load(&r->broken))
+	if (n == 0 || atomic_load(&r->broken) || grpc_ring(r, &x, &fd) != -EAGAIN)
 		return;
 	i = lock_chan(r);
 	if (send_request(r, i, &x) < 0)

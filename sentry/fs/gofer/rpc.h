@@ -3,11 +3,12 @@
  *
  * Knows sockets and packets, no inode.  A call takes one of a few control
  * sockets (its lock is held from send to receive), so as many calls run at once
- * as there are sockets, and no thread waits for another's reply.  The gofer is hostile
+ * as there are sockets, and no thread waits for another's reply; one of them goes by doorbell, which the first
+ * that finds it free takes.  The gofer is hostile
  * here: lengths, tags, names and descriptors of replies are checked; the first
  * lie or the end of the gofer breaks the connection for good (-EIO).
  *
- * Locks: chan[i].mu (RANK_RPC), pend_mu (RANK_LEAF).
+ * Locks: bell.mu, chan[i].mu (RANK_RPC), pend_mu (RANK_LEAF).
  */
 #pragma once
 #include "gofer/proto/wire.h"
@@ -23,6 +24,12 @@ struct gofer_rpc {
 		u32 tag;                        /* guarded by mu */
 	} chan[GRPC_MAX_CHAN];
 	u32 nchan;                              /* immutable */
+	struct {
+		struct mutex mu;                /* RANK_RPC */
+		u8 *mem;                        /* immutable: GW_BELL_SIZE shared with the gofer; NULL: no bell */
+		int sock;                       /* immutable: descriptors come here */
+		u32 tag;                        /* guarded by mu */
+	} bell;
 	_Atomic u32 turn;                       /* whom to wait for when all are busy */
 	_Atomic bool broken;
 	_Atomic u64 ncalls;                     /* for tests and statistics */
@@ -33,6 +40,11 @@ struct gofer_rpc {
 
 /* Sockets are taken over. */
 void grpc_init(struct gofer_rpc *r, const hostfd_t *socks, u32 n);
+/*
+ * Exchange the last socket for a doorbell (platform/host/doorbell.h), if the host has that: threads that have it
+ * prefer it.  Before the first call, in the thread that will make others.
+ */
+int grpc_bell(struct gofer_rpc *r) must_check;
 void grpc_done(struct gofer_rpc *r);
 
 int grpc_mount(struct gofer_rpc *r, u32 root, struct gw_node *ret) must_check;

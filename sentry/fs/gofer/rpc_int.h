@@ -21,5 +21,10 @@ struct exchange {
 
 /* 0, the gofer's -errno, or -EIO when it broke the rules. */
 int grpc_exchange(struct gofer_rpc *r, struct exchange *x) must_check;
+/* By doorbell. -EAGAIN: it is taken, or this thread has none; nothing was sent. Else as above; *fd may be set on failure too. */
+int grpc_ring(struct gofer_rpc *r, struct exchange *x, int *fd) must_check;
+void grpc_bell_done(struct gofer_rpc *r);
+/* What follows a header of a reply of @n bytes, which answers the request @tag: how much is variable, or the error. */
+ssize_t grpc_check_header(struct gofer_rpc *r, const struct gw_hdr *h, size_t n, const struct exchange *x, u32 tag) must_check;
 /* The connection is unusable from now on.  Returns -EIO. */
 int grpc_break(struct gofer_rpc *r, const char *why);
