@@ -129,17 +129,23 @@ static void rouse(struct systrap *p, bool with_token) RELEASES(p->w.mu)
 	}
 }
 
-void workers_post(struct systrap *p, struct systrap_ctx *c, const struct trap *trap)
+/* @rouse_one: we may not come to workers_run() soon, so somebody must be sent there. */
+static void post(struct systrap *p, struct systrap_ctx *c, const struct trap *trap, bool rouse_one)
 {
 	mutex_lock(&p->w.mu);
 	c->event_trap = *trap;
 	list_add_tail(&c->event, &p->w.events);
 	atomic_fetch_add(&p->w.nevents, 1);
-	/* A worker takes it itself when it is done, or wakes another before it waits. */
-	if (self.is_worker)
-		mutex_unlock(&p->w.mu);
-	else
+	if (rouse_one)
 		rouse(p, false);
+	else
+		mutex_unlock(&p->w.mu);
+}
+
+void workers_post(struct systrap *p, struct systrap_ctx *c, const struct trap *trap)
+{
+	/* A worker takes it itself when it is done, or wakes another before it waits. */
+	post(p, c, trap, !self.is_worker);
 }
 
 static void give_up(void *p) { (void)workers_block_begin(&((struct systrap *)p)->base); }
@@ -271,6 +277,8 @@ void workers_await(struct systrap *p, _Atomic u32 *word)
 	struct trap trap;
 
 	mutex_lock(&p->w.mu);
+	/* The receiver must not count on us while we count on it. */
+	arrived(&p->w);
 	if (!self.token && p->w.token_free) {
 		p->w.token_free = false;
 		self.token = true;
@@ -282,8 +290,8 @@ void workers_await(struct systrap *p, _Atomic u32 *word)
 			continue;
 		}
 		c = notify_receive(p, &trap);
-		if (c)
-			workers_post(p, c, &trap);
+		if (c)          /* not for us; and what we wait for may never come */
+			post(p, c, &trap, true);
 	}
 	if (!self.is_worker)
 		(void)workers_block_begin(&p->base);
