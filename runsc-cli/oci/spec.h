@@ -7,6 +7,7 @@
  */
 #pragma once
 #include "runsc-cli/oci/json.h"
+#include "runsc-cli/oci/seccomp.h"
 
 #define OCI_RLIMITS 16
 #define OCI_NGROUPS_MAX 65536
@@ -104,6 +105,7 @@ struct oci_spec {
 	u32 ndevices;
 	const char **masked, **readonly;
 	u32 nmasked, nreadonly;
+	struct oci_seccomp *seccomp;            /* or NULL */
 	const char *ignored[16];                /* keys present, accepted and without effect */
 	u32 nignored;
 };

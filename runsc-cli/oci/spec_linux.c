@@ -1,9 +1,7 @@
 /*
  * spec_linux.c - the linux object.
  *
- * Accepted without effect, and noted so: seccomp (the sandbox's own kernel stands between
- * the program and the host; a filter for the guest comes from the guest), intelRdt, personality, timeOffsets,
- * rootfsPropagation, mountLabel, id mappings of the container (ids are the sandbox's own).
+ * Accepted without effect, and noted so: intelRdt, personality, timeOffsets, rootfsPropagation, mountLabel, id mappings of the container (ids are the sandbox's own).
  */
 #include <errno.h>
 #include <string.h>
@@ -159,7 +157,7 @@ static int check_paths(const struct jnode *lin, const char *key, const char *con
 
 static int note_ignored(const struct jnode *lin, struct oci_spec *s)
 {
-	static const char *const keys[] = { "seccomp", "intelRdt", "personality", "timeOffsets" };
+	static const char *const keys[] = { "intelRdt", "personality", "timeOffsets" };
 	struct jnode n;
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
@@ -197,5 +195,7 @@ int parse_linux(const struct jnode *root, struct oci_spec *s)
 		r = parse_namespaces(&n, s);
 	if (r >= 0)
 		r = parse_devices(&n, s);
+	if (r >= 0)
+		r = parse_seccomp(&n, &s->seccomp);
 	return r < 0 ? r : note_ignored(&n, s);
 }

@@ -91,6 +91,14 @@ int spec_to_boot(struct cli *cli, struct oci_spec *s, const struct roots *roots,
 		.ncpus = count_cpus(&s->res),
 		.sync_fd = -1, .ctl_fd = -1, .stdio = { -1, -1, -1 }, .tty_fd = -1, .gofer_inval = -1, .log_fd = -1,
 	};
+	if (s->seccomp) {
+		struct sock_filter *f;
+		int r = seccomp_compile(s->seccomp, &f, &b->nseccomp, &cli->err);
+
+		if (r < 0)
+			return r;
+		b->seccomp = f;         /* the sentry's for ever; this process ends */
+	}
 	if (convert_mounts(s, roots, b) < 0 || convert_rest(s, b) < 0)
 		return err_set(&cli->err, -ENOMEM, "no memory for the sandbox's description");
 	return 0;

@@ -23,6 +23,7 @@
 #include "sentry/boot/boot_int.h"
 #include "sentry/fs/fs.h"
 #include "sentry/fs/gofer/gofer.h"
+#include "sentry/kernel/seccomp.h"
 #include "sentry/loader/loader.h"
 #include "sentry/socket/net.h"
 #include "sentry/time/ktimer.h"
@@ -80,6 +81,13 @@ static int make_kernel(struct boot *b)
 	if (*c->domainname)
 		(void)str_copy(k->uts.domainname, sizeof(k->uts.domainname), c->domainname);
 	return 0;
+}
+
+static int make_seccomp(struct boot *b)
+{
+	if (b->cfg->nseccomp)
+		b->seccomp = seccomp_new(b->cfg->seccomp, b->cfg->nseccomp);
+	return b->cfg->nseccomp && !b->seccomp ? -EINVAL : 0;
 }
 
 static int make_vfs(struct boot *b)
@@ -174,6 +182,7 @@ static const struct step {
 	{ "start the platform", make_platform },        /* forks the zygote: before any thread */
 	{ "catch faults", boot_crash_handlers },        /* after the zygote, which has handlers of its own */
 	{ "make the kernel", make_kernel },
+	{ "read linux.seccomp", make_seccomp },
 	{ "make the file system layer", make_vfs },
 	{ "make the vDSO", make_vdso },
 	{ "start timers", make_timers },

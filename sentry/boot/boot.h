@@ -50,6 +50,8 @@ struct boot_config {
 	u32 nsysctl;
 	const char **masked, **readonly;
 	u32 nmasked, nreadonly;
+	const struct sock_filter *seccomp;      /* linux.seccomp as BPF; nseccomp 0: none */
+	u32 nseccomp;
 	u64 mem_limit, pids_limit;      /* 0 = none */
 	u32 ncpus;
 

@@ -21,6 +21,7 @@ struct boot {
 	struct fs *fs;                  /* root and working directory "/" of the container */
 	struct task *hands;             /* main thread only */
 	struct control *control;
+	struct seccomp_prog *seccomp;   /* linux.seccomp: of all that is started from outside; NULL: none */
 	bool started;                   /* main thread only */
 	char error[512];                /* main thread only: why a step failed */
 };

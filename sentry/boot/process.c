@@ -289,7 +289,7 @@ static int create(struct boot *b, const struct ctl_process *p, struct parts *x, 
 		.cred = x->cred, .fs = x->fs, .files = x->files, .rlim = x->rl,
 		.mnt_ns = mnt_ns_ref(b->mnt_ns), .oom_score_adj = p->oom_score_adj,
 		.ctty = x->tty ? tty_file_link(x->tty) : NULL,
-		.pid = b->started ? 0 : 1,
+		.pid = b->started ? 0 : 1, .seccomp = b->seccomp,
 	};
 	struct tgroup *init = b->started ? tgroup_find(b->kernel, 1) : NULL;
 	int pid = 0, r;

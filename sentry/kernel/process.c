@@ -9,6 +9,7 @@
 #include "platform/base/alloc.h"
 #include "platform/platform.h"
 #include "sentry/kernel/fdtable.h"
+#include "sentry/kernel/seccomp.h"
 #include "sentry/kernel/task_int.h"
 #include "sentry/loader/loader.h"
 #include "sentry/vfs/vfs.h"
@@ -34,6 +35,7 @@ static struct task *make_task(struct kernel *k, struct process_args *a)
 	t->fs = a->fs;
 	t->mnt_ns = a->mnt_ns;
 	t->files = a->files;
+	seccomp_give(t, a->seccomp, 0);
 	return t;
 fail:
 	cred_unref(a->cred);

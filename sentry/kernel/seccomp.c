@@ -10,6 +10,8 @@
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <stddef.h>
+#include <string.h>
 
 #include "platform/base/alloc.h"
 #include "sentry/core/usercopy.h"
@@ -24,6 +26,7 @@ struct seccomp_prog {
 	struct ref ref;
 	struct seccomp_prog *prev;              /* a reference; NULL = the first one */
 	u32 n, total, depth;
+	u64 allow[SECCOMP_ALLOW_WORDS];         /* bit a number: the whole chain allows it, whatever the arguments */
 	struct sock_filter *insns;
 };
 
@@ -48,6 +51,48 @@ void seccomp_unref(struct seccomp_prog *p)
 u32 seccomp_count(const struct seccomp_prog *p)
 {
 	return p ? p->depth : 0;
+}
+
+/*
+ * Does @p allow @nr without a look at address or arguments?  Only what compilers of filters make
+ * of such rules is followed; anything else is run for every call.
+ */
+static bool always_allows(const struct seccomp_prog *p, u32 nr)
+{
+	u32 a = 0;
+
+	for (u32 pc = 0; pc < p->n; pc++) {
+		const struct sock_filter *i = &p->insns[pc];
+		bool hit;
+
+		switch (i->code) {
+		case BPF_LD | BPF_W | BPF_ABS:
+			if (i->k > offsetof(struct seccomp_data, arch))
+				return false;
+			a = i->k == 0 ? nr : AUDIT_ARCH_AMD64;
+			continue;
+		case BPF_RET | BPF_K:
+			return (i->k & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ALLOW;
+		case BPF_JMP | BPF_JA:
+			pc += i->k;
+			continue;
+		case BPF_JMP | BPF_JEQ | BPF_K: hit = a == i->k; break;
+		case BPF_JMP | BPF_JGE | BPF_K: hit = a >= i->k; break;
+		case BPF_JMP | BPF_JGT | BPF_K: hit = a > i->k; break;
+		case BPF_JMP | BPF_JSET | BPF_K: hit = (a & i->k) != 0; break;
+		default:
+			return false;
+		}
+		pc += hit ? i->jt : i->jf;
+	}
+	return false;
+}
+
+static void find_allowed(struct seccomp_prog *p)
+{
+	for (u32 nr = 0; nr < 64 * SECCOMP_ALLOW_WORDS; nr++)
+		if (always_allows(p, nr))
+			p->allow[nr / 64] |= 1ull << (nr % 64);
 }
 
 /* Lower is stricter: KILL_PROCESS is negative as a signed number. */
@@ -101,6 +146,9 @@ bool seccomp_check(struct task *t, u64 nr, u64 ip, const u64 args[6], long *ret_
 	struct seccomp_prog *chain;
 	u32 v;
 
+	if (t->seccomp_mode == SECCOMP_MODE_FILTER && nr < 64 * SECCOMP_ALLOW_WORDS &&
+	    (atomic_load_explicit(&t->seccomp_allow[nr / 64], memory_order_relaxed) >> (nr % 64) & 1))
+		return true;
 	*ret_result = -ENOSYS;
 	if (t->seccomp_mode == SECCOMP_MODE_STRICT) {
 		if (strict_allows(nr))
@@ -169,11 +217,48 @@ static struct seccomp_prog *read_prog(struct task *t, gaddr_t addr, int *ret_err
 	if (copy_in(t, p->insns, GADDR(fprog.filter), p->n * sizeof(*p->insns)) < 0)
 		goto fail;
 	*ret_err = -EINVAL;
-	if (bpf_check(p->insns, p->n))
+	if (bpf_check(p->insns, p->n)) {
+		find_allowed(p);
 		return p;
+	}
 fail:
 	seccomp_unref(p);
 	return NULL;
+}
+
+struct seccomp_prog *seccomp_new(const struct sock_filter *f, u32 n)
+{
+	struct seccomp_prog *p = bpf_check(f, n) ? knew(struct seccomp_prog) : NULL;
+
+	if (!p)
+		return NULL;
+	ref_init(&p->ref);
+	p->n = p->total = n;
+	p->depth = 1;
+	p->insns = kbuf_array(n, sizeof(*p->insns));
+	if (!p->insns) {
+		kfree(p);
+		return NULL;
+	}
+	memcpy(p->insns, f, n * sizeof(*f));
+	find_allowed(p);
+	return p;
+}
+
+/* tg->mu is held, or nobody else sees @t yet. */
+static void use_locked(struct task *t, struct seccomp_prog *p)
+{
+	t->seccomp = p;
+	t->seccomp_mode = SECCOMP_MODE_FILTER;
+	for (int i = 0; i < SECCOMP_ALLOW_WORDS; i++)
+		atomic_store_explicit(&t->seccomp_allow[i], p->allow[i], memory_order_relaxed);
+}
+
+void seccomp_give(struct task *t, struct seccomp_prog *p, int mode)
+{
+	t->seccomp_mode = mode;
+	if (p)
+		use_locked(t, seccomp_ref(p));
 }
 
 static bool is_ancestor(const struct seccomp_prog *a, const struct seccomp_prog *of)
@@ -204,8 +289,7 @@ static void sync_threads_locked(struct task *t)
 
 		if (x == t || x->exiting)
 			continue;
-		x->seccomp = seccomp_ref(t->seccomp);
-		x->seccomp_mode = t->seccomp_mode;
+		use_locked(x, seccomp_ref(t->seccomp));
 		seccomp_unref(old);
 	}
 }
@@ -219,8 +303,9 @@ static int attach(struct task *t, struct seccomp_prog *p, bool tsync)
 	tid = tsync ? unsyncable_locked(t) : 0;
 	if (tid == 0) {
 		p->prev = t->seccomp;           /* the task's reference moves along */
-		t->seccomp = p;
-		t->seccomp_mode = SECCOMP_MODE_FILTER;
+		for (int i = 0; p->prev && i < SECCOMP_ALLOW_WORDS; i++)
+			p->allow[i] &= p->prev->allow[i];
+		use_locked(t, p);
 		if (tsync)
 			sync_threads_locked(t);
 	}

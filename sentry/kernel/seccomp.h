@@ -11,6 +11,9 @@
 
 struct task;
 struct seccomp_prog;
+struct sock_filter;
+
+#define SECCOMP_ALLOW_WORDS 8           /* numbers below 512 */
 
 /* May the call go on?  false: *ret_result is its result (or the task was killed or signalled). */
 bool seccomp_check(struct task *t, u64 nr, u64 ip, const u64 args[6], long *ret_result);
@@ -19,3 +22,7 @@ long seccomp_set_filter(struct task *t, u32 flags, gaddr_t prog);
 struct seccomp_prog *seccomp_ref(struct seccomp_prog *p);        /* NULL is fine */
 void seccomp_unref(struct seccomp_prog *p);
 u32 seccomp_count(const struct seccomp_prog *p);                 /* for /proc/PID/status */
+/* A first filter from the sandbox's description; NULL: no memory, or not valid. */
+struct seccomp_prog *seccomp_new(const struct sock_filter *f, u32 n) must_check;
+/* To a new task that nobody else sees: a reference to @p (NULL: none), and the mode. */
+void seccomp_give(struct task *t, struct seccomp_prog *p, int mode);

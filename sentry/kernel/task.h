@@ -138,6 +138,7 @@ struct task {
 	u64 timer_slack;                        /* owner */
 	struct seccomp_prog *seccomp;           /* owner: the guest's own filters */
 	int seccomp_mode;                       /* owner: SECCOMP_MODE_* */
+	_Atomic u64 seccomp_allow[8];           /* of the filters: calls that need no look (seccomp.c); only ever shrinks */
 	int nice, ioprio;
 	int sched_policy, sched_prio;           /* answered, not enforced */
 	bool sched_reset_on_fork;
@@ -239,6 +240,7 @@ struct process_args {
 	int pid;                                /* 0 = next free */
 	struct tgroup *parent;                  /* NULL, or init for `exec` */
 	s32 oom_score_adj;
+	struct seccomp_prog *seccomp;           /* referenced; NULL = none */
 };
 /* Make and start a process. *ret_pid; 0 or -errno with everything taken freed. */
 int process_create(struct kernel *k, struct process_args *a, int *ret_pid) must_check;

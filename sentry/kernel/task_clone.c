@@ -107,8 +107,7 @@ static void inherit(struct task *t, struct task *n, const struct clone_req *q)
 	if ((f & (CLONE_VM | CLONE_VFORK)) == CLONE_VM)
 		n->altstack = (struct lx_sigaltstack){ .flags = SS_DISABLE };
 	n->timer_slack = t->timer_slack;
-	n->seccomp = seccomp_ref(t->seccomp);
-	n->seccomp_mode = t->seccomp_mode;
+	seccomp_give(n, t->seccomp, t->seccomp_mode);
 	n->personality = t->personality;
 	n->nice = t->nice;
 	n->ioprio = t->ioprio;

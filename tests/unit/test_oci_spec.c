@@ -105,7 +105,7 @@ static void a_full_config_is_read(void **state)
 		"\"annotations\":{\"k\":\"v\"},"
 		"\"linux\":{\"cgroupsPath\":\"/a/b\",\"resources\":{\"memory\":{\"limit\":1048576,\"swap\":-1},"
 		"\"cpu\":{\"quota\":50000,\"period\":100000,\"cpus\":\"0\"},\"pids\":{\"limit\":9}},"
-		"\"seccomp\":{},\"sysctl\":{\"a.b\":\"1\"},\"maskedPaths\":[\"/m\"],\"readonlyPaths\":[\"/r\"],"
+		"\"intelRdt\":{},\"sysctl\":{\"a.b\":\"1\"},\"maskedPaths\":[\"/m\"],\"readonlyPaths\":[\"/r\"],"
 		"\"namespaces\":[{\"type\":\"network\",\"path\":\"/n\"}],"
 		"\"devices\":[{\"path\":\"/dev/fuse\",\"type\":\"c\",\"major\":10,\"minor\":229,\"fileMode\":438}]}}";
 	struct err e = { 0 };
@@ -134,7 +134,7 @@ static void a_full_config_is_read(void **state)
 	assert_true(s.res.mem_limit == 1048576 && s.res.mem_swap == -1 && s.res.pids_limit == 9);
 	assert_true(s.res.cpu_shares == RES_UNSET);
 	assert_string_equal(s.res.cpus, "0");
-	assert_string_equal(s.ignored[0], "seccomp");
+	assert_string_equal(s.ignored[0], "intelRdt");
 	assert_string_equal(s.ns[0].path, "/n");
 	assert_int_equal(s.devices[0].minor, 229);
 	assert_string_equal(s.cgroups_path, "/a/b");

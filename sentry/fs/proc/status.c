@@ -7,6 +7,7 @@
 #include <string.h>
 #include "platform/base/str.h"
 #include "sentry/fs/proc/pid_int.h"
+#include "sentry/kernel/seccomp.h"
 #include "sentry/kernel/session.h"
 #include "sentry/kernel/task.h"
 #include "sentry/mm/mm.h"
@@ -35,7 +36,7 @@ static void family_of(struct tgroup *tg, struct family *f)
 	mutex_unlock(&tg->kernel->mu);
 }
 
-struct signals { sigmask_t pending, shared, blocked, ignored, caught; u32 nthreads; };
+struct signals { sigmask_t pending, shared, blocked, ignored, caught; u32 nthreads, seccomp_filters; int seccomp_mode; };
 
 static void signals_of(struct task *t, struct signals *s)
 {
@@ -47,6 +48,8 @@ static void signals_of(struct task *t, struct signals *s)
 	s->shared = tg->pending.set;
 	s->blocked = t->blocked;
 	s->nthreads = tg->nthreads;
+	s->seccomp_mode = t->seccomp_mode;
+	s->seccomp_filters = seccomp_count(t->seccomp);
 	for (int i = 0; tg->sighand && i < NSIG_GUEST; i++) {
 		u64 h = tg->sighand->act[i].handler;
 
@@ -256,8 +259,8 @@ int pid_status(struct task *reader, struct pseudo_node *n, struct strbuf *out)
 	              MAX(s.nthreads, 1u), task_rlimit(t, RLIMIT_SIGPENDING), s.pending, s.shared, s.blocked,
 	              s.ignored, s.caught);
 	put_caps(t, out);
-	strbuf_printf(out, "Seccomp:\t%d\nSeccomp_filters:\t%d\nSpeculation_Store_Bypass:\tvulnerable\n"
-	              "SpeculationIndirectBranch:\talways enabled\n", t->seccomp ? 2 : 0, t->seccomp ? 1 : 0);
+	strbuf_printf(out, "Seccomp:\t%d\nSeccomp_filters:\t%u\nSpeculation_Store_Bypass:\tvulnerable\n"
+	              "SpeculationIndirectBranch:\talways enabled\n", s.seccomp_mode, s.seccomp_filters);
 	put_cpus(t, out);
 	strbuf_printf(out, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n", t->nvcsw,
 	              t->nivcsw);
