@@ -22,8 +22,8 @@
 #include "platform/base/str.h"
 #include "runsc-cli/ctl/ctl.h"
 #include "runsc-cli/foreground.h"
-#include "runsc-cli/setup/boot_spec.h"
 #include "runsc-cli/setup/console.h"
+#include "runsc-cli/setup/exec_send.h"
 #include "runsc-cli/setup/launch.h"
 #include "runsc-cli/setup/sys.h"
 
@@ -108,38 +108,6 @@ static int make_process(struct cli *cli, struct container *c, const struct exec_
 		r = apply_user(cli, o->user, p);
 	(void)c;
 	return r < 0 ? r : apply_env(cli, &s->pool, &o->env, p);
-}
-
-/* Send the request; the guest's pid, or -errno with the error told. */
-static int send_exec(struct cli *cli, int sock, const struct oci_process *p, const int *fds, size_t nfds)
-{
-	struct ctl_process cp;
-	struct ctl_hdr h;
-	void *buf, *reply = NULL;
-	int got[CTL_MAX_FDS], r;
-	size_t ngot;
-	long n;
-
-	process_to_ctl(p, &cp);
-	n = ctl_process_pack(&cp, NULL, 0);
-	if (n < 0)
-		return err_sys(&cli->err, (int)n, "exec: arguments and environment");
-	buf = kbuf_alloc((size_t)n);
-	if (!buf)
-		return err_set(&cli->err, -ENOMEM, "no memory");
-	n = ctl_process_pack(&cp, buf, (size_t)n);
-	r = n < 0 ? (int)n : ctl_send(sock, CTL_EXEC, 0, buf, (size_t)n, fds, nfds);
-	kfree(buf);
-	if (r == 0)
-		r = ctl_recv(sock, 0, &h, &reply, got, &ngot);
-	if (r < 0)
-		return err_sys(&cli->err, r, "exec failed: the sandbox does not answer");
-	if (h.result < 0)
-		r = err_set(&cli->err, h.result, "exec failed: %s", h.len ? (char *)reply : strerror(-h.result));
-	else
-		r = h.result;
-	kfree(reply);
-	return r;
 }
 
 /* The second message, or the end of the sandbox. */
@@ -297,7 +265,7 @@ static int do_exec(struct cli *cli, struct container *c, const struct exec_opts 
 			r = err_sys(&cli->err, x.sock, "container \"%s\" does not answer", c->id);
 	}
 	if (r == 0) {
-		r = p.terminal ? send_exec(cli, x.sock, &p, &x.tty, 1) : send_exec(cli, x.sock, &p, fds, 3);
+		r = p.terminal ? exec_send(cli, x.sock, CTL_EXEC, &p, &x.tty, 1) : exec_send(cli, x.sock, CTL_EXEC, &p, fds, 3);
 		if (r >= 0) {
 			x.pid = r;
 			r = finish(cli, o, &x, master);

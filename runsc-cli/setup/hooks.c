@@ -1,9 +1,8 @@
 /*
  * hooks.c - see hooks.h.
  *
- * All hooks run in the namespaces of the caller (the runtime's): the container's
- * own are a sandbox that no host program could run in.  startContainer hooks, which
- * would have to run inside, are refused by launch.c.
+ * Hooks run in the namespaces of the caller (the runtime's): the container's own are a sandbox that no host
+ * program could run in.  startContainer hooks are programs of the container, and run inside.
  */
 #include "runsc-cli/setup/hooks.h"
 #include <errno.h>
@@ -16,6 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "platform/base/alloc.h"
+#include "runsc-cli/ctl/ctl.h"
+#include "runsc-cli/setup/exec_send.h"
 #include "runsc-cli/setup/sys.h"
 
 static int state_memfd(const char *text)
@@ -98,6 +99,89 @@ int hooks_run(struct cli *cli, struct container *c, const struct oci_spec *s, en
 			r = err_sys(&cli->err, fd, "%s hooks: cannot make their input", oci_hook_names[kind]);
 		else
 			r = run_hook(cli, &hs->v[i], fd, c->bundle, oci_hook_names[kind]);
+		if (fd >= 0)
+			close(fd);
+	}
+	kfree(text);
+	return r;
+}
+
+/* How it ended, or -ETIMEDOUT, or -EPIPE: the sandbox did. */
+static int await_exit(int sock, u32 timeout, int *ret_status)
+{
+	struct pollfd pf = { .fd = sock, .events = POLLIN };
+	struct ctl_exit e;
+	struct ctl_hdr h;
+	void *reply = NULL;
+	int got[CTL_MAX_FDS], r;
+	size_t ngot;
+
+	do {
+		r = poll(&pf, 1, timeout ? (int)MIN(timeout, 86400u) * 1000 : -1);
+	} while (r < 0 && errno == EINTR);
+	if (r == 0)
+		return -ETIMEDOUT;
+	r = ctl_recv(sock, 0, &h, &reply, got, &ngot);
+	if (r == 0 && h.len >= sizeof(e)) {
+		memcpy(&e, reply, sizeof(e));
+		*ret_status = e.wstatus;
+	} else if (r == 0) {
+		r = -EPROTO;
+	}
+	kfree(reply);
+	return r;
+}
+
+static int run_inside(struct cli *cli, struct container *c, const struct oci_hook *h, const struct oci_process *proc,
+                      int state)
+{
+	struct oci_process p = *proc;
+	const char *self[] = { h->path, NULL };
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), fds[3] = { state, null, null }, status = 0, r;
+	int sock = container_connect(c);
+
+	p.terminal = false;
+	p.args = h->nargs ? h->args : self;
+	p.nargs = h->nargs ? h->nargs : 1;
+	p.args[0] = h->path;
+	if (h->nenv) {
+		p.env = h->env;
+		p.nenv = h->nenv;
+	}
+	r = sock < 0 ? err_sys(&cli->err, sock, "container \"%s\" does not answer", c->id)
+	             : exec_send(cli, sock, CTL_HOOK, &p, fds, 3);
+	if (r >= 0) {
+		r = await_exit(sock, h->timeout, &status);
+		if (r < 0)
+			r = err_sys(&cli->err, r, "startContainer hook %s", h->path);
+		else if (status)
+			r = err_set(&cli->err, -EIO, "error running hook: startContainer hook %s: %s %d", h->path,
+			            WIFEXITED(status) ? "exit status" : "killed by signal",
+			            WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+	}
+	if (sock >= 0)
+		close(sock);
+	if (null >= 0)
+		close(null);
+	return r;
+}
+
+int hooks_run_inside(struct cli *cli, struct container *c, const struct oci_spec *s)
+{
+	const struct oci_hooks *hs = &s->hooks[HOOK_START_CONTAINER];
+	char *text;
+	int r = 0;
+
+	if (!hs->n)
+		return 0;
+	text = container_state_json(c, "created", c->sentry.pid);
+	if (!text)
+		return err_set(&cli->err, -ENOMEM, "no memory for the state that hooks read");
+	for (u32 i = 0; i < hs->n && r == 0; i++) {
+		int fd = state_memfd(text);
+
+		r = fd < 0 ? err_sys(&cli->err, fd, "startContainer hooks: cannot make their input")
+		           : run_inside(cli, c, &hs->v[i], &s->process, fd);
 		if (fd >= 0)
 			close(fd);
 	}

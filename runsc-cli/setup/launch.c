@@ -137,9 +137,6 @@ static int load_bundle(struct making *m)
 	r = spec_load(s, file, &m->cli->err);
 	if (r == 0)
 		r = spec_validate(s, bundle, &m->cli->err);
-	if (r == 0 && s->hooks[HOOK_START_CONTAINER].n)
-		r = err_set(&m->cli->err, -EOPNOTSUPP, "%s: hooks.startContainer: programs cannot be put before the first "
-		            "process inside the sandbox; use createRuntime or poststart", file);
 	if (r == 0)
 		r = roots_resolve(m->cli, s, bundle, m->roots);
 	if (r == 0 && s->root_readonly && !cli_overlay(m->cli))
@@ -347,6 +344,12 @@ int launch_start(struct cli *cli, struct container *c, const struct oci_spec *s)
 			close(sock);
 			return r;
 		}
+	}
+	r = hooks_run_inside(cli, c, s);
+	if (r < 0) {
+		close(sock);
+		(void)proc_kill(&c->sentry, SIGKILL);
+		return r;
 	}
 	r = ctl_send(sock, CTL_START, 0, NULL, 0, NULL, 0);
 	if (r == 0)

@@ -22,6 +22,7 @@ struct boot {
 	struct task *hands;             /* main thread only */
 	struct control *control;
 	struct seccomp_prog *seccomp;   /* linux.seccomp: of all that is started from outside; NULL: none */
+	bool held;                      /* main thread only: the first process is made, hooks run before it does */
 	bool started;                   /* main thread only */
 	char error[512];                /* main thread only: why a step failed */
 };
@@ -43,9 +44,9 @@ void boot_sysctls(struct boot *b);
 int boot_check_program(struct boot *b, const struct ctl_process *p) must_check;
 /*
  * Start a process with stdio[3], or the terminal @tty (stdio then -1); all descriptors are taken over.
- * *ret_tty (may be NULL) gets a counted terminal file or NULL.  The pid or -errno.
+ * @hold: it runs only after process_release().  *ret_tty (may be NULL) gets a counted terminal file or NULL.  The pid or -errno.
  */
-int boot_process(struct boot *b, const struct ctl_process *p, const int stdio[3], int tty,
+int boot_process(struct boot *b, const struct ctl_process *p, const int stdio[3], int tty, bool hold,
                  struct file **ret_tty) must_check;
 
 /* ---- control.c ---- */

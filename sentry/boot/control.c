@@ -165,7 +165,8 @@ static int do_start(struct boot *b, struct conn *x)
 	b->error[0] = 0;
 	if (b->started)
 		return reply(x, CTL_START, -EBUSY, NULL, 0);
-	r = boot_process(b, b->cfg->process, b->cfg->stdio, b->cfg->tty_fd, &c->tty);
+	r = b->held ? process_release(b->kernel, 1)
+	            : boot_process(b, b->cfg->process, b->cfg->stdio, b->cfg->tty_fd, false, &c->tty);
 	if (r < 0) {
 		/* The descriptors are used up: there is no second try. */
 		(void)!reply_error(b, x, CTL_START, r);
@@ -175,7 +176,9 @@ static int do_start(struct boot *b, struct conn *x)
 	return reply(x, CTL_START, 0, NULL, 0);
 }
 
-static int do_exec(struct boot *b, struct conn *x, const void *payload, size_t n, int fds[CTL_MAX_FDS], size_t nfds)
+/* @hook: a startContainer hook, before the first process runs, but as its child. */
+static int do_exec(struct boot *b, struct conn *x, bool hook, const void *payload, size_t n, int fds[CTL_MAX_FDS],
+                   size_t nfds)
 {
 	struct ctl_process p;
 	void *mem;
@@ -186,18 +189,26 @@ static int do_exec(struct boot *b, struct conn *x, const void *payload, size_t n
 		kfree(mem);
 		r = -EINVAL;
 	}
-	if (r == 0 && !b->started) {
+	if (r == 0 && (hook ? b->started || p.tty : !b->started)) {
 		kfree(mem);
 		r = -ESRCH;
 	}
 	if (r < 0)
 		return reply(x, CTL_EXEC, r, NULL, 0);
+	if (hook && !b->held) {
+		r = boot_process(b, b->cfg->process, b->cfg->stdio, b->cfg->tty_fd, true, &b->control->tty);
+		if (r < 0) {
+			kfree(mem);
+			return reply_error(b, x, CTL_EXEC, r);
+		}
+		b->held = true;
+	}
 	if (p.tty) {
 		static const int none[3] = { -1, -1, -1 };
 
-		r = boot_process(b, &p, none, fds[0], &x->tty);
+		r = boot_process(b, &p, none, fds[0], false, &x->tty);
 	} else {
-		r = boot_process(b, &p, fds, -1, NULL);
+		r = boot_process(b, &p, fds, -1, false, NULL);
 	}
 	for (i = 0; i < CTL_MAX_FDS; i++)
 		fds[i] = -1;    /* taken over */
@@ -352,7 +363,8 @@ static int dispatch(struct boot *b, struct conn *x, const struct ctl_hdr *h, con
 	case CTL_STATE: return do_state(b, x);
 	case CTL_START: return do_start(b, x);
 	case CTL_SIGNAL: return do_signal(b, x, payload, h->len);
-	case CTL_EXEC: return do_exec(b, x, payload, h->len, fds, nfds);
+	case CTL_EXEC: return do_exec(b, x, false, payload, h->len, fds, nfds);
+	case CTL_HOOK: return do_exec(b, x, true, payload, h->len, fds, nfds);
 	case CTL_WAIT: return do_wait(b, x, payload, h->len);
 	case CTL_PS: return do_ps(b, x);
 	case CTL_WINSIZE: return do_winsize(b, x, payload, h->len);

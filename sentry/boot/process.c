@@ -282,16 +282,16 @@ static void drop_parts(struct parts *x)
 		cred_unref(x->cred);
 }
 
-static int create(struct boot *b, const struct ctl_process *p, struct parts *x, int envc)
+static int create(struct boot *b, const struct ctl_process *p, struct parts *x, int envc, bool hold)
 {
 	struct process_args a = {
 		.exec = { .path = x->program, .argv = p->argv, .envp = x->envp, .argc = (int)p->argc, .envc = envc },
 		.cred = x->cred, .fs = x->fs, .files = x->files, .rlim = x->rl,
 		.mnt_ns = mnt_ns_ref(b->mnt_ns), .oom_score_adj = p->oom_score_adj,
 		.ctty = x->tty ? tty_file_link(x->tty) : NULL,
-		.pid = b->started ? 0 : 1, .seccomp = b->seccomp,
+		.pid = b->held || b->started ? 0 : 1, .seccomp = b->seccomp, .hold = hold,
 	};
-	struct tgroup *init = b->started ? tgroup_find(b->kernel, 1) : NULL;
+	struct tgroup *init = b->held || b->started ? tgroup_find(b->kernel, 1) : NULL;
 	int pid = 0, r;
 
 	a.parent = init;
@@ -306,7 +306,8 @@ static int create(struct boot *b, const struct ctl_process *p, struct parts *x, 
 	return pid;
 }
 
-int boot_process(struct boot *b, const struct ctl_process *p, const int stdio[3], int tty, struct file **ret_tty)
+int boot_process(struct boot *b, const struct ctl_process *p, const int stdio[3], int tty, bool hold,
+                 struct file **ret_tty)
 {
 	struct parts x = { 0 };
 	struct task *t = NULL;
@@ -328,7 +329,7 @@ int boot_process(struct boot *b, const struct ctl_process *p, const int stdio[3]
 		(void)!tty_set_winsize(x.tty, p->rows, p->cols);
 	make_rlimits(p, x.rl);
 	if (r == 0)
-		r = create(b, p, &x, envc);
+		r = create(b, p, &x, envc, hold);
 	drop_parts(&x);
 	kfree(x.program);
 	kfree(x.envp);

@@ -131,6 +131,17 @@ int process_create(struct kernel *k, struct process_args *a, int *ret_pid)
 		session_tty_attach(s, a->ctty, r);
 	session_unref(s);
 	*ret_pid = r;
+	if (!a->hold)
+		ctx_start(t->ctx);
+	return 0;
+}
+
+int process_release(struct kernel *k, int pid)
+{
+	auto_task *t = task_find(k, pid);
+
+	if (!t)
+		return -ESRCH;
 	ctx_start(t->ctx);
 	return 0;
 }

@@ -241,9 +241,12 @@ struct process_args {
 	struct tgroup *parent;                  /* NULL, or init for `exec` */
 	s32 oom_score_adj;
 	struct seccomp_prog *seccomp;           /* referenced; NULL = none */
+	bool hold;                              /* made, but runs only after process_release() */
 };
 /* Make and start a process. *ret_pid; 0 or -errno with everything taken freed. */
 int process_create(struct kernel *k, struct process_args *a, int *ret_pid) must_check;
+/* Let one that is held run: once. -ESRCH. */
+int process_release(struct kernel *k, int pid) must_check;
 
 /* ---- kernel_task.c ---- */
 /* A task without application code, all-powerful, for boot's own file work. @fs, @ns, @files are referenced; may be NULL. */

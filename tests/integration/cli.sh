@@ -161,6 +161,30 @@ says "errors go to --log as JSON" '"level":"error","msg":"container \\"x\\" does
 	bash -c "'$bin' --root '$w/state' --log '$w/log' --log-format json state x 2>/dev/null; cat '$w/log'"
 says "do" '^Linux' C do uname
 
+# ---- linux.seccomp, hooks inside ----
+profile='{"linux":{"seccomp":{"defaultAction":"SCMP_ACT_ALLOW","architectures":["SCMP_ARCH_X86_64"],"syscalls":[
+ {"names":["mkdir","mkdirat","no_such_call"],"action":"SCMP_ACT_ERRNO","errnoRet":95},
+ {"names":["kill"],"action":"SCMP_ACT_ERRNO","args":[{"index":1,"value":10,"op":"SCMP_CMP_EQ"}]}]}}}'
+BUNDLE_ADD=$profile bundle /bin/sh -c 'mkdir /tmp/x; kill -USR1 1; kill -0 1 && echo lives; grep Seccomp /proc/self/status; sleep 3'
+says "a profile gives the error it names" 'mkdir.*Operation not supported' C run -b "$w/b" a
+says "a profile looks at arguments" 'Operation not permitted' C run -b "$w/b" a
+says "a profile allows the rest" '^lives$' C run -b "$w/b" a
+says "a profile shows in status" 'Seccomp:.2' C run -b "$w/b" a
+C run -d -b "$w/b" a </dev/null >/dev/null 2>&1
+says "exec has the profile too" 'mkdir.*Operation not supported' C exec a /bin/mkdir /tmp/y
+C delete --force a
+BUNDLE_ADD='{"linux":{"seccomp":{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["read"],"action":"SCMP_ACT_NOTIFY"}]}}}' bundle /bin/true
+says "a profile that needs a supervisor is refused" 'syscalls\[0\]: action: SCMP_ACT_NOTIFY is not supported' C run -b "$w/b" a
+BUNDLE_ADD='{"hooks":{"startContainer":[{"path":"/bin/sh","args":["sh","-c","cat >/tmp/state; id -u >/tmp/uid; ps | grep -c sh >/tmp/ps"]}]}}' \
+	bundle /bin/sh -c 'grep -o created /tmp/state; cat /tmp/uid; echo pid $$'
+says "a startContainer hook runs inside, before" '^created$' C run -b "$w/b" a
+says "and the first process has id 1" '^pid 1$' C run -b "$w/b" a
+BUNDLE_ADD='{"hooks":{"startContainer":[{"path":"/bin/false"}]}}' bundle /bin/echo ran
+says "a startContainer hook that fails stops the start" 'startContainer hook /bin/false: exit status 1' C run -b "$w/b" a
+gives "and the program does not run" 1 bash -c "timeout 20 '$bin' --root '$w/state' run -b '$w/b' a 2>/dev/null | grep ran"
+BUNDLE_ADD='{"hooks":{"startContainer":[{"path":"/bin/sleep","args":["sleep","60"],"timeout":1}]}}' bundle /bin/echo ran
+says "a startContainer hook has its time" 'Connection timed out|timed out' C run -b "$w/b" a
+
 # ---- overlays in memory ----
 bundle /bin/sh -c 'echo new >/etc/hostname && rm /etc/group && mkdir /mine && cat /etc/hostname && ls -d /etc/group /mine'
 says "--overlay=memory takes changes" '^new$' C --overlay=memory run -b "$w/b" o

@@ -3,7 +3,8 @@
 
 From the environment: BUNDLE_ROOT (path of the root file system instead of "rootfs"), BUNDLE_CWD, BUNDLE_TTY=1,
 BUNDLE_TMPFS=0 (no tmpfs on /tmp), BUNDLE_READONLY=1, BUNDLE_ENV (lines of NAME=value, added), BUNDLE_UID,
-BUNDLE_NETNS (path of the network namespace to join), BUNDLE_HOST_CAPS=1 (only what the caller may give).
+BUNDLE_NETNS (path of the network namespace to join), BUNDLE_HOST_CAPS=1 (only what the caller may give),
+BUNDLE_ADD (JSON: objects are merged into the result).
 """
 import json
 import os
@@ -54,5 +55,16 @@ config = {
     "linux": {"namespaces": [{"type": t} for t in ("pid", "mount", "ipc", "uts")] +
               [{"type": "network", "path": env["BUNDLE_NETNS"]} if "BUNDLE_NETNS" in env else {"type": "network"}]},
 }
+
+
+def merge(a, b):
+    for k, v in b.items():
+        if isinstance(v, dict) and isinstance(a.get(k), dict):
+            merge(a[k], v)
+        else:
+            a[k] = v
+
+
+merge(config, json.loads(env.get("BUNDLE_ADD", "{}")))
 with open(os.path.join(sys.argv[1], "config.json"), "w", encoding="utf-8") as f:
     json.dump(config, f, indent=1)
