@@ -17,6 +17,9 @@ if [ ! -e "$base.done" ] || [ "$tar" -nt "$base.done" ]; then
 	rm -rf "$base"; mkdir -p "$base" && tar -C "$base" -xf "$tar" && touch "$base.done" || exit 1
 fi
 
+# Programs list their descriptors: natively, too, they have no others.
+for fd in /proc/self/fd/*; do fd=${fd##*/}; [ "$fd" -le 2 ] || [ "$fd" = 255 ] || eval "exec $fd>&-"; done
+
 work=$(mktemp -d)
 unmount() { umount "$1/root" 2>/dev/null; umount "$1" 2>/dev/null; }
 cleanup() { for d in "$work"/*/; do unmount "${d%/}"; done; [ -n "$KEEP" ] || rm -rf "$work"; }

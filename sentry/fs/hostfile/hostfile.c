@@ -4,7 +4,8 @@
  * The host descriptor may be a pipe, a socket, a regular file, /dev/null or
  * any other device but never a directory.  It is shared with processes outside: its
  * flags are never changed, and a regular file is read and written at the host's
- * own offset, so that appends of a shell that shares it stay in order.
+ * own offset, so that appends of a shell that shares it stay in order; but
+ * /dev/stdout opened anew begins at 0, as on Linux.
  *
  * Layout: struct host_inode owns the descriptor and is what fstat, /dev/stdout
  *         and /proc/self/fd reopen; every open makes a struct file on it.
@@ -309,17 +310,39 @@ static const struct file_ops host_stream_ops = { .name = "hoststream", COMMON_OP
 static const struct file_ops host_regular_ops = {
 	.name = "hostfile", COMMON_OPS, .lseek = stdio_lseek, .map = host_map, .fallocate = stdio_fallocate,
 };
+/* The same file with an offset of its own. */
+static const struct file_ops host_reopened_ops = {
+	.name = "hostfile", COMMON_OPS, .map = host_map, .fallocate = stdio_fallocate,
+};
+
+/* What the descriptor that we were given allows, all opens are held to. */
+static int check_mode(struct host_inode *hi, u32 flags)
+{
+	int have = host_get_flags(hi->fd);
+
+	if (have < 0)
+		return have;
+	have &= O_ACCMODE;
+	return have == O_RDWR || have == (int)(flags & O_ACCMODE) ? 0 : -EACCES;
+}
 
 static int host_open(struct task *t, struct inode *i, const struct path *p, u32 flags, struct file **ret)
 {
 	struct host_inode *hi = container_of(i, struct host_inode, inode);
-	struct host_file *hf = knew(struct host_file);
+	bool again = p && hi->regular;
+	struct host_file *hf;
+	int r = again ? check_mode(hi, flags) : 0;
 
+	if (r < 0)
+		return r;
+	hf = knew(struct host_file);
 	if (!hf)
 		return -ENOMEM;
 	hf->hi = hi;
-	file_init(&hf->f, hi->regular ? &host_regular_ops : &host_stream_ops, flags & ~(u32)O_CLOEXEC,
-		  hi->regular ? FILE_NOPOSLOCK : FILE_STREAM | FILE_WRITE_ALL, p, i, t ? task_cred(t) : NULL);
+	file_init(&hf->f, again ? &host_reopened_ops : hi->regular ? &host_regular_ops : &host_stream_ops,
+		  flags & ~(u32)O_CLOEXEC,
+		  again ? 0 : hi->regular ? FILE_NOPOSLOCK : FILE_STREAM | FILE_WRITE_ALL, p, i,
+		  t ? task_cred(t) : NULL);
 	if (hi->watched)
 		hf->f.wq = &hi->wq;
 	*ret = &hf->f;
