@@ -225,12 +225,18 @@ struct net_msg {
 	void *ctl;              /* control messages, struct cmsghdr as Linux; NULL: none */
 	size_t ctl_len;         /* send: bytes there; recv: room, then bytes used */
 	u32 ret_flags;          /* recv: MSG_TRUNC, MSG_CTRUNC, MSG_OOB, MSG_ERRQUEUE */
+	size_t taken;           /* send: bytes that left in a SYN, with -EINPROGRESS (see ep_send) */
 };
 
 /*
  * Bytes taken, or -errno.  Streams may take less than asked when their buffer
  * fills.  A fault after some bytes returns those bytes; else -EFAULT, and nothing
  * is lost.  -EPIPE: the caller raises SIGPIPE unless MSG_NOSIGNAL.
+ *
+ * MSG_FASTOPEN with a name, and the first send after a connect() that TCP_FASTOPEN_CONNECT
+ * put off, connect as well: -EINPROGRESS and m->taken.  A caller that may not wait answers
+ * with m->taken when it is not zero; one that may (without MSG_DONTWAIT) waits as for connect
+ * and sends the rest.
  */
 ssize_t ep_send(struct ep *e, struct net_msg *m) must_check;
 /* Bytes given (0: end of stream, or an empty datagram).  MSG_PEEK, MSG_TRUNC honoured. */

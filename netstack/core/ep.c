@@ -384,12 +384,29 @@ u32 ep_poll(struct ep *e)
 	return ev;
 }
 
+/* A Fast Open send whose handshake is done already (loopback): the rest follows. */
+static ssize_t send_rest(struct ep *e, struct net_msg *m)
+{
+	size_t taken = m->taken;
+	ssize_t r = tcp_connect_result(e);
+
+	if (r < 0 || taken == m->io->len)
+		return r < 0 ? r : (ssize_t)taken;
+	m->flags &= ~(u32)MSG_FASTOPEN;
+	m->io->len -= taken;
+	r = e->ops->send(e, m);
+	backlog_drain(e->stack);
+	return r >= 0 ? r + (ssize_t)taken : taken ? (ssize_t)taken : r;
+}
+
 ssize_t ep_send(struct ep *e, struct net_msg *m)
 {
-	ssize_t r = e->ops->send ? e->ops->send(e, m) : -EOPNOTSUPP;
+	ssize_t r;
 
+	m->taken = 0;
+	r = e->ops->send ? e->ops->send(e, m) : -EOPNOTSUPP;
 	backlog_drain(e->stack);
-	return r;
+	return r == -EINPROGRESS && e->ops == &tcp_ops ? send_rest(e, m) : r;
 }
 
 ssize_t ep_recv(struct ep *e, struct net_msg *m)

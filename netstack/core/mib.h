@@ -34,6 +34,9 @@
 	X(TcpExt, TCPAbortOnData) X(TcpExt, TCPAbortOnClose) X(TcpExt, TCPAbortOnTimeout) \
 	X(TcpExt, TCPAbortOnLinger) X(TcpExt, TCPRcvQDrop) X(TcpExt, TCPReqQFullDoCookies) \
 	X(TcpExt, TCPReqQFullDrop) X(TcpExt, OfoPruned) X(TcpExt, TCPAutoCorking) \
+	X(TcpExt, TCPFastOpenActive) X(TcpExt, TCPFastOpenActiveFail) X(TcpExt, TCPFastOpenPassive) \
+	X(TcpExt, TCPFastOpenPassiveFail) X(TcpExt, TCPFastOpenListenOverflow) \
+	X(TcpExt, TCPFastOpenCookieReqd) X(TcpExt, OutOfWindowIcmps) \
 	X(IpExt, InMcastPkts) X(IpExt, OutMcastPkts) X(IpExt, InBcastPkts) X(IpExt, InOctets) \
 	X(IpExt, OutOctets)
 

@@ -81,6 +81,7 @@ int stack_new(const struct stack_ops *ops, void *ctx, struct stack **ret)
 	s->ip_id = stack_rand32(s);
 	backlog_init(&s->backlog);
 	porttab_init(&s->ports);
+	tfo_init(s);
 	r = conntab_init(&s->conns);
 	if (r < 0)
 		goto free_stack;
@@ -128,6 +129,7 @@ void stack_free(struct stack *s)
 	route_tables_done(s);
 	fragtab_done(s);
 	conntab_done(&s->conns);
+	tfo_done(s);
 	timers_done(&s->timers);
 	pkt_pool_done(&s->pool);
 	kfree(s);

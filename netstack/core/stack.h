@@ -23,6 +23,7 @@
 #include "netstack/core/sysctl.h"
 #include "netstack/core/timer.h"
 #include "netstack/tcp/conntab.h"
+#include "netstack/tcp/fastopen.h"
 
 struct nic;
 
@@ -56,6 +57,7 @@ struct stack {
 	struct backlog backlog;
 	struct porttab ports;
 	struct conntab conns;
+	struct tfo tfo;
 	struct fragtab frags;
 	struct ratelimit icmp_limit, chal_limit;
 	_Atomic u32 ip_id;

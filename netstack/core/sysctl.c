@@ -25,6 +25,7 @@ static const struct row rows[] = {
 #define CC_NAME   "ipv4/tcp_congestion_control"
 #define CC_AVAIL  "ipv4/tcp_available_congestion_control"
 #define CC_ALLOW  "ipv4/tcp_allowed_congestion_control"
+#define FO_KEY    "ipv4/tcp_fastopen_key"
 
 void sysctl_init(struct net_sysctl *s)
 {
@@ -37,7 +38,7 @@ void sysctl_init(struct net_sysctl *s)
 
 const char *stack_sysctl_name(unsigned i)
 {
-	static const char *const extra[] = { CC_NAME, CC_AVAIL, CC_ALLOW };
+	static const char *const extra[] = { CC_NAME, CC_AVAIL, CC_ALLOW, FO_KEY };
 
 	if (i < ARRAY_SIZE(rows))
 		return rows[i].name;
@@ -66,6 +67,8 @@ int stack_sysctl_get(struct stack *s, const char *name, char *buf, size_t cap)
 		return snprintf(buf, cap, "%s\n", s->sysctl.tcp_cc->name) < (int)cap ? 0 : -ENOSPC;
 	if (strcmp(name, CC_AVAIL) == 0 || strcmp(name, CC_ALLOW) == 0)
 		return snprintf(buf, cap, "reno cubic\n") < (int)cap ? 0 : -ENOSPC;
+	if (strcmp(name, FO_KEY) == 0)
+		return tfo_key_get(s, buf, cap);
 	if (!r)
 		return -ENOENT;
 	v = (const s32 *)((const char *)&s->sysctl + r->off);
@@ -97,6 +100,8 @@ int stack_sysctl_set(struct stack *s, const char *name, const char *val)
 
 	if (strcmp(name, CC_NAME) == 0)
 		return set_cc(s, val);
+	if (strcmp(name, FO_KEY) == 0)
+		return tfo_key_set(s, val);
 	if (!r)
 		return strcmp(name, CC_AVAIL) == 0 || strcmp(name, CC_ALLOW) == 0 ? -EACCES : -ENOENT;
 	for (i = 0; i < r->n; i++) {
@@ -110,6 +115,8 @@ int stack_sysctl_set(struct stack *s, const char *name, const char *val)
 			memcpy(&v[i], (char *)&s->sysctl + r->off + i * sizeof(s32), sizeof(s32));
 			continue;
 		}
+		if (x == UINT32_MAX && r->min == -1)    /* Linux writes "no limit" so */
+			x = -1;
 		if (x < r->min || x > r->max)
 			return -EINVAL;
 		v[i] = (s32)x;

@@ -32,7 +32,9 @@
 	X("ipv4/tcp_timestamps",             tcp_ts, 1,               0, 2, 1) \
 	X("ipv4/tcp_sack",                   tcp_sack, 1,             0, 1, 1) \
 	X("ipv4/tcp_dsack",                  tcp_dsack, 1,            0, 1, 1) \
-	X("ipv4/tcp_ecn",                    tcp_ecn, 1,              0, 2, 2) \
+	X("ipv4/tcp_ecn",                    tcp_ecn, 1,              0, 5, 2) \
+	X("ipv4/tcp_fastopen",               tcp_fastopen, 1,         0, INT32_MAX, 1) \
+	X("ipv4/tcp_fastopen_blackhole_timeout_sec", tcp_fo_blackhole, 1, 0, INT32_MAX, 0) \
 	X("ipv4/tcp_syncookies",             tcp_syncookies, 1,       0, 2, 1) \
 	X("ipv4/tcp_max_syn_backlog",        tcp_syn_backlog, 1,      0, 1 << 20, 512) \
 	X("ipv4/tcp_max_tw_buckets",         tcp_max_tw, 1,           0, 1 << 20, 16384) \

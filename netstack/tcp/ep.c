@@ -51,6 +51,9 @@ void tcp_init_fields(struct tcp_ep *t)
 	t->retries = t->probes = t->dupacks = 0;
 	t->first_retry = t->last_send = 0;
 	t->total_retrans = 0;
+	t->ndelivered = 0;
+	t->fo.deferred = t->fo.taking = t->fo.asked = t->fo.data = t->fo.data_acked = t->fo.more = false;
+	t->fo.cookie.len = -1;
 	t->ca = CA_OPEN;
 	t->rack_sent = 0;
 	t->tlp_out = false;
@@ -109,7 +112,7 @@ struct tcp_ep *tcp_new_child(struct tcp_ep *l)
 	t->linger2 = l->linger2;
 	t->notsent_lowat = l->notsent_lowat;
 	t->window_clamp = l->window_clamp;
-	t->quickack_off = l->quickack_off;
+	t->pingpong = l->pingpong;
 	return t;
 }
 
@@ -127,17 +130,39 @@ static void tcp_release(struct ep *e)
 
 void tcp_set_state(struct tcp_ep *t, enum tcp_state st) { t->state = st; }
 
-void tcp_established(struct tcp_ep *t)
+/* A Fast Open child's SYN-ACK was acknowledged, or the child is gone. */
+void tfo_handshake_done(struct tcp_ep *t)
+{
+	struct tcp_ep *l = t->fo.listener;
+
+	t->fo.child = false;
+	if (!l)
+		return;
+	t->fo.listener = NULL;
+	atomic_fetch_sub(&l->aq->fo_pending, 1);
+	ep_unref(&l->ep);
+}
+
+void tcp_start_sending(struct tcp_ep *t)
 {
 	u64 now = tcp_now(t);
 
-	t->state = TCPS_ESTABLISHED;
-	t->ep.connected = true;
 	t->cwnd = TCP_INIT_CWND * t->mss;
-	t->last_recv = now;
 	t->drs.at = now;
 	t->drs.seq = t->copied_seq;
 	t->drs.space = t->ep.o.rcvbuf / 4;
+}
+
+void tcp_established(struct tcp_ep *t)
+{
+	if (t->fo.child)
+		tfo_handshake_done(t);
+	else
+		tcp_start_sending(t);
+	if (t->state == TCPS_SYN_SENT || t->state == TCPS_SYN_RECV)
+		t->state = TCPS_ESTABLISHED;
+	t->ep.connected = true;
+	t->last_recv = t->last_data = tcp_now(t);
 	tcp_keepalive_arm(t);
 	ep_wake(&t->ep, POLLOUT | POLLWRNORM);
 }
@@ -159,6 +184,7 @@ void tcp_done(struct tcp_ep *t, int err)
 		t->due[i] = NET_NEVER;
 	if (ntimer_cancel(&s->timers, &t->timer))
 		ep_unref(e);
+	tfo_handshake_done(t);
 	sndq_purge(t);
 	txr_purge(t);
 	t->snd_una = t->snd_nxt = t->write_seq;
@@ -280,7 +306,7 @@ static void disconnect(struct tcp_ep *t)
 }
 
 /* The error of a connect() that cannot start by the socket's state; 0 when it can. */
-static int connect_state(struct tcp_ep *t)
+int tcp_connect_state(struct tcp_ep *t)
 {
 	switch (t->state) {
 	case TCPS_CLOSE:
@@ -291,13 +317,13 @@ static int connect_state(struct tcp_ep *t)
 		return t->ep.connected ? -EISCONN : 0;
 	case TCPS_SYN_SENT:
 	case TCPS_SYN_RECV:
-		return -EALREADY;
+		return t->fo.deferred ? -EISCONN : -EALREADY;
 	default:
 		return -EISCONN;
 	}
 }
 
-static int start_connect(struct tcp_ep *t, const struct net_sa *sa)
+int tcp_prepare(struct tcp_ep *t, const struct net_sa *sa)
 {
 	struct ep *e = &t->ep;
 	struct ipaddr dst, old = e->laddr;
@@ -341,10 +367,36 @@ static int start_connect(struct tcp_ep *t, const struct net_sa *sa)
 	t->state = TCPS_SYN_SENT;
 	tcp_sync_mss(t);
 	MIB(e->stack, Tcp_ActiveOpens);
-	txr_add(t, t->iss, t->iss + 1);
-	tcp_send_syn(t, false);
+	return 0;
+}
+
+void tcp_launch(struct tcp_ep *t, u32 len)
+{
+	t->fo.deferred = t->fo.taking = false;
+	t->fo.data = len != 0;
+	t->snd_nxt = t->iss + 1 + len;
+	txr_add(t, t->iss, t->snd_nxt);
+	tcp_send_syn(t, false, len);
 	tcp_rearm_rexmit(t);
 	t->connecting = true;
+}
+
+static int start_connect(struct tcp_ep *t, const struct net_sa *sa)
+{
+	u16 mss = UINT16_MAX;
+	int r = tcp_prepare(t, sa);
+
+	if (r < 0)
+		return r;
+	if (t->fo.connect && (t->ep.stack->sysctl.tcp_fastopen[0] & TFO_CLIENT)) {
+		t->fo.deferred = tfo_client(t, &t->fo.cookie, &mss);
+		if (t->fo.deferred)
+			return 0;
+		t->fo.cookie.len = 0;           /* ask for one */
+		t->fo.asked = true;
+		t->fo.exp = t->fo.cookie.exp;
+	}
+	tcp_launch(t, 0);
 	return -EINPROGRESS;
 }
 
@@ -358,7 +410,7 @@ static int tcp_connect(struct ep *e, const struct net_sa *sa)
 		disconnect(t);
 		r = 0;
 	} else {
-		r = connect_state(t);
+		r = tcp_connect_state(t);
 		if (r == 0)
 			r = start_connect(t, sa);
 		else if (r == -EISCONN && t->connecting) {
@@ -515,7 +567,9 @@ static u32 tcp_poll(struct ep *e)
 		ev |= POLLHUP;
 	if (e->shut & 1)
 		ev |= POLLIN | POLLRDNORM | POLLRDHUP;
-	if (t->state != TCPS_SYN_SENT && t->state != TCPS_SYN_RECV) {
+	if (t->fo.deferred)
+		ev |= POLLOUT | POLLWRNORM;
+	if (t->state != TCPS_SYN_SENT && (t->state != TCPS_SYN_RECV || t->fo.child)) {
 		if (t->rcvq_len && (t->rcvq_len >= e->o.rcvlowat || t->fin_rcvd))
 			ev |= POLLIN | POLLRDNORM;
 		if (e->shut & 2)

@@ -64,7 +64,7 @@ void tcp_rx(struct nic *n, struct pktbuf *p)
 	c = conn_lookup(s, &k);
 	if (c) {
 		if (c->kind == CONN_EP)
-			tcp_input(tcp_of_conn(c), p, &g);
+			tcp_input(tcp_of_conn(c), n, p, &g);
 		else if (c->kind == CONN_REQ)
 			req_input(container_of(c, struct synreq, conn), n, p, &g);
 		else
@@ -94,6 +94,44 @@ void tcp_challenge_ack(struct tcp_ep *t)
 	tcp_send_ack(t);
 }
 
+static void fin_received(struct tcp_ep *t)
+{
+	ep_wake(&t->ep, POLLIN | POLLRDNORM | POLLRDHUP);
+	switch (t->state) {
+	case TCPS_SYN_RECV:
+	case TCPS_ESTABLISHED:
+		tcp_set_state(t, TCPS_CLOSE_WAIT);
+		t->pingpong = true;
+		break;
+	case TCPS_FIN_WAIT1:
+		tcp_set_state(t, TCPS_CLOSING);
+		ep_wake(&t->ep, POLLHUP);
+		break;
+	case TCPS_FIN_WAIT2:
+		tcp_send_ack(t);
+		tcp_time_wait(t);
+		break;
+	default:
+		break;
+	}
+}
+
+/* Takes p. */
+static void data(struct tcp_ep *t, struct pktbuf *p, struct tcp_seg *g)
+{
+	u32 before = t->rcvq_len, nxt = t->rcv_nxt;
+	bool had_fin = t->fin_rcvd;
+
+	if (g->h.flags & TH_URG)
+		rcv_urgent(t, p, g);
+	rcv_data(t, p, g);
+	if (t->rcv_nxt != nxt && t->rcvq_len > before && t->rcvq_len >= t->ep.o.rcvlowat)
+		ep_wake(&t->ep, POLLIN | POLLRDNORM);
+	if (t->fin_rcvd && !had_fin)
+		fin_received(t);
+	ack_check(t);
+}
+
 /* ------------------------------------------------------------------ SYN_SENT */
 
 static void agree_options(struct tcp_ep *t, const struct tcp_seg *g)
@@ -112,36 +150,47 @@ static void agree_options(struct tcp_ep *t, const struct tcp_seg *g)
 		t->ts_recent = g->o.tsval;
 		t->ts_recent_at = tcp_now(t);
 	}
-	t->rcv_mss = MIN((u32)t->peer_mss, 65535u);
 	tcp_sync_mss(t);
+	t->rcv_mss = MIN((u32)t->mss, TCP_MSS_DEFAULT);
 }
 
-static void syn_sent(struct tcp_ep *t, struct tcp_seg *g)
+/* An echo that we cannot have sent since the first SYN (as Linux: RFC 7323 is silent). */
+static bool echo_bad(struct tcp_ep *t, const struct tcp_seg *g)
+{
+	u32 now = tcp_tsval(t->ep.stack, t->ts_off);
+
+	return g->o.has_ts && g->o.tsecr && t->syn_tsval &&
+	       g->o.tsecr - t->syn_tsval > now - t->syn_tsval;
+}
+
+/* Fast Open: what the SYN-ACK itself carries.  Takes p. */
+static void synack_data(struct tcp_ep *t, struct pktbuf *p, struct tcp_seg *g)
+{
+	g->h.seq++;
+	g->h.flags &= (u8)~TH_SYN;
+	data(t, p, g);
+}
+
+/* Takes p. */
+static void syn_sent(struct tcp_ep *t, struct nic *n, struct pktbuf *p, struct tcp_seg *g)
 {
 	u8 f = g->h.flags;
+	bool again;
 
 	if (f & TH_ACK) {
-		bool echo_bad = g->o.has_ts && g->o.tsecr && t->due[TT_REXMIT] == NET_NEVER;
-
-		if (seq_le(g->h.ack, t->iss) || seq_gt(g->h.ack, t->snd_nxt) || echo_bad) {
-			if (!(f & TH_RST)) {
-				u32 nxt = t->snd_nxt;
-
-				t->snd_nxt = g->h.ack;
-				tcp_send_rst(t);
-				t->snd_nxt = nxt;
-			}
-			return;
+		if (seq_le(g->h.ack, t->iss) || seq_gt(g->h.ack, t->snd_nxt) || echo_bad(t, g)) {
+			tcp_rst_stray(n, p, g);
+			goto drop;
 		}
 		if (f & TH_RST) {
 			tcp_done(t, ECONNREFUSED);
-			return;
+			goto drop;
 		}
 	} else if (f & TH_RST) {
-		return;
+		goto drop;
 	}
-	if (!(f & TH_SYN))
-		return;
+	if (!(f & TH_SYN) || t->fo.deferred || t->fo.taking)
+		goto drop;
 	t->irs = g->h.seq;
 	t->rcv_nxt = t->copied_seq = t->rcv_adv = g->h.seq + 1;
 	t->drs.seq = t->copied_seq;
@@ -155,18 +204,31 @@ static void syn_sent(struct tcp_ep *t, struct tcp_seg *g)
 		txr_ack(t, g->h.ack, &a);
 		if (a.rtt && !t->total_retrans)
 			tcp_rtt_sample(t, a.rtt);
+		sndq_ack(t, g->h.ack);
 		t->snd_una = t->snd_wl2 = g->h.ack;
+		again = tfo_synack(t, g);
 		t->retries = t->rtt.backoff = 0;
 		t->first_retry = 0;
 		tcp_timer_off(t, TT_REXMIT);
 		tcp_established(t);
-		t->ack_now = true;
-		return;
+		if (t->fo.asked && (g->len || (f & TH_FIN)) && !again) {
+			synack_data(t, p, g);
+			return;
+		}
+		if (t->fo.more) {               /* the writer's next bytes take the ACK along */
+			ack_quickly(t);
+			ack_later(t);
+		} else {
+			t->ack_now = true;
+		}
+		goto drop;
 	}
 	/* Simultaneous open. */
 	tcp_set_state(t, TCPS_SYN_RECV);
-	tcp_send_syn(t, true);
+	tcp_send_syn(t, true, 0);
 	tcp_rearm_rexmit(t);
+drop:
+	pkt_free(p);
 }
 
 /* ----------------------------------------------------------- synchronised */
@@ -215,6 +277,10 @@ static bool paws_reject(struct tcp_ep *t, const struct tcp_seg *g)
 /* False: done with the segment. */
 static bool check_sequence(struct tcp_ep *t, struct tcp_seg *g)
 {
+	if (t->state == TCPS_SYN_RECV && g->h.seq == t->irs && (g->h.flags & (TH_SYN | TH_ACK | TH_RST)) == TH_SYN) {
+		tcp_send_syn(t, true, 0);       /* our SYN-ACK was lost */
+		return false;
+	}
 	if (paws_reject(t, g)) {
 		if (!(g->h.flags & TH_RST))
 			oow_ack(t, g);
@@ -229,8 +295,7 @@ static bool check_sequence(struct tcp_ep *t, struct tcp_seg *g)
 	if (g->h.flags & TH_RST) {
 		/* RFC 5961 3.2: only the exact number kills. */
 		if (g->h.seq == t->rcv_nxt)
-			tcp_done(t, t->state == TCPS_SYN_RECV ? ECONNREFUSED :
-				    t->state == TCPS_CLOSE_WAIT ? EPIPE : ECONNRESET);
+			tcp_done(t, t->state == TCPS_CLOSE_WAIT ? EPIPE : ECONNRESET);
 		else
 			tcp_challenge_ack(t);
 		return false;
@@ -284,27 +349,6 @@ static bool fin_acked(struct tcp_ep *t)
 	}
 }
 
-static void fin_received(struct tcp_ep *t)
-{
-	ep_wake(&t->ep, POLLIN | POLLRDNORM | POLLRDHUP);
-	switch (t->state) {
-	case TCPS_SYN_RECV:
-	case TCPS_ESTABLISHED:
-		tcp_set_state(t, TCPS_CLOSE_WAIT);
-		break;
-	case TCPS_FIN_WAIT1:
-		tcp_set_state(t, TCPS_CLOSING);
-		ep_wake(&t->ep, POLLHUP);
-		break;
-	case TCPS_FIN_WAIT2:
-		tcp_send_ack(t);
-		tcp_time_wait(t);
-		break;
-	default:
-		break;
-	}
-}
-
 /* Data for an owner that is gone cannot be delivered: reset (RFC 2525, 2.17). */
 static bool nobody_reads(struct tcp_ep *t, const struct tcp_seg *g)
 {
@@ -314,21 +358,6 @@ static bool nobody_reads(struct tcp_ep *t, const struct tcp_seg *g)
 	tcp_send_rst(t);
 	tcp_done(t, 0);
 	return true;
-}
-
-/* Takes p. */
-static void data(struct tcp_ep *t, struct pktbuf *p, struct tcp_seg *g)
-{
-	u32 before = t->rcvq_len, nxt = t->rcv_nxt;
-	bool had_fin = t->fin_rcvd;
-
-	if (g->h.flags & TH_URG)
-		rcv_urgent(t, p, g);
-	rcv_data(t, p, g);
-	if (t->rcv_nxt != nxt && t->rcvq_len > before && t->rcvq_len >= t->ep.o.rcvlowat)
-		ep_wake(&t->ep, POLLIN | POLLRDNORM);
-	if (t->fin_rcvd && !had_fin)
-		fin_received(t);
 }
 
 static void synchronised(struct tcp_ep *t, struct pktbuf *p, struct tcp_seg *g)
@@ -369,7 +398,7 @@ drop:
 	pkt_free(p);
 }
 
-void tcp_input(struct tcp_ep *t, struct pktbuf *p, struct tcp_seg *g)
+void tcp_input(struct tcp_ep *t, struct nic *n, struct pktbuf *p, struct tcp_seg *g)
 {
 	mutex_lock(&t->ep.mu);
 	t->st.segs_in++;
@@ -378,8 +407,7 @@ void tcp_input(struct tcp_ep *t, struct pktbuf *p, struct tcp_seg *g)
 	} else if (t->state == TCPS_CLOSE) {
 		pkt_free(p);
 	} else if (t->state == TCPS_SYN_SENT) {
-		syn_sent(t, g);
-		pkt_free(p);
+		syn_sent(t, n, p, g);
 	} else {
 		synchronised(t, p, g);
 	}

@@ -65,6 +65,8 @@ static void send_synack(struct synreq *q)
 		r.o.tsval = tcp_tsval(q->stack, q->ts_off);
 		r.o.tsecr = q->ts_recent;
 	}
+	if (!q->retries)
+		tfo_put(&r.o, &q->fo);
 	tcp_send_reply(q->stack, &q->rt, &r);
 }
 
@@ -145,46 +147,9 @@ static struct synreq *req_new(struct tcp_ep *l, struct nic *n, struct pktbuf *p,
 	q->rcv_wscale = q->wscale_ok ? l->rcv_wscale : 0;
 	q->tos = ip_is4(&p->src) ? l->ep.o.tos : l->ep.o.tclass;
 	q->ifindex = n->ifindex;
+	q->fo.len = -1;
 	q->sent = stack_now(s);
 	return q;
-}
-
-/* A SYN for a listener; mu held. */
-static void on_syn(struct tcp_ep *l, struct nic *n, struct pktbuf *p, struct tcp_seg *g)
-{
-	struct stack *s = n->stack;
-	struct synreq *q;
-	bool full = l->aq->nreq >= l->aq->max ||
-		    atomic_load(&s->conns.n_req) >= MAX((u32)s->sysctl.tcp_syn_backlog[0], l->aq->max) * 4;
-
-	if (l->aq->n > l->aq->max) {
-		MIB(s, TcpExt_ListenOverflows);
-		MIB(s, TcpExt_ListenDrops);
-		return;
-	}
-	if (s->sysctl.tcp_syncookies[0] == 2 || (full && s->sysctl.tcp_syncookies[0])) {
-		MIB(s, TcpExt_TCPReqQFullDoCookies);
-		send_cookie(l, n, p, g);
-		return;
-	}
-	if (full) {
-		MIB(s, TcpExt_TCPReqQFullDrop);
-		return;
-	}
-	q = req_new(l, n, p, g);
-	if (!q)
-		return;
-	if (rt_lookup(s, &p->src, &p->dst, ip_needs_scope(&p->src) ? n->ifindex : l->ep.o.bound_if,
-		      RT_NO_SRC_CHECK, &q->rt) < 0 ||
-	    conn_insert(s, &q->conn) < 0) {
-		conn_unref(&q->conn);
-		return;
-	}
-	list_add_tail(&q->node, &l->aq->reqs);
-	q->in_list = true;
-	l->aq->nreq++;
-	req_arm(q, q->sent);
-	send_synack(q);
 }
 
 /* The endpoint that a finished handshake becomes.  listener->mu held. */
@@ -220,8 +185,8 @@ struct tcp_ep *req_to_child(struct synreq *q)
 	t->rcv_wscale = q->rcv_wscale;
 	t->rcv_adv = t->rcv_nxt + MIN(l->ep.o.rcvbuf / 2, 65535u);
 	t->state = TCPS_SYN_RECV;
-	t->rcv_mss = q->mss;
 	tcp_sync_mss(t);
+	t->rcv_mss = MIN((u32)t->mss, TCP_MSS_DEFAULT);
 	if (q->sent && !q->retries)
 		tcp_rtt_sample(t, stack_now(q->stack) - q->sent);
 	t->ep.bind.laddr = k->laddr;
@@ -255,14 +220,114 @@ static bool adopt(struct tcp_ep *l, struct synreq *q, struct tcp_ep *t)
 }
 
 /* Deliver the handshake's last segment to the child, then tell the listener.  Takes p. */
-static void start_child(struct tcp_ep *l, struct tcp_ep *t, struct pktbuf *p, struct tcp_seg *g)
+static void start_child(struct tcp_ep *l, struct tcp_ep *t, struct nic *n, struct pktbuf *p,
+			struct tcp_seg *g)
 {
-	tcp_input(t, p, g);
+	tcp_input(t, n, p, g);
 	ep_unref(&t->ep);
 	mutex_lock(&l->ep.mu);
 	if (l->state == TCPS_LISTEN)
 		ep_wake(&l->ep, POLLIN | POLLRDNORM);
 	mutex_unlock(&l->ep.mu);
+}
+
+/* Fast Open: the child exists before its handshake is done.  mu held. */
+static struct tcp_ep *fast_child(struct tcp_ep *l, struct synreq *q, struct tcp_seg *g)
+{
+	struct tcp_ep *t = l->aq->n <= l->aq->max ? req_to_child(q) : NULL;
+
+	if (!t)
+		return NULL;
+	t->fo.child = true;
+	t->fo.listener = l;
+	ep_ref(&l->ep);
+	atomic_fetch_add(&l->aq->fo_pending, 1);
+	t->fo.cookie = q->fo;
+	t->snd_una = t->iss;
+	t->snd_wnd = t->max_wnd = g->h.wnd;     /* never scaled in a SYN */
+	t->snd_wl1 = g->h.seq;
+	t->ep.connected = true;
+	tcp_start_sending(t);
+	txr_add(t, t->iss, t->iss + 1);
+	if (!adopt(l, q, t)) {
+		tfo_handshake_done(t);
+		return NULL;
+	}
+	ep_ref(&t->ep);
+	return t;
+}
+
+/* Take the SYN's data and answer.  Takes p. */
+static void start_fast_child(struct tcp_ep *l, struct tcp_ep *t, struct pktbuf *p, struct tcp_seg *g)
+{
+	bool data = g->len != 0;
+
+	g->h.seq++;
+	g->h.flags &= (u8)~TH_SYN;
+	mutex_lock(&t->ep.mu);
+	t->fo.data_acked = data;
+	if (data || (g->h.flags & TH_FIN))
+		rcv_data(t, p, g);
+	else
+		pkt_free(p);
+	tcp_send_syn(t, true, 0);
+	tcp_rearm_rexmit(t);
+	mutex_unlock(&t->ep.mu);
+	ep_unref(&t->ep);
+	mutex_lock(&l->ep.mu);
+	if (l->state == TCPS_LISTEN)
+		ep_wake(&l->ep, POLLIN | POLLRDNORM);
+	mutex_unlock(&l->ep.mu);
+}
+
+/* A SYN for a listener; mu held.  A child by Fast Open (with a reference), or NULL. */
+static struct tcp_ep *on_syn(struct tcp_ep *l, struct nic *n, struct pktbuf *p, struct tcp_seg *g)
+{
+	struct stack *s = n->stack;
+	struct synreq *q;
+	bool full = l->aq->nreq >= l->aq->max ||
+		    atomic_load(&s->conns.n_req) >= MAX((u32)s->sysctl.tcp_syn_backlog[0], l->aq->max) * 4;
+
+	if (l->aq->n > l->aq->max) {
+		MIB(s, TcpExt_ListenOverflows);
+		MIB(s, TcpExt_ListenDrops);
+		return NULL;
+	}
+	if (s->sysctl.tcp_syncookies[0] == 2 || (full && s->sysctl.tcp_syncookies[0])) {
+		MIB(s, TcpExt_TCPReqQFullDoCookies);
+		send_cookie(l, n, p, g);
+		return NULL;
+	}
+	if (full) {
+		MIB(s, TcpExt_TCPReqQFullDrop);
+		return NULL;
+	}
+	q = req_new(l, n, p, g);
+	if (!q)
+		return NULL;
+	if (rt_lookup(s, &p->src, &p->dst, ip_needs_scope(&p->src) ? n->ifindex : l->ep.o.bound_if,
+		      RT_NO_SRC_CHECK, &q->rt) < 0) {
+		conn_unref(&q->conn);
+		return NULL;
+	}
+	if (tfo_accepts(l, &q->conn.key, g, &q->fo)) {
+		struct tcp_ep *t;
+
+		q->sent = 0;
+		t = fast_child(l, q, g);
+		conn_unref(&q->conn);
+		return t;
+	}
+	if (conn_insert(s, &q->conn) < 0) {
+		conn_unref(&q->conn);
+		return NULL;
+	}
+	list_add_tail(&q->node, &l->aq->reqs);
+	q->in_list = true;
+	l->aq->nreq++;
+	req_arm(q, q->sent);
+	send_synack(q);
+	return NULL;
 }
 
 /* The last ACK of a handshake whose SYN was answered with a cookie.  Drops mu; takes p. */
@@ -304,13 +369,15 @@ static void on_cookie_ack(struct tcp_ep *l, struct nic *n, struct pktbuf *p, str
 	}
 	mutex_unlock(&l->ep.mu);
 	if (t)
-		start_child(l, t, p, g);
+		start_child(l, t, n, p, g);
 	else
 		pkt_free(p);
 }
 
 void listen_input(struct tcp_ep *l, struct nic *n, struct pktbuf *p, struct tcp_seg *g)
 {
+	struct tcp_ep *t = NULL;
+
 	mutex_lock(&l->ep.mu);
 	if (l->state != TCPS_LISTEN) {
 		mutex_unlock(&l->ep.mu);
@@ -334,9 +401,12 @@ void listen_input(struct tcp_ep *l, struct nic *n, struct pktbuf *p, struct tcp_
 		return;
 	}
 	if ((g->h.flags & (TH_SYN | TH_FIN)) == TH_SYN)
-		on_syn(l, n, p, g);
+		t = on_syn(l, n, p, g);
 	mutex_unlock(&l->ep.mu);
-	pkt_free(p);
+	if (t)
+		start_fast_child(l, t, p, g);
+	else
+		pkt_free(p);
 }
 
 enum req_verdict { REQ_DROP, REQ_RST, REQ_CHILD };
@@ -404,7 +474,7 @@ void req_input(struct synreq *q, struct nic *n, struct pktbuf *p, struct tcp_seg
 	}
 	mutex_unlock(&l->ep.mu);
 	if (t) {
-		start_child(l, t, p, g);
+		start_child(l, t, n, p, g);
 		return;
 	}
 	if (v == REQ_RST)
@@ -446,6 +516,9 @@ int tcp_listen(struct ep *e, int backlog)
 		e->lport = e->bind.lport;
 	}
 	r = port_listen(s, &e->bind);
+	if (!t->fo.backlog && (s->sysctl.tcp_fastopen[0] & TFO_SERVER) &&
+	    (s->sysctl.tcp_fastopen[0] & TFO_SERVER_ALWAYS))
+		t->fo.backlog = max;
 	if (r == 0)
 		t->state = TCPS_LISTEN;
 out:

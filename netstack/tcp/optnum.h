@@ -13,10 +13,11 @@ enum {
 	TCP_THIN_DUPACK = 17, TCP_USER_TIMEOUT = 18, TCP_REPAIR = 19, TCP_FASTOPEN = 23,
 	TCP_TIMESTAMP = 24, TCP_NOTSENT_LOWAT = 25, TCP_CC_INFO = 26, TCP_SAVE_SYN = 27,
 	TCP_SAVED_SYN = 28, TCP_FASTOPEN_CONNECT = 30, TCP_ULP = 31, TCP_FASTOPEN_NO_COOKIE = 34,
-	TCP_INQ = 36, TCP_TX_DELAY = 37,
+	TCP_FASTOPEN_KEY = 33, TCP_INQ = 36, TCP_TX_DELAY = 37,
 };
 
-enum { TCPI_OPT_TIMESTAMPS = 1, TCPI_OPT_SACK = 2, TCPI_OPT_WSCALE = 4 };
+enum { TCPI_OPT_TIMESTAMPS = 1, TCPI_OPT_SACK = 2, TCPI_OPT_WSCALE = 4, TCPI_OPT_ECN = 8,
+       TCPI_OPT_ECN_SEEN = 16, TCPI_OPT_SYN_DATA = 32 };
 
 struct tcp_info {
 	u8 tcpi_state, tcpi_ca_state, tcpi_retransmits, tcpi_probes, tcpi_backoff, tcpi_options;
@@ -33,5 +34,7 @@ struct tcp_info {
 	u64 tcpi_delivery_rate, tcpi_busy_time, tcpi_rwnd_limited, tcpi_sndbuf_limited;
 	u32 tcpi_delivered, tcpi_delivered_ce;
 	u64 tcpi_bytes_sent, tcpi_bytes_retrans;
-	u32 tcpi_dsack_dups, tcpi_reord_seen, tcpi_rcv_ooopack, tcpi_snd_wnd;
+	u32 tcpi_dsack_dups, tcpi_reord_seen, tcpi_rcv_ooopack, tcpi_snd_wnd, tcpi_rcv_wnd, tcpi_rehash;
+	u16 tcpi_total_rto, tcpi_total_rto_recoveries;
+	u32 tcpi_total_rto_time, tcpi_received_ce, tcpi_accecn_bytes[6], tcpi_ecn_mode;
 };

@@ -81,12 +81,7 @@ static int set_locked(struct tcp_ep *t, int opt, int v)
 		t->window_clamp = v > 0 ? MAX((u32)v, 1152u) : 0;
 		break;
 	case TCP_QUICKACK:
-		t->quickack_off = !v;
-		if (v) {
-			t->quickack = 16;
-			if (t->ack_pending)
-				tcp_send_ack(t);
-		}
+		ack_set_quick(t, v);
 		break;
 	case TCP_NOTSENT_LOWAT:
 		t->notsent_lowat = v;
@@ -95,14 +90,60 @@ static int set_locked(struct tcp_ep *t, int opt, int v)
 	case TCP_INQ: case TCP_SAVE_SYN: case TCP_THIN_LINEAR_TIMEOUTS: case TCP_THIN_DUPACK:
 	case TCP_TX_DELAY:
 		break;                  /* hints, or of no use here */
-	case TCP_FASTOPEN: case TCP_FASTOPEN_CONNECT: case TCP_FASTOPEN_NO_COOKIE:
-		break;                  /* accepted; every handshake is a full one */
+	case TCP_FASTOPEN:
+		if (v < 0 || !in_states(t, STATE_BIT(TCPS_CLOSE) | STATE_BIT(TCPS_LISTEN)))
+			return -EINVAL;
+		t->fo.backlog = MIN((u32)v, (u32)t->ep.stack->sysctl.somaxconn[0]);
+		break;
+	case TCP_FASTOPEN_CONNECT:
+		if (v < 0 || v > 1)
+			return -EINVAL;
+		if (!(t->ep.stack->sysctl.tcp_fastopen[0] & TFO_CLIENT))
+			return -EOPNOTSUPP;
+		if (t->state != TCPS_CLOSE)
+			return -EINVAL;
+		t->fo.connect = v;
+		break;
+	case TCP_FASTOPEN_NO_COOKIE:
+		if (v < 0 || v > 1 || !in_states(t, STATE_BIT(TCPS_CLOSE) | STATE_BIT(TCPS_LISTEN)))
+			return -EINVAL;
+		t->fo.no_cookie = v;
+		break;
 	case TCP_REPAIR:
 		return -EPERM;
 	default:
 		return -ENOPROTOOPT;
 	}
 	return r;
+}
+
+static int set_fo_key(struct tcp_ep *t, const void *val, size_t len)
+{
+	if (len != 16 && len != 32)
+		return -EINVAL;
+	mutex_lock(&t->ep.mu);
+	t->fo.nkeys = (u8)(len / 16);
+	tfo_keys_load(t->fo.key, val, t->fo.nkeys);
+	mutex_unlock(&t->ep.mu);
+	return 0;
+}
+
+static int get_fo_key(struct tcp_ep *t, void *val, size_t *len)
+{
+	struct tfo *f = &t->ep.stack->tfo;
+	u8 b[32], n;
+
+	mutex_lock(&t->ep.mu);
+	n = t->fo.nkeys;
+	tfo_keys_store(t->fo.key, b, n);
+	mutex_unlock(&t->ep.mu);
+	if (!n) {
+		mutex_lock(&f->mu);
+		n = f->nkeys;
+		tfo_keys_store(f->key, b, n);
+		mutex_unlock(&f->mu);
+	}
+	return epopt_put(val, len, b, n * 16u);
 }
 
 int tcp_setsockopt(struct ep *e, int level, int opt, const void *val, size_t len)
@@ -116,6 +157,8 @@ int tcp_setsockopt(struct ep *e, int level, int opt, const void *val, size_t len
 		return set_congestion(t, val, len);
 	if (opt == TCP_ULP)
 		return -ENOENT;
+	if (opt == TCP_FASTOPEN_KEY)
+		return set_fo_key(t, val, len);
 	r = epopt_int(val, len, &v);
 	if (r < 0)
 		return r;
@@ -136,11 +179,12 @@ static void fill_info(struct tcp_ep *t, struct tcp_info *i)
 	i->tcpi_probes = (u8)t->probes;
 	i->tcpi_backoff = (u8)t->rtt.backoff;
 	i->tcpi_options = (u8)((t->ts_ok ? TCPI_OPT_TIMESTAMPS : 0) | (t->sack_ok ? TCPI_OPT_SACK : 0) |
-			       (t->wscale_ok ? TCPI_OPT_WSCALE : 0));
+			       (t->wscale_ok ? TCPI_OPT_WSCALE : 0) |
+			       (t->fo.data_acked ? TCPI_OPT_SYN_DATA : 0));
 	i->tcpi_snd_wscale = t->snd_wscale;
 	i->tcpi_rcv_wscale = t->rcv_wscale;
 	i->tcpi_rto = (u32)(tcp_rto(t) / 1000);
-	i->tcpi_ato = (u32)(TCP_DELACK / 1000);
+	i->tcpi_ato = (u32)(t->ato / 1000);
 	i->tcpi_snd_mss = t->mss;
 	i->tcpi_rcv_mss = t->rcv_mss;
 	i->tcpi_pmtu = t->pmtu;
@@ -154,7 +198,8 @@ static void fill_info(struct tcp_ep *t, struct tcp_info *i)
 	i->tcpi_rcv_ssthresh = rcv_window(t);
 	i->tcpi_total_retrans = (u32)t->total_retrans;
 	i->tcpi_last_data_sent = (u32)((now - t->last_send) / NSEC_MS);
-	i->tcpi_last_data_recv = i->tcpi_last_ack_recv = (u32)((now - t->last_recv) / NSEC_MS);
+	i->tcpi_last_data_recv = (u32)((now - t->last_data) / NSEC_MS);
+	i->tcpi_last_ack_recv = (u32)((now - t->last_recv) / NSEC_MS);
 	i->tcpi_reordering = 3;
 	i->tcpi_pacing_rate = i->tcpi_max_pacing_rate = UINT64_MAX;
 	i->tcpi_bytes_acked = t->st.bytes_acked;
@@ -165,7 +210,7 @@ static void fill_info(struct tcp_ep *t, struct tcp_info *i)
 	i->tcpi_min_rtt = (u32)(t->rtt.min / 1000);
 	i->tcpi_data_segs_in = t->st.data_segs_in;
 	i->tcpi_data_segs_out = t->st.data_segs_out;
-	i->tcpi_delivered = (u32)(t->delivered / MAX(t->mss, 1));
+	i->tcpi_delivered = t->ndelivered;
 	i->tcpi_bytes_sent = t->st.bytes_sent;
 	i->tcpi_bytes_retrans = t->st.bytes_retrans;
 	i->tcpi_dsack_dups = t->st.dsacks;
@@ -232,16 +277,24 @@ static int get_int(struct tcp_ep *t, int opt, int *v)
 		*v = (int)t->window_clamp;
 		return 0;
 	case TCP_QUICKACK:
-		*v = !t->quickack_off;
+		*v = !t->pingpong;
 		return 0;
 	case TCP_NOTSENT_LOWAT:
 		*v = t->notsent_lowat;
+		return 0;
+	case TCP_FASTOPEN:
+		*v = (int)t->fo.backlog;
+		return 0;
+	case TCP_FASTOPEN_CONNECT:
+		*v = t->fo.connect;
+		return 0;
+	case TCP_FASTOPEN_NO_COOKIE:
+		*v = t->fo.no_cookie;
 		return 0;
 	case TCP_TIMESTAMP:
 		*v = (int)tcp_tsval(t->ep.stack, t->ts_off);
 		return 0;
 	case TCP_INQ: case TCP_SAVE_SYN: case TCP_THIN_LINEAR_TIMEOUTS: case TCP_THIN_DUPACK:
-	case TCP_FASTOPEN: case TCP_FASTOPEN_CONNECT: case TCP_FASTOPEN_NO_COOKIE:
 	case TCP_REPAIR: case TCP_TX_DELAY:
 		*v = 0;
 		return 0;
@@ -266,6 +319,8 @@ int tcp_getsockopt(struct ep *e, int level, int opt, void *val, size_t *len)
 		memcpy(name, t->cc->name, strlen(t->cc->name));
 		return epopt_put(val, len, name, sizeof(name));
 	}
+	case TCP_FASTOPEN_KEY:
+		return get_fo_key(t, val, len);
 	case TCP_ULP: case TCP_CC_INFO: case TCP_SAVED_SYN:
 		*len = 0;
 		return 0;

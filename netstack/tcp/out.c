@@ -101,7 +101,7 @@ static bool send_new(struct tcp_ep *t)
 	}
 	if (len == left && fin && (room > len || left == 0))
 		flags |= TH_FIN;
-	if (len == left)
+	if (len && len == left)
 		flags |= TH_PSH;
 	if (len == 0 && !(flags & TH_FIN))
 		return false;

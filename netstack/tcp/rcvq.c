@@ -10,7 +10,6 @@
 #include "netstack/tcp/tcp.h"
 
 #define COALESCE_MAX  1024u
-#define QUICKACKS     16u
 
 /* Half of the buffer is for bytes, half for what they cost (Linux' tcp_adv_win_scale 1). */
 static u32 capacity(const struct tcp_ep *t)
@@ -20,24 +19,40 @@ static u32 capacity(const struct tcp_ep *t)
 	return t->window_clamp ? MIN(c, t->window_clamp) : c;
 }
 
+u32 rcv_clamp(const struct tcp_ep *t) { return capacity(t); }
+
 u32 rcv_window(struct tcp_ep *t)
 {
 	u32 cap = capacity(t), used = t->rcvq_len;
 
 	if (t->ep.rmem > t->ep.o.rcvbuf + t->ep.o.rcvbuf / 2)
 		return 0;
-	return cap > used ? cap - used : 0;
+	return cap > used ? MIN(cap - used, t->rcv_ssthresh) : 0;
+}
+
+/* As much as there is room, rounded so that scaling loses nothing, and no silly window. */
+u32 rcv_fresh_window(struct tcp_ep *t)
+{
+	u32 cap = capacity(t), win = MIN(rcv_window(t), 65535u << t->rcv_wscale);
+	u32 unit = 1u << t->rcv_wscale, mss = MIN(t->rcv_mss, cap), had;
+
+	if (win < cap / 2) {
+		win = ALIGN_DOWN(win, unit);
+		if (win < cap / 16 || win < mss)
+			return 0;
+	}
+	if (t->rcv_wscale)
+		return MIN(ALIGN_UP(win, unit), 65535u << t->rcv_wscale);
+	/* A multiple of segments, but an offer within one of the room stays. */
+	had = t->rcv_adv - t->last_ack_sent;
+	return had + mss <= win || had > win ? win / mss * mss : had;
 }
 
 u32 rcv_select_window(struct tcp_ep *t)
 {
 	u32 cur = seq_gt(t->rcv_adv, t->rcv_nxt) ? t->rcv_adv - t->rcv_nxt : 0;
-	u32 win = MIN(rcv_window(t), 65535u << t->rcv_wscale), mss = MIN(t->rcv_mss, capacity(t) / 2);
+	u32 win = rcv_fresh_window(t);
 
-	/* Receiver side of silly window avoidance (RFC 1122 4.2.3.3). */
-	if (win < mss)
-		win = 0;
-	win &= ~((1u << t->rcv_wscale) - 1);
 	if (win < cur)
 		win = ALIGN_UP(cur, 1u << t->rcv_wscale);
 	if (seq_gt(t->rcv_nxt + win, t->rcv_adv))
@@ -53,8 +68,20 @@ void rcv_init(struct tcp_ep *t)
 	if (t->ep.stack->sysctl.tcp_wscale[0])
 		while (t->rcv_wscale < 14 && (space >> t->rcv_wscale) > 65535)
 			t->rcv_wscale++;
-	t->quickack = QUICKACKS;
+	t->quickack = t->last_seg = t->pushed = 0;
+	t->ato = 0;
+	t->pingpong = false;
 	t->rcv_mss = TCP_MSS_DEFAULT;
+	t->rcv_ssthresh = 65535;
+}
+
+/* Data came in order: let the window grow, as far as the buffer goes. */
+static void grow_window(struct tcp_ep *t, u32 len)
+{
+	u32 cap = capacity(t), room = cap > t->rcv_ssthresh ? cap - t->rcv_ssthresh : 0;
+
+	if (len >= 128)
+		t->rcv_ssthresh += MIN(room, 2 * MAX(len, t->rcv_mss));
 }
 
 static void charge(struct tcp_ep *t, struct pktbuf *p) { t->ep.rmem += p->truesize; }
@@ -285,23 +312,6 @@ static void ooo_drain(struct tcp_ep *t)
 	forget_sack(t);
 }
 
-/* How soon to acknowledge what came in order (RFC 1122 4.2.3.2, RFC 5681 4.2). */
-static void schedule_ack(struct tcp_ep *t, u32 len, u64 now)
-{
-	t->unacked += len;
-	t->ack_pending = true;
-	if (now - t->last_recv > tcp_rto(t))
-		t->quickack = QUICKACKS;
-	t->last_recv = now;
-	if (t->unacked > t->rcv_mss || (t->quickack && !t->quickack_off) || t->ooo_n ||
-	    t->state == TCPS_FIN_WAIT2) {
-		t->ack_now = true;
-	} else if (t->due[TT_DELACK] == NET_NEVER) {
-		MIB(t->ep.stack, TcpExt_DelayedACKs);
-		tcp_timer_set(t, TT_DELACK, now + TCP_DELACK);
-	}
-}
-
 /* Strip headers, cut to the window; false: nothing of it is new. */
 static bool trim(struct tcp_ep *t, struct pktbuf *p, struct tcp_seg *g)
 {
@@ -330,8 +340,8 @@ static bool trim(struct tcp_ep *t, struct pktbuf *p, struct tcp_seg *g)
 
 void rcv_data(struct tcp_ep *t, struct pktbuf *p, struct tcp_seg *g)
 {
-	u64 now = tcp_now(t);
-	u32 len;
+	u32 len, gso = p->gso_size;
+	bool psh = g->h.flags & TH_PSH;
 
 	if (t->fin_rcvd || !trim(t, p, g)) {
 		if (g->len || (g->h.flags & TH_FIN))
@@ -341,8 +351,6 @@ void rcv_data(struct tcp_ep *t, struct pktbuf *p, struct tcp_seg *g)
 	}
 	len = p->len;
 	t->st.data_segs_in++;
-	if (len > t->rcv_mss || g->len)
-		t->rcv_mss = MAX(MIN(p->gso_size ? p->gso_size : g->len, 65535u), MIN(t->rcv_mss, 1460u));
 	if (p->hdr_len) {                       /* a payload that begins in the header area */
 		struct pktbuf *c = NULL;
 		u8 *d;
@@ -385,8 +393,10 @@ void rcv_data(struct tcp_ep *t, struct pktbuf *p, struct tcp_seg *g)
 	}
 	if (t->ooo_n)
 		ooo_drain(t);
-	if (len)
-		schedule_ack(t, len, now);
+	if (len) {
+		grow_window(t, len);
+		ack_data_received(t, len, gso, psh);
+	}
 }
 
 void rcv_urgent(struct tcp_ep *t, struct pktbuf *p, const struct tcp_seg *g)

@@ -94,21 +94,6 @@ static void consume(struct tcp_ep *t, u32 n)
 	}
 }
 
-/* Room came free: tell the peer when it matters (RFC 9293 3.8.6.2.2). */
-static void window_update(struct tcp_ep *t)
-{
-	u32 offered = seq_gt(t->rcv_adv, t->rcv_nxt) ? t->rcv_adv - t->rcv_nxt : 0;
-	u32 now = rcv_window(t), cap = t->ep.o.rcvbuf / 2;
-
-	if (t->fin_rcvd || !in_states(t, STATES_SYNCED))
-		return;
-	if (now > offered && now - offered >= MIN(cap / 2, 2 * t->rcv_mss) &&
-	    (offered < cap / 2 || now >= 2 * offered))
-		tcp_send_ack(t);
-	else if (t->ack_pending && t->unacked > t->rcv_mss)
-		tcp_send_ack(t);
-}
-
 /* Why there is nothing to read: 0 end of stream, or -errno.  mu held. */
 static int nothing(struct tcp_ep *t)
 {
@@ -185,7 +170,7 @@ static ssize_t recv_bytes(struct tcp_ep *t, struct net_msg *m)
 			mutex_lock(&t->ep.mu);
 			consume(t, n);
 			rcv_tune(t);
-			window_update(t);
+			ack_after_read(t, n);
 			mutex_unlock(&t->ep.mu);
 			backlog_drain(t->ep.stack);
 		}

@@ -107,6 +107,7 @@ static void delivered(struct tcp_ep *t, const struct txr *x, struct ack_info *a)
 	}
 	rack_seen(t, x, a->now);
 	t->delivered += x->end - x->seq;
+	t->ndelivered += (x->end - x->seq + t->mss - 1) / MAX(t->mss, 1);
 }
 
 static void mark_sacked(struct tcp_ep *t, struct txr *x, struct ack_info *a)

@@ -88,6 +88,15 @@ static u32 seg_room(const struct tcp_ep *t, const struct tcp_opts *o)
 	return t->mss - (4 + 8 * n);
 }
 
+/* A SYN's window is never scaled. */
+static u32 syn_window(struct tcp_ep *t)
+{
+	u32 win = MIN(rcv_window(t), 65535u);
+
+	t->rcv_adv = t->rcv_nxt + win;
+	return win;
+}
+
 /* Header, checksum, IP.  Takes p, which holds the payload. */
 static int emit(struct tcp_ep *t, struct pktbuf *p, u32 seq, u8 flags, const struct tcp_opts *o)
 {
@@ -104,14 +113,15 @@ static int emit(struct tcp_ep *t, struct pktbuf *p, u32 seq, u8 flags, const str
 	h.hlen = (u8)(TCP_HLEN + on);
 	if (flags & TH_ACK)
 		h.ack = t->rcv_nxt;
-	wnd = rcv_select_window(t);
-	h.wnd = (u16)MIN(full ? wnd : wnd >> t->rcv_wscale, 65535u);
+	wnd = full ? syn_window(t) : rcv_select_window(t) >> t->rcv_wscale;
+	h.wnd = (u16)MIN(wnd, 65535u);
 	if (t->urg_out && seq_gt(t->snd_up, seq) && t->snd_up - seq <= 65535) {
 		h.flags |= TH_URG;
 		h.urg = (u16)(t->snd_up - seq);
 	}
 	tcp_emit(pkt_push(p, TCP_HLEN), &h);
 	if (plen > seg_room(t, o) && !(flags & TH_SYN)) {
+		h.flags |= TH_PSH;              /* a super-frame is not worth waiting behind (as Linux) */
 		p->gso_size = (u16)seg_room(t, o);
 		p->gso_type = v4 ? GSO_TCP4 : GSO_TCP6;
 	}
@@ -124,11 +134,7 @@ static int emit(struct tcp_ep *t, struct pktbuf *p, u32 seq, u8 flags, const str
 	p->mark = e->o.mark;
 	if (flags & TH_ACK) {
 		t->last_ack_sent = t->rcv_nxt;
-		t->unacked = 0;
-		t->ack_now = t->ack_pending = false;
-		tcp_timer_off(t, TT_DELACK);
-		if (t->quickack)
-			t->quickack--;
+		ack_sent(t);
 	}
 	t->st.segs_out++;
 	MIB(e->stack, Tcp_OutSegs);
@@ -157,7 +163,7 @@ int tcp_xmit(struct tcp_ep *t, u32 seq, u32 len, u8 flags)
 			flags &= (u8)~(TH_FIN | TH_PSH);
 		t->st.data_segs_out++;
 		t->st.bytes_sent += got;
-		t->last_send = tcp_now(t);
+		ack_data_sent(t);
 	}
 	r = emit(t, p, seq, flags, &o);
 	/* A full device queue or a missing neighbour is a loss like any other. */
@@ -180,7 +186,8 @@ void tcp_send_probe(struct tcp_ep *t)
 	(void)r;
 }
 
-void tcp_send_syn(struct tcp_ep *t, bool ack)
+/* The first SYN, or a SYN-ACK, carries a cookie; a first SYN perhaps @len bytes as well. */
+void tcp_send_syn(struct tcp_ep *t, bool ack, u32 len)
 {
 	struct stack *s = t->ep.stack;
 	struct tcp_opts o = { 0 };
@@ -202,7 +209,17 @@ void tcp_send_syn(struct tcp_ep *t, bool ack)
 		o.has_ts = true;
 		o.tsval = tcp_tsval(s, t->ts_off);
 		o.tsecr = t->ts_recent;
+		if (!ack && !t->retries)
+			t->syn_tsval = o.tsval;
 	}
+	if (ack ? t->fo.child : !t->retries)
+		tfo_put(&o, &t->fo.cookie);
+	if (len) {
+		len = sndq_gather(t, p, t->iss + 1, len);
+		t->st.data_segs_out++;
+		t->st.bytes_sent += len;
+	}
+	t->last_send = tcp_now(t);
 	emit(t, p, t->iss, ack ? TH_SYN | TH_ACK : TH_SYN, &o);
 }
 
@@ -230,7 +247,7 @@ bool tcp_retransmit(struct tcp_ep *t, struct txr *x)
 	if (seq_lt(seq, t->snd_una))
 		seq = t->snd_una;
 	if (seq == t->iss) {                    /* the SYN of a simultaneous open */
-		tcp_send_syn(t, t->state == TCPS_SYN_RECV);
+		tcp_send_syn(t, t->state == TCPS_SYN_RECV || t->fo.child, 0);
 		return true;
 	}
 	len = x->end - seq;
@@ -247,7 +264,7 @@ bool tcp_retransmit(struct tcp_ep *t, struct txr *x)
 		flags &= (u8)~TH_FIN;
 	}
 	/* Never beyond what the peer offers, but one segment always. */
-	r = tcp_xmit(t, seq, len, flags | (seq + len == t->write_seq ? TH_PSH : 0));
+	r = tcp_xmit(t, seq, len, flags | (len && seq + len == t->write_seq ? TH_PSH : 0));
 	if (r < 0)
 		return false;
 	if ((u32)r < len && !txr_split(t, x, seq + (u32)r))

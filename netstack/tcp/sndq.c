@@ -131,8 +131,10 @@ static int can_send(struct tcp_ep *t)
 		return ep_take_err(&t->ep);
 	if (t->ep.shut & 2)
 		return -EPIPE;
-	if (t->state == TCPS_SYN_SENT || t->state == TCPS_SYN_RECV)
+	if (t->state == TCPS_SYN_SENT || (t->state == TCPS_SYN_RECV && !t->fo.child))
 		return 0;
+	if (t->fo.child && t->state == TCPS_SYN_RECV)
+		return 1;
 	if (!in_states(t, STATES_CAN_SEND))
 		return t->ep.connected ? -EPIPE : t->state == TCPS_LISTEN || t->state == TCPS_CLOSE ?
 			-EPIPE : -ENOTCONN;
@@ -157,7 +159,7 @@ static ssize_t reserve(struct tcp_ep *t, size_t want)
 }
 
 /* Blocks filled with the caller's bytes; what was copied before a fault counts. */
-static ssize_t fill_chunks(struct tcp_ep *t, struct net_io *io, size_t n, struct list_head *out)
+ssize_t sndq_fill(struct tcp_ep *t, struct net_io *io, size_t n, struct list_head *out)
 {
 	size_t done = 0;
 
@@ -183,7 +185,7 @@ static ssize_t fill_chunks(struct tcp_ep *t, struct net_io *io, size_t n, struct
 	return (ssize_t)done;
 }
 
-static void drop_chunks(struct list_head *l)
+void sndq_drop(struct list_head *l)
 {
 	struct chunk *c, *n;
 
@@ -193,19 +195,29 @@ static void drop_chunks(struct list_head *l)
 	}
 }
 
+void sndq_append(struct tcp_ep *t, struct list_head *l)
+{
+	struct chunk *c;
+
+	while (!list_empty(l)) {
+		c = list_first(l, struct chunk, node);
+		list_del_init(&c->node);
+		append(t, c);
+	}
+}
+
 /* One reserved stretch: copy, append, send.  Bytes or -errno. */
 static ssize_t send_round(struct tcp_ep *t, struct net_msg *m, size_t n, bool last)
 {
 	u8 small[SMALL_WRITE];
 	struct list_head l;
-	struct chunk *c;
 	ssize_t r;
 
 	list_init(&l);
 	if (n <= SMALL_WRITE)
 		r = m->io->copy(m->io, small, n) < 0 ? -EFAULT : (ssize_t)n;
 	else
-		r = fill_chunks(t, m->io, n, &l);
+		r = sndq_fill(t, m->io, n, &l);
 	mutex_lock(&t->ep.mu);
 	t->reserved -= (u32)n;
 	if (r > 0) {
@@ -220,11 +232,7 @@ static ssize_t send_round(struct tcp_ep *t, struct net_msg *m, size_t n, bool la
 		if (e < 0)
 			r = e;
 	} else if (r > 0) {
-		while (!list_empty(&l)) {
-			c = list_first(&l, struct chunk, node);
-			list_del_init(&c->node);
-			append(t, c);
-		}
+		sndq_append(t, &l);
 	}
 	if (r > 0) {
 		if ((m->flags & MSG_OOB) && last) {
@@ -236,7 +244,7 @@ static ssize_t send_round(struct tcp_ep *t, struct net_msg *m, size_t n, bool la
 		tcp_output(t);
 	}
 	mutex_unlock(&t->ep.mu);
-	drop_chunks(&l);
+	sndq_drop(&l);
 	return r;
 }
 
@@ -245,6 +253,9 @@ ssize_t tcp_send(struct ep *e, struct net_msg *m)
 	struct tcp_ep *t = tcp(e);
 	size_t left = m->io->len, done = 0;
 	ssize_t r;
+
+	if ((m->flags & MSG_FASTOPEN) || t->fo.deferred)
+		return tfo_send(t, m);
 
 	do {
 		r = reserve(t, left);

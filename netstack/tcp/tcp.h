@@ -9,6 +9,7 @@
  *   rcvq.c     data in, reordering, windows, reading
  *   sndq.c     data to send         out.c   what may be sent now   seg.c  building it
  *   timer.c    all timers           opts.c  socket options
+ *   fastopen.c cookies and what they allow              delack.c when to acknowledge
  *
  * Sequence numbers are u32 and compared modulo 2^32.  Everything is under
  * ep.mu, except the reader's copies (ep.rd_mu).  A connection is in the
@@ -76,6 +77,7 @@ struct accept_q {
 	u32 n, max;
 	u32 nreq;
 	struct list_head reqs;          /* struct synreq */
+	_Atomic u32 fo_pending;         /* Fast Open children whose handshake is not done */
 };
 
 struct tcp_ep {
@@ -110,6 +112,7 @@ struct tcp_ep {
 	u64 delivered;
 	u32 undo_cwnd, undo_ssthresh;
 	u64 total_retrans;
+	u32 ndelivered;                         /* segments, as tcpi_delivered counts */
 	u32 retries;                            /* timeouts since progress */
 	u64 first_retry;
 	u32 probes;                             /* unanswered keepalives or window probes */
@@ -124,10 +127,11 @@ struct tcp_ep {
 	/* Receiving. */
 	struct list_head rcvq, oooq;
 	u32 irs, rcv_nxt, rcv_adv, copied_seq, rcvq_len, ooo_n, ooo_mem;
-	u32 rcv_clamp;
+	u32 rcv_ssthresh;               /* the window opens by slow start, too */
 	bool fin_rcvd;
-	u32 unacked, quickack, rcv_mss;
-	u64 last_recv, last_oow_ack;
+	u32 quickack, rcv_mss, last_seg;
+	u64 last_recv, last_data, ato, last_oow_ack;    /* last_recv: anything; last_data: with data */
+	u8 pushed;
 	struct { u32 start, end; } rx_sack[TCP_SACK_MAX], dsack;
 	u8 n_rx_sack;
 	bool has_dsack, ack_now, ack_pending, pingpong;
@@ -140,6 +144,7 @@ struct tcp_ep {
 	/* Options agreed upon. */
 	bool ts_ok, sack_ok, wscale_ok;
 	u32 ts_recent, ts_off, last_ack_sent;
+	u32 syn_tsval;                  /* of our first SYN */
 	u64 ts_recent_at;
 
 	/* Timers: one heap entry, several deadlines. */
@@ -147,11 +152,27 @@ struct tcp_ep {
 	u64 due[TT_MAX];
 
 	/* What the user asked for. */
-	bool nodelay, cork, quickack_off;
+	bool nodelay, cork;
 	u32 keep_idle, keep_intvl, keep_cnt, user_timeout_ms, syn_cnt, defer_s, window_clamp;
 	s32 linger2;
 	s32 notsent_lowat;
 	bool connecting;                /* the outcome of connect() is not told yet */
+
+	/* Fast Open (RFC 7413). */
+	struct {
+		bool connect, no_cookie;        /* TCP_FASTOPEN_CONNECT, _NO_COOKIE */
+		bool deferred;                  /* connect() said yes; the SYN goes with the first bytes */
+		bool taking;                    /* a sender copies the SYN's data */
+		bool asked, exp, data;          /* what our SYN carried */
+		bool data_acked;                /* SYN data was taken, theirs or ours */
+		bool more;                      /* a blocked writer has more: it takes the ACK along */
+		bool child;                     /* made by a SYN; its SYN-ACK is not acknowledged */
+		u32 backlog;                    /* listener: TCP_FASTOPEN */
+		struct sipkey key[2];           /* TCP_FASTOPEN_KEY */
+		u8 nkeys;
+		struct tcp_ep *listener;        /* a reference, while it counts in fo_pending */
+		struct tfo_cookie cookie;       /* for the SYN or SYN-ACK */
+	} fo;
 
 	/* Listening, and waiting to be accepted. */
 	struct accept_q *aq;
@@ -175,6 +196,7 @@ struct synreq {
 	bool ts_ok, sack_ok, wscale_ok, acked, dead, in_list;
 	u32 ifindex;
 	u64 sent;
+	struct tfo_cookie fo;
 	struct rt rt;
 };
 
@@ -223,6 +245,12 @@ void conn_mini_free(struct connnode *n);
 struct tcp_ep *tcp_new_child(struct tcp_ep *listener);
 void tcp_set_state(struct tcp_ep *t, enum tcp_state st);
 void tcp_established(struct tcp_ep *t);         /* handshake done: buffers, timers, events */
+void tcp_start_sending(struct tcp_ep *t);       /* windows and clocks before the first byte */
+/* connect() up to the SYN, which tcp_launch() sends; mu held. */
+int tcp_connect_state(struct tcp_ep *t);        /* 0: connect() may start */
+int tcp_prepare(struct tcp_ep *t, const struct net_sa *sa);
+void tcp_launch(struct tcp_ep *t, u32 len);
+void tfo_handshake_done(struct tcp_ep *t);
 /* The connection is over: @err for the owner (positive, 0 none), out of all tables. */
 void tcp_done(struct tcp_ep *t, int err);
 void tcp_send_rst(struct tcp_ep *t);
@@ -238,7 +266,7 @@ bool tw_recycle(struct stack *s, const struct connkey *k, u32 *ret_isn);
 
 /* in.c */
 void tcp_rx(struct nic *n, struct pktbuf *p);
-void tcp_input(struct tcp_ep *t, struct pktbuf *p, struct tcp_seg *g);
+void tcp_input(struct tcp_ep *t, struct nic *n, struct pktbuf *p, struct tcp_seg *g);
 void tcp_challenge_ack(struct tcp_ep *t);
 int tcp_dump_mini(struct stack *s, ep_dump_fn *fn, void *arg);
 
@@ -284,6 +312,8 @@ void recovery_timeout(struct tcp_ep *t, u64 now);
 /* rcvq.c, rcvread.c */
 void rcv_data(struct tcp_ep *t, struct pktbuf *p, struct tcp_seg *g);
 u32 rcv_window(struct tcp_ep *t);               /* bytes we could take now */
+u32 rcv_fresh_window(struct tcp_ep *t);         /* what we would like to advertise */
+u32 rcv_clamp(const struct tcp_ep *t);          /* the largest window ever */
 u32 rcv_select_window(struct tcp_ep *t);        /* what to advertise, unscaled, never shrinking */
 void rcv_purge(struct tcp_ep *t);
 void rcv_purge_ooo(struct tcp_ep *t);
@@ -292,9 +322,24 @@ ssize_t tcp_recv(struct ep *e, struct net_msg *m);
 void rcv_tune(struct tcp_ep *t);
 void rcv_urgent(struct tcp_ep *t, struct pktbuf *p, const struct tcp_seg *g);
 
+/* delack.c */
+void ack_data_received(struct tcp_ep *t, u32 len, u32 gso, bool psh);
+void ack_check(struct tcp_ep *t);               /* at once (ack_now) or by the timer? */
+void ack_later(struct tcp_ep *t);
+void ack_quickly(struct tcp_ep *t);
+void ack_sent(struct tcp_ep *t);
+void ack_data_sent(struct tcp_ep *t);
+void ack_timeout(struct tcp_ep *t);
+void ack_after_read(struct tcp_ep *t, u32 copied);
+void ack_set_quick(struct tcp_ep *t, int v);
+
 /* sndq.c */
 ssize_t tcp_send(struct ep *e, struct net_msg *m);
 u32 sndq_space(const struct tcp_ep *t);
+/* Blocks filled with the caller's bytes (without mu), and putting them behind the last byte. */
+ssize_t sndq_fill(struct tcp_ep *t, struct net_io *io, size_t n, struct list_head *out);
+void sndq_append(struct tcp_ep *t, struct list_head *chunks);
+void sndq_drop(struct list_head *chunks);
 u32 sndq_gather(struct tcp_ep *t, struct pktbuf *p, u32 seq, u32 len);
 void sndq_ack(struct tcp_ep *t, u32 una);
 void sndq_purge(struct tcp_ep *t);
@@ -306,7 +351,7 @@ void tcp_sync_mss(struct tcp_ep *t);
 /* Bytes of payload that went out, or -errno. */
 int tcp_xmit(struct tcp_ep *t, u32 seq, u32 len, u8 flags);
 void tcp_send_ack(struct tcp_ep *t);
-void tcp_send_syn(struct tcp_ep *t, bool ack);
+void tcp_send_syn(struct tcp_ep *t, bool ack, u32 len);
 bool tcp_retransmit(struct tcp_ep *t, struct txr *x);
 void tcp_send_probe(struct tcp_ep *t);          /* una - 1: keepalive and window probes */
 void tcp_arm_tlp(struct tcp_ep *t);

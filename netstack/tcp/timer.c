@@ -66,7 +66,7 @@ static void on_rexmit(struct tcp_ep *t, u64 now)
 		t->ep.rt.valid = false;         /* perhaps another route answers */
 	t->rtt.backoff++;
 	if (t->state == TCPS_SYN_SENT || t->state == TCPS_SYN_RECV) {
-		tcp_send_syn(t, t->state == TCPS_SYN_RECV);
+		tcp_send_syn(t, t->state == TCPS_SYN_RECV, 0);
 		t->total_retrans++;
 		MIB(t->ep.stack, Tcp_RetransSegs);
 		tcp_rearm_rexmit(t);
@@ -195,8 +195,7 @@ static void run(struct tcp_ep *t, enum tcp_timer which, u64 now)
 		on_reo(t, now);
 		break;
 	case TT_DELACK:
-		if (t->ack_pending)
-			tcp_send_ack(t);
+		ack_timeout(t);
 		break;
 	case TT_KEEP:
 		on_keepalive(t, now);

@@ -4,7 +4,9 @@
 #include <errno.h>
 #include "netstack/wire/tcp.h"
 
-enum { OPT_END, OPT_NOP, OPT_MSS, OPT_WSCALE, OPT_SACKOK, OPT_SACK, OPT_TS = 8, OPT_FASTOPEN = 34 };
+enum { OPT_END, OPT_NOP, OPT_MSS, OPT_WSCALE, OPT_SACKOK, OPT_SACK, OPT_TS = 8, OPT_FASTOPEN = 34, OPT_EXP = 254 };
+
+#define FO_MAGIC 0xf989
 
 int tcp_parse(const u8 *p, size_t len, struct tcp_hdr *ret)
 {
@@ -54,10 +56,15 @@ static void parse_one(const u8 *p, size_t l, struct tcp_opts *o)
 		o->has_ts = true;
 		o->tsval = get_be32(p + 2);
 		o->tsecr = get_be32(p + 6);
-	} else if (p[0] == OPT_FASTOPEN && (l == 2 || (l >= 6 && l <= 18 && l % 2 == 0))) {
+	} else if (p[0] == OPT_FASTOPEN && l % 2 == 0) {
 		o->has_fo = true;
+		o->fo_exp = false;
 		o->fo_cookie = p + 2;
 		o->fo_len = (u8)(l - 2);
+	} else if (p[0] == OPT_EXP && l >= 4 && l % 2 == 0 && get_be16(p + 2) == FO_MAGIC) {
+		o->has_fo = o->fo_exp = true;
+		o->fo_cookie = p + 4;
+		o->fo_len = (u8)(l - 4);
 	}
 }
 
@@ -110,6 +117,21 @@ static size_t emit_sack(u8 *p, const struct tcp_opts *o, size_t room)
 	return 4 + n * 8;
 }
 
+static size_t emit_fo(u8 *p, const struct tcp_opts *o)
+{
+	size_t h = o->fo_exp ? 4 : 2, n = h + o->fo_len;
+
+	p[0] = o->fo_exp ? OPT_EXP : OPT_FASTOPEN;
+	p[1] = (u8)n;
+	if (o->fo_exp)
+		put_be16(p + 2, FO_MAGIC);
+	if (o->fo_len)
+		memcpy(p + h, o->fo_cookie, o->fo_len);
+	while (n % 4)
+		p[n++] = OPT_NOP;
+	return n;
+}
+
 size_t tcp_emit_opts(u8 *p, const struct tcp_opts *o)
 {
 	size_t n = 0;
@@ -144,5 +166,7 @@ size_t tcp_emit_opts(u8 *p, const struct tcp_opts *o)
 	}
 	if (o->nsack && n + 12 <= 40)
 		n += emit_sack(p + n, o, 40 - n);
+	if (o->has_fo && n + 4 + ALIGN_UP((size_t)o->fo_len, 4) <= 40)
+		n += emit_fo(p + n, o);
 	return n;
 }

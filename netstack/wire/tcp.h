@@ -20,6 +20,8 @@ struct tcp_hdr {
 };
 
 #define TCP_SACK_MAX 4
+#define TCP_FO_MIN   4             /* bytes of a Fast Open cookie */
+#define TCP_FO_MAX   16
 
 struct tcp_opts {
 	bool has_mss, has_wscale, has_ts, sack_ok;
@@ -30,7 +32,7 @@ struct tcp_opts {
 	struct { u32 start, end; } sack[TCP_SACK_MAX];
 	const u8 *fo_cookie;            /* Fast Open (RFC 7413); points into the segment */
 	u8   fo_len;
-	bool has_fo;
+	bool has_fo, fo_exp;            /* exp: by the experimental option, magic 0xf989 */
 };
 
 /* 0, or -EINVAL when the header does not fit @len. */

@@ -271,7 +271,26 @@ static int dest_in(struct socket *s, struct sock_msg *m, struct net_sa *ret)
 	return r == -EAFNOSUPPORT && s->family == AF_INET6 && s->type == SOCK_DGRAM ? -EINVAL : r;
 }
 
-static ssize_t inet_sendmsg(struct task *t unused_ok, struct socket *s, struct sock_msg *m)
+/* A send that connects as well (Fast Open) left with @taken bytes: wait, and go on without. */
+static ssize_t fastopen_rest(struct task *t, struct socket *s, struct sock_msg *m, size_t taken)
+{
+	s64 timeo = s->opt.sndtimeo;
+	int r;
+
+	if ((m->flags & MSG_DONTWAIT) || (file_flags(&s->f) & O_NONBLOCK))
+		return taken ? (ssize_t)taken : -EINPROGRESS;
+	r = file_wait(t, &s->f, POLLOUT, sock_deadline(s->kernel, timeo));
+	if (r < 0)
+		return r == -ETIMEDOUT ? -EINPROGRESS : sock_wait_error(r, timeo);
+	r = ep_error(ep_of(s));
+	if (r < 0)
+		return r;
+	m->flags &= ~(u32)MSG_FASTOPEN;
+	m->namelen = 0;
+	return taken || !m->b->left ? (ssize_t)taken : s->ops->sendmsg(t, s, m);
+}
+
+static ssize_t inet_sendmsg(struct task *t, struct socket *s, struct sock_msg *m)
 {
 	struct lent l = { .io = { .len = m->b->left, .copy = copy_from_caller }, .b = m->b };
 	struct net_msg nm = { .io = &l.io, .flags = m->flags, .ctl = (void *)m->ctl, .ctl_len = m->ctl_len };
@@ -279,13 +298,19 @@ static ssize_t inet_sendmsg(struct task *t unused_ok, struct socket *s, struct s
 	struct net_sa sa;
 	ssize_t n;
 
-	if (m->namelen && s->type != SOCK_STREAM) {
+	if (m->namelen && (s->type != SOCK_STREAM || (m->flags & MSG_FASTOPEN))) {
 		n = dest_in(s, m, &sa);
 		if (n < 0)
 			return n;
 		nm.name = sa.family == AF_UNSPEC ? NULL : &sa;
 	}
+	if (file_flags(&s->f) & O_NONBLOCK)
+		nm.flags |= MSG_DONTWAIT;
 	n = ep_send(ep_of(s), &nm);
+	if (n == -EINPROGRESS && s->type == SOCK_STREAM) {
+		settle(m->b, before, (ssize_t)nm.taken);
+		return fastopen_rest(t, s, m, nm.taken);
+	}
 	settle(m->b, before, n);
 	return n;
 }

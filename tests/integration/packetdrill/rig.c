@@ -263,6 +263,7 @@ bool rig_wait(struct rig *r, u64 seen, u64 deadline)
 	while (r->events == seen && op_now(r) < deadline)
 		pthread_cond_wait(&r->cond, &r->mu);
 	r->waiters--;
+	r->left = true;
 	pthread_mutex_unlock(&r->mu);
 	return op_now(r) < deadline;
 }
@@ -282,11 +283,13 @@ static void settle(struct rig *r)
 }
 
 /* Run what is due, then move the clock to the next deadline, at most to @end. */
-static bool step(struct rig *r, u64 end)
+static bool step(struct rig *r, u64 end, bool till_packet)
 {
 	u64 next = stack_run(r->stack), now = op_now(r);
 
 	settle(r);
+	if (till_packet && r->head != r->tail)
+		return true;
 	if (now >= end)
 		return false;
 	atomic_store(&r->now, MAX(now, MIN(next, end)));
@@ -299,8 +302,14 @@ int rig_usleep(void *u, useconds_t us)
 {
 	struct rig *r = u;
 	u64 end = op_now(r) + us * 1000ull;
+	struct timespec ms = { 0, 3000000 };
 
-	while (step(r, end))
+	/* packetdrill's lock is free now: let the other thread have it. */
+	if (r->left)
+		nanosleep(&ms, NULL);
+	r->left = false;
+
+	while (step(r, end, false))
 		;
 	stack_run(r->stack);
 	settle(r);
@@ -346,7 +355,7 @@ int rig_netdev_receive(void *u, void *buf, size_t *n, long long *usecs)
 		pthread_mutex_unlock(&r->mu);
 		if (f.data || !more)
 			break;
-		more = step(r, end);
+		more = step(r, end, true);
 	}
 	*n = MIN(*n, f.len);
 	if (f.data) {

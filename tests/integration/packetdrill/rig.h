@@ -51,6 +51,7 @@ struct rig {
 	pthread_cond_t cond;
 	u64 events;                     /* counts readiness callbacks and time steps */
 	int waiters, woken;
+	bool left;                      /* a call that slept is about to tell its result */
 	struct rig_frame q[RIG_QUEUE];
 	unsigned head, tail;
 	const u8 *rx;                   /* the frame that the link reads now */

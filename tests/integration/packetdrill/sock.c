@@ -265,12 +265,20 @@ static ssize_t send_wait(struct rig *r, struct rig_sock *s, struct net_msg *nm, 
 			nm->flags &= ~(u32)MSG_FASTOPEN;
 			continue;
 		}
+		if (e == -EINPROGRESS && !block && nm->taken)
+			return (ssize_t)nm->taken;
 		if ((e != -EAGAIN && e != -EINPROGRESS) || !block)
 			return done ? done : e;
 		if (e == -EINPROGRESS) {
+			size_t taken = nm->taken;
+
 			e = finish_connect(r, s);
 			if (e < 0)
 				return e;
+			done += (ssize_t)taken;
+			nm->io->len -= taken;
+			if (!nm->io->len)
+				return done;
 			nm->flags &= ~(u32)MSG_FASTOPEN;
 			nm->name = NULL;
 			continue;
@@ -298,7 +306,9 @@ ssize_t rig_sendmsg(void *u, int fd, const struct msghdr *m, int flags)
 			return rig_err(e);
 		nm.name = &sa;
 	}
-	return rig_err(send_wait(u, s, &nm, !(s->flags & O_NONBLOCK) && !(flags & MSG_DONTWAIT)));
+	if (s->flags & O_NONBLOCK)
+		nm.flags |= MSG_DONTWAIT;
+	return rig_err(send_wait(u, s, &nm, !(nm.flags & MSG_DONTWAIT)));
 }
 
 ssize_t rig_recvmsg(void *u, int fd, struct msghdr *m, int flags)
