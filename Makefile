@@ -47,6 +47,7 @@ LIB      := $(B)/libcsandbox.a
 
 # ---- flags -----------------------------------------------------------------
 
+comma    := ,
 cc-option = $(shell $(CC) -Werror $(1) -c -x c /dev/null -o /dev/null 2>/dev/null && echo '$(1)')
 IS_CLANG := $(findstring clang,$(shell $(CC) --version 2>/dev/null | head -1))
 
@@ -79,10 +80,13 @@ endif
 LIBNAMES := libseccomp libcap json-c libnl-3.0 libnl-route-3.0 libbpf libelf zlib
 LIBCFLAGS := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(LIBNAMES) 2>/dev/null))
 CFLAGS   := $(BASE) $(LIBCFLAGS) $(OPT_$(MODE)) -fPIE $(EXTRA_CFLAGS)
+ld-option = $(shell $(CC) -Werror -nostdlib -shared $(1) -x c /dev/null -o /dev/null 2>/dev/null && echo '$(1)')
 LDHARD   := -Wl,-z,relro,-z,now,-z,noexecstack
+# A sixtieth of the size for the relocations that every start reads.
+RELR     := $(call ld-option,-Wl$(comma)-z$(comma)pack-relative-relocs)
 DYNLIBS   = $(shell pkg-config --libs $(LIBNAMES) 2>/dev/null)
 ifneq ($(filter release debug,$(MODE)),)
-LINK      = $(CC) $(CFLAGS) -static-pie $(LDHARD)
+LINK      = $(CC) $(CFLAGS) -static-pie $(LDHARD) $(RELR)
 LIBS      = $(shell pkg-config --static --libs $(LIBNAMES) 2>/dev/null)
 else
 LINK      = $(CC) $(CFLAGS) -pie $(LDHARD)

@@ -2,6 +2,8 @@
  * main.c - the gofer's process: threads, one a control socket, and one that tells changes.
  * One of the former goes over to the client's doorbell (platform/host/doorbell.h).
  *
+ * The thread that the process began with gives back what the start has used, and sleeps.
+ *
  * Everything is allocated before the filter is loaded.  A thread that loses
  * its peer ends the whole process: the gofer does not outlive its sentry.
  */
@@ -10,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 #include "gofer/jail.h"
 #include "gofer/proto/channel.h"
@@ -17,6 +20,7 @@
 #include "platform/base/alloc.h"
 #include "platform/base/log.h"
 #include "platform/host/doorbell.h"
+#include "platform/host/shed.h"
 
 #define STACK_SIZE (128 * 1024)
 
@@ -122,22 +126,20 @@ static int start(void *(*fn)(void *), void *arg)
 }
 
 /*
- * All threads but this one, w[0]'s.  They are past the C library's own first calls
+ * All threads.  They are past the C library's own first calls
  * when this returns, so that the filter needs no rows for those.
  */
-static int start_all(struct server *s, struct worker *w, const struct gofer_config *cfg)
+static int start_all(struct server *s, struct worker *w, const struct gofer_config *cfg, pthread_barrier_t *ready)
 {
 	static const size_t n = SERVER_BUF;
-	pthread_barrier_t *ready = knew(pthread_barrier_t);
-	int r = ready ? -pthread_barrier_init(ready, NULL, (unsigned)cfg->nctl + 1) : -ENOMEM;
+	int r = -pthread_barrier_init(ready, NULL, (unsigned)cfg->nctl + 2);
 	void *bell = NULL;
 
 	if (r == 0)
 		r = doorbell_map(s->bell, GW_BELL_SIZE, &bell);
-
 	for (int i = 0; i < cfg->nctl && r == 0; i++) {
 		w[i] = (struct worker){ s, ready, cfg->ctl_fds[i], kbuf_alloc(n), kbuf_alloc(n), bell };
-		r = !w[i].in || !w[i].out ? -ENOMEM : i > 0 ? start(worker_main, &w[i]) : 0;
+		r = !w[i].in || !w[i].out ? -ENOMEM : start(worker_main, &w[i]);
 	}
 	if (r == 0) {
 		w[cfg->nctl] = (struct worker){ s, ready, cfg->inval_fd, NULL, NULL, NULL };
@@ -153,7 +155,9 @@ int gofer_main(const struct gofer_config *cfg)
 	const char *links = "/proc/self/fd";
 	struct gofer_root roots[GOFER_MAX_ROOTS];
 	struct gofer_config own = *cfg;
+	static const struct timespec settle = { 0, 400 * 1000 * 1000 };
 	struct worker w[GOFER_MAX_CTL + 1];
+	pthread_barrier_t ready;
 	struct server *s;
 	int r;
 
@@ -172,15 +176,18 @@ int gofer_main(const struct gofer_config *cfg)
 		return -ENOMEM;
 	r = server_init(s, &own, links);
 	if (r == 0)
-		r = start_all(s, w, &own);
+		r = start_all(s, w, &own, &ready);
 	if (r == 0 && own.jail)
 		r = jail_lock(&s->links);
 	if (r < 0) {
 		log_error("gofer: cannot start: %s", strerror(-r));
 		return r;
 	}
-	serve(&w[0]);
-	_exit(0);
+	/* The sandbox has started by then.  No other thread waits at the barrier again: this one has no more to do. */
+	nanosleep(&settle, NULL);
+	host_shed();
+	for (;;)
+		pthread_barrier_wait(&ready);
 }
 
 int gofer_sockets(int pairs[][2], int n)

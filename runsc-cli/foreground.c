@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
+#include "platform/host/shed.h"
 #include "runsc-cli/ctl/ctl.h"
 
 int foreground_signals(void)
@@ -22,6 +23,7 @@ int foreground_signals(void)
 
 void foreground_wait(struct container *c, s32 pid, int sigfd, int done_fd)
 {
+	host_shed();
 	for (;;) {
 		struct pollfd pf[] = { { .fd = done_fd, .events = POLLIN }, { .fd = sigfd, .events = POLLIN } };
 		struct signalfd_siginfo si;

@@ -21,6 +21,7 @@
 #include "platform/base/alloc.h"
 #include "platform/base/log.h"
 #include "platform/base/str.h"
+#include "platform/host/shed.h"
 #include "sentry/boot/boot_int.h"
 #include "sentry/fs/fs.h"
 #include "sentry/mm/mm.h"
@@ -430,12 +431,16 @@ void control_run(struct boot *b)
 	struct control *c = b->control;
 	struct pollfd pf[1 + MAX_CONNS];
 	struct conn *who[1 + MAX_CONNS];
+	/* Once, when the program has begun and nobody asks for anything. */
+	static const struct timespec settle = { 0, 400 * 1000 * 1000 };
+	bool shed = false;
 	sigset_t open_mask;
 
 	(void)pthread_sigmask(SIG_BLOCK, NULL, &open_mask);
 	sigdelset(&open_mask, SIGWINCH);
 	for (;;) {
 		nfds_t n = 1;
+		int r;
 
 		pf[0] = (struct pollfd){ .fd = b->cfg->ctl_fd, .events = POLLIN };
 		for (int i = 0; i < MAX_CONNS; i++) {
@@ -444,8 +449,14 @@ void control_run(struct boot *b)
 			who[n] = &c->conns[i];
 			pf[n++] = (struct pollfd){ .fd = c->conns[i].fd, .events = POLLIN };
 		}
-		if (ppoll(pf, n, NULL, &open_mask) < 0) {
+		r = ppoll(pf, n, shed ? NULL : &settle, &open_mask);
+		if (r < 0) {
 			pass_winsize(c);        /* EINTR */
+			continue;
+		}
+		if (r == 0) {
+			shed = true;
+			host_shed();
 			continue;
 		}
 		for (nfds_t i = 1; i < n; i++)
