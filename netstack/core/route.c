@@ -374,7 +374,7 @@ static int lookup_locked(struct stack *s, const struct ipaddr *dst, u32 oif, u32
 		return 0;
 	}
 	if (ip_is_loopback(dst))
-		return ip_is4(dst) ? -EINVAL : -ENETUNREACH;
+		return ip_is4(dst) && nic_up(s->lo) ? -EINVAL : -ENETUNREACH;
 	if (ip_needs_scope(dst))
 		r = special_locked(s, dst, oif, rt);
 	else

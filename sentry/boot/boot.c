@@ -24,6 +24,7 @@
 #include "sentry/fs/fs.h"
 #include "sentry/fs/gofer/gofer.h"
 #include "sentry/kernel/seccomp.h"
+#include "sentry/kernel/sysinfo.h"
 #include "sentry/loader/loader.h"
 #include "sentry/socket/net.h"
 #include "sentry/time/ktimer.h"
@@ -65,6 +66,7 @@ static int make_kernel(struct boot *b)
 {
 	const struct boot_config *c = b->cfg;
 	struct kernel *k = kernel_new(b->platform);
+	struct uts *uts;
 
 	if (!k)
 		return -ENOMEM;
@@ -76,10 +78,11 @@ static int make_kernel(struct boot *b)
 	k->on_init_exit = control_init_exit;
 	k->on_task_exit = control_task_exit;
 	set_memory(k, c->mem_limit);
+	uts = container_of(k->nsset->of[NS_UTS], struct uts, ns);
 	if (*c->hostname)
-		(void)str_copy(k->uts.nodename, sizeof(k->uts.nodename), c->hostname);
+		uts_set(uts, false, c->hostname);
 	if (*c->domainname)
-		(void)str_copy(k->uts.domainname, sizeof(k->uts.domainname), c->domainname);
+		uts_set(uts, true, c->domainname);
 	return 0;
 }
 

@@ -56,7 +56,7 @@ static int add_routes(struct stack *st, u32 ifindex, const struct ctl_link *l)
 
 int boot_add_link(struct boot *b, const struct ctl_link *l, hostfd_t fd)
 {
-	struct stack *st = net_stack(b->kernel);
+	struct stack *st = net_stack(net_first(b->kernel));
 	struct link_cfg cfg = {
 		.arphrd = ARPHRD_ETHER, .mtu = l->mtu, .ifindex = l->ifindex,
 		.features = LINK_F_CSUM | LINK_F_TSO4 | LINK_F_TSO6 | LINK_F_RXCSUM,

@@ -314,7 +314,7 @@ static int open_endpoints(struct resolver *r, struct stack *st)
 
 int boot_add_resolver(struct boot *b, hostfd_t fd)
 {
-	struct stack *st = net_stack(b->kernel);
+	struct stack *st = net_stack(net_first(b->kernel));
 	struct resolver *r = st ? knew(struct resolver) : NULL;
 	int e;
 

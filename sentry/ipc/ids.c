@@ -9,37 +9,62 @@
 #include "sentry/kernel/task.h"
 
 struct ipc_ns {
+	struct ns ns;
 	struct mutex mu;                        /* RANK_FILE */
 	struct ipc_ids ids[IPC_KINDS] GUARDED_BY(mu);
 	struct list_head undo GUARDED_BY(mu);
 	struct list_head mqueues GUARDED_BY(mu);
 };
 
-int ipc_ns_get(struct kernel *k, struct ipc_ns **ret)
+/* Objects that attachments and open queues still hold live on, out of reach. */
+static void release(struct ns *ns)
+{
+	struct ipc_ns *i = container_of(ns, struct ipc_ns, ns);
+
+	mq_forget_all(i);
+	sem_forget_all(i);
+	for (int kind = 0; kind < IPC_KINDS; kind++) {
+		struct ipc_ids *ids = &i->ids[kind];
+
+		for (u32 s = 0; s < ids->n; s++)
+			ipc_put(ids->slot[s]);
+		kfree(ids->slot);
+	}
+	ns_done(ns);
+	kfree(i);
+}
+
+int ipc_ns_new(struct kernel *k, struct user_ns *owner, struct ns **ret)
 {
 	static const u32 limit[IPC_KINDS] = { 4096, 32000, 32000 };
-	struct ipc_ns *ns;
+	struct ipc_ns *i = knew(struct ipc_ns);
+	int r;
 
-	mutex_lock(&k->mu);
-	ns = k->ipc;
-	if (!ns) {
-		ns = knew(struct ipc_ns);
-		if (ns) {
-			mutex_init(&ns->mu, RANK_FILE);
-			list_init(&ns->undo);
-			list_init(&ns->mqueues);
-			for (int i = 0; i < IPC_KINDS; i++)
-				ns->ids[i].max = limit[i];
-			k->ipc = ns;
-		}
-	}
-	mutex_unlock(&k->mu);
-	if (!ns)
+	if (!i)
 		return -ENOMEM;
-	*ret = ns;
+	r = ns_init(&i->ns, k, NS_IPC, owner, release);
+	if (r < 0) {
+		kfree(i);
+		return r;
+	}
+	mutex_init(&i->mu, RANK_FILE);
+	list_init(&i->undo);
+	list_init(&i->mqueues);
+	for (int kind = 0; kind < IPC_KINDS; kind++)
+		i->ids[kind].max = limit[kind];
+	*ret = &i->ns;
 	return 0;
 }
 
+struct ipc_ns *task_ipc_ns(struct task *t)
+{
+	return ipc_ns_of(t->nsset->of[NS_IPC]);
+}
+
+struct ipc_ns *ipc_ns_of(struct ns *ns) { return container_of(ns, struct ipc_ns, ns); }
+
+void ipc_ns_hold(struct ipc_ns *ns) { ns_ref(&ns->ns); }
+void ipc_ns_drop(struct ipc_ns *ns) { ns_unref(&ns->ns); }
 struct mutex *ipc_lock(struct ipc_ns *ns) { return &ns->mu; }
 struct list_head *ipc_undo_list(struct ipc_ns *ns) { return &ns->undo; }
 struct list_head *ipc_mq_list(struct ipc_ns *ns) { return &ns->mqueues; }
@@ -67,14 +92,14 @@ int ipc_permit(struct task *t, const struct ipc_obj *o, u32 want)
 		mode >>= 6;
 	else if (cred_in_group(c, o->gid) || cred_in_group(c, o->cgid))
 		mode >>= 3;
-	return need & ~mode && !capable(t, CAP_IPC_OWNER) ? -EACCES : 0;
+	return need & ~mode && !ns_capable(t, task_ipc_ns(t)->ns.owner, CAP_IPC_OWNER) ? -EACCES : 0;
 }
 
 int ipc_may_change(struct task *t, const struct ipc_obj *o)
 {
 	const struct cred *c = task_cred(t);
 
-	return c->euid == o->uid || c->euid == o->cuid || capable(t, CAP_SYS_ADMIN) ? 0 : -EPERM;
+	return c->euid == o->uid || c->euid == o->cuid || ns_capable(t, task_ipc_ns(t)->ns.owner, CAP_SYS_ADMIN) ? 0 : -EPERM;
 }
 
 void ipc_fill_perm(const struct ipc_obj *o, struct ipc_perm *ret)
@@ -142,11 +167,9 @@ int ipc_get(struct task *t, const struct ipc_get *g)
 {
 	const struct cred *c = task_cred(t);
 	struct ipc_obj *o = NULL, *old = NULL;
-	struct ipc_ns *ns;
-	int r = ipc_ns_get(t->kernel, &ns);
+	struct ipc_ns *ns = task_ipc_ns(t);
+	int r;
 
-	if (r < 0)
-		return r;
 	if (g->key != IPC_PRIVATE) {
 		mutex_lock(&ns->mu);
 		old = find_key(&ns->ids[g->kind], g->key);
@@ -177,12 +200,9 @@ int ipc_find_lock(struct task *t, enum ipc_kind kind, int id, struct ipc_ns **re
 {
 	struct ipc_ids *ids;
 	struct ipc_obj *o;
-	struct ipc_ns *ns;
-	int r = ipc_ns_get(t->kernel, &ns);
+	struct ipc_ns *ns = task_ipc_ns(t);
 	u32 slot = (u32)id % IPC_SLOTS_MAX;
 
-	if (r < 0)
-		return r;
 	if (id < 0)
 		return -EINVAL;
 	mutex_lock(&ns->mu);
@@ -200,12 +220,9 @@ int ipc_find_lock(struct task *t, enum ipc_kind kind, int id, struct ipc_ns **re
 
 int ipc_nth_lock(struct task *t, enum ipc_kind kind, int slot, struct ipc_ns **ret_ns, struct ipc_obj **ret)
 {
+	struct ipc_ns *ns = task_ipc_ns(t);
 	struct ipc_obj *o;
-	struct ipc_ns *ns;
-	int r = ipc_ns_get(t->kernel, &ns);
 
-	if (r < 0)
-		return r;
 	mutex_lock(&ns->mu);
 	o = slot < 0 ? NULL : ipc_slot_locked(ns, kind, (u32)slot);
 	if (!o) {

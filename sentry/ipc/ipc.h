@@ -1,7 +1,7 @@
 /*
  * ipc.h - System V IPC objects (sysvipc(7)): identifiers, permissions, and what the calls do.
  *
- * One struct ipc_ns a sandbox, made on first use.  An id is slot + 32768 * sequence,
+ * One struct ipc_ns a namespace (ipc_namespaces(7)).  An id is slot + 32768 * sequence,
  * so that a stale id is not taken for a newer object in its slot.
  *
  * Life:  an object has one reference from its slot and one per caller or attachment; IPC_RMID takes
@@ -24,6 +24,8 @@ struct kernel;
 struct task;
 struct tgroup;
 struct ipc_ns;
+struct ns;
+struct user_ns;
 
 #define IPC_SLOTS_MAX 32768u
 #define IPC_SEQ_MAX   65535u
@@ -46,7 +48,14 @@ struct ipc_ids {
 };
 
 /* ids.c */
-int ipc_ns_get(struct kernel *k, struct ipc_ns **ret) must_check;
+int ipc_ns_new(struct kernel *k, struct user_ns *owner, struct ns **ret) must_check;
+struct ipc_ns *task_ipc_ns(struct task *t);             /* borrowed */
+struct ipc_ns *ipc_ns_of(struct ns *ns);
+void ipc_ns_hold(struct ipc_ns *ns);
+void ipc_ns_drop(struct ipc_ns *ns);
+/* A namespace goes: its queues and undo lists. */
+void mq_forget_all(struct ipc_ns *ns);
+void sem_forget_all(struct ipc_ns *ns);
 struct mutex *ipc_lock(struct ipc_ns *ns);
 /*
  * What shmget, semget and msgget have in common.  @make builds an object for a new key (called
@@ -92,5 +101,5 @@ long msg_get(struct task *t, s32 key, int flags) must_check;
 long msg_send(struct task *t, int id, gaddr_t msg, size_t n, int flags) must_check;
 long msg_receive(struct task *t, int id, gaddr_t msg, size_t n, long type, int flags) must_check;
 long msg_ctl(struct task *t, int id, int cmd, gaddr_t buf) must_check;
-/* A process ends: its semaphore adjustments are undone. */
-void ipc_exit(struct tgroup *tg);
+/* A process ends, or leaves @ns: its semaphore adjustments there are undone. */
+void ipc_exit(struct tgroup *tg, struct ipc_ns *ns);

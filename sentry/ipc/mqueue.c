@@ -55,7 +55,7 @@ struct mq {
 struct mq_file {
 	struct file f;
 	struct mq *mq;                          /* immutable; a reference */
-	struct ipc_ns *ns;                      /* immutable */
+	struct ipc_ns *ns;                      /* immutable; held */
 };
 
 static const struct file_ops mq_ops;
@@ -75,6 +75,16 @@ static void mq_unref(struct mq *q)
 	if (q->notify_tg)
 		tgroup_unref(q->notify_tg);
 	kfree(q);
+}
+
+void mq_forget_all(struct ipc_ns *ns)
+{
+	while (!list_empty(ipc_mq_list(ns))) {
+		struct mq *q = list_first(ipc_mq_list(ns), struct mq, node);
+
+		list_del_init(&q->node);
+		mq_unref(q);
+	}
 }
 
 /* ---- the file ---- */
@@ -115,6 +125,7 @@ static void mq_release(struct file *f)
 	struct mq_file *mf = mf_of(f);
 
 	mq_unref(mf->mq);
+	ipc_ns_drop(mf->ns);
 	file_done(f);
 	kfree(mf);
 }
@@ -235,11 +246,9 @@ int mq_file_open(struct task *t, const char *name, int flags, u32 mode, const st
 {
 	struct mq *q = NULL, *fresh = NULL;
 	struct mq_file *mf;
-	struct ipc_ns *ns;
+	struct ipc_ns *ns = task_ipc_ns(t);
 	int r = check_name(name);
 
-	if (r == 0)
-		r = ipc_ns_get(t->kernel, &ns);
 	if (r == 0 && (flags & O_CREAT))
 		r = mq_new(t, name, mode & 0777, attr, &fresh);
 	if (r == 0)
@@ -258,19 +267,18 @@ int mq_file_open(struct task *t, const char *name, int flags, u32 mode, const st
 	mf->f.anon_name = q->name;
 	mf->mq = q;
 	mf->ns = ns;
+	ipc_ns_hold(ns);
 	*ret = &mf->f;
 	return 0;
 }
 
 int mq_remove(struct task *t, const char *name)
 {
-	struct ipc_ns *ns;
+	struct ipc_ns *ns = task_ipc_ns(t);
 	struct mq *q;
 	u32 count;
 	int r = check_name(name);
 
-	if (r == 0)
-		r = ipc_ns_get(t->kernel, &ns);
 	if (r < 0)
 		return r;
 	mutex_lock(ipc_lock(ns));
@@ -339,6 +347,7 @@ static void notify(struct task *t, struct tgroup *tg, const struct lx_sigevent *
 	struct lx_siginfo si = { .signo = ev->signo, .code = SI_MESGQ };
 
 	si.rt.pid = t->tg->tgid;
+	si.pad = 1;
 	si.rt.uid = task_cred(t)->uid;
 	si.rt.value = ev->value;
 	if (ev->notify == SIGEV_SIGNAL && ev->signo)

@@ -11,6 +11,7 @@
 #include "platform/base/alloc.h"
 #include "sentry/core/usercopy.h"
 #include "sentry/ipc/ipc.h"
+#include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task.h"
 
 #define MSGMAX 8192u
@@ -217,12 +218,10 @@ static long q_info(struct task *t, int cmd, gaddr_t buf)
 {
 	struct msginfo mi = { .msgpool = 32000 * MSGMNB / 1024, .msgmap = MSGMNB, .msgmax = MSGMAX,
 			      .msgmnb = MSGMNB, .msgmni = 32000, .msgssz = 16, .msgtql = MSGMNB, .msgseg = 0xffff };
-	struct ipc_ns *ns;
-	int high, r = ipc_ns_get(t->kernel, &ns);
+	struct ipc_ns *ns = task_ipc_ns(t);
 	u32 used;
+	int high, r;
 
-	if (r < 0)
-		return r;
 	mutex_lock(ipc_lock(ns));
 	high = ipc_highest_locked(ns, IPC_MSG, &used);
 	if (cmd == MSG_INFO) {

@@ -13,6 +13,7 @@
 #include "platform/base/alloc.h"
 #include "sentry/core/usercopy.h"
 #include "sentry/ipc/ipc.h"
+#include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task.h"
 
 #define SEMMSL 32000
@@ -139,14 +140,16 @@ static void undo_free(struct list_head *from)
 	}
 }
 
-void ipc_exit(struct tgroup *tg)
+void sem_forget_all(struct ipc_ns *ns)
 {
-	struct ipc_ns *ns = tg->kernel->ipc;
+	undo_free(ipc_undo_list(ns));
+}
+
+void ipc_exit(struct tgroup *tg, struct ipc_ns *ns)
+{
 	struct list_head mine;
 	struct sem_undo *u;
 
-	if (!ns)
-		return;
 	list_init(&mine);
 	mutex_lock(ipc_lock(ns));
 	undo_take(ns, tg, NULL, &mine);
@@ -301,12 +304,10 @@ static long sem_info(struct task *t, int cmd, gaddr_t buf)
 	struct seminfo si = { .semmap = 1024000000, .semmni = 32000, .semmns = 1024000000, .semmnu = 1024000000,
 			      .semmsl = SEMMSL, .semopm = SEMOPM, .semume = SEMOPM, .semusz = 20,
 			      .semvmx = SEMVMX, .semaem = SEMVMX };
-	struct ipc_ns *ns;
-	int high, r = ipc_ns_get(t->kernel, &ns);
+	struct ipc_ns *ns = task_ipc_ns(t);
 	u32 used;
+	int high, r;
 
-	if (r < 0)
-		return r;
 	mutex_lock(ipc_lock(ns));
 	high = ipc_highest_locked(ns, IPC_SEM, &used);
 	if (cmd == SEM_INFO) {
@@ -431,7 +432,7 @@ static long sem_one(struct task *t, int id, int num, int cmd, gaddr_t arg)
 	if (r == 0 && cmd == SETVAL)
 		waitq_wake(&s->wq, POLLIN);
 	ipc_put(o);
-	return r;
+	return r > 0 && cmd == GETPID ? pid_nr(t, (int)r) : r;
 }
 
 static int set_all(struct task *t, struct ipc_ns *ns, struct sem_set *s, const u16 *vals)

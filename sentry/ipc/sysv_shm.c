@@ -14,6 +14,7 @@
 #include "sentry/core/usercopy.h"
 #include "sentry/fs/fs.h"
 #include "sentry/ipc/ipc.h"
+#include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task.h"
 #include "sentry/mm/mm.h"
 
@@ -35,6 +36,7 @@ struct shm_file {
 	struct file f;
 	struct shm *shm;                        /* immutable; a reference */
 	struct kernel *kernel;                  /* immutable */
+	struct ipc_ns *ns;                      /* immutable; held */
 };
 
 struct shm_new { u64 size; s32 key; };
@@ -109,7 +111,7 @@ static void shm_detach(struct file *f)
 {
 	struct shm_file *sf = container_of(f, struct shm_file, f);
 	struct shm *s = sf->shm;
-	struct ipc_ns *ns = sf->kernel->ipc;
+	struct ipc_ns *ns = sf->ns;
 	bool last;
 
 	mutex_lock(ipc_lock(ns));
@@ -121,6 +123,7 @@ static void shm_detach(struct file *f)
 		ipc_put(&s->o);
 	file_done(f);
 	ipc_put(&s->o);
+	ipc_ns_drop(ns);
 	kfree(sf);
 }
 
@@ -139,6 +142,8 @@ static struct file *attach_file(struct task *t, struct ipc_ns *ns, struct shm *s
 	sf->f.anon_name = s->name;
 	sf->shm = s;
 	sf->kernel = t->kernel;
+	sf->ns = ns;
+	ipc_ns_hold(ns);
 	mutex_lock(ipc_lock(ns));
 	s->nattch++;
 	s->atime = seconds(t->kernel);
@@ -298,12 +303,10 @@ static long shm_info(struct task *t, int cmd, gaddr_t buf)
 	struct shminfo lim = { .shmmax = SHM_MAX, .shmmin = 1, .shmmni = 4096, .shmseg = 4096,
 			       .shmall = SHM_MAX / PAGE_SIZE };
 	struct shm_info info = { 0 };
-	struct ipc_ns *ns;
-	int high, r = ipc_ns_get(t->kernel, &ns);
+	struct ipc_ns *ns = task_ipc_ns(t);
 	u32 used;
+	int high, r;
 
-	if (r < 0)
-		return r;
 	mutex_lock(ipc_lock(ns));
 	high = ipc_highest_locked(ns, IPC_SHM, &used);
 	info.used_ids = (int)used;

@@ -13,12 +13,13 @@ bool task_may_access(struct task *by, struct task *x)
 	const struct cred *c = task_cred(by), *xc;
 	bool ok;
 
-	if (by->tg == x->tg || capable(by, CAP_SYS_PTRACE))
+	if (by->tg == x->tg)
 		return true;
 	xc = task_cred_get(x);
 	ok = c->fsuid == xc->uid && c->fsuid == xc->euid && c->fsuid == xc->suid &&
 	     c->fsgid == xc->gid && c->fsgid == xc->egid && c->fsgid == xc->sgid &&
-	     (xc->cap_prm & ~c->cap_prm) == 0;
+	     c->user_ns == xc->user_ns && (xc->cap_prm & ~c->cap_prm) == 0 && x->tg->dumpable;
+	ok = ok || cred_ns_capable(c, xc->user_ns, CAP_SYS_PTRACE);
 	cred_unref(xc);
-	return ok && x->tg->dumpable;
+	return ok;
 }

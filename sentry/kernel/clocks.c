@@ -5,6 +5,7 @@
 
 #include <errno.h>
 
+#include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task_int.h"
 
 /* Clock ids made of a pid: (~pid << 3) | bits. */
@@ -43,13 +44,13 @@ static int read_by_pid(struct task *t, clockid_t id, ktime_t *ret)
 	if ((id & CPUCLOCK_KIND) == CPUCLOCK_FD)
 		return -EINVAL;
 	if (id & CPUCLOCK_PERTHREAD) {
-		auto_task *x = pid == 0 ? task_ref(t) : task_find(t->kernel, pid);
+		auto_task *x = pid == 0 ? task_ref(t) : task_find_nr(t, pid);
 
 		if (!x || x->tg != t->tg)
 			return -EINVAL;
 		*ret = thread_cpu_time(x, user);
 	} else {
-		auto_tgroup *tg = pid == 0 ? tgroup_ref(t->tg) : tgroup_find(t->kernel, pid);
+		auto_tgroup *tg = pid == 0 ? tgroup_ref(t->tg) : tgroup_find_nr(t, pid);
 
 		if (!tg)
 			return -EINVAL;

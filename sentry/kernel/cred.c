@@ -9,6 +9,7 @@
 
 #include "platform/base/alloc.h"
 #include "sentry/kernel/task.h"
+#include "sentry/kernel/user_ns.h"
 
 struct cred *cred_new(void)
 {
@@ -27,10 +28,13 @@ struct cred *cred_dup(const struct cred *from)
 		return NULL;
 	*c = *from;
 	ref_init(&c->ref);
+	if (c->user_ns)
+		user_ns_ref(c->user_ns);
 	c->groups = NULL;
 	if (from->ngroups != 0) {
 		c->groups = kbuf_array(from->ngroups, sizeof(u32));
 		if (!c->groups) {
+			user_ns_unref(c->user_ns);
 			kfree(c);
 			return NULL;
 		}
@@ -52,6 +56,7 @@ void cred_unref(const struct cred *c)
 	if (!m || !ref_put(&m->ref))
 		return;
 	kfree(m->groups);
+	user_ns_unref(m->user_ns);
 	kfree(m);
 }
 
@@ -81,9 +86,39 @@ void task_set_cred(struct task *t, struct cred *c)
 	cred_unref(old);
 }
 
-bool capable(struct task *t, int cap)
+static u32 level_of(const struct user_ns *u)
+{
+	return u ? u->level : 0;
+}
+
+bool cred_ns_capable(const struct cred *c, const struct user_ns *u, int cap)
+{
+	u32 mine = level_of(c->user_ns);
+
+	for (;; u = u->parent) {
+		if (u == c->user_ns || (level_of(u) == 0 && mine == 0))
+			return (c->cap_eff >> cap) & 1;
+		if (level_of(u) <= mine)
+			return false;
+		/* Its maker, in the namespace above, has all of them. */
+		if ((u->parent == c->user_ns || (u->level == 1 && mine == 0)) && u->uid == c->euid)
+			return true;
+	}
+}
+
+bool ns_capable(struct task *t, const struct user_ns *u, int cap)
+{
+	return cred_ns_capable(t->cred, u, cap);
+}
+
+bool self_capable(struct task *t, int cap)
 {
 	return (t->cred->cap_eff >> cap) & 1;
+}
+
+bool capable(struct task *t, int cap)
+{
+	return level_of(t->cred->user_ns) == 0 && ((t->cred->cap_eff >> cap) & 1);
 }
 
 bool cred_in_group(const struct cred *c, u32 gid)

@@ -19,6 +19,7 @@ struct cred {
 	u32 *groups;                            /* owned */
 	u64 cap_inh, cap_prm, cap_eff, cap_bnd, cap_amb;
 	u32 securebits;
+	struct user_ns *user_ns;                /* a reference: where the capabilities hold; NULL: the first */
 	bool no_new_privs;                      /* per task in Linux; inherited alike */
 };
 
@@ -33,7 +34,10 @@ const struct cred *task_cred(struct task *t);
 const struct cred *task_cred_get(struct task *t) must_check;
 void task_set_cred(struct task *t, struct cred *c);             /* takes the reference */
 
-bool capable(struct task *t, int cap);                          /* CAP_* in the sandbox's user namespace */
+bool capable(struct task *t, int cap);                          /* CAP_* in the sandbox's first user namespace */
+bool self_capable(struct task *t, int cap);                     /* in the task's own */
+bool ns_capable(struct task *t, const struct user_ns *u, int cap);      /* in @u (NULL: the first) */
+bool cred_ns_capable(const struct cred *c, const struct user_ns *u, int cap);
 bool cred_in_group(const struct cred *c, u32 gid);
 /* Replace the supplementary groups of a private copy; takes the array. */
 void cred_take_groups(struct cred *c, u32 n, u32 *groups);

@@ -10,6 +10,7 @@
 #include <linux/securebits.h>
 
 #include "sentry/kernel/task_int.h"
+#include "sentry/kernel/user_ns.h"
 
 #define KEEP ((u32)-1)
 /* Capabilities that follow the file system uid (CAP_FS_SET of Linux). */
@@ -22,22 +23,27 @@ static bool secure(const struct cred *c, int bit)
 	return (c->securebits & (1u << bit)) != 0;
 }
 
+static bool is_root(const struct cred *c, u32 uid)
+{
+	return user_ns_is_root(c->user_ns, uid);
+}
+
 static void fix_caps(struct cred *c, const struct cred *old)
 {
-	bool was_root = old->uid == 0 || old->euid == 0 || old->suid == 0;
+	bool was_root = is_root(old, old->uid) || is_root(old, old->euid) || is_root(old, old->suid);
 
 	if (secure(old, SECURE_NO_SETUID_FIXUP))
 		return;
-	if (was_root && c->uid != 0 && c->euid != 0 && c->suid != 0) {
+	if (was_root && !is_root(c, c->uid) && !is_root(c, c->euid) && !is_root(c, c->suid)) {
 		if (!secure(old, SECURE_KEEP_CAPS)) {
 			c->cap_prm = 0;
 			c->cap_eff = 0;
 		}
 		c->cap_amb = 0;
 	}
-	if (old->euid == 0 && c->euid != 0)
+	if (is_root(old, old->euid) && !is_root(c, c->euid))
 		c->cap_eff = 0;
-	if (old->euid != 0 && c->euid == 0)
+	if (!is_root(old, old->euid) && is_root(c, c->euid))
 		c->cap_eff = c->cap_prm;
 }
 
@@ -64,12 +70,12 @@ int cred_setuid(struct task *t, u32 uid)
 
 	if (uid == KEEP)
 		return -EINVAL;
-	if (!capable(t, CAP_SETUID) && uid != old->uid && uid != old->suid)
+	if (!self_capable(t, CAP_SETUID) && uid != old->uid && uid != old->suid)
 		return -EPERM;
 	c = cred_dup(old);
 	if (!c)
 		return -ENOMEM;
-	if (capable(t, CAP_SETUID))
+	if (self_capable(t, CAP_SETUID))
 		c->uid = c->suid = uid;
 	c->euid = c->fsuid = uid;
 	fix_caps(c, old);
@@ -84,12 +90,12 @@ int cred_setgid(struct task *t, u32 gid)
 
 	if (gid == KEEP)
 		return -EINVAL;
-	if (!capable(t, CAP_SETGID) && gid != old->gid && gid != old->sgid)
+	if (!self_capable(t, CAP_SETGID) && gid != old->gid && gid != old->sgid)
 		return -EPERM;
 	c = cred_dup(old);
 	if (!c)
 		return -ENOMEM;
-	if (capable(t, CAP_SETGID))
+	if (self_capable(t, CAP_SETGID))
 		c->gid = c->sgid = gid;
 	c->egid = c->fsgid = gid;
 	commit(t, c);
@@ -99,7 +105,7 @@ int cred_setgid(struct task *t, u32 gid)
 int cred_setreuid(struct task *t, u32 ruid, u32 euid)
 {
 	const struct cred *old = t->cred;
-	bool priv = capable(t, CAP_SETUID);
+	bool priv = self_capable(t, CAP_SETUID);
 	struct cred *c;
 
 	if (!priv && ruid != KEEP && ruid != old->uid && ruid != old->euid)
@@ -124,7 +130,7 @@ int cred_setreuid(struct task *t, u32 ruid, u32 euid)
 int cred_setregid(struct task *t, u32 rgid, u32 egid)
 {
 	const struct cred *old = t->cred;
-	bool priv = capable(t, CAP_SETGID);
+	bool priv = self_capable(t, CAP_SETGID);
 	struct cred *c;
 
 	if (!priv && rgid != KEEP && rgid != old->gid && rgid != old->egid)
@@ -155,7 +161,7 @@ int cred_setresuid(struct task *t, u32 r, u32 e, u32 s)
 	const struct cred *old = t->cred;
 	struct cred *c;
 
-	if (!capable(t, CAP_SETUID) &&
+	if (!self_capable(t, CAP_SETUID) &&
 	    !(one_of(r, old->uid, old->euid, old->suid) && one_of(e, old->uid, old->euid, old->suid) &&
 	      one_of(s, old->uid, old->euid, old->suid)))
 		return -EPERM;
@@ -179,7 +185,7 @@ int cred_setresgid(struct task *t, u32 r, u32 e, u32 s)
 	const struct cred *old = t->cred;
 	struct cred *c;
 
-	if (!capable(t, CAP_SETGID) &&
+	if (!self_capable(t, CAP_SETGID) &&
 	    !(one_of(r, old->gid, old->egid, old->sgid) && one_of(e, old->gid, old->egid, old->sgid) &&
 	      one_of(s, old->gid, old->egid, old->sgid)))
 		return -EPERM;
@@ -205,16 +211,16 @@ long cred_setfsuid(struct task *t, u32 uid)
 	struct cred *c;
 
 	if (uid == KEEP || uid == was ||
-	    (!capable(t, CAP_SETUID) && uid != old->uid && uid != old->euid && uid != old->suid))
+	    (!self_capable(t, CAP_SETUID) && uid != old->uid && uid != old->euid && uid != old->suid))
 		return was;
 	c = cred_dup(old);
 	if (!c)
 		return was;
 	c->fsuid = uid;
 	if (!secure(old, SECURE_NO_SETUID_FIXUP)) {
-		if (was == 0)
+		if (is_root(c, was))
 			c->cap_eff &= ~CAP_FS_SET;
-		else if (uid == 0)
+		else if (is_root(c, uid))
 			c->cap_eff |= c->cap_prm & CAP_FS_SET;
 	}
 	commit(t, c);
@@ -228,7 +234,7 @@ long cred_setfsgid(struct task *t, u32 gid)
 	struct cred *c;
 
 	if (gid == KEEP || gid == was ||
-	    (!capable(t, CAP_SETGID) && gid != old->gid && gid != old->egid && gid != old->sgid))
+	    (!self_capable(t, CAP_SETGID) && gid != old->gid && gid != old->egid && gid != old->sgid))
 		return was;
 	c = cred_dup(old);
 	if (!c)
@@ -242,7 +248,7 @@ int cred_set_groups(struct task *t, u32 n, u32 *groups)
 {
 	struct cred *c;
 
-	if (!capable(t, CAP_SETGID))
+	if (!self_capable(t, CAP_SETGID) || !user_ns_may_setgroups(t->cred->user_ns))
 		return -EPERM;
 	c = cred_dup(t->cred);
 	if (!c)
@@ -257,7 +263,7 @@ int cred_set_caps(struct task *t, u64 eff, u64 prm, u64 inh)
 	const struct cred *old = t->cred;
 	struct cred *c;
 
-	if (!capable(t, CAP_SETPCAP) && (inh & ~(old->cap_inh | old->cap_prm)) != 0)
+	if (!self_capable(t, CAP_SETPCAP) && (inh & ~(old->cap_inh | old->cap_prm)) != 0)
 		return -EPERM;
 	if ((inh & ~(old->cap_inh | old->cap_bnd)) != 0 || (prm & ~old->cap_prm) != 0 || (eff & ~prm) != 0)
 		return -EPERM;

@@ -19,6 +19,7 @@
 #include "platform/platform.h"
 #include "sentry/core/usercopy.h"
 #include "sentry/kernel/futex.h"
+#include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task.h"
 #include "sentry/mm/mm.h"
 
@@ -28,7 +29,8 @@ struct pi_waiter {
 	struct list_head node;
 	struct task *t;
 	struct pi_key key;
-	u32 owner;                              /* guarded by ft->mu: whom it waits for */
+	u32 owner;                              /* guarded by ft->mu: whom it waits for, as the word says */
+	int owner_tid;                          /* same, as the first pid namespace counts */
 };
 
 struct futex_table {
@@ -62,17 +64,17 @@ static int cas(struct task *t, gaddr_t a, u32 old, u32 new_val, bool *ret_done)
  */
 static int try_lock(struct task *t, gaddr_t a, bool mark)
 {
-	u32 val, owner;
+	u32 val, owner, self = (u32)pid_nr(t, t->tid);
 	bool done;
 	int r;
 
 	if (copy_in(t, &val, a, sizeof(val)) < 0)
 		return -EFAULT;
 	owner = val & FUTEX_TID_MASK;
-	if (owner == (u32)t->tid)
+	if (owner == self)
 		return -EDEADLK;
 	if (owner == 0) {
-		r = cas(t, a, val, (val & (FUTEX_WAITERS | FUTEX_OWNER_DIED)) | (u32)t->tid, &done);
+		r = cas(t, a, val, (val & (FUTEX_WAITERS | FUTEX_OWNER_DIED)) | self, &done);
 		return r < 0 ? r : done ? 0 : -EAGAIN;
 	}
 	if (!mark || (val & FUTEX_WAITERS))
@@ -96,14 +98,18 @@ static bool owner_lives(struct task *t, gaddr_t a, u32 *ret_val)
 
 	if (copy_in(t, ret_val, a, sizeof(*ret_val)) < 0 || (*ret_val & FUTEX_TID_MASK) == 0)
 		return true;
-	x = task_find(t->kernel, (int)(*ret_val & FUTEX_TID_MASK));
+	x = task_find_nr(t, (int)(*ret_val & FUTEX_TID_MASK));
 	return x && !__atomic_load_n(&x->exiting, __ATOMIC_SEQ_CST);
 }
 
-static void set_owner(struct futex_table *ft, struct pi_waiter *w, u32 val)
+static void set_owner(struct task *t, struct pi_waiter *w, u32 val)
 {
+	struct futex_table *ft = t->kernel->futexes;
+	int pid = pid_from_nr(t, (int)(val & FUTEX_TID_MASK));
+
 	mutex_lock(&ft->mu);
 	w->owner = val & FUTEX_TID_MASK;
+	w->owner_tid = pid;
 	mutex_unlock(&ft->mu);
 }
 
@@ -120,12 +126,12 @@ static int check_owner(struct task *t, gaddr_t a, struct pi_waiter *w)
 	/* First said, then looked: an owner that dies between wakes us. */
 	if (copy_in(t, &val, a, sizeof(val)) < 0)
 		return -EFAULT;
-	set_owner(t->kernel->futexes, w, val);
+	set_owner(t, w, val);
 	if (owner_lives(t, a, &val))
 		return (val & FUTEX_TID_MASK) == w->owner && (val & FUTEX_WAITERS) ? 1 : 0;
 	if (seen == 0 || seen != (val & FUTEX_TID_MASK))
 		return -ESRCH;
-	want = FUTEX_WAITERS | FUTEX_OWNER_DIED | (u32)t->tid;
+	want = FUTEX_WAITERS | FUTEX_OWNER_DIED | (u32)pid_nr(t, t->tid);
 	r = cas(t, a, val, want, &done);
 	return r < 0 ? r : done ? 2 : 0;
 }
@@ -204,7 +210,7 @@ long futex_unlock_pi(struct task *t, gaddr_t a)
 	do {
 		if (copy_in(t, &val, a, sizeof(val)) < 0)
 			return -EFAULT;
-		if ((val & FUTEX_TID_MASK) != (u32)t->tid)
+		if ((val & FUTEX_TID_MASK) != (u32)pid_nr(t, t->tid))
 			return -EPERM;
 		waiters = wake_waiters(t, a, false);
 		r = cas(t, a, val, waiters ? FUTEX_WAITERS : 0, &done);
@@ -226,7 +232,7 @@ void futex_pi_exit(struct task *t)
 
 	mutex_lock(&ft->mu);
 	list_for_each(w, &ft->waiters, node)
-		if (w->owner == (u32)t->tid)
+		if (w->owner_tid == t->tid)
 			task_wake(w->t);
 	mutex_unlock(&ft->mu);
 }

@@ -10,6 +10,7 @@
 #include "platform/platform.h"
 #include "sentry/core/usercopy.h"
 #include "sentry/kernel/futex.h"
+#include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task.h"
 
 #define LIMIT 2048
@@ -19,7 +20,7 @@ struct robust_head { u64 next; s64 futex_offset; u64 pending; };
 /* The word says who owns it: if that is @t, mark it and wake one waiter. */
 static void handle_death(struct task *t, u64 uaddr, bool pi, bool pending_op)
 {
-	u32 val;
+	u32 val, self = (u32)pid_nr(t, t->tid);
 
 	if ((uaddr & 3) || copy_in(t, &val, GADDR(uaddr), sizeof(val)) < 0)
 		return;
@@ -28,7 +29,7 @@ static void handle_death(struct task *t, u64 uaddr, bool pi, bool pending_op)
 		(void)!aspace_futex_wake(t->ctx, GADDR(uaddr), 1, true);
 		return;
 	}
-	while ((val & FUTEX_TID_MASK) == (u32)t->tid) {
+	while ((val & FUTEX_TID_MASK) == self) {
 		u32 found = val, want = (val & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
 
 		if (aspace_cas_u32(t->ctx, GADDR(uaddr), &found, want) < 0)

@@ -8,13 +8,9 @@
 
 #include "platform/base/alloc.h"
 #include "platform/base/rand.h"
-#include "platform/base/str.h"
 #include "sentry/kernel/futex.h"
 #include "sentry/kernel/pid.h"
-
-/* A current long-term release: software switches features off for older ones. */
-#define GUEST_RELEASE "6.12.0"
-#define GUEST_VERSION "#1 SMP PREEMPT_DYNAMIC csandbox"
+#include "sentry/kernel/user_ns.h"
 
 struct kernel *kernel_new(struct platform *p)
 {
@@ -33,17 +29,12 @@ struct kernel *kernel_new(struct platform *p)
 	k->platform = p;
 	mutex_init(&k->mu, RANK_KERNEL);
 	mutex_init(&k->epoll_nest_mu, RANK_EPOLLNEST);
-	mutex_init(&k->uts.mu, RANK_LEAF);
-	str_copy(k->uts.sysname, sizeof(k->uts.sysname), "Linux");
-	str_copy(k->uts.nodename, sizeof(k->uts.nodename), "localhost");
-	str_copy(k->uts.release, sizeof(k->uts.release), GUEST_RELEASE);
-	str_copy(k->uts.version, sizeof(k->uts.version), GUEST_VERSION);
-	str_copy(k->uts.machine, sizeof(k->uts.machine), "x86_64");
-	str_copy(k->uts.domainname, sizeof(k->uts.domainname), "(none)");
 	k->boot_mono = ktime_mono(k);
 	atomic_init(&k->next_ino, 1);
 	atomic_init(&k->next_dev, 1);
 	k->ncpus = 1;
+	if (user_ns_first(k, &k->user_ns) < 0 || nsset_first(k, &k->nsset) < 0)
+		return NULL;
 	rand_bytes(k->boot_id, sizeof(k->boot_id));
 	k->boot_id[6] = (k->boot_id[6] & 0x0f) | 0x40;         /* RFC 4122: version 4 */
 	k->boot_id[8] = (k->boot_id[8] & 0x3f) | 0x80;

@@ -7,6 +7,7 @@
 #pragma once
 #include "platform/base/list.h"
 #include "platform/base/lock.h"
+#include "sentry/kernel/ns.h"
 #include "sentry/time/ktime.h"
 
 struct platform;
@@ -16,8 +17,7 @@ struct tgroup;
 struct task;
 struct gofer_conn;
 struct futex_table;
-struct ipc_ns;
-struct net;
+struct net_runner;
 struct devpts;
 struct unix_table;
 struct vdso;
@@ -25,8 +25,12 @@ struct vfs;
 struct super;
 struct hostpoll;
 
+struct user_ns;
+struct nsset;
+
 struct uts {
-	struct mutex mu;                        /* RANK_LEAF */
+	struct ns ns;
+	struct mutex mu;                        /* RANK_LEAF: the names; those of the machine are immutable */
 	char sysname[65], nodename[65], release[65], version[65], machine[65], domainname[65];
 };
 
@@ -43,11 +47,14 @@ struct kernel {
 
 	u32 ntasks, max_tasks;                  /* guarded by mu: pids limit */
 
-	struct uts uts;
+	struct user_ns *user_ns;                /* immutable: the first; a reference */
+	struct nsset *nsset;                    /* immutable once boot is done: the first of each kind */
+	_Atomic u32 nns[NS_KINDS];              /* namespaces that exist */
+	_Atomic u32 ns_kinds_made;              /* bits: the first of this kind was made */
+	_Atomic u64 next_ns;                    /* numbers of namespaces */
 	struct futex_table *futexes;            /* immutable */
 	struct unix_table *unix_sockets;        /* abstract names (socket/unix.c); immutable */
-	struct ipc_ns *ipc;                     /* SysV and POSIX queues; immutable */
-	struct net *net;                        /* netstack glue; NULL without a network */
+	struct net_runner *net_runner;          /* the network's thread; NULL without a network */
 	struct super *shm;                      /* tmpfs of unlinked files: tmpfs/anon.c, set once (atomic) */
 	struct devpts *devpts;                  /* immutable */
 	struct vdso *vdso;                      /* loader/vdso.c; NULL: guests get none; immutable */

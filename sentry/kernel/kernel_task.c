@@ -8,7 +8,9 @@
 
 #include "platform/base/alloc.h"
 #include "sentry/kernel/fdtable.h"
+#include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task_int.h"
+#include "sentry/kernel/user_ns.h"
 #include "sentry/vfs/vfs.h"
 
 struct task *task_new_kernel(struct kernel *k, struct fs *fs, struct mnt_ns *ns, struct fdtable *files)
@@ -27,6 +29,12 @@ struct task *task_new_kernel(struct kernel *k, struct fs *fs, struct mnt_ns *ns,
 	for (int i = 0; i < RLIM_NLIMITS; i++)
 		tg->rlim[i] = (struct rlimit64_g){ ~0ull, ~0ull };
 	cred->cap_prm = cred->cap_eff = cred->cap_bnd = (1ull << 41) - 1;
+	if (k->user_ns)
+		cred->user_ns = user_ns_ref(k->user_ns);
+	if (k->nsset) {
+		t->nsset = nsset_ref(k->nsset);
+		tg->pid_ns = pid_ns_of(ns_ref(k->nsset->of[NS_PID]));
+	}
 	t->cred = cred;
 	t->fs = fs ? fs_ref(fs) : NULL;
 	t->mnt_ns = ns ? mnt_ns_ref(ns) : NULL;

@@ -10,6 +10,7 @@
 
 #include "platform/base/alloc.h"
 #include "platform/base/bug.h"
+#include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task.h"
 
 #define CHUNK 256
@@ -21,6 +22,7 @@ struct pid_ent {
 	struct tgroup *tg;
 	u32 holds;
 	bool reserved;          /* allocated, and not free until task and process are gone */
+	struct pid_nums *nums;  /* owned: in pid namespaces below the first */
 };
 
 struct pid_table {
@@ -59,6 +61,17 @@ static bool is_free(struct kernel *k, int pid)
 	return !e || (!e->reserved && !e->task && !e->tg && e->holds == 0);
 }
 
+/* Numbers in namespaces go with the last user. */
+static void drop_if_free(struct kernel *k, int pid)
+{
+	struct pid_ent *e = ent(k, pid);
+
+	if (!is_free(k, pid))
+		return;
+	pid_nums_free_locked(e->nums);
+	e->nums = NULL;
+}
+
 static int find_free(struct kernel *k)
 {
 	int pid = k->pids->last;
@@ -72,14 +85,15 @@ static int find_free(struct kernel *k)
 	return -EAGAIN;
 }
 
-int pid_alloc_locked(struct kernel *k, int want)
+int pid_alloc_locked(struct kernel *k, struct pid_ns *ns, int want)
 {
-	int pid = want, r;
+	int want_here = ns->level ? want : 0, r, pid;
 
 	if (want < 0 || want >= PID_MAX)
 		return -EINVAL;
 	if (k->max_tasks != 0 && k->ntasks >= k->max_tasks)
 		return -EAGAIN;
+	pid = want = ns->level ? 0 : want;
 	if (want == 0)
 		pid = find_free(k);
 	else if (!is_free(k, want))
@@ -87,6 +101,8 @@ int pid_alloc_locked(struct kernel *k, int want)
 	if (pid < 0)
 		return pid;
 	r = ent_make(k, pid);
+	if (r == 0)
+		r = pid_nums_make_locked(ns, pid, want_here, &ent(k, pid)->nums);
 	if (r < 0)
 		return r;
 	ent(k, pid)->reserved = true;
@@ -100,6 +116,7 @@ void pid_cancel_locked(struct kernel *k, int pid)
 {
 	ent(k, pid)->reserved = false;
 	k->ntasks--;
+	drop_if_free(k, pid);
 }
 
 void pid_set_task_locked(struct kernel *k, int pid, struct task *t)
@@ -121,6 +138,7 @@ struct task *pid_clear_task_locked(struct kernel *k, int pid)
 
 	e->task = NULL;
 	e->reserved = e->tg != NULL;
+	drop_if_free(k, pid);
 	return t;
 }
 
@@ -131,6 +149,7 @@ struct tgroup *pid_clear_tgroup_locked(struct kernel *k, int pid)
 
 	e->tg = NULL;
 	e->reserved = e->task != NULL;
+	drop_if_free(k, pid);
 	return tg;
 }
 
@@ -138,6 +157,13 @@ void pid_uncount_locked(struct kernel *k)
 {
 	BUG_ON(k->ntasks == 0);
 	k->ntasks--;
+}
+
+const struct pid_nums *pid_nums_locked(struct kernel *k, int pid)
+{
+	struct pid_ent *e = ent(k, pid);
+
+	return e ? e->nums : NULL;
 }
 
 struct task *pid_task_locked(struct kernel *k, int pid)
@@ -181,4 +207,5 @@ void pid_unhold_locked(struct kernel *k, int pid)
 
 	BUG_ON(!e || e->holds == 0);
 	e->holds--;
+	drop_if_free(k, pid);
 }

@@ -16,14 +16,18 @@
 struct task;
 struct tgroup;
 struct pid_table;
+struct pid_ns;
+struct pid_nums;
 
 struct pid_table *pid_table_new(void) must_check;
 
 /*
- * Reserve a number (@want 0 = the next free one) and count a task against the
- * limit.  The number, -EAGAIN (limit, or none free), -EEXIST, -ENOMEM.
+ * Reserve a number for a task of @ns (@want, there: 0 = the next free one) and count the task
+ * against the limit.  The number, -EAGAIN (limit, or none free), -EEXIST, -ENOMEM (@ns is dead, too).
  */
-int pid_alloc_locked(struct kernel *k, int want) must_check;
+int pid_alloc_locked(struct kernel *k, struct pid_ns *ns, int want) must_check;
+/* Its numbers in namespaces: borrowed, NULL: none. */
+const struct pid_nums *pid_nums_locked(struct kernel *k, int pid);
 /* Give back what pid_alloc_locked() gave and pid_set_* never used. */
 void pid_cancel_locked(struct kernel *k, int pid);
 

@@ -9,8 +9,10 @@
 #include "platform/base/alloc.h"
 #include "platform/platform.h"
 #include "sentry/kernel/fdtable.h"
+#include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/seccomp.h"
 #include "sentry/kernel/task_int.h"
+#include "sentry/kernel/user_ns.h"
 #include "sentry/loader/loader.h"
 #include "sentry/vfs/vfs.h"
 
@@ -31,6 +33,10 @@ static struct task *make_task(struct kernel *k, struct process_args *a)
 	tg->exit_signal = SIGCHLD;
 	tg->oom_score_adj = a->oom_score_adj;
 	tg->exec_leader = true;
+	if (!a->cred->user_ns)
+		a->cred->user_ns = user_ns_ref(k->user_ns);
+	t->nsset = a->nsset ? a->nsset : nsset_ref(k->nsset);
+	tg->pid_ns = pid_ns_of(ns_ref(k->nsset->of[NS_PID]));
 	t->cred = a->cred;
 	t->fs = a->fs;
 	t->mnt_ns = a->mnt_ns;
@@ -41,6 +47,7 @@ fail:
 	cred_unref(a->cred);
 	fs_unref(a->fs);
 	mnt_ns_unref(a->mnt_ns);
+	nsset_unref(a->nsset);
 	fdtable_unref(NULL, a->files);
 	return NULL;
 }
@@ -74,7 +81,7 @@ static int enter_tables(struct task *t, struct process_args *a, struct session *
 	int pid;
 
 	mutex_lock(&k->mu);
-	pid = pid_alloc_locked(k, a->pid);
+	pid = pid_alloc_locked(k, tg->pid_ns, a->pid);
 	if (pid < 0)
 		goto out;
 	t->tid = pid;
@@ -92,7 +99,7 @@ static int enter_tables(struct task *t, struct process_args *a, struct session *
 	if (tg->parent)
 		list_add_tail(&tg->sibling, &tg->parent->children);
 	if (pid == 1)
-		k->init = tg;
+		k->init = tg->pid_ns->init = tg;
 out:
 	mutex_unlock(&k->mu);
 	return pid;

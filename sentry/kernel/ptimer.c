@@ -15,6 +15,7 @@
 
 #include "platform/base/alloc.h"
 #include "sentry/kernel/clocks.h"
+#include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task_int.h"
 
 #define FLOOR 1000000           /* ns */
@@ -201,7 +202,7 @@ static int set_target(struct task *t, struct ptimer *p, const struct ptimer_even
 	if (notify != SIGEV_NONE && (ev->signo < 1 || ev->signo > NSIG_GUEST))
 		return -EINVAL;
 	if (ev->notify & SIGEV_THREAD_ID) {
-		auto_task *x = task_find(t->kernel, ev->tid);
+		auto_task *x = task_find_nr(t, ev->tid);
 
 		if (!x || x->tg != t->tg)
 			return -EINVAL;

@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <linux/capability.h>
 
+#include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task.h"
+#include "sentry/kernel/user_ns.h"
 
 void sched_all_cpus(struct kernel *k, u64 ret[2])
 {
@@ -33,7 +35,7 @@ static int set_one(struct task *t, struct task *x, int nice)
 
 int sched_set_nice(struct task *t, int pid, int nice)
 {
-	auto_task *x = pid == 0 ? task_ref(t) : task_find(t->kernel, pid);
+	auto_task *x = pid == 0 ? task_ref(t) : task_find_nr(t, pid);
 
 	return x ? set_one(t, x, nice) : -ESRCH;
 }
@@ -89,7 +91,7 @@ static long walk(struct prio_walk *w)
 
 	w->result = -ESRCH;
 	if (w->which == PRIO_PROCESS) {
-		auto_task *x = w->who == 0 ? task_ref(w->t) : task_find(k, w->who);
+		auto_task *x = w->who == 0 ? task_ref(w->t) : task_find_nr(w->t, w->who);
 
 		if (x)
 			visit(w, x);
@@ -97,7 +99,10 @@ static long walk(struct prio_walk *w)
 	}
 	if (w->which != PRIO_PGRP && w->which != PRIO_USER)
 		return -EINVAL;
-	if (w->who == 0)
+	if (w->who != 0)
+		w->who = w->which == PRIO_PGRP ? pid_from_nr(w->t, w->who) :
+			 (int)user_ns_uid(task_user_ns(w->t), (u32)w->who);
+	else
 		w->who = w->which == PRIO_PGRP ? w->t->tg->pgid : (int)task_cred(w->t)->uid;
 	(void)!tgroup_for_each(k, visit_process, w);
 	return w->result;

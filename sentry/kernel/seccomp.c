@@ -16,6 +16,7 @@
 #include "platform/base/alloc.h"
 #include "sentry/core/usercopy.h"
 #include "sentry/kernel/seccomp_bpf.h"
+#include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task_int.h"
 #include "sentry/syscalls/syscall.h"
 
@@ -276,7 +277,7 @@ static int unsyncable_locked(struct task *t)
 	list_for_each(x, &t->tg->threads, thread_node)
 		if (x != t && !x->exiting &&
 		    (x->seccomp_mode == SECCOMP_MODE_STRICT || !is_ancestor(x->seccomp, t->seccomp)))
-			return x->tid;
+			return pid_nr_in_locked(t->tg->pid_ns, x->tid);
 	return 0;
 }
 
@@ -322,7 +323,7 @@ long seccomp_set_filter(struct task *t, u32 flags, gaddr_t addr)
 
 	if ((flags & ~known) || t->seccomp_mode == SECCOMP_MODE_STRICT)
 		return -EINVAL;
-	if (!t->cred->no_new_privs && !capable(t, CAP_SYS_ADMIN))
+	if (!t->cred->no_new_privs && !self_capable(t, CAP_SYS_ADMIN))
 		return -EACCES;
 	p = read_prog(t, addr, &err);
 	if (!p)

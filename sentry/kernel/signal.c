@@ -14,7 +14,9 @@
 #include <errno.h>
 
 #include "platform/base/alloc.h"
+#include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task_int.h"
+#include "sentry/kernel/user_ns.h"
 
 #define SIG_SYNCHRONOUS (SIGBIT(SIGSEGV) | SIGBIT(SIGBUS) | SIGBIT(SIGILL) | SIGBIT(SIGTRAP) | \
 			 SIGBIT(SIGFPE) | SIGBIT(SIGSYS))
@@ -32,11 +34,43 @@ bool signal_default_stops(int sig)
 	return (SIGBIT(sig) & SIG_STOPS) != 0;
 }
 
+static s32 sender_level(struct task *t)
+{
+	return t->tg->pid_ns ? (s32)t->tg->pid_ns->level + 1 : 1;
+}
+
 void siginfo_user(struct lx_siginfo *si, struct task *from, int sig, int code)
 {
 	*si = (struct lx_siginfo){ .signo = sig, .code = code };
 	si->rt.pid = from->tg->tgid;
 	si->rt.uid = task_cred(from)->uid;
+	si->pad = sender_level(from);
+}
+
+/* Which of them hold a sender, or a child. */
+static bool names_process(const struct lx_siginfo *si)
+{
+	if (si->code == SI_USER || si->code == SI_QUEUE || si->code == SI_TKILL || si->code == SI_MESGQ)
+		return true;
+	return si->signo == SIGCHLD && si->code > 0;
+}
+
+void signal_info_in(struct task *t, struct lx_siginfo *si)
+{
+	si->pad = sender_level(t);
+	if (!names_process(si))
+		return;
+	si->rt.pid = pid_from_nr(t, si->rt.pid);
+	si->rt.uid = user_ns_uid(task_user_ns(t), si->rt.uid);
+}
+
+void signal_info_out(struct task *t, struct lx_siginfo *si)
+{
+	si->pad = 0;
+	if (!names_process(si))
+		return;
+	si->rt.pid = pid_nr(t, si->rt.pid);
+	si->rt.uid = user_ns_show_uid(task_user_ns(t), si->rt.uid);
 }
 
 void siginfo_kernel(struct lx_siginfo *si, int sig, int code)
@@ -161,6 +195,8 @@ int signal_dequeue(struct task *t, sigmask_t set, struct lx_siginfo *ret)
 	mutex_lock(&t->tg->mu);
 	sig = signal_dequeue_locked(t, set, ret);
 	mutex_unlock(&t->tg->mu);
+	if (sig)
+		signal_info_out(t, ret);
 	return sig;
 }
 
@@ -302,9 +338,15 @@ static void hand_over(struct tgroup *tg, struct task *t, int sig, bool forced) R
 	task_kick(w);
 }
 
+/* The first process of a pid namespace obeys those who look into it from outside. */
+static bool from_above(const struct tgroup *tg, const struct lx_siginfo *info)
+{
+	return info->pad && tg->pid_ns && (u32)info->pad - 1 < tg->pid_ns->level;
+}
+
 int signal_send_locked(struct tgroup *tg, struct task *t, int sig, const struct lx_siginfo *info)
 {
-	bool forced = !info;
+	bool forced = !info || from_above(tg, info);
 	int r;
 
 	if (sig == 0 || tg->group_exit || tg->nthreads == 0 || (t && t->exiting))

@@ -103,6 +103,12 @@ int sigframe_restore(struct task *t) must_check;
 int sigstack_set(struct task *t, const struct lx_sigaltstack *ss, u64 sp) must_check;
 bool sigstack_is_on(const struct lx_sigaltstack *ss, u64 sp);
 
+/*
+ * Numbers and ids in a queued siginfo are those of the first namespaces: from what @t wrote, and to what it reads.
+ * pad tells in which pid namespace level the sender was, plus 1 (0: the kernel).
+ */
+void signal_info_in(struct task *t, struct lx_siginfo *si);
+void signal_info_out(struct task *t, struct lx_siginfo *si);
 /* A siginfo as kill(2) and tgkill(2) make it, and one from the kernel. */
 void siginfo_user(struct lx_siginfo *si, struct task *from, int sig, int code);
 void siginfo_kernel(struct lx_siginfo *si, int sig, int code);

@@ -84,6 +84,8 @@ static enum verdict next(struct task *t, struct lx_siginfo *si, struct lx_sigact
 		}
 	}
 	mutex_unlock(&tg->mu);
+	if (v == SIG_HANDLE)
+		signal_info_out(t, si);
 	return v;
 }
 

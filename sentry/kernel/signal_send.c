@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <linux/capability.h>
 
+#include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task_int.h"
 
 int signal_may_send(struct task *from, struct task *to, int sig)
@@ -17,9 +18,9 @@ int signal_may_send(struct task *from, struct task *to, int sig)
 	if (from->tg == to->tg)
 		return 0;
 	tc = task_cred_get(to);
-	ok = c->euid == tc->suid || c->euid == tc->uid || c->uid == tc->suid || c->uid == tc->uid;
+	ok = cred_ns_capable(c, tc->user_ns, CAP_KILL) || c->euid == tc->suid || c->euid == tc->uid || c->uid == tc->suid || c->uid == tc->uid;
 	cred_unref(tc);
-	if (ok || capable(from, CAP_KILL))
+	if (ok)
 		return 0;
 	if (sig == SIGCONT && from->tg->session && from->tg->session == to->tg->session)
 		return 0;
@@ -62,7 +63,8 @@ static int send_many(struct task *from, int pgid, int sig, const struct lx_sigin
 	mutex_lock(&k->mu);
 	for (struct tgroup *tg = pid_next_tgroup_locked(k, 1); tg;
 	     tg = pid_next_tgroup_locked(k, tg->tgid + 1)) {
-		if (pgid != 0 ? tg->pgid != pgid : (tg == from->tg || tg->tgid == 1))
+		if (pgid != 0 ? tg->pgid != pgid :
+		    (tg == from->tg || pid_nr_in_locked(from->tg->pid_ns, tg->tgid) <= 1))
 			continue;
 		one = send_checked_locked(from, tg, sig, info);
 		ok |= one == 0;

@@ -5,9 +5,10 @@
 #include "platform/base/compiler.h"
 
 struct kernel;
+struct uts;
 
-void uts_get(struct kernel *k, char ret[6][65]);
-void uts_set(struct kernel *k, bool domain, const char *name);
+void uts_get(struct uts *u, char ret[6][65]);
+void uts_set(struct uts *u, bool domain, const char *name);
 
 struct sys_totals { u64 rss, rss_shmem; u32 ntasks; };
 void sys_totals(struct kernel *k, struct sys_totals *ret);

@@ -58,6 +58,7 @@ void task_drop_shared(struct task *t)
 	struct fdtable *files;
 	struct fs *fs;
 	struct mnt_ns *ns;
+	struct nsset *set;
 
 	/* Descriptors go while t->files is still there for ops that look at it. */
 	files = t->files;
@@ -69,6 +70,8 @@ void task_drop_shared(struct task *t)
 	t->fs = NULL;
 	ns = t->mnt_ns;
 	t->mnt_ns = NULL;
+	set = t->nsset;
+	t->nsset = NULL;
 	mutex_unlock(&t->mu);
 	if (files)
 		fdtable_unref(t, files);
@@ -76,6 +79,7 @@ void task_drop_shared(struct task *t)
 		fs_unref(fs);
 	if (ns)
 		mnt_ns_unref(ns);
+	nsset_unref(set);
 	if (mm)
 		mm_unref(mm);
 }

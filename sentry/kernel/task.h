@@ -32,12 +32,16 @@ struct tty_link;
 struct session;
 struct seccomp_prog;
 
+struct pid_ns;
+struct nsset;
+
 struct rlimit64_g { u64 cur, max; };
 
 struct tgroup {
 	struct ref ref;
 	struct kernel *kernel;                  /* immutable */
-	int tgid;                               /* immutable */
+	int tgid;                               /* immutable; as the first pid namespace counts, like every number here */
+	struct pid_ns *pid_ns;                  /* immutable once published: a reference */
 
 	/* guarded by kernel->mu */
 	struct tgroup *parent;                  /* NULL for init */
@@ -100,6 +104,7 @@ struct task {
 	struct fdtable *files;                  /* same */
 	struct fs *fs;                          /* same */
 	struct mnt_ns *mnt_ns;                  /* same */
+	struct nsset *nsset;                    /* same: the other namespaces */
 	const struct cred *cred;                /* same */
 	char comm[16] GUARDED_BY(mu);
 
@@ -169,6 +174,7 @@ struct tgroup *tgroup_find(struct kernel *k, int tgid) must_check;
 int tgroup_for_each(struct kernel *k, int (*fn)(void *arg, struct tgroup *tg), void *arg);
 int tgroup_for_each_task(struct tgroup *tg, int (*fn)(void *arg, struct task *t), void *arg);
 int tgroup_ppid(struct tgroup *tg);             /* 0 for init */
+bool tgroup_is_single(struct tgroup *tg);       /* has it one thread? */
 /* Shared parts of another task, counted; NULL if it is dead or has none. */
 struct mm *task_mm_get(struct task *t) must_check;
 struct fdtable *task_files_get(struct task *t) must_check;
@@ -234,6 +240,7 @@ struct process_args {
 	struct cred *cred;                      /* taken */
 	struct fs *fs;                          /* taken */
 	struct mnt_ns *mnt_ns;                  /* taken */
+	struct nsset *nsset;                    /* taken; NULL: the kernel's first */
 	struct fdtable *files;                  /* taken */
 	const struct rlimit64_g *rlim;          /* RLIM_NLIMITS of them */
 	struct tty_link *ctty;                  /* controlling terminal (session.h), or NULL */

@@ -18,9 +18,11 @@
 #include "sentry/core/usercopy.h"
 #include "sentry/kernel/clone.h"
 #include "sentry/kernel/fdtable.h"
+#include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/pidfd.h"
 #include "sentry/kernel/seccomp.h"
 #include "sentry/kernel/task_int.h"
+#include "sentry/kernel/unshare.h"
 #include "sentry/mm/mm.h"
 #include "sentry/vfs/vfs.h"
 
@@ -28,8 +30,6 @@
 #define CLONE_CLEAR_SIGHAND 0x100000000ull
 #endif
 #define CLONE_NEWTIME_FLAG 0x80ull
-#define NAMESPACES (CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUSER | \
-		    CLONE_NEWNET | CLONE_NEWCGROUP | CLONE_NEWTIME_FLAG)
 
 static int check_flags(struct task *t, const struct clone_req *q)
 {
@@ -49,11 +49,13 @@ static int check_flags(struct task *t, const struct clone_req *q)
 		return -EINVAL;
 	if ((f & CLONE_PARENT) && t->tg->unkillable)
 		return -EINVAL;
-	/* No namespaces of its own but the mount one: as where user namespaces are switched off. */
-	if (f & NAMESPACES & ~(u64)CLONE_NEWNS)
-		return -EPERM;
-	if ((f & CLONE_NEWNS) && !capable(t, CAP_SYS_ADMIN))
-		return -EPERM;
+	if (f & CLONE_NEWTIME_FLAG)
+		return -EINVAL;
+	if ((f & CLONE_NEWIPC) && (f & CLONE_SYSVSEM))
+		return -EINVAL;
+	/* A process is in one pid namespace, its threads too. */
+	if ((f & CLONE_THREAD) && task_pid_ns_for_children(t) != t->tg->pid_ns)
+		return -EINVAL;
 	return 0;
 }
 
@@ -84,15 +86,21 @@ static int check_nproc(struct task *t)
 
 static int share_parts(struct task *t, struct task *n, u64 flags)
 {
+	struct ns_parts p;
+	int r;
+
 	n->files = (flags & CLONE_FILES) ? fdtable_ref(t->files) : fdtable_copy(t->files);
 	if (!n->files)
 		return -ENOMEM;
 	n->fs = (flags & CLONE_FS) ? fs_ref(t->fs) : fs_copy(t->fs);
 	if (!n->fs)
 		return -ENOMEM;
-	if (flags & CLONE_NEWNS)
-		return mnt_ns_copy(t, t->mnt_ns, n->fs, &n->mnt_ns);
-	n->mnt_ns = mnt_ns_ref(t->mnt_ns);
+	r = ns_parts_make(t, flags, n->fs, &p);
+	if (r < 0)
+		return r;
+	n->cred = p.cred ? p.cred : cred_ref(t->cred);
+	n->nsset = p.set ? p.set : nsset_ref(t->nsset);
+	n->mnt_ns = p.mnt ? p.mnt : mnt_ns_ref(t->mnt_ns);
 	return 0;
 }
 
@@ -100,7 +108,6 @@ static void inherit(struct task *t, struct task *n, const struct clone_req *q)
 {
 	u64 f = q->flags;
 
-	n->cred = cred_ref(t->cred);
 	memcpy(n->comm, t->comm, sizeof(n->comm));
 	n->blocked = t->blocked;
 	n->altstack = t->altstack;
@@ -224,6 +231,7 @@ static int publish(struct task *t, struct task *n, const struct clone_req *q)
 	struct kernel *k = t->kernel;
 	struct tgroup *tg = n->tg, *parent = t->tg;
 	bool thread = tg == parent;
+	struct pid_ns *ns;
 	int pid;
 
 	mutex_lock(&k->mu);
@@ -232,7 +240,8 @@ static int publish(struct task *t, struct task *n, const struct clone_req *q)
 		pid = -EINTR;
 		goto out;
 	}
-	pid = pid_alloc_locked(k, q->want_tid);
+	ns = thread ? tg->pid_ns : task_pid_ns_for_children(n);
+	pid = pid_alloc_locked(k, ns, q->want_tid);
 	if (pid < 0)
 		goto out;
 	n->tid = pid;
@@ -249,7 +258,12 @@ static int publish(struct task *t, struct task *n, const struct clone_req *q)
 	mutex_unlock(&parent->mu);
 	if (!thread) {
 		tg->tgid = pid;
+		tg->pid_ns = pid_ns_of(ns_ref(&ns->ns));
 		pid_set_tgroup_locked(k, pid, tgroup_ref(tg));
+		if (ns->level > 0 && pid_nr_in_locked(ns, pid) == 1) {
+			ns->init = tg;
+			tg->unkillable = true;
+		}
 		mutex_lock(&tg->mu);
 		tgroup_add_thread_locked(tg, n);
 		tgroup_cpu_new_image_locked(tg, NULL, n->mm->as);
@@ -338,7 +352,7 @@ long task_clone(struct task *t, const struct clone_req *q)
 {
 	struct vfork_done *vd;
 	struct task *n;
-	int r, fd = -1, pid;
+	int r, fd = -1, pid, nr;
 
 	r = check_flags(t, q);
 	if (r == 0)
@@ -364,13 +378,14 @@ long task_clone(struct task *t, const struct clone_req *q)
 	}
 	if (fd >= 0)
 		(void)!publish_pidfd(t, n, q, fd);
+	nr = pid_nr(t, pid);
 	if (q->flags & CLONE_PARENT_SETTID)
-		(void)!copy_out(t, q->parent_tid, &pid, sizeof(pid));
+		(void)!copy_out(t, q->parent_tid, &nr, sizeof(nr));
 	/* The context keeps the creation reference. */
 	ctx_start(n->ctx);
 	if (vd)
 		wait_vfork(t, vd);
-	return pid;
+	return nr;
 unreserve:
 	if (fd >= 0)
 		fd_unreserve(t, fd);

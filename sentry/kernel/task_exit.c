@@ -17,6 +17,7 @@
 #include "sentry/core/usercopy.h"
 #include "sentry/ipc/ipc.h"
 #include "sentry/kernel/futex.h"
+#include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/seccomp.h"
 #include "sentry/kernel/task_int.h"
 #include "sentry/mm/mm.h"
@@ -88,15 +89,15 @@ void task_release_memory(struct task *t)
 
 /* ---- the family ---- */
 
-/* Who takes the children of @tg: the nearest living subreaper above, else init. */
+/* Who takes the children of @tg: the nearest living subreaper above, else init, both of its pid namespace. */
 static struct tgroup *reaper_of(struct tgroup *tg)
 {
-	struct kernel *k = tg->kernel;
+	struct tgroup *init = tg->pid_ns->init;
 
-	for (struct tgroup *p = tg->parent; p && p != k->init; p = p->parent)
+	for (struct tgroup *p = tg->parent; p && p != init && p->pid_ns == tg->pid_ns; p = p->parent)
 		if (p->is_subreaper && !p->zombie)
 			return p;
-	return k->init != tg ? k->init : NULL;
+	return init != tg ? init : NULL;
 }
 
 /* @parent stops being what ties the group of @tg to the session (Linux: kill_orphaned_pgrp). */
@@ -218,23 +219,28 @@ static void reparent_children(struct tgroup *tg, struct list_head *ret_dead)
 	}
 }
 
-/* Init is gone: nothing in the sandbox survives it. */
-static void kill_everybody(struct kernel *k)
+/* Init is gone: nothing in its pid namespace, or below, survives it, and nobody comes. */
+static void kill_everybody(struct pid_ns *ns)
 {
+	struct kernel *k = ns->ns.kernel;
+
+	ns->init = NULL;
+	ns->dead = ns->level > 0;
 	for (struct tgroup *tg = pid_next_tgroup_locked(k, 1); tg;
 	     tg = pid_next_tgroup_locked(k, tg->tgid + 1))
-		tgroup_exit(tg, SIGKILL);
+		if (pid_nr_in_locked(ns, tg->tgid) > 0)
+			tgroup_exit(tg, SIGKILL);
 }
 
 /* The last thread has left: zombie, or gone at once. */
-static void process_end(struct tgroup *tg)
+static void process_end(struct tgroup *tg, struct nsset *set)
 {
 	struct kernel *k = tg->kernel;
 	bool is_init, reaped = false;
 	struct list_head dead;
 	int wstatus;
 
-	ipc_exit(tg);
+	ipc_exit(tg, ipc_ns_of(set->of[NS_IPC]));
 	itimer_stop(tg);
 	ptimers_delete_all(tg);
 	if (tg->session && tg->session->leader == tg)
@@ -247,10 +253,10 @@ static void process_end(struct tgroup *tg)
 	tg->wstatus = tg->group_exit ? tg->exit_code : tg->leader->exit_status;
 	wstatus = tg->wstatus;
 	mutex_unlock(&tg->mu);
-	if (is_init) {
+	if (is_init)
 		k->init = NULL;
-		kill_everybody(k);
-	}
+	if (tg->pid_ns->init == tg)
+		kill_everybody(tg->pid_ns);
 	reparent_children(tg, &dead);
 	if (tg->session && tg->session->leader == tg)
 		tg->session->leader = NULL;
@@ -326,6 +332,7 @@ void task_exit(struct task *t, int wstatus)
 {
 	struct kernel *k = t->kernel;
 	struct tgroup *tg = tgroup_ref(t->tg);
+	struct nsset *set;
 	struct ctx *c;
 	bool leader, last;
 
@@ -337,6 +344,7 @@ void task_exit(struct task *t, int wstatus)
 		tgroup_cpu_sample_locked(tg, t->mm->as);
 		mutex_unlock(&tg->mu);
 	}
+	set = nsset_ref(t->nsset);
 	task_drop_shared(t);
 	seccomp_unref(t->seccomp);
 	t->seccomp = NULL;
@@ -361,7 +369,8 @@ void task_exit(struct task *t, int wstatus)
 	}
 	last = leave_group(t);
 	if (last)
-		process_end(tg);
+		process_end(tg, set);
+	nsset_unref(set);
 	task_unref(t);          /* the context's */
 	tgroup_unref(tg);
 }

@@ -16,6 +16,7 @@
 
 #include "platform/platform.h"
 #include "sentry/core/usercopy.h"
+#include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task_int.h"
 #include "sentry/syscalls/syscall.h"
 
@@ -97,7 +98,7 @@ static void handle_fault(struct task *t, const struct trap *trap)
 
 static void handle_start(struct task *t)
 {
-	s32 tid = t->tid;
+	s32 tid = pid_nr(t, t->tid);
 
 	if (t->set_child_tid.v != 0)
 		(void)!copy_out(t, t->set_child_tid, &tid, sizeof(tid));

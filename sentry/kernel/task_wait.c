@@ -10,8 +10,10 @@
 #include <errno.h>
 #include <sys/wait.h>
 
+#include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/rusage.h"
 #include "sentry/kernel/task_int.h"
+#include "sentry/kernel/user_ns.h"
 
 static bool eligible(const struct wait_req *q, const struct tgroup *c)
 {
@@ -25,20 +27,20 @@ static bool eligible(const struct wait_req *q, const struct tgroup *c)
 	return (c->exit_signal != SIGCHLD) == ((q->options & __WCLONE) != 0);
 }
 
-static void fill(struct wait_req *q, struct tgroup *c, int code, int status)
+static void fill(struct task *t, struct wait_req *q, struct tgroup *c, int code, int status)
 {
 	const struct cred *cred = c->leader ? task_cred_get(c->leader) : NULL;
 
-	q->pid = c->tgid;
+	q->pid = pid_nr_in_locked(t->tg->pid_ns, c->tgid);
 	q->code = code;
 	q->status = status;
-	q->uid = cred ? cred->uid : 0;
+	q->uid = cred ? user_ns_show_uid(task_user_ns(t), cred->uid) : 0;
 	cred_unref(cred);
 	rusage_of_process(c, &q->ru);
 }
 
 /* A stop or continue of a live child.  True when *q was filled. */
-static bool try_job_event(struct wait_req *q, struct tgroup *c)
+static bool try_job_event(struct task *t, struct wait_req *q, struct tgroup *c)
 {
 	bool stop = false, cont = false, keep = q->options & WNOWAIT;
 	int sig;
@@ -54,9 +56,9 @@ static bool try_job_event(struct wait_req *q, struct tgroup *c)
 	}
 	mutex_unlock(&c->mu);
 	if (stop)
-		fill(q, c, CLD_STOPPED, (sig << 8) | 0x7f);
+		fill(t, q, c, CLD_STOPPED, (sig << 8) | 0x7f);
 	if (cont)
-		fill(q, c, CLD_CONTINUED, 0xffff);
+		fill(t, q, c, CLD_CONTINUED, 0xffff);
 	return stop || cont;
 }
 
@@ -91,7 +93,7 @@ static int look(struct task *t, struct wait_req *q, struct tgroup **ret_dead)
 		if (c->zombie && (q->options & WEXITED)) {
 			int st = c->wstatus;
 
-			fill(q, c, (st & 0x7f) == 0 ? CLD_EXITED : (st & 0x80) ? CLD_DUMPED : CLD_KILLED, st);
+			fill(t, q, c, (st & 0x7f) == 0 ? CLD_EXITED : (st & 0x80) ? CLD_DUMPED : CLD_KILLED, st);
 			if (!(q->options & WNOWAIT)) {
 				reap(t, c, &q->ru);
 				*ret_dead = tgroup_release_locked(c);
@@ -99,7 +101,7 @@ static int look(struct task *t, struct wait_req *q, struct tgroup **ret_dead)
 			r = q->pid;
 			break;
 		}
-		if (!c->zombie && try_job_event(q, c)) {
+		if (!c->zombie && try_job_event(t, q, c)) {
 			r = q->pid;
 			break;
 		}

@@ -7,6 +7,7 @@
 #include "sentry/kernel/task_int.h"
 
 #include "platform/base/alloc.h"
+#include "sentry/kernel/pid_ns.h"
 
 struct tgroup *tgroup_new(struct kernel *k)
 {
@@ -44,6 +45,8 @@ void tgroup_unref(struct tgroup *tg)
 	sigpending_flush(&tg->pending, ~0ull);
 	if (tg->sighand)
 		sighand_unref(tg->sighand);
+	if (tg->pid_ns)
+		ns_unref(&tg->pid_ns->ns);
 	kfree(tg);
 }
 
@@ -97,6 +100,16 @@ bool tgroup_live(struct tgroup *tg)
 	live = tg->nthreads > 0;
 	mutex_unlock(&tg->mu);
 	return live;
+}
+
+bool tgroup_is_single(struct tgroup *tg)
+{
+	bool alone;
+
+	mutex_lock(&tg->mu);
+	alone = tg->nthreads == 1;
+	mutex_unlock(&tg->mu);
+	return alone;
 }
 
 struct tgroup *tgroup_find(struct kernel *k, int tgid)

@@ -1,11 +1,26 @@
 /*
- * unshare.h - giving a running task its own copies of what it shares (unshare(2)).
+ * unshare.h - parting from what a task shares (unshare(2)).
  */
 #pragma once
-#include "platform/base/compiler.h"
+#include "sentry/kernel/ns.h"
+
+#define NS_FLAGS (0x80ull | 0x00020000ull | 0x7e000000ull)      /* CLONE_NEW* */
 
 struct task;
+struct fs;
+struct mnt_ns;
 
-bool task_is_alone(struct task *t);             /* the only thread of its process */
-/* All of it or -ENOMEM with nothing changed. */
-int task_unshare(struct task *t, bool files, bool fs, bool mounts) must_check;
+/*
+ * What @flags (CLONE_NEW*) ask for, made for a task that will have @cred's rights: -EPERM unless
+ * they allow it.  @fs is moved along into a new mount namespace.
+ */
+struct ns_parts {
+	struct cred *cred;              /* NULL: as before */
+	struct nsset *set;              /* same */
+	struct mnt_ns *mnt;             /* same */
+};
+int ns_parts_make(struct task *t, u64 flags, struct fs *fs, struct ns_parts *ret) must_check;
+void ns_parts_drop(struct ns_parts *p);
+
+/* @flags: CLONE_FILES, CLONE_FS, CLONE_SYSVSEM, CLONE_NEW*. */
+int task_unshare(struct task *t, u64 flags) must_check;

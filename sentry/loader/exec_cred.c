@@ -11,6 +11,7 @@
 #include <linux/securebits.h>
 #include <string.h>
 #include "platform/base/alloc.h"
+#include "sentry/kernel/user_ns.h"
 #include "sentry/loader/loader_int.h"
 
 struct file_caps { bool present, effective; u64 permitted, inheritable; };
@@ -40,8 +41,16 @@ static void read_file_caps(struct task *t, struct inode *i, struct file_caps *re
 	ret->inheritable = le32toh(v.w[0].inheritable) | (u64)le32toh(v.w[1].inheritable) << 32;
 }
 
+static bool is_root(const struct cred *c, u32 uid)
+{
+	return user_ns_is_root(c->user_ns, uid);
+}
+
 static void apply_setid(struct cred *c, const struct kstat *st)
 {
+	/* Ids that the user namespace does not have cannot be had. */
+	if (user_ns_from_uid(c->user_ns, st->uid) == ID_NONE || user_ns_from_gid(c->user_ns, st->gid) == ID_NONE)
+		return;
 	if (st->mode & S_ISUID)
 		c->euid = st->uid;
 	/* Set-gid without group execution once meant mandatory locking. */
@@ -53,7 +62,7 @@ static void apply_setid(struct cred *c, const struct kstat *st)
 static int apply_caps(struct cred *c, const struct cred *old, const struct file_caps *fc, bool *ret_eff)
 {
 	bool setid = c->euid != old->uid || c->egid != old->gid, eff = fc->effective;
-	bool root = !(c->securebits & SECBIT_NOROOT) && (c->euid == 0 || c->uid == 0);
+	bool root = !(c->securebits & SECBIT_NOROOT) && (is_root(c, c->euid) || is_root(c, c->uid));
 	u64 permitted = 0;
 
 	if (fc->present) {
@@ -62,9 +71,9 @@ static int apply_caps(struct cred *c, const struct cred *old, const struct file_
 		if (eff && (fc->permitted & ~permitted) && !root)
 			return -EPERM;
 	}
-	if (root && !(fc->present && c->euid == 0 && c->uid != 0)) {
+	if (root && !(fc->present && is_root(c, c->euid) && !is_root(c, c->uid))) {
 		permitted = c->cap_bnd | c->cap_inh;
-		eff = eff || c->euid == 0;
+		eff = eff || is_root(c, c->euid);
 	}
 	if (fc->present || setid)
 		c->cap_amb = 0;
@@ -112,7 +121,7 @@ int exec_cred(struct task *t, struct file *f, struct cred **ret, bool *ret_secur
 	c->suid = c->fsuid = c->euid;
 	c->sgid = c->fsgid = c->egid;
 	c->securebits &= ~(u32)SECBIT_KEEP_CAPS;
-	*ret_secure = setid || (old->uid != 0 && (eff || (c->cap_prm & ~c->cap_amb)));
+	*ret_secure = setid || (!is_root(old, old->uid) && (eff || (c->cap_prm & ~c->cap_amb)));
 	if (same(c, old))
 		cred_unref(c);
 	else

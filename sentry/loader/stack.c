@@ -11,6 +11,7 @@
 #include "platform/base/alloc.h"
 #include "platform/base/overflow.h"
 #include "platform/base/rand.h"
+#include "sentry/kernel/user_ns.h"
 #include "sentry/loader/loader_int.h"
 
 #define AUX_MAX 24u                             /* pairs */
@@ -85,10 +86,10 @@ static void fill_auxv(struct exec_build *b, u64 random, u64 execfn, u64 platform
 	aux_add(mm, AT_BASE, b->interp.f ? b->interp.info.lo + b->interp.bias : 0);
 	aux_add(mm, AT_FLAGS, 0);
 	aux_add(mm, AT_ENTRY, pi->entry + b->prog.bias);
-	aux_add(mm, AT_UID, b->cred->uid);
-	aux_add(mm, AT_EUID, b->cred->euid);
-	aux_add(mm, AT_GID, b->cred->gid);
-	aux_add(mm, AT_EGID, b->cred->egid);
+	aux_add(mm, AT_UID, user_ns_show_uid(b->cred->user_ns, b->cred->uid));
+	aux_add(mm, AT_EUID, user_ns_show_uid(b->cred->user_ns, b->cred->euid));
+	aux_add(mm, AT_GID, user_ns_show_gid(b->cred->user_ns, b->cred->gid));
+	aux_add(mm, AT_EGID, user_ns_show_gid(b->cred->user_ns, b->cred->egid));
 	aux_add(mm, AT_SECURE, b->secure);
 	aux_add(mm, AT_RANDOM, random);
 	aux_add(mm, AT_HWCAP2, getauxval(AT_HWCAP2));

@@ -108,12 +108,12 @@ static int name_out(int family, const struct net_sa *sa, void *name)
 /* ---- verbs ---- */
 
 /* Ports below it need CAP_NET_BIND_SERVICE. */
-static u64 first_free_port(struct task *t)
+static u64 first_free_port(struct socket *s)
 {
 	char text[32];
 	u64 v = 1024;
 
-	if (stack_sysctl_get(net_stack(t->kernel), "ipv4/ip_unprivileged_port_start", text, sizeof(text)) >= 0)
+	if (stack_sysctl_get(net_stack(s->net), "ipv4/ip_unprivileged_port_start", text, sizeof(text)) >= 0)
 		(void)!str_to_u64(text, 10, &v);
 	return v;
 }
@@ -141,7 +141,7 @@ static int inet_bind(struct task *t, struct socket *s, const void *name, u32 len
 	}
 	if (sa.family != s->family)
 		return -EAFNOSUPPORT;
-	if (sa.port && sa.port < first_free_port(t) && s->type != SOCK_RAW && !capable(t, CAP_NET_BIND_SERVICE))
+	if (sa.port && sa.port < first_free_port(s) && s->type != SOCK_RAW && !net_capable(t, s->net, CAP_NET_BIND_SERVICE))
 		return -EACCES;
 	return ep_bind(ep_of(s), &sa);
 }
@@ -198,6 +198,9 @@ static int inet_accept(struct task *t, struct socket *s, u32 flags, struct socke
 		ep_close(e);
 		return r;
 	}
+	/* Its stack is the listener's, wherever the caller is now. */
+	net_unref(is->s.net);
+	is->s.net = net_ref(s->net);
 	is->s.opt.rcvtimeo = (s64)ep_rcvtimeo(e);
 	is->s.opt.sndtimeo = (s64)ep_sndtimeo(e);
 	ep_set_ready(e, inet_ready, is);
@@ -349,7 +352,7 @@ static int inet_setsockopt(struct task *t, struct socket *s, int level, int opt,
 	int r;
 
 	if (level == SOL_SOCKET && (opt == SO_SNDBUFFORCE || opt == SO_RCVBUFFORCE || opt == SO_MARK) &&
-	    !capable(t, CAP_NET_ADMIN))
+	    !net_capable(t, s->net, CAP_NET_ADMIN))
 		return -EPERM;
 	r = ep_setsockopt(ep_of(s), level, opt, v, n);
 	if (level == SOL_SOCKET) {
@@ -399,11 +402,11 @@ static int make(struct task *t, int family, int type, int proto, struct file **r
 {
 	int kind = type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC), r;
 	struct inet_socket *is = NULL;
-	struct stack *stack = net_stack(t->kernel);
+	struct stack *stack = net_stack(task_net(t));
 
 	if (!stack)
 		return -EAFNOSUPPORT;
-	if (kind == SOCK_RAW && !capable(t, CAP_NET_RAW))
+	if (kind == SOCK_RAW && !net_capable(t, task_net(t), CAP_NET_RAW))
 		return -EPERM;
 	r = inet_wrap(t, NULL, family, kind, proto, (u32)type, &is);
 	if (r < 0)

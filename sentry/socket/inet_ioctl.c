@@ -70,7 +70,7 @@ static long if_conf(struct task *t, struct stack *st, gaddr_t arg)
 
 static long if_change(struct task *t, struct stack *st, u32 cmd, const struct ifreq *r, u32 ifindex)
 {
-	if (!capable(t, CAP_NET_ADMIN))
+	if (!net_capable(t, task_net(t), CAP_NET_ADMIN))
 		return -EPERM;
 	if (cmd == SIOCSIFFLAGS)
 		return link_set_flags(st, ifindex, (u32)(u16)r->ifr_flags,
@@ -155,7 +155,7 @@ static long if_ioctl(struct task *t, struct stack *st, u32 cmd, gaddr_t arg)
 
 long netdev_ioctl(struct task *t, u32 cmd, gaddr_t arg)
 {
-	struct stack *st = net_stack(t->kernel);
+	struct stack *st = net_stack(task_net(t));
 
 	if (!st || cmd < SIOCGIFNAME || cmd > 0x89ff)
 		return -ENOTTY;

@@ -14,17 +14,27 @@
 #include "platform/base/rand.h"
 #include "platform/host/futex.h"
 #include "platform/host/packet.h"
-#include "sentry/kernel/kernel.h"
+#include "sentry/kernel/task.h"
 #include "sentry/socket/netlink.h"
 
 #define NET_STACK_SIZE (128 * 1024)
 
 struct net {
+	struct ns ns;
 	struct kernel *kernel;          /* immutable */
+	struct net_runner *runner;      /* immutable */
+	struct list_head node;          /* guarded by runner->mu */
 	struct stack *stack;            /* immutable */
 	struct netlink_table netlink;
-	_Atomic u32 kicked;             /* futex: the thread has something to run */
 };
+
+struct net_runner {
+	_Atomic u32 kicked;             /* futex: the thread has something to run */
+	struct mutex mu;                /* RANK_LEAF */
+	struct list_head nets GUARDED_BY(mu);   /* not referenced */
+};
+
+struct net *net_of_ns(struct ns *ns) { return ns ? container_of(ns, struct net, ns) : NULL; }
 
 static u64 net_now(void *ctx) { return (u64)ktime_mono(((struct net *)ctx)->kernel); }
 static u64 net_real(void *ctx) { return (u64)ktime_real(((struct net *)ctx)->kernel); }
@@ -37,28 +47,54 @@ static void net_random(void *ctx, void *buf, size_t n)
 
 static void net_kick(void *ctx)
 {
-	struct net *n = ctx;
+	struct net_runner *r = ((struct net *)ctx)->runner;
 
-	if (!atomic_exchange(&n->kicked, 1))
-		host_futex_wake(&n->kicked, 1);
+	if (!atomic_exchange(&r->kicked, 1))
+		host_futex_wake(&r->kicked, 1);
 }
 
 static const struct stack_ops ops = {
 	.now = net_now, .realtime = net_real, .random = net_random, .kick = net_kick,
 };
 
+/* The one after @prev (NULL: the first) with a reference; NULL at the end. */
+static struct net *next_net(struct net_runner *r, struct net *prev)
+{
+	struct list_head *at;
+	struct net *n = NULL;
+
+	mutex_lock(&r->mu);
+	at = prev ? prev->node.next : r->nets.next;
+	for (; at != &r->nets; at = at->next) {
+		n = list_entry(at, struct net, node);
+		if (ref_get_unless_zero(&n->ns.ref))
+			break;
+		n = NULL;
+	}
+	mutex_unlock(&r->mu);
+	return n;
+}
+
 static void *net_main(void *arg)
 {
-	struct net *n = arg;
+	struct kernel *k = arg;
+	struct net_runner *r = k->net_runner;
 
 	for (;;) {
-		u64 next;
+		struct net *n, *after;
+		u64 next = NET_NEVER;
 
-		atomic_store(&n->kicked, 0);
-		next = stack_run(n->stack);
+		atomic_store(&r->kicked, 0);
+		for (n = next_net(r, NULL); n; n = after) {
+			u64 due = stack_run(n->stack);
+
+			next = MIN(next, due);
+			after = next_net(r, n);
+			net_unref(n);
+		}
 		/* The stack's clock has the kernel's offset; the futex's has not. */
-		(void)host_futex_wait(&n->kicked, 0, next == NET_NEVER ? INT64_MAX
-				      : (s64)next - n->kernel->mono_offset);
+		(void)host_futex_wait(&r->kicked, 0, next == NET_NEVER ? INT64_MAX
+				      : (s64)next - k->mono_offset);
 	}
 	return NULL;
 }
@@ -100,30 +136,100 @@ static int start_thread(void *(*fn)(void *), void *arg)
 	return -r;
 }
 
-int net_start(struct kernel *k)
+/* ---- namespaces ---- */
+
+static void release(struct ns *ns)
 {
-	struct net *n = knew(struct net);
+	struct net *n = container_of(ns, struct net, ns);
+
+	mutex_lock(&n->runner->mu);
+	list_del_init(&n->node);
+	mutex_unlock(&n->runner->mu);
+	stack_free(n->stack);
+	ns_done(ns);
+	kfree(n);
+}
+
+int net_ns_new(struct kernel *k, struct user_ns *owner, struct ns **ret)
+{
+	struct net *n;
 	int r;
 
+	if (!k->net_runner)
+		return -EINVAL;         /* as without CONFIG_NET_NS */
+	n = knew(struct net);
 	if (!n)
 		return -ENOMEM;
 	n->kernel = k;
+	n->runner = k->net_runner;
 	netlink_table_init(&n->netlink);
+	list_init(&n->node);
 	r = stack_new(&ops, n, &n->stack);
-	if (r == 0)
-		r = raise_lo(n->stack);
 	if (r < 0) {
 		kfree(n);
 		return r;
 	}
-	r = start_thread(net_main, n);
+	r = ns_init(&n->ns, k, NS_NET, owner, release);
+	if (r < 0) {
+		stack_free(n->stack);
+		kfree(n);
+		return r;
+	}
+	mutex_lock(&n->runner->mu);
+	list_add_tail(&n->node, &n->runner->nets);
+	mutex_unlock(&n->runner->mu);
+	*ret = &n->ns;
+	return 0;
+}
+
+int net_start(struct kernel *k)
+{
+	struct net_runner *run = knew(struct net_runner);
+	struct ns *ns = NULL;
+	int r;
+
+	if (!run)
+		return -ENOMEM;
+	mutex_init(&run->mu, RANK_LEAF);
+	list_init(&run->nets);
+	k->net_runner = run;
+	r = net_ns_new(k, k->user_ns, &ns);
 	if (r == 0)
-		k->net = n;
+		r = raise_lo(net_of_ns(ns)->stack);
+	if (r == 0)
+		r = start_thread(net_main, k);
+	if (r == 0)
+		k->nsset->of[NS_NET] = ns;
+	else
+		ns_unref(ns);
 	return r;
 }
 
-struct stack *net_stack(struct kernel *k) { return k->net ? k->net->stack : NULL; }
-struct netlink_table *net_netlink(struct kernel *k) { return k->net ? &k->net->netlink : NULL; }
+struct net *task_net(struct task *t) { return t->nsset ? net_of_ns(t->nsset->of[NS_NET]) : NULL; }
+struct net *net_first(struct kernel *k) { return net_of_ns(k->nsset->of[NS_NET]); }
+
+struct net *net_ref(struct net *n)
+{
+	if (n)
+		ns_ref(&n->ns);
+	return n;
+}
+
+void net_unref(struct net *n)
+{
+	if (n)
+		ns_unref(&n->ns);
+}
+
+u64 net_ns_number(const struct net *n) { return n ? n->ns.ino : 0; }
+
+struct stack *net_stack(struct net *n) { return n ? n->stack : NULL; }
+struct netlink_table *net_netlink(struct net *n) { return n ? &n->netlink : NULL; }
+
+bool net_capable(struct task *t, const struct net *n, int cap)
+{
+	return ns_capable(t, n ? n->ns.owner : NULL, cap);
+}
 
 /* ---- links over descriptors ---- */
 
@@ -169,9 +275,9 @@ int net_add_link(struct kernel *k, const struct link_cfg *cfg, hostfd_t fd)
 
 	if (!p)
 		return -ENOMEM;
-	p->net = k->net;
+	p->net = net_first(k);
 	p->fd = fd;
-	r = link_add_fd(k->net->stack, cfg, &port_ops, p, true);
+	r = link_add_fd(p->net->stack, cfg, &port_ops, p, true);
 	if (r < 0) {
 		kfree(p);
 		return r;

@@ -1,5 +1,7 @@
 /*
- * net.h - the sandbox's network: one stack of netstack/ and the thread that runs it.
+ * net.h - network namespaces: a stack of netstack/ each, and the one thread that runs them all.
+ *
+ * Sockets hold the namespace that they were made in; so do tasks (nsset).
  *
  * Verbs on endpoints do their own work in the caller's thread; the thread here
  * only runs what is due later (retransmission, delayed acknowledgements, what a verb put off).
@@ -9,16 +11,28 @@
 #include "platform/base/compiler.h"
 
 struct kernel;
+struct task;
+struct ns;
+struct user_ns;
 struct stack;
 struct net;
 struct netlink_table;
 
-/* Boot: a stack with "lo" up, 127.0.0.1/8 and ::1. Sets kernel->net. */
+/* Boot: a stack with "lo" up, 127.0.0.1/8 and ::1, in the first network namespace. */
 int net_start(struct kernel *k) must_check;
-/* NULL without a network: the families are then EAFNOSUPPORT. */
-struct stack *net_stack(struct kernel *k);
-/* Ports of AF_NETLINK; NULL without a network. */
-struct netlink_table *net_netlink(struct kernel *k);
+/* A namespace with a "lo" that is down. */
+int net_ns_new(struct kernel *k, struct user_ns *owner, struct ns **ret) must_check;
+/* That of the task: borrowed. NULL without a network: the families are then EAFNOSUPPORT. */
+struct net *task_net(struct task *t);
+struct net *net_ref(struct net *n);
+void net_unref(struct net *n);                  /* NULL is fine */
+struct stack *net_stack(struct net *n);         /* NULL for NULL */
+struct netlink_table *net_netlink(struct net *n);       /* ports of AF_NETLINK; NULL for NULL */
+u64 net_ns_number(const struct net *n);         /* 0 for NULL */
+struct net *net_of_ns(struct ns *ns);          /* NULL for NULL */
+struct net *net_first(struct kernel *k);        /* the sandbox's own: borrowed */
+/* Does the task have the capability in the network namespace @n? */
+bool net_capable(struct task *t, const struct net *n, int cap);
 
 struct link_cfg;
 /*

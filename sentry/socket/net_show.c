@@ -41,9 +41,9 @@ static void put_hex(struct strbuf *out, const struct ipaddr *ip)
 		strbuf_printf(out, "%02x", ip->b[i]);
 }
 
-void net_show_dev(struct kernel *k, struct strbuf *out)
+void net_show_dev(struct net *n, struct strbuf *out)
 {
-	struct stack *st = net_stack(k);
+	struct stack *st = net_stack(n);
 	struct link_info l = { 0 };
 
 	strbuf_puts(out, "Inter-|   Receive                                                |  Transmit\n"
@@ -95,11 +95,11 @@ static int put_row(void *arg, const struct ep_info *e)
 #define HEAD6 "local_address                         remote_address                        st tx_queue rx_queue" \
 	" tr tm->when retrnsmt   uid  timeout inode"
 
-static void put_sockets(struct kernel *k, struct strbuf *out, int proto, bool v6, const char *tail)
+static void put_sockets(struct net *n, struct strbuf *out, int proto, bool v6, const char *tail)
 {
 	bool tcp = proto == IPPROTO_TCP;
 	struct rows r = { out, v6 ? AF_INET6 : AF_INET, tcp ? TCP_ROW : UDP_ROW, 0, tcp };
-	struct stack *st = net_stack(k);
+	struct stack *st = net_stack(n);
 	char head[192];
 
 	snprintf(head, sizeof(head), "  sl  %s%s", v6 ? HEAD6 : HEAD4, tail);
@@ -108,16 +108,16 @@ static void put_sockets(struct kernel *k, struct strbuf *out, int proto, bool v6
 		(void)!ep_dump(st, proto, put_row, &r);
 }
 
-void net_show_tcp(struct kernel *k, struct strbuf *out, bool v6) { put_sockets(k, out, IPPROTO_TCP, v6, ""); }
+void net_show_tcp(struct net *n, struct strbuf *out, bool v6) { put_sockets(n, out, IPPROTO_TCP, v6, ""); }
 
-void net_show_udp(struct kernel *k, struct strbuf *out, bool v6)
+void net_show_udp(struct net *n, struct strbuf *out, bool v6)
 {
-	put_sockets(k, out, IPPROTO_UDP, v6, " ref pointer drops");
+	put_sockets(n, out, IPPROTO_UDP, v6, " ref pointer drops");
 }
 
-void net_show_raw(struct kernel *k, struct strbuf *out, bool v6)
+void net_show_raw(struct net *n, struct strbuf *out, bool v6)
 {
-	put_sockets(k, out, IPPROTO_RAW, v6, " ref pointer drops");
+	put_sockets(n, out, IPPROTO_RAW, v6, " ref pointer drops");
 }
 
 struct count { int family; unsigned n, waiting; };
@@ -142,9 +142,9 @@ static struct count count(struct stack *st, int proto, int family)
 	return c;
 }
 
-void net_show_sockstat(struct kernel *k, struct strbuf *out, bool v6)
+void net_show_sockstat(struct net *n, struct strbuf *out, bool v6)
 {
-	struct stack *st = net_stack(k);
+	struct stack *st = net_stack(n);
 	int family = v6 ? AF_INET6 : AF_INET;
 	struct count tcp = count(st, IPPROTO_TCP, family), udp = count(st, IPPROTO_UDP, family);
 	struct count raw = count(st, IPPROTO_RAW, family);
@@ -166,9 +166,9 @@ static const char *name_of(struct stack *st, u32 ifindex, struct link_info *l)
 	return ifindex && link_get(st, ifindex, l) == 0 ? l->name : "*";
 }
 
-void net_show_route(struct kernel *k, struct strbuf *out)
+void net_show_route(struct net *n, struct strbuf *out)
 {
-	struct stack *st = net_stack(k);
+	struct stack *st = net_stack(n);
 	struct link_info l;
 	struct route_info r;
 	char row[160];
@@ -192,10 +192,10 @@ void net_show_route(struct kernel *k, struct strbuf *out)
 	}
 }
 
-void net_show_route6(struct kernel *k, struct strbuf *out)
+void net_show_route6(struct net *n, struct strbuf *out)
 {
 	static const struct ipaddr none;
-	struct stack *st = net_stack(k);
+	struct stack *st = net_stack(n);
 	struct link_info l;
 	struct route_info r;
 
@@ -212,9 +212,9 @@ void net_show_route6(struct kernel *k, struct strbuf *out)
 	}
 }
 
-void net_show_if_inet6(struct kernel *k, struct strbuf *out)
+void net_show_if_inet6(struct net *n, struct strbuf *out)
 {
-	struct stack *st = net_stack(k);
+	struct stack *st = net_stack(n);
 	struct link_info l;
 	struct addr_info a;
 
@@ -228,9 +228,9 @@ void net_show_if_inet6(struct kernel *k, struct strbuf *out)
 	}
 }
 
-void net_show_arp(struct kernel *k, struct strbuf *out)
+void net_show_arp(struct net *net, struct strbuf *out)
 {
-	struct stack *st = net_stack(k);
+	struct stack *st = net_stack(net);
 	struct link_info l;
 	struct neigh_info n;
 
@@ -258,9 +258,9 @@ static bool ends_with(const char *s, const char *tail)
 	return n >= t && !strcmp(s + n - t, tail);
 }
 
-void net_show_counters(struct kernel *k, struct strbuf *out, bool ext)
+void net_show_counters(struct net *n, struct strbuf *out, bool ext)
 {
-	struct stack *st = net_stack(k);
+	struct stack *st = net_stack(n);
 	struct stack_counter first, c;
 	unsigned i = 0;
 
@@ -282,9 +282,9 @@ void net_show_counters(struct kernel *k, struct strbuf *out, bool ext)
 	}
 }
 
-void net_show_counters6(struct kernel *k, struct strbuf *out)
+void net_show_counters6(struct net *n, struct strbuf *out)
 {
-	struct stack *st = net_stack(k);
+	struct stack *st = net_stack(n);
 	struct stack_counter c;
 
 	for (unsigned i = 0; st && stack_counter(st, i, &c) == 0 && c.group; i++) {
@@ -297,19 +297,19 @@ void net_show_counters6(struct kernel *k, struct strbuf *out)
 	}
 }
 
-const char *net_sysctl_name(struct kernel *k, unsigned i) { return net_stack(k) ? stack_sysctl_name(i) : NULL; }
+const char *net_sysctl_name(struct net *n, unsigned i) { return net_stack(n) ? stack_sysctl_name(i) : NULL; }
 
-int net_sysctl_show(struct kernel *k, const char *name, struct strbuf *out)
+int net_sysctl_show(struct net *n, const char *name, struct strbuf *out)
 {
 	char text[128];
-	int r = stack_sysctl_get(net_stack(k), name, text, sizeof(text));
+	int r = stack_sysctl_get(net_stack(n), name, text, sizeof(text));
 
 	if (r == 0)
 		strbuf_puts(out, text);
 	return r;
 }
 
-int net_sysctl_store(struct kernel *k, const char *name, const char *text)
+int net_sysctl_store(struct net *n, const char *name, const char *text)
 {
-	return stack_sysctl_set(net_stack(k), name, text);
+	return stack_sysctl_set(net_stack(n), name, text);
 }

@@ -7,23 +7,23 @@
 #pragma once
 #include "platform/base/compiler.h"
 
-struct kernel;
+struct net;
 struct strbuf;
 
-void net_show_dev(struct kernel *k, struct strbuf *out);
-void net_show_tcp(struct kernel *k, struct strbuf *out, bool v6);
-void net_show_udp(struct kernel *k, struct strbuf *out, bool v6);
-void net_show_raw(struct kernel *k, struct strbuf *out, bool v6);
-void net_show_route(struct kernel *k, struct strbuf *out);
-void net_show_route6(struct kernel *k, struct strbuf *out);
-void net_show_if_inet6(struct kernel *k, struct strbuf *out);
-void net_show_arp(struct kernel *k, struct strbuf *out);
-void net_show_sockstat(struct kernel *k, struct strbuf *out, bool v6);
+void net_show_dev(struct net *n, struct strbuf *out);
+void net_show_tcp(struct net *n, struct strbuf *out, bool v6);
+void net_show_udp(struct net *n, struct strbuf *out, bool v6);
+void net_show_raw(struct net *n, struct strbuf *out, bool v6);
+void net_show_route(struct net *n, struct strbuf *out);
+void net_show_route6(struct net *n, struct strbuf *out);
+void net_show_if_inet6(struct net *n, struct strbuf *out);
+void net_show_arp(struct net *n, struct strbuf *out);
+void net_show_sockstat(struct net *n, struct strbuf *out, bool v6);
 /* IPv4's counters: of the extended groups (netstat) or of the others (snmp); IPv6's (snmp6). */
-void net_show_counters(struct kernel *k, struct strbuf *out, bool ext);
-void net_show_counters6(struct kernel *k, struct strbuf *out);
+void net_show_counters(struct net *n, struct strbuf *out, bool ext);
+void net_show_counters6(struct net *n, struct strbuf *out);
 
 /* Settings, by path below /proc/sys/net; NULL after the last. */
-const char *net_sysctl_name(struct kernel *k, unsigned i);
-int net_sysctl_show(struct kernel *k, const char *name, struct strbuf *out) must_check;
-int net_sysctl_store(struct kernel *k, const char *name, const char *text) must_check;
+const char *net_sysctl_name(struct net *n, unsigned i);
+int net_sysctl_show(struct net *n, const char *name, struct strbuf *out) must_check;
+int net_sysctl_store(struct net *n, const char *name, const char *text) must_check;

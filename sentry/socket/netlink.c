@@ -17,6 +17,7 @@
 #include "platform/base/alloc.h"
 #include "platform/base/rand.h"
 #include "sentry/core/usercopy.h"
+#include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task.h"
 #include "sentry/socket/net.h"
 
@@ -75,7 +76,7 @@ static int take_port(struct task *t, struct nl_sock *ns, u32 port)
 	int r = 0;
 
 	if (any)
-		port = (u32)t->tg->tgid;
+		port = (u32)pid_nr(t, t->tg->tgid);
 	mutex_lock(&nt->mu);
 	if (atomic_load(&ns->portid)) {
 		r = any || atomic_load(&ns->portid) == port ? 0 : -EINVAL;
@@ -133,7 +134,7 @@ static int nl_connect(struct task *t, struct socket *s, const void *name, u32 le
 	memcpy(&family, name, sizeof(family));
 	if (family != AF_UNSPEC) {
 		r = nl_name_in(name, len, &nl);
-		if (r == 0 && (nl.nl_pid || nl.nl_groups) && !capable(t, CAP_NET_ADMIN))
+		if (r == 0 && (nl.nl_pid || nl.nl_groups) && !net_capable(t, ns->s.net, CAP_NET_ADMIN))
 			r = -EPERM;
 		if (r == 0)
 			r = take_port(t, ns, 0);
@@ -249,7 +250,7 @@ static int one_request(struct task *t, struct nl_sock *ns, const struct nlmsghdr
 	struct nl_buf b = { .p = room, .cap = NL_DGRAM };
 	struct nl_dump d = { .seq = h->nlmsg_seq, .portid = atomic_load(&ns->portid) };
 	struct nl_req q = {
-		.t = t, .st = net_stack(t->kernel), .h = *h, .body = msg + NLMSG_HDRLEN,
+		.t = t, .st = net_stack(ns->s.net), .net = ns->s.net, .h = *h, .body = msg + NLMSG_HDRLEN,
 		.len = h->nlmsg_len - NLMSG_HDRLEN, .portid = d.portid, .strict = ns->strict,
 		.reply = &b, .dump = &d,
 	};
@@ -309,7 +310,7 @@ static int check_dest(struct task *t, struct nl_sock *ns, const struct sock_msg 
 		nl.nl_groups = ns->dst_groups;
 		mutex_unlock(&ns->mu);
 	}
-	if ((nl.nl_pid || nl.nl_groups) && !capable(t, CAP_NET_ADMIN))
+	if ((nl.nl_pid || nl.nl_groups) && !net_capable(t, ns->s.net, CAP_NET_ADMIN))
 		return -EPERM;
 	return nl.nl_pid ? -ECONNREFUSED : 0;
 }
@@ -547,7 +548,7 @@ static int uevent_request(struct nl_req *q)
 int netlink_create(struct task *t, int type, int proto, struct file **ret)
 {
 	int kind = type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC);
-	struct netlink_table *nt = net_netlink(t->kernel);
+	struct netlink_table *nt = net_netlink(task_net(t));
 	struct nl_sock *ns;
 
 	if (kind != SOCK_RAW && kind != SOCK_DGRAM)

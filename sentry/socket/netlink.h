@@ -13,6 +13,7 @@
 #include "sentry/socket/socket.h"
 
 struct stack;
+struct net;
 
 #define NL_DGRAM 3776           /* largest datagram of a dump: readers use buffers of a page */
 
@@ -55,6 +56,7 @@ struct nl_dump {
 struct nl_req {
 	struct task *t;
 	struct stack *st;
+	struct net *net;
 	struct nlmsghdr h;
 	const u8 *body;                 /* after the header */
 	u32 len;                        /* of body */

@@ -16,6 +16,7 @@
 #include <string.h>
 #include "netstack/api.h"
 #include "sentry/kernel/cred.h"
+#include "sentry/socket/net.h"
 #include "sentry/socket/netlink.h"
 
 #define OPER_UNKNOWN 0
@@ -399,7 +400,7 @@ int netlink_route(struct nl_req *q)
 		return -EOPNOTSUPP;
 	if (q->len < sizeof(struct rtgenmsg))
 		return 0;
-	if (!get && !capable(q->t, CAP_NET_ADMIN))
+	if (!get && !net_capable(q->t, q->net, CAP_NET_ADMIN))
 		return -EPERM;
 	if (!get)
 		return netlink_route_change(q);

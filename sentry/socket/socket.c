@@ -4,6 +4,7 @@
  * The ops of a family answer at once.  A verb queues itself on the socket (or on
  * the queue that the op named, e.g. that of a full receiver), tries again and sleeps.
  */
+#include "sentry/socket/net.h"
 #include "sentry/socket/socket.h"
 
 #include <errno.h>
@@ -69,13 +70,18 @@ void socket_init(struct task *t, struct socket *s, const struct sock_ops *ops, i
 	s->f.wq = wq;
 	s->ops = ops;
 	s->kernel = t->kernel;
+	s->net = net_ref(task_net(t));
 	s->family = family;
 	s->type = type;
 	s->proto = proto;
 	s->opt = (struct sock_opts){ .sndbuf = 212992, .rcvbuf = 212992, .rcvlowat = 1, .linger = -1 };
 }
 
-void socket_done(struct socket *s) { file_done(&s->f); }
+void socket_done(struct socket *s)
+{
+	net_unref(s->net);
+	file_done(&s->f);
+}
 
 struct socket *socket_of(struct file *f)
 {

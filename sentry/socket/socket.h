@@ -16,6 +16,7 @@
 struct socket;
 struct task;
 struct kernel;
+struct net;
 
 #define SOCK_NAME_MAX 128               /* sizeof(struct sockaddr_storage) */
 #define SOCK_FDS_MAX  253               /* SCM_MAX_FD */
@@ -89,6 +90,7 @@ struct socket {
 	struct file f;
 	const struct sock_ops *ops;     /* immutable */
 	struct kernel *kernel;          /* immutable */
+	struct net *net;                /* immutable: a reference, or NULL */
 	int family, type, proto;        /* immutable */
 	struct sock_opts opt;
 };

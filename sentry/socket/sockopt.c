@@ -8,6 +8,7 @@
 #include <sys/time.h>
 
 #include "sentry/kernel/cred.h"
+#include "sentry/socket/net.h"
 #include "sentry/socket/socket.h"
 #include "sentry/time/ktime.h"
 
@@ -96,7 +97,7 @@ int sockopt_set(struct task *t, struct socket *s, int opt, const void *v, size_t
 	switch (opt) {
 	case SO_SNDBUFFORCE:
 	case SO_RCVBUFFORCE:
-		if (!capable(t, CAP_NET_ADMIN))
+		if (!net_capable(t, s->net, CAP_NET_ADMIN))
 			return -EPERM;
 		val = MAX(val, 0);
 		if (opt == SO_SNDBUFFORCE)
@@ -114,14 +115,14 @@ int sockopt_set(struct task *t, struct socket *s, int opt, const void *v, size_t
 		s->opt.rcvlowat = val < 0 ? INT32_MAX : MAX(val, 1);
 		return 0;
 	case SO_PRIORITY:
-		if ((val < 0 || val > 6) && !capable(t, CAP_NET_ADMIN))
+		if ((val < 0 || val > 6) && !net_capable(t, s->net, CAP_NET_ADMIN))
 			return -EPERM;
 		s->opt.priority = val;
 		return 0;
 	case SO_DEBUG:
-		return val && !capable(t, CAP_NET_ADMIN) ? -EACCES : 0;
+		return val && !net_capable(t, s->net, CAP_NET_ADMIN) ? -EACCES : 0;
 	case SO_MARK:
-		return capable(t, CAP_NET_ADMIN) ? 0 : -EPERM;
+		return net_capable(t, s->net, CAP_NET_ADMIN) ? 0 : -EPERM;
 	case SO_NO_CHECK:
 	case SO_BUSY_POLL:
 		return 0;

@@ -9,6 +9,7 @@
 #include "sentry/kernel/fdtable.h"
 #include "sentry/kernel/pidfd.h"
 #include "sentry/kernel/task.h"
+#include "sentry/socket/net.h"
 #include "sentry/socket/unix_int.h"
 
 #define OPT_PEERPIDFD 77
@@ -55,6 +56,7 @@ struct unix_sock *unix_sock_new(struct task *t, int type)
 	ref_init(&u->ref);
 	u->kernel = t->kernel;
 	u->type = type;
+	u->net = net_ns_number(task_net(t));
 	waitq_init(&u->wq);
 	waitq_init(&u->peer_wait);
 	u->peer_waiter.fn = peer_has_room;

@@ -12,6 +12,7 @@
 #include "platform/base/alloc.h"
 #include "platform/base/rand.h"
 #include "sentry/kernel/task.h"
+#include "sentry/socket/net.h"
 #include "sentry/socket/unix_int.h"
 #include "sentry/vfs/vfs.h"
 
@@ -73,21 +74,21 @@ static int addr_check(const void *name, u32 len, struct sockaddr_un *ret, char p
 
 /* ---- the abstract table ---- */
 
-/* Names are per type, as on Linux. */
-static u64 abstract_hash(struct unix_table *ut, const struct unix_addr *a, int type)
+/* Names are per type and network namespace, as on Linux. */
+static u64 abstract_hash(struct unix_table *ut, const struct unix_addr *a, int type, u64 net)
 {
-	return hash_bytes(&ut->key, &a->name, a->len) ^ (u64)type;
+	return hash_bytes(&ut->key, &a->name, a->len) ^ (u64)type ^ net << 8;
 }
 
-static struct unix_sock *abstract_find(struct unix_table *ut, const struct unix_addr *a, int type)
+static struct unix_sock *abstract_find(struct unix_table *ut, const struct unix_addr *a, int type, u64 net)
 	REQUIRES(ut->mu)
 {
-	u64 h = abstract_hash(ut, a, type);
+	u64 h = abstract_hash(ut, a, type, net);
 
 	for (struct hnode *n = htable_find(&ut->abstract, h); n; n = htable_find_next(n)) {
 		struct unix_sock *u = hnode_entry(n, struct unix_sock, abstract);
 
-		if (u->type == type && u->addr->len == a->len &&
+		if (u->type == type && u->net == net && u->addr->len == a->len &&
 		    !__builtin_memcmp(&u->addr->name, &a->name, a->len))
 			return u;
 	}
@@ -101,10 +102,10 @@ static int abstract_add(struct unix_sock *u, struct unix_addr *a)
 	int r = -EADDRINUSE;
 
 	mutex_lock(&ut->mu);
-	if (!abstract_find(ut, a, u->type)) {
+	if (!abstract_find(ut, a, u->type, u->net)) {
 		u->addr = a;
 		u->hashed = true;
-		htable_add(&ut->abstract, &u->abstract, abstract_hash(ut, a, u->type));
+		htable_add(&ut->abstract, &u->abstract, abstract_hash(ut, a, u->type, u->net));
 		r = 0;
 	}
 	mutex_unlock(&ut->mu);
@@ -266,7 +267,7 @@ int unix_find(struct task *t, const void *name, u32 len, int type, struct unix_s
 	}
 	key.len = len;
 	mutex_lock(&ut->mu);
-	u = abstract_find(ut, &key, type);
+	u = abstract_find(ut, &key, type, net_ns_number(task_net(t)));
 	if (u)
 		unix_ref(u);
 	mutex_unlock(&ut->mu);

@@ -43,6 +43,7 @@ struct unix_sock {
 	struct ref ref;
 	struct kernel *kernel;                  /* immutable */
 	int type;                               /* immutable */
+	u64 net;                                /* immutable: number of its network namespace */
 	u64 ino;                                /* immutable: socket:[n] */
 	struct waitq wq;                        /* the file's */
 	struct waitq peer_wait;                 /* POLLOUT: room in rq or the backlog, for others */

@@ -12,7 +12,9 @@
 
 #include "platform/base/alloc.h"
 #include "sentry/kernel/fdtable.h"
+#include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task.h"
+#include "sentry/kernel/user_ns.h"
 #include "sentry/socket/unix_int.h"
 
 #define INFLIGHT_MAX (1u << 18)
@@ -77,11 +79,16 @@ static int set_creds(struct task *t, struct unix_scm *scm, const u8 *data, size_
 	if (len != sizeof(uc))
 		return -EINVAL;
 	__builtin_memcpy(&uc, data, sizeof(uc));
-	if (uc.pid != t->tg->tgid && !capable(t, CAP_SYS_ADMIN))
+	uc.pid = pid_from_nr(t, uc.pid);
+	uc.uid = user_ns_uid(task_user_ns(t), uc.uid);
+	uc.gid = user_ns_gid(task_user_ns(t), uc.gid);
+	if (uc.uid == ID_NONE || uc.gid == ID_NONE)
+		return -EINVAL;
+	if (uc.pid != t->tg->tgid && !ns_capable(t, t->tg->pid_ns->ns.owner, CAP_SYS_ADMIN))
 		return -EPERM;
-	if (uc.uid != c->uid && uc.uid != c->euid && uc.uid != c->suid && !capable(t, CAP_SETUID))
+	if (uc.uid != c->uid && uc.uid != c->euid && uc.uid != c->suid && !self_capable(t, CAP_SETUID))
 		return -EPERM;
-	if (uc.gid != c->gid && uc.gid != c->egid && uc.gid != c->sgid && !capable(t, CAP_SETGID))
+	if (uc.gid != c->gid && uc.gid != c->egid && uc.gid != c->sgid && !self_capable(t, CAP_SETGID))
 		return -EPERM;
 	if (uc.pid != t->tg->tgid) {
 		tg = tgroup_find(t->kernel, uc.pid);

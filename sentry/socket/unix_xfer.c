@@ -11,7 +11,9 @@
 
 #include "platform/base/alloc.h"
 #include "sentry/kernel/pidfd.h"
+#include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task.h"
+#include "sentry/kernel/user_ns.h"
 #include "sentry/socket/unix_int.h"
 
 #define STREAM_CHUNK 65536u
@@ -291,7 +293,10 @@ ssize_t unix_sendmsg(struct task *t, struct socket *s, struct sock_msg *m)
 
 static void tell_cred(struct task *t, struct socket *s, struct sock_msg *m, const struct unix_cred *c)
 {
-	struct ucred uc = { .pid = c->pid, .uid = c->uid, .gid = c->gid };
+	struct user_ns *u = task_user_ns(t);
+	struct ucred uc = {
+		.pid = pid_nr(t, c->pid), .uid = user_ns_show_uid(u, c->uid), .gid = user_ns_show_gid(u, c->gid),
+	};
 	struct file *f;
 
 	if (!m->out)

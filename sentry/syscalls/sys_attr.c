@@ -9,6 +9,7 @@
 #include "platform/base/alloc.h"
 #include "sentry/kernel/fdtable.h"
 #include "sentry/kernel/task.h"
+#include "sentry/kernel/user_ns.h"
 #include "sentry/syscalls/patharg.h"
 #include "sentry/vfs/vfs.h"
 
@@ -79,32 +80,32 @@ long sys_fchmod(struct task *t, const struct sysargs *a)
 	return f ? set_fd(t, f, &at) : -EBADF;
 }
 
-/* -1 leaves an id as it is. */
-static struct iattr owner_attr(u32 uid, u32 gid)
+/* -1 leaves an id as it is; one that the user namespace does not have becomes -1 and is refused later. */
+static struct iattr owner_attr(struct task *t, u32 uid, u32 gid)
 {
 	return (struct iattr){
-		.valid = (uid != UINT32_MAX ? IATTR_UID : 0) | (gid != UINT32_MAX ? IATTR_GID : 0),
-		.uid = uid, .gid = gid,
+		.valid = (uid != ID_NONE ? IATTR_UID : 0) | (gid != ID_NONE ? IATTR_GID : 0),
+		.uid = user_ns_uid(task_user_ns(t), uid), .gid = user_ns_gid(task_user_ns(t), gid),
 	};
 }
 
 long sys_chown(struct task *t, const struct sysargs *a)
 {
-	struct iattr at = owner_attr(arg_u32(a, 1), arg_u32(a, 2));
+	struct iattr at = owner_attr(t, arg_u32(a, 1), arg_u32(a, 2));
 
 	return set_name(t, a, 0, AT_FDCWD, 0, &at);
 }
 
 long sys_lchown(struct task *t, const struct sysargs *a)
 {
-	struct iattr at = owner_attr(arg_u32(a, 1), arg_u32(a, 2));
+	struct iattr at = owner_attr(t, arg_u32(a, 1), arg_u32(a, 2));
 
 	return set_name(t, a, 0, AT_FDCWD, AT_SYMLINK_NOFOLLOW, &at);
 }
 
 long sys_fchownat(struct task *t, const struct sysargs *a)
 {
-	struct iattr at = owner_attr(arg_u32(a, 2), arg_u32(a, 3));
+	struct iattr at = owner_attr(t, arg_u32(a, 2), arg_u32(a, 3));
 
 	if (arg_u32(a, 4) & ~(u32)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
@@ -114,7 +115,7 @@ long sys_fchownat(struct task *t, const struct sysargs *a)
 long sys_fchown(struct task *t, const struct sysargs *a)
 {
 	auto_file *f = fd_get(t, arg_fd(a, 0));
-	struct iattr at = owner_attr(arg_u32(a, 1), arg_u32(a, 2));
+	struct iattr at = owner_attr(t, arg_u32(a, 1), arg_u32(a, 2));
 
 	return f ? set_fd(t, f, &at) : -EBADF;
 }

@@ -271,7 +271,7 @@ long sys_chroot(struct task *t, const struct sysargs *a)
 		r = vfs_lookup(t, AT_FDCWD, name, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &p);
 	if (r == 0)
 		r = may_enter(t, &p);
-	if (r == 0 && !capable(t, CAP_SYS_CHROOT))
+	if (r == 0 && !self_capable(t, CAP_SYS_CHROOT))
 		r = -EPERM;
 	if (r == 0)
 		fs_set_root(t->fs, &p);

@@ -8,6 +8,7 @@
 #include "sentry/fs/fs.h"
 #include "sentry/fs/pipe/pipe.h"
 #include "sentry/kernel/fdtable.h"
+#include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task.h"
 #include "sentry/syscalls/syscall.h"
 #include "sentry/vfs/vfs.h"
@@ -72,10 +73,11 @@ static long owner_call(struct task *t, struct file *f, int cmd, u64 arg)
 	case F_SETOWN:
 		if ((s32)arg == INT32_MIN)
 			return -EINVAL;
-		file_set_owner(f, (s32)arg < 0 ? F_OWNER_PGRP : F_OWNER_PID, (s32)arg < 0 ? -(s32)arg : (s32)arg);
+		file_set_owner(f, (s32)arg < 0 ? F_OWNER_PGRP : F_OWNER_PID,
+			       pid_from_nr(t, (s32)arg < 0 ? -(s32)arg : (s32)arg));
 		return 0;
 	case F_GETOWN:
-		return f->owner_type == F_OWNER_PGRP ? -f->owner_id : f->owner_id;
+		return f->owner_type == F_OWNER_PGRP ? -pid_nr(t, f->owner_id) : pid_nr(t, f->owner_id);
 	case F_SETSIG:
 		if (arg > NSIG_GUEST)
 			return -EINVAL;
@@ -88,11 +90,11 @@ static long owner_call(struct task *t, struct file *f, int cmd, u64 arg)
 			return -EFAULT;
 		if (own.type != F_OWNER_TID && own.type != F_OWNER_PID && own.type != F_OWNER_PGRP)
 			return -EINVAL;
-		file_set_owner(f, (s32)own.type, own.pid);
+		file_set_owner(f, (s32)own.type, pid_from_nr(t, own.pid));
 		return 0;
 	default:
 		own.type = (enum __pid_type)f->owner_type;
-		own.pid = f->owner_id;
+		own.pid = pid_nr(t, f->owner_id);
 		return copy_out(t, GADDR(arg), &own, sizeof(own));
 	}
 }

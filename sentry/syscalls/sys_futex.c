@@ -9,6 +9,7 @@
 #include "sentry/core/usercopy.h"
 #include "sentry/kernel/clocks.h"
 #include "sentry/kernel/futex.h"
+#include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task.h"
 #include "sentry/syscalls/syscall.h"
 
@@ -66,7 +67,7 @@ long sys_set_robust_list(struct task *t, const struct sysargs *a)
 
 long sys_get_robust_list(struct task *t, const struct sysargs *a)
 {
-	auto_task *x = arg_s32(a, 0) == 0 ? task_ref(t) : task_find(t->kernel, arg_s32(a, 0));
+	auto_task *x = arg_s32(a, 0) == 0 ? task_ref(t) : task_find_nr(t, arg_s32(a, 0));
 	u64 head, len = 24;
 
 	if (!x)

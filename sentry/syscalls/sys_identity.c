@@ -6,29 +6,31 @@
 
 #include "platform/base/alloc.h"
 #include "sentry/core/usercopy.h"
+#include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task.h"
+#include "sentry/kernel/user_ns.h"
 #include "sentry/syscalls/syscall.h"
 
 #define NGROUPS_LIMIT 65536
 
 long sys_getuid(struct task *t, const struct sysargs *a unused_ok)
 {
-	return task_cred(t)->uid;
+	return user_ns_show_uid(task_user_ns(t), task_cred(t)->uid);
 }
 
 long sys_geteuid(struct task *t, const struct sysargs *a unused_ok)
 {
-	return task_cred(t)->euid;
+	return user_ns_show_uid(task_user_ns(t), task_cred(t)->euid);
 }
 
 long sys_getgid(struct task *t, const struct sysargs *a unused_ok)
 {
-	return task_cred(t)->gid;
+	return user_ns_show_gid(task_user_ns(t), task_cred(t)->gid);
 }
 
 long sys_getegid(struct task *t, const struct sysargs *a unused_ok)
 {
-	return task_cred(t)->egid;
+	return user_ns_show_gid(task_user_ns(t), task_cred(t)->egid);
 }
 
 static long put3(struct task *t, const struct sysargs *a, u32 r, u32 e, u32 s)
@@ -41,56 +43,97 @@ static long put3(struct task *t, const struct sysargs *a, u32 r, u32 e, u32 s)
 
 long sys_getresuid(struct task *t, const struct sysargs *a)
 {
+	const struct user_ns *u = task_user_ns(t);
 	const struct cred *c = task_cred(t);
 
-	return put3(t, a, c->uid, c->euid, c->suid);
+	return put3(t, a, user_ns_show_uid(u, c->uid), user_ns_show_uid(u, c->euid), user_ns_show_uid(u, c->suid));
 }
 
 long sys_getresgid(struct task *t, const struct sysargs *a)
 {
+	const struct user_ns *u = task_user_ns(t);
 	const struct cred *c = task_cred(t);
 
-	return put3(t, a, c->gid, c->egid, c->sgid);
+	return put3(t, a, user_ns_show_gid(u, c->gid), user_ns_show_gid(u, c->egid), user_ns_show_gid(u, c->sgid));
+}
+
+/* An id argument as ours; -1 stays "leave it". False: the namespace does not know it. */
+static bool uid_in(struct task *t, const struct sysargs *a, int i, u32 *ret)
+{
+	u32 v = arg_u32(a, i);
+
+	*ret = v == ID_NONE ? v : user_ns_uid(task_user_ns(t), v);
+	return v == ID_NONE || *ret != ID_NONE;
+}
+
+static bool gid_in(struct task *t, const struct sysargs *a, int i, u32 *ret)
+{
+	u32 v = arg_u32(a, i);
+
+	*ret = v == ID_NONE ? v : user_ns_gid(task_user_ns(t), v);
+	return v == ID_NONE || *ret != ID_NONE;
 }
 
 long sys_setuid(struct task *t, const struct sysargs *a)
 {
-	return cred_setuid(t, arg_u32(a, 0));
+	u32 uid;
+
+	return uid_in(t, a, 0, &uid) ? cred_setuid(t, uid) : -EINVAL;
 }
 
 long sys_setgid(struct task *t, const struct sysargs *a)
 {
-	return cred_setgid(t, arg_u32(a, 0));
+	u32 gid;
+
+	return gid_in(t, a, 0, &gid) ? cred_setgid(t, gid) : -EINVAL;
 }
 
 long sys_setreuid(struct task *t, const struct sysargs *a)
 {
-	return cred_setreuid(t, arg_u32(a, 0), arg_u32(a, 1));
+	u32 r, e;
+
+	return uid_in(t, a, 0, &r) && uid_in(t, a, 1, &e) ? cred_setreuid(t, r, e) : -EINVAL;
 }
 
 long sys_setregid(struct task *t, const struct sysargs *a)
 {
-	return cred_setregid(t, arg_u32(a, 0), arg_u32(a, 1));
+	u32 r, e;
+
+	return gid_in(t, a, 0, &r) && gid_in(t, a, 1, &e) ? cred_setregid(t, r, e) : -EINVAL;
 }
 
 long sys_setresuid(struct task *t, const struct sysargs *a)
 {
-	return cred_setresuid(t, arg_u32(a, 0), arg_u32(a, 1), arg_u32(a, 2));
+	u32 r, e, s;
+
+	if (!uid_in(t, a, 0, &r) || !uid_in(t, a, 1, &e) || !uid_in(t, a, 2, &s))
+		return -EINVAL;
+	return cred_setresuid(t, r, e, s);
 }
 
 long sys_setresgid(struct task *t, const struct sysargs *a)
 {
-	return cred_setresgid(t, arg_u32(a, 0), arg_u32(a, 1), arg_u32(a, 2));
+	u32 r, e, s;
+
+	if (!gid_in(t, a, 0, &r) || !gid_in(t, a, 1, &e) || !gid_in(t, a, 2, &s))
+		return -EINVAL;
+	return cred_setresgid(t, r, e, s);
 }
 
 long sys_setfsuid(struct task *t, const struct sysargs *a)
 {
-	return cred_setfsuid(t, arg_u32(a, 0));
+	u32 uid;
+
+	(void)uid_in(t, a, 0, &uid);
+	return user_ns_show_uid(task_user_ns(t), (u32)cred_setfsuid(t, uid));
 }
 
 long sys_setfsgid(struct task *t, const struct sysargs *a)
 {
-	return cred_setfsgid(t, arg_u32(a, 0));
+	u32 gid;
+
+	(void)gid_in(t, a, 0, &gid);
+	return user_ns_show_gid(task_user_ns(t), (u32)cred_setfsgid(t, gid));
 }
 
 long sys_getgroups(struct task *t, const struct sysargs *a)
@@ -104,8 +147,12 @@ long sys_getgroups(struct task *t, const struct sysargs *a)
 		return c->ngroups;
 	if ((u32)size < c->ngroups)
 		return -EINVAL;
-	if (copy_out(t, arg_addr(a, 1), c->groups, c->ngroups * sizeof(u32)) < 0)
-		return -EFAULT;
+	for (u32 i = 0; i < c->ngroups; i++) {
+		u32 gid = user_ns_show_gid(task_user_ns(t), c->groups[i]);
+
+		if (copy_out(t, gaddr_add(arg_addr(a, 1), i * sizeof(u32)), &gid, sizeof(gid)) < 0)
+			return -EFAULT;
+	}
 	return c->ngroups;
 }
 
@@ -114,7 +161,7 @@ long sys_setgroups(struct task *t, const struct sysargs *a)
 	u32 n = arg_u32(a, 0), *groups = NULL;
 	int r = 0;
 
-	if (!capable(t, CAP_SETGID))
+	if (!self_capable(t, CAP_SETGID) || !user_ns_may_setgroups(task_user_ns(t)))
 		return -EPERM;
 	if (n > NGROUPS_LIMIT)
 		return -EINVAL;
@@ -124,9 +171,11 @@ long sys_setgroups(struct task *t, const struct sysargs *a)
 			return -ENOMEM;
 		r = copy_in(t, groups, arg_addr(a, 1), n * sizeof(u32));
 	}
-	for (u32 i = 0; i < n && r == 0; i++)
-		if (groups[i] == (u32)-1)
+	for (u32 i = 0; i < n && r == 0; i++) {
+		groups[i] = user_ns_gid(task_user_ns(t), groups[i]);
+		if (groups[i] == ID_NONE)
 			r = -EINVAL;
+	}
 	if (r == 0)
 		r = cred_set_groups(t, n, groups);
 	if (r < 0)
@@ -167,10 +216,10 @@ long sys_capget(struct task *t, const struct sysargs *a)
 		return n == -EINVAL && !arg_addr(a, 1).v ? 0 : n;
 	if (h.pid < 0)
 		return -EINVAL;
-	if (h.pid == 0 || h.pid == t->tid) {
+	if (h.pid == 0 || pid_from_nr(t, h.pid) == t->tid) {
 		c = cred_ref(task_cred(t));
 	} else {
-		auto_task *x = task_find(t->kernel, h.pid);
+		auto_task *x = task_find_nr(t, h.pid);
 
 		if (!x)
 			return -ESRCH;
@@ -193,7 +242,7 @@ long sys_capset(struct task *t, const struct sysargs *a)
 
 	if (n < 0)
 		return n;
-	if (h.pid != 0 && h.pid != t->tid)
+	if (h.pid != 0 && pid_from_nr(t, h.pid) != t->tid)
 		return -EPERM;
 	if (copy_in(t, w, arg_addr(a, 1), (size_t)n * sizeof(w[0])) < 0)
 		return -EFAULT;

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "sentry/core/usercopy.h"
+#include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task.h"
 #include "sentry/syscalls/syscall.h"
 
@@ -15,7 +16,7 @@ static bool valid(int sig)
 /* To a process, named by any thread's id, as kill(2) finds it. */
 static int send_process(struct task *t, int pid, int sig, const struct lx_siginfo *si)
 {
-	auto_task *to = task_find(t->kernel, pid);
+	auto_task *to = task_find_nr(t, pid);
 	int r;
 
 	if (!to)
@@ -38,16 +39,16 @@ long sys_kill(struct task *t, const struct sysargs *a)
 		return signal_send_all(t, sig, &si);
 	if (pid == INT32_MIN)
 		return -ESRCH;
-	return signal_send_pgrp(t, pid == 0 ? t->tg->pgid : -pid, sig, &si);
+	return signal_send_pgrp(t, pid == 0 ? t->tg->pgid : pid_from_nr(t, -pid), sig, &si);
 }
 
 /* @tgid 0: any process. */
 static int send_thread(struct task *t, int tgid, int tid, int sig, const struct lx_siginfo *si)
 {
-	auto_task *to = task_find(t->kernel, tid);
+	auto_task *to = task_find_nr(t, tid);
 	int r;
 
-	if (!to || (tgid != 0 && to->tg->tgid != tgid))
+	if (!to || (tgid != 0 && to->tg->tgid != pid_from_nr(t, tgid)))
 		return -ESRCH;
 	r = signal_may_send(t, to, sig);
 	if (r < 0)
@@ -83,7 +84,8 @@ static int get_info(struct task *t, gaddr_t addr, int sig, int to, struct lx_sig
 	if (copy_in(t, si, addr, sizeof(*si)) < 0)
 		return -EFAULT;
 	si->signo = sig;
-	if ((si->code >= 0 || si->code == SI_TKILL) && to != t->tg->tgid)
+	signal_info_in(t, si);
+	if ((si->code >= 0 || si->code == SI_TKILL) && pid_from_nr(t, to) != t->tg->tgid)
 		return -EPERM;
 	return 0;
 }

@@ -21,7 +21,7 @@ long sys_uname(struct task *t, const struct sysargs *a)
 {
 	char buf[6][65];
 
-	uts_get(t->kernel, buf);
+	uts_get(task_uts(t), buf);
 	return copy_out(t, arg_addr(a, 0), buf, sizeof(buf));
 }
 
@@ -30,13 +30,13 @@ static long set_uts(struct task *t, const struct sysargs *a, bool domain)
 	char name[NEW_UTS_LEN + 1] = { 0 };
 	int len = arg_s32(a, 1);
 
-	if (!capable(t, CAP_SYS_ADMIN))
+	if (!ns_capable(t, task_uts(t)->ns.owner, CAP_SYS_ADMIN))
 		return -EPERM;
 	if (len < 0 || len > NEW_UTS_LEN)
 		return -EINVAL;
 	if (copy_in(t, name, arg_addr(a, 0), (size_t)len) < 0)
 		return -EFAULT;
-	uts_set(t->kernel, domain, name);
+	uts_set(task_uts(t), domain, name);
 	return 0;
 }
 

@@ -3,7 +3,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <sys/mount.h>
 #include "platform/base/alloc.h"
 #include "sentry/kernel/task.h"
@@ -111,7 +110,7 @@ long sys_mount(struct task *t, const struct sysargs *a)
 		r = vfs_lookup(t, AT_FDCWD, target, LOOKUP_FOLLOW, &at);
 	if (r < 0)
 		return r;
-	if (!capable(t, CAP_SYS_ADMIN))
+	if (!mount_may_admin(t))
 		return -EPERM;
 	return do_mount(t, source, &at, type, arg_u64(a, 3), data);
 }
@@ -132,7 +131,7 @@ long sys_umount2(struct task *t, const struct sysargs *a)
 		r = vfs_lookup(t, AT_FDCWD, name, flags & UMOUNT_NOFOLLOW ? 0 : LOOKUP_FOLLOW, &at);
 	if (r < 0)
 		return r;
-	if (!capable(t, CAP_SYS_ADMIN))
+	if (!mount_may_admin(t))
 		return -EPERM;
 	return mount_umount(t, &at, flags);
 }
@@ -165,7 +164,7 @@ long sys_pivot_root(struct task *t, const struct sysargs *a)
 	struct pivot pv;
 	int r;
 
-	if (!capable(t, CAP_SYS_ADMIN))
+	if (!mount_may_admin(t))
 		return -EPERM;
 	r = path_arg(t, a, 0, name);
 	if (r == 0)

@@ -10,6 +10,7 @@
 #include "sentry/core/usercopy.h"
 #include "sentry/kernel/fdtable.h"
 #include "sentry/kernel/pidfd.h"
+#include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task.h"
 #include "sentry/mm/mm.h"
 #include "sentry/syscalls/syscall.h"
@@ -26,8 +27,8 @@ long sys_pidfd_open(struct task *t, const struct sysargs *a)
 
 	if ((flags & ~(u32)O_NONBLOCK) || pid <= 0)
 		return -EINVAL;
-	tg = tgroup_find(t->kernel, pid);
-	any = tg ? NULL : task_find(t->kernel, pid);
+	tg = tgroup_find_nr(t, pid);
+	any = tg ? NULL : task_find_nr(t, pid);
 	if (!tg)
 		return any ? -ENOENT : -ESRCH;  /* a thread that leads no process */
 	r = pidfd_file(t, tg, flags, &f);
@@ -133,8 +134,8 @@ static long cmp_files(struct task *t, struct task *x, struct task *y, int fx, in
 
 long sys_kcmp(struct task *t, const struct sysargs *a)
 {
-	auto_task *x = task_find(t->kernel, arg_s32(a, 0));
-	auto_task *y = task_find(t->kernel, arg_s32(a, 1));
+	auto_task *x = task_find_nr(t, arg_s32(a, 0));
+	auto_task *y = task_find_nr(t, arg_s32(a, 1));
 
 	if (!x || !y)
 		return -ESRCH;
@@ -220,7 +221,7 @@ static long process_vm(struct task *t, const struct sysargs *a, bool write)
 		n = iov_copy_in(t, arg_addr(a, 3), arg_size(a, 4), &ri);
 	if (n < 0 || arg_size(a, 2) == 0 || arg_size(a, 4) == 0)
 		goto out;
-	x = task_find(t->kernel, arg_s32(a, 0));
+	x = task_find_nr(t, arg_s32(a, 0));
 	n = -ESRCH;
 	if (!x)
 		goto out;

@@ -72,7 +72,7 @@ static long capbset(struct task *t, int op, u64 cap)
 		return -EINVAL;
 	if (op == PR_CAPBSET_READ)
 		return (task_cred(t)->cap_bnd >> cap) & 1;
-	if (!capable(t, CAP_SETPCAP))
+	if (!self_capable(t, CAP_SETPCAP))
 		return -EPERM;
 	return edit_cred(t, edit_drop_bound, cap);
 }
@@ -110,7 +110,7 @@ static long set_securebits(struct task *t, u64 v)
 		return -EPERM;
 	if ((old & SECURE_ALL_LOCKS & ~v) || (v & ~(u64)(SECURE_ALL_LOCKS | SECURE_ALL_BITS)))
 		return -EPERM;
-	if (!capable(t, CAP_SETPCAP))
+	if (!self_capable(t, CAP_SETPCAP))
 		return -EPERM;
 	return edit_cred(t, edit_bits, v);
 }

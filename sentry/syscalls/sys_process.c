@@ -2,6 +2,7 @@
  * sys_process.c - making processes, their end, waiting for them, their numbers.
  */
 #include <errno.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -9,6 +10,7 @@
 #include "sentry/core/usercopy.h"
 #include "sentry/kernel/clone.h"
 #include "sentry/kernel/fdtable.h"
+#include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/pidfd.h"
 #include "sentry/kernel/task.h"
 #include "sentry/kernel/wait.h"
@@ -79,14 +81,14 @@ static int get_set_tid(struct task *t, const struct lx_clone_args *c, struct clo
 
 	if (c->set_tid_size == 0)
 		return c->set_tid ? -EINVAL : 0;
-	/* There is one pid namespace. */
+	/* One number: that in the innermost namespace. */
 	if (c->set_tid_size > 1 || !c->set_tid)
 		return -EINVAL;
 	if (copy_in(t, &tid, GADDR(c->set_tid), sizeof(tid)) < 0)
 		return -EFAULT;
 	if (tid < 1)
 		return -EINVAL;
-	if (!capable(t, 21) && !capable(t, 40))         /* CAP_SYS_ADMIN, CAP_CHECKPOINT_RESTORE */
+	if (!self_capable(t, CAP_SYS_ADMIN) && !self_capable(t, CAP_CHECKPOINT_RESTORE))
 		return -EPERM;
 	q->want_tid = tid;
 	return 0;
@@ -149,7 +151,7 @@ long sys_wait4(struct task *t, const struct sysargs *a)
 		return -ESRCH;
 	q.options |= WEXITED;
 	q.which = pid > 0 ? CHILD_PID : pid == -1 ? CHILD_ANY : CHILD_PGID;
-	q.id = pid > 0 ? pid : pid == 0 ? t->tg->pgid : -pid;
+	q.id = pid == 0 ? t->tg->pgid : pid_from_nr(t, pid > 0 ? pid : -pid);
 	r = task_wait(t, &q);
 	if (r <= 0)
 		return r;
@@ -182,11 +184,11 @@ static int waitid_target(struct task *t, int type, int id, struct wait_req *q)
 		return 0;
 	case P_PID:
 		q->which = CHILD_PID;
-		q->id = id;
+		q->id = pid_from_nr(t, id);
 		return id > 0 ? 0 : -EINVAL;
 	case P_PGID:
 		q->which = CHILD_PGID;
-		q->id = id == 0 ? t->tg->pgid : id;
+		q->id = id == 0 ? t->tg->pgid : pid_from_nr(t, id);
 		return id >= 0 ? 0 : -EINVAL;
 	case P_PIDFD_ID:
 		return id >= 0 ? waitid_pidfd(t, id, q) : -EINVAL;
@@ -245,20 +247,20 @@ long sys_waitid(struct task *t, const struct sysargs *a)
 long sys_set_tid_address(struct task *t, const struct sysargs *a)
 {
 	t->clear_child_tid = arg_addr(a, 0);
-	return t->tid;
+	return pid_nr(t, t->tid);
 }
 
 long sys_getpid(struct task *t, const struct sysargs *a unused_ok)
 {
-	return t->tg->tgid;
+	return pid_nr(t, t->tg->tgid);
 }
 
 long sys_gettid(struct task *t, const struct sysargs *a unused_ok)
 {
-	return t->tid;
+	return pid_nr(t, t->tid);
 }
 
 long sys_getppid(struct task *t, const struct sysargs *a unused_ok)
 {
-	return tgroup_ppid(t->tg);
+	return pid_nr(t, tgroup_ppid(t->tg));
 }

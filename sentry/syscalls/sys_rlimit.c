@@ -8,6 +8,7 @@
 #include "sentry/core/usercopy.h"
 #include "sentry/kernel/rlimit.h"
 #include "sentry/kernel/rusage.h"
+#include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task.h"
 #include "sentry/syscalls/syscall.h"
 
@@ -48,7 +49,7 @@ static int may_prlimit(struct task *t, struct task *x)
 long sys_prlimit64(struct task *t, const struct sysargs *a)
 {
 	gaddr_t in = arg_addr(a, 2), out = arg_addr(a, 3);
-	auto_task *x = arg_s32(a, 0) == 0 ? task_ref(t) : task_find(t->kernel, arg_s32(a, 0));
+	auto_task *x = arg_s32(a, 0) == 0 ? task_ref(t) : task_find_nr(t, arg_s32(a, 0));
 	struct rlimit64_g lim, old;
 	int r;
 

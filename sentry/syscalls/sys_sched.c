@@ -12,6 +12,7 @@
 
 #include "sentry/core/usercopy.h"
 #include "sentry/kernel/sched.h"
+#include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task.h"
 #include "sentry/syscalls/syscall.h"
 
@@ -40,7 +41,7 @@ static struct task *find(struct task *t, int pid, int *ret_err)
 	if (pid == 0)
 		x = task_ref(t);
 	else if (pid > 0)
-		x = task_find(t->kernel, pid);
+		x = task_find_nr(t, pid);
 	return x;
 }
 

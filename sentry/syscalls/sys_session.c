@@ -3,31 +3,47 @@
  */
 #include <errno.h>
 
+#include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/session.h"
 #include "sentry/kernel/task.h"
 #include "sentry/syscalls/syscall.h"
 
+/* A number that means nothing here finds nobody, but 0 would be the caller. */
+static int pid_arg(struct task *t, int nr)
+{
+	int pid = pid_from_nr(t, nr);
+
+	return nr > 0 && pid == 0 ? INT32_MAX : pid;
+}
+
+static long shown(struct task *t, int r)
+{
+	return r < 0 ? r : pid_nr(t, r);
+}
+
 long sys_setsid(struct task *t, const struct sysargs *a unused_ok)
 {
-	return session_setsid(t);
+	int r = session_setsid(t);
+
+	return r < 0 ? r : pid_nr(t, r);
 }
 
 long sys_setpgid(struct task *t, const struct sysargs *a)
 {
-	return session_setpgid(t, arg_s32(a, 0), arg_s32(a, 1));
+	return session_setpgid(t, pid_arg(t, arg_s32(a, 0)), pid_arg(t, arg_s32(a, 1)));
 }
 
 long sys_getpgid(struct task *t, const struct sysargs *a)
 {
-	return session_id_of(t, arg_s32(a, 0), false);
+	return shown(t, session_id_of(t, pid_arg(t, arg_s32(a, 0)), false));
 }
 
 long sys_getpgrp(struct task *t, const struct sysargs *a unused_ok)
 {
-	return session_id_of(t, 0, false);
+	return shown(t, session_id_of(t, 0, false));
 }
 
 long sys_getsid(struct task *t, const struct sysargs *a)
 {
-	return session_id_of(t, arg_s32(a, 0), true);
+	return shown(t, session_id_of(t, pid_arg(t, arg_s32(a, 0)), true));
 }

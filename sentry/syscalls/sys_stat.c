@@ -9,6 +9,7 @@
 #include <sys/sysmacros.h>
 #include "sentry/kernel/fdtable.h"
 #include "sentry/kernel/task.h"
+#include "sentry/kernel/user_ns.h"
 #include "sentry/syscalls/patharg.h"
 #include "sentry/vfs/vfs.h"
 
@@ -20,8 +21,8 @@ static int put_stat(struct task *t, gaddr_t dst, const struct kstat *k)
 		.st_ino = k->ino,
 		.st_nlink = k->nlink,
 		.st_mode = k->mode,
-		.st_uid = k->uid,
-		.st_gid = k->gid,
+		.st_uid = user_ns_show_uid(task_user_ns(t), k->uid),
+		.st_gid = user_ns_show_gid(task_user_ns(t), k->gid),
 		.st_rdev = makedev(k->rdev_major, k->rdev_minor),
 		.st_size = (off_t)k->size,
 		.st_blksize = k->blksize,
@@ -111,8 +112,8 @@ static int put_statx(struct task *t, gaddr_t dst, const struct kstat *k, const s
 		.stx_attributes = k->attributes,
 		.stx_attributes_mask = STATX_ATTR_MOUNT_ROOT,
 		.stx_nlink = k->nlink,
-		.stx_uid = k->uid,
-		.stx_gid = k->gid,
+		.stx_uid = user_ns_show_uid(task_user_ns(t), k->uid),
+		.stx_gid = user_ns_show_gid(task_user_ns(t), k->gid),
 		.stx_mode = (u16)k->mode,
 		.stx_ino = k->ino,
 		.stx_size = k->size,

@@ -8,6 +8,7 @@
 #include <sys/statfs.h>
 #include "platform/base/alloc.h"
 #include "sentry/kernel/task.h"
+#include "sentry/kernel/user_ns.h"
 #include "sentry/vfs/namei.h"
 #include "sentry/vfs/notify.h"
 #include "sentry/vfs/perm.h"
@@ -92,7 +93,7 @@ static struct cred *real_cred(const struct cred *c)
 		return NULL;
 	n->fsuid = n->uid;
 	n->fsgid = n->gid;
-	n->cap_eff = n->uid == 0 ? n->cap_prm : 0;
+	n->cap_eff = user_ns_is_root(n->user_ns, n->uid) ? n->cap_prm : 0;
 	return n;
 }
 
@@ -122,7 +123,7 @@ int vfs_access(struct task *t, int dirfd, const char *name, int mode, u32 at_fla
 {
 	const struct cred *c = task_cred(t), *saved;
 	bool as_is = c->uid == c->fsuid && c->gid == c->fsgid &&
-	             (c->uid == 0 ? c->cap_eff == c->cap_prm : c->cap_eff == 0);
+	             (user_ns_is_root(c->user_ns, c->uid) ? c->cap_eff == c->cap_prm : c->cap_eff == 0);
 	struct cred *real;
 	int r;
 

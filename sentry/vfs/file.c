@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include "sentry/kernel/task.h"
+#include "sentry/vfs/perm.h"
 #include "sentry/vfs/epoll.h"
 #include "sentry/vfs/notify.h"
 #include "sentry/vfs/vfs.h"
@@ -287,7 +288,7 @@ static int shed_privileges(struct task *t, struct inode *i)
 
 	if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
 		kept &= ~(u32)S_ISGID;
-	if (kept == mode || !i->ops->setattr || capable(t, CAP_FSETID))
+	if (kept == mode || !i->ops->setattr || inode_capable(t, i, CAP_FSETID))
 		return 0;
 	a.mode = kept & 07777;
 	return i->ops->setattr(t, i, &a);

@@ -127,7 +127,7 @@ void inode_new_owner(struct task *t, struct inode *dir, u32 *mode, u32 *ret_uid,
 	if (S_ISDIR(*mode))
 		*mode |= S_ISGID;
 	else if ((*mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && !cred_in_group(c, dir->gid) &&
-	         !capable(t, CAP_FSETID))
+	         !self_capable(t, CAP_FSETID))
 		*mode &= ~(u32)S_ISGID;
 }
 

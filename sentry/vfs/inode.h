@@ -23,6 +23,7 @@ struct statfs;
 struct flock_state;
 struct inotify_marks;
 struct pipe;
+struct pid_ns;
 
 /* statx's content; mask says what is valid. */
 struct kstat {
@@ -139,6 +140,7 @@ struct super {
 	bool nodcache;                          /* immutable: never cache names (proc) */
 	struct kernel *kernel;                  /* immutable */
 	const char *source;                     /* immutable: first column of /proc/mounts */
+	struct pid_ns *pid_ns;                  /* immutable: whose numbers proc shows; a reference, or NULL */
 	struct dcache dcache;
 	struct mutex rename_mu;                 /* RANK_MOUNT: moves of directories between parents */
 	_Atomic u32 nmarks;                     /* inodes watched by inotify */

@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include "platform/base/alloc.h"
+#include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task.h"
 #include "sentry/vfs/mount_int.h"
 
@@ -369,7 +370,7 @@ int file_get_lock(struct task *t, struct file *f, struct lx_flock *fl, bool ofd)
 		fl->whence = SEEK_SET;
 		fl->start = c->start;
 		fl->len = c->end == INT64_MAX ? 0 : c->end - c->start + 1;
-		fl->pid = c->pid;
+		fl->pid = c->pid > 0 ? pid_nr(t, c->pid) : c->pid;
 	} else {
 		fl->type = F_UNLCK;
 	}

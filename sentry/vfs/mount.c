@@ -8,6 +8,7 @@
  * starts as a copy and goes its own way.
  */
 #include <errno.h>
+#include <linux/capability.h>
 #include "platform/base/alloc.h"
 #include "sentry/kernel/task.h"
 #include "sentry/vfs/mount_int.h"
@@ -294,18 +295,49 @@ static int copy_tree_locked(struct vfs *v, struct mount *from, struct dentry *ro
 
 /* ---- namespaces ---- */
 
-static struct mnt_ns *ns_alloc(struct kernel *k)
+static void ns_release(struct ns *ns)
+{
+	struct mnt_ns *mn = container_of(ns, struct mnt_ns, ns);
+	struct list_head gone = LIST_INIT(gone);
+
+	mutex_lock(&mn->kernel->vfs->mu);
+	while (!list_empty(&mn->mounts)) {
+		struct mount *m = list_first(&mn->mounts, struct mount, ns_node);
+
+		while (m->parent && m->parent->ns == mn)
+			m = m->parent;
+		dissolve_locked(m, &gone);
+	}
+	mutex_unlock(&mn->kernel->vfs->mu);
+	put_tree(&gone);
+	ns_done(ns);
+	kfree(mn);
+}
+
+/* @owner NULL: a tree that is in no namespace, or the first one's. */
+static struct mnt_ns *ns_alloc(struct kernel *k, struct user_ns *owner)
 {
 	struct mnt_ns *ns = knew(struct mnt_ns);
 
 	if (!ns)
 		return NULL;
-	ref_init(&ns->ref);
+	if (ns_init(&ns->ns, k, NS_MNT, owner, ns_release) < 0) {
+		kfree(ns);
+		return NULL;
+	}
 	ns->kernel = k;
-	ns->ino = kernel_next_ino(k);
 	list_init(&ns->mounts);
 	return ns;
 }
+
+static void ns_discard(struct mnt_ns *ns)
+{
+	ns_done(&ns->ns);
+	kfree(ns);
+}
+
+struct ns *mnt_ns_common(struct mnt_ns *ns) { return &ns->ns; }
+struct mnt_ns *mnt_ns_of(struct ns *ns) { return container_of(ns, struct mnt_ns, ns); }
 
 int mnt_ns_new(struct kernel *k, struct super *sb, struct inode *root, u32 flags, struct mnt_ns **ret)
 {
@@ -318,10 +350,10 @@ int mnt_ns_new(struct kernel *k, struct super *sb, struct inode *root, u32 flags
 		r = dentry_root(sb, root, &d);
 	if (r < 0)
 		return r;
-	ns = ns_alloc(k);
+	ns = ns_alloc(k, NULL);
 	m = ns ? mount_new(sb, d, flags, sb->source) : NULL;
 	if (!m) {
-		kfree(ns);
+		mnt_ns_unref(ns);
 		return -ENOMEM;
 	}
 	mutex_lock(&k->vfs->mu);
@@ -335,27 +367,14 @@ int mnt_ns_new(struct kernel *k, struct super *sb, struct inode *root, u32 flags
 
 struct mnt_ns *mnt_ns_ref(struct mnt_ns *ns)
 {
-	ref_get(&ns->ref);
+	ns_ref(&ns->ns);
 	return ns;
 }
 
 void mnt_ns_unref(struct mnt_ns *ns)
 {
-	struct list_head gone = LIST_INIT(gone);
-
-	if (!ns || !ref_put(&ns->ref))
-		return;
-	mutex_lock(&ns->kernel->vfs->mu);
-	while (!list_empty(&ns->mounts)) {
-		struct mount *m = list_first(&ns->mounts, struct mount, ns_node);
-
-		while (m->parent && m->parent->ns == ns)
-			m = m->parent;
-		dissolve_locked(m, &gone);
-	}
-	mutex_unlock(&ns->kernel->vfs->mu);
-	put_tree(&gone);
-	kfree(ns);
+	if (ns)
+		ns_unref(&ns->ns);
 }
 
 struct path mnt_ns_root(struct mnt_ns *ns)
@@ -383,10 +402,10 @@ static struct mount *switch_mount_locked(struct path *p, struct mnt_ns *ns)
 	return NULL;
 }
 
-int mnt_ns_copy(struct task *t, struct mnt_ns *from, struct fs *fs, struct mnt_ns **ret)
+int mnt_ns_copy(struct task *t, struct mnt_ns *from, struct user_ns *owner, struct fs *fs, struct mnt_ns **ret)
 {
 	struct vfs *v = t->kernel->vfs;
-	struct mnt_ns *ns = ns_alloc(t->kernel);
+	struct mnt_ns *ns = ns_alloc(t->kernel, owner);
 	struct mount *old[2] = { 0 }, *m;
 	int r;
 
@@ -406,11 +425,16 @@ int mnt_ns_copy(struct task *t, struct mnt_ns *from, struct fs *fs, struct mnt_n
 	mount_unref(old[0]);
 	mount_unref(old[1]);
 	if (r < 0) {
-		kfree(ns);
+		ns_discard(ns);
 		return r;
 	}
 	*ret = ns;
 	return 0;
+}
+
+bool mount_may_admin(struct task *t)
+{
+	return ns_capable(t, t->mnt_ns->ns.owner, CAP_SYS_ADMIN);
 }
 
 /* ---- changes ---- */
@@ -496,20 +520,20 @@ int mount_add(struct task *t, const struct path *at, struct super *sb, struct in
 int mount_clone(struct task *t, const struct path *from, bool recursive, struct mnt_ns **ret)
 {
 	struct vfs *v = t->kernel->vfs;
-	struct mnt_ns *ns = ns_alloc(t->kernel);
+	struct mnt_ns *ns = ns_alloc(t->kernel, NULL);
 	struct mount *m;
 	int r;
 
 	if (!ns)
 		return -ENOMEM;
 	mutex_lock(&v->mu);
-	r = from->mnt->prop == PROP_UNBINDABLE ? -EINVAL :
+	r = from->mnt->prop == PROP_UNBINDABLE || !nsfs_may_bind(from->dentry->inode, t->mnt_ns) ? -EINVAL :
 	    copy_tree_locked(v, from->mnt, from->dentry, recursive, ns, &ns->root);
 	list_for_each(m, &ns->mounts, ns_node)
 		m->copy_of = NULL;
 	mutex_unlock(&v->mu);
 	if (r < 0) {
-		kfree(ns);
+		ns_discard(ns);
 		return r;
 	}
 	*ret = ns;

@@ -11,6 +11,7 @@
  */
 #pragma once
 #include "platform/base/list.h"
+#include "sentry/kernel/ns.h"
 #include "sentry/vfs/dentry.h"
 #include "sentry/vfs/vfs.h"
 
@@ -35,9 +36,8 @@ struct mount {
 };
 
 struct mnt_ns {
-	struct ref ref;
+	struct ns ns;
 	struct kernel *kernel;                  /* immutable */
-	u64 ino;                                /* immutable: /proc/PID/ns/mnt */
 	struct mount *root;                     /* guarded by vfs->mu; a reference */
 	struct list_head mounts;                /* guarded by vfs->mu; in order of mounting */
 	u32 count;                              /* guarded by vfs->mu */
@@ -63,3 +63,5 @@ bool mount_cross(struct path *p);
 /* From the root of a mount to the place it is mounted on. False at the top. */
 bool mount_up(struct path *p);
 struct vfs *mount_vfs(const struct mount *m);
+/* A mount namespace may hold only older ones, or they would keep each other. */
+bool nsfs_may_bind(const struct inode *i, const struct mnt_ns *into);

@@ -8,7 +8,16 @@
 #include "sentry/vfs/perm.h"
 #include <linux/capability.h>
 #include "sentry/kernel/task.h"
+#include "sentry/kernel/user_ns.h"
 #include "sentry/vfs/vfs.h"
+
+bool inode_capable(struct task *t, struct inode *i, int cap)
+{
+	const struct user_ns *u = task_user_ns(t);
+
+	return self_capable(t, cap) && user_ns_from_uid(u, i->uid) != ID_NONE &&
+	       user_ns_from_gid(u, i->gid) != ID_NONE;
+}
 
 static int check_mode(struct task *t, struct inode *i, int mask)
 {
@@ -25,13 +34,13 @@ static int check_mode(struct task *t, struct inode *i, int mask)
 	if ((bits & 7 & (u32)mask) == (u32)mask)
 		return 0;
 	if (S_ISDIR(mode)) {
-		if (!(mask & MAY_WRITE) && capable(t, CAP_DAC_READ_SEARCH))
+		if (!(mask & MAY_WRITE) && inode_capable(t, i, CAP_DAC_READ_SEARCH))
 			return 0;
-		return capable(t, CAP_DAC_OVERRIDE) ? 0 : -EACCES;
+		return inode_capable(t, i, CAP_DAC_OVERRIDE) ? 0 : -EACCES;
 	}
-	if (mask == MAY_READ && capable(t, CAP_DAC_READ_SEARCH))
+	if (mask == MAY_READ && inode_capable(t, i, CAP_DAC_READ_SEARCH))
 		return 0;
-	if ((!(mask & MAY_EXEC) || (mode & 0111)) && capable(t, CAP_DAC_OVERRIDE))
+	if ((!(mask & MAY_EXEC) || (mode & 0111)) && inode_capable(t, i, CAP_DAC_OVERRIDE))
 		return 0;
 	return -EACCES;
 }
@@ -51,7 +60,7 @@ int perm_want_write(const struct path *p)
 
 bool inode_owner_or_capable(struct task *t, struct inode *i)
 {
-	return task_cred(t)->fsuid == i->uid || capable(t, CAP_FOWNER);
+	return task_cred(t)->fsuid == i->uid || inode_capable(t, i, CAP_FOWNER);
 }
 
 int perm_may_create(struct task *t, struct inode *dir)
@@ -66,7 +75,7 @@ int perm_may_delete(struct task *t, struct inode *dir, struct inode *victim, boo
 
 	if (r < 0)
 		return r;
-	if ((dir->mode & S_ISVTX) && victim->uid != fsuid && dir->uid != fsuid && !capable(t, CAP_FOWNER))
+	if ((dir->mode & S_ISVTX) && victim->uid != fsuid && dir->uid != fsuid && !inode_capable(t, victim, CAP_FOWNER))
 		return -EPERM;
 	if (want_dir)
 		return S_ISDIR(victim->mode) ? 0 : -ENOTDIR;
@@ -77,14 +86,16 @@ static bool may_chgrp(struct task *t, struct inode *i, u32 gid)
 {
 	const struct cred *c = task_cred(t);
 
-	if (capable(t, CAP_CHOWN))
+	if (inode_capable(t, i, CAP_CHOWN))
 		return true;
 	return c->fsuid == i->uid && (gid == i->gid || gid == c->fsgid || cred_in_group(c, gid));
 }
 
 int perm_setattr(struct task *t, struct inode *i, struct iattr *a)
 {
-	if ((a->valid & IATTR_UID) && !capable(t, CAP_CHOWN) &&
+	if (((a->valid & IATTR_UID) && a->uid == ID_NONE) || ((a->valid & IATTR_GID) && a->gid == ID_NONE))
+		return -EINVAL;
+	if ((a->valid & IATTR_UID) && !inode_capable(t, i, CAP_CHOWN) &&
 	    (task_cred(t)->fsuid != i->uid || a->uid != i->uid))
 		return -EPERM;
 	if ((a->valid & IATTR_GID) && !may_chgrp(t, i, a->gid))
@@ -95,7 +106,7 @@ int perm_setattr(struct task *t, struct inode *i, struct iattr *a)
 		if (!(a->valid & (IATTR_UID | IATTR_GID)) && !inode_owner_or_capable(t, i))
 			return -EPERM;
 		if ((a->mode & S_ISGID) && !S_ISDIR(i->mode) && task_cred(t)->fsgid != gid &&
-		    !cred_in_group(task_cred(t), gid) && !capable(t, CAP_FSETID))
+		    !cred_in_group(task_cred(t), gid) && !inode_capable(t, i, CAP_FSETID))
 			a->mode &= ~(u32)S_ISGID;
 	}
 	if ((a->valid & (IATTR_ATIME | IATTR_MTIME)) && !inode_owner_or_capable(t, i))

@@ -18,3 +18,5 @@ int perm_may_create(struct task *t, struct inode *dir) must_check;
 int perm_may_delete(struct task *t, struct inode *dir, struct inode *victim, bool want_dir) must_check;
 /* May the attributes be set?  Adjusts @a as Linux's setattr_prepare does (set-gid lost by outsiders). */
 int perm_setattr(struct task *t, struct inode *i, struct iattr *a) must_check;
+/* A capability over an inode: held in a user namespace that knows its owner and group. */
+bool inode_capable(struct task *t, struct inode *i, int cap);

@@ -11,6 +11,8 @@
 
 struct kernel;
 struct mnt_ns;
+struct ns;
+struct user_ns;
 struct fs;
 
 /* Before any other call of this directory, once a kernel: kernel->vfs. */
@@ -106,7 +108,15 @@ int vfs_bind_socket(struct task *t, const char *name, u32 mode, struct path *ret
 int mnt_ns_new(struct kernel *k, struct super *sb, struct inode *root, u32 flags, struct mnt_ns **ret) must_check;
 struct mnt_ns *mnt_ns_ref(struct mnt_ns *ns);
 void mnt_ns_unref(struct mnt_ns *ns);
-int mnt_ns_copy(struct task *t, struct mnt_ns *from, struct fs *fs, struct mnt_ns **ret) must_check;  /* CLONE_NEWNS; fs moved along */
+/* CLONE_NEWNS: @fs is moved along. */
+int mnt_ns_copy(struct task *t, struct mnt_ns *from, struct user_ns *owner, struct fs *fs, struct mnt_ns **ret) must_check;
+struct ns *mnt_ns_common(struct mnt_ns *ns);
+struct mnt_ns *mnt_ns_of(struct ns *ns);
+/* May @t change the mounts of its namespace? */
+bool mount_may_admin(struct task *t);
+/* Places and files that stand for namespaces (nsfs.c); @ns is referenced. */
+int nsfs_place(struct task *t, struct ns *ns, struct path *ret) must_check;
+struct ns *nsfs_ns(struct file *f);             /* borrowed; NULL: not one */
 struct path mnt_ns_root(struct mnt_ns *ns);     /* counted */
 /* Mount @sb (root directory @root; @source for /proc/mounts) at a place. */
 int mount_add(struct task *t, const struct path *at, struct super *sb, struct inode *root, u32 flags,

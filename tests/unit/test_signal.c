@@ -9,6 +9,7 @@
 
 #include "platform/base/alloc.h"
 #include "sentry/kernel/seccomp_bpf.h"
+#include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task_int.h"
 #include "sentry/kernel/wait.h"
 #include "tests/unit/unit.h"
@@ -28,7 +29,7 @@ static struct task *add_thread(struct tgroup *tg)
 	int pid;
 
 	mutex_lock(&k->mu);
-	pid = pid_alloc_locked(k, 0);
+	pid = pid_alloc_locked(k, pid_ns_of(k->nsset->of[NS_PID]), 0);
 	assert_true(pid > 0);
 	t->tid = pid;
 	pid_set_task_locked(k, pid, task_ref(t));
@@ -46,6 +47,7 @@ static struct task *process(struct task *parent)
 	struct session *s;
 	struct task *t;
 
+	tg->pid_ns = pid_ns_of(ns_ref(k->nsset->of[NS_PID]));
 	tg->sighand = sighand_new();
 	tg->exit_signal = SIGCHLD;
 	tg->rlim[RLIMIT_SIGPENDING].cur = 100;

@@ -33,6 +33,10 @@ static int link_show(struct task *t, struct pseudo_node *n, struct strbuf *out)
 
 	if (!f)
 		return -ENOENT;
+	if (nsfs_ns(f)) {
+		strbuf_printf(out, "%s:[%lu]", ns_name(nsfs_ns(f)->kind), nsfs_ns(f)->ino);
+		return 0;
+	}
 	if (!f->path.dentry) {
 		const char *a = f->anon_name ? f->anon_name : "anon_inode:[unknown]";
 

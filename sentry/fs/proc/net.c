@@ -1,29 +1,36 @@
 /*
- * net.c - /proc/PID/net: the sandbox's one network, whoever asks.
+ * net.c - /proc/PID/net: the network of that process's namespace.
  */
 #include "sentry/fs/proc/proc.h"
 #include "sentry/kernel/task.h"
+#include "sentry/socket/net.h"
 #include "sentry/socket/net_show.h"
 
 #define SHOW(fn, call) \
 	static int fn(struct task *t, struct pseudo_node *n, struct strbuf *out) \
-	{ (void)n; call; return 0; }
-SHOW(show_arp, net_show_arp(t->kernel, out))
-SHOW(show_dev, net_show_dev(t->kernel, out))
-SHOW(show_if_inet6, net_show_if_inet6(t->kernel, out))
-SHOW(show_netstat, net_show_counters(t->kernel, out, true))
-SHOW(show_raw, net_show_raw(t->kernel, out, false))
-SHOW(show_raw6, net_show_raw(t->kernel, out, true))
-SHOW(show_route, net_show_route(t->kernel, out))
-SHOW(show_route6, net_show_route6(t->kernel, out))
-SHOW(show_snmp, net_show_counters(t->kernel, out, false))
-SHOW(show_snmp6, net_show_counters6(t->kernel, out))
-SHOW(show_sockstat, net_show_sockstat(t->kernel, out, false))
-SHOW(show_sockstat6, net_show_sockstat(t->kernel, out, true))
-SHOW(show_tcp, net_show_tcp(t->kernel, out, false))
-SHOW(show_tcp6, net_show_tcp(t->kernel, out, true))
-SHOW(show_udp, net_show_udp(t->kernel, out, false))
-SHOW(show_udp6, net_show_udp(t->kernel, out, true))
+	{ \
+		struct ns *ns = task_ns_get(n->task ? n->task : t, NS_NET); \
+		struct net *net = net_of_ns(ns); \
+		call; \
+		ns_unref(ns); \
+		return 0; \
+	}
+SHOW(show_arp, net_show_arp(net, out))
+SHOW(show_dev, net_show_dev(net, out))
+SHOW(show_if_inet6, net_show_if_inet6(net, out))
+SHOW(show_netstat, net_show_counters(net, out, true))
+SHOW(show_raw, net_show_raw(net, out, false))
+SHOW(show_raw6, net_show_raw(net, out, true))
+SHOW(show_route, net_show_route(net, out))
+SHOW(show_route6, net_show_route6(net, out))
+SHOW(show_snmp, net_show_counters(net, out, false))
+SHOW(show_snmp6, net_show_counters6(net, out))
+SHOW(show_sockstat, net_show_sockstat(net, out, false))
+SHOW(show_sockstat6, net_show_sockstat(net, out, true))
+SHOW(show_tcp, net_show_tcp(net, out, false))
+SHOW(show_tcp6, net_show_tcp(net, out, true))
+SHOW(show_udp, net_show_udp(net, out, false))
+SHOW(show_udp6, net_show_udp(net, out, true))
 
 #define ROW(nm, fn) { .name = nm, .mode = S_IFREG | 0444, .show = fn }
 #define TEXT(nm, tx) { .name = nm, .mode = S_IFREG | 0444, .text = tx }

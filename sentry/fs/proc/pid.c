@@ -12,7 +12,9 @@
 #include "platform/base/alloc.h"
 #include "platform/base/str.h"
 #include "sentry/fs/proc/pid_int.h"
+#include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task.h"
+#include "sentry/kernel/user_ns.h"
 #include "sentry/mm/mm.h"
 
 int proc_permit(struct task *t, struct pseudo_node *n)
@@ -25,9 +27,10 @@ int proc_permit(struct task *t, struct pseudo_node *n)
 	it = task_cred_get(n->task);
 	same = me->fsuid == it->uid && me->fsuid == it->euid && me->fsuid == it->suid &&
 	       me->fsgid == it->gid && me->fsgid == it->egid && me->fsgid == it->sgid &&
-	       (it->cap_prm & ~me->cap_prm) == 0;
+	       me->user_ns == it->user_ns && (it->cap_prm & ~me->cap_prm) == 0;
+	same = same || cred_ns_capable(me, it->user_ns, CAP_SYS_PTRACE);
 	cred_unref(it);
-	return same || capable(t, CAP_SYS_PTRACE) ? 0 : -EACCES;
+	return same ? 0 : -EACCES;
 }
 
 static int show_comm(struct task *t, struct pseudo_node *n, struct strbuf *out)
@@ -191,12 +194,34 @@ static int store_oom_adj(struct task *t, struct pseudo_node *n, char *text, size
 	return 0;
 }
 
-static int show_id_map(struct task *t, struct pseudo_node *n, struct strbuf *out)
+static int with_user_ns(struct task *t, struct pseudo_node *n, char *text, struct strbuf *out)
 {
-	(void)t;
-	(void)n;
-	strbuf_puts(out, "         0          0 4294967295\n");
-	return 0;
+	const struct cred *c = task_cred_get(n->task);
+	struct user_ns *u = c->user_ns;
+	const char *name = n->e->name;
+	int r = 0;
+
+	if (text && !strcmp(name, "setgroups"))
+		r = user_ns_store_setgroups(t, u, text);
+	else if (text)
+		r = user_ns_store_map(t, u, name[0] == 'g', text);
+	else if (!strcmp(name, "setgroups"))
+		strbuf_puts(out, atomic_load(&u->no_setgroups) ? "deny\n" : "allow\n");
+	else
+		user_ns_show_map(u, name[0] == 'g', task_user_ns(t), out);
+	cred_unref(c);
+	return r;
+}
+
+static int show_user_ns(struct task *t, struct pseudo_node *n, struct strbuf *out)
+{
+	return with_user_ns(t, n, NULL, out);
+}
+
+static int store_user_ns(struct task *t, struct pseudo_node *n, char *text, size_t len)
+{
+	(void)len;
+	return with_user_ns(t, n, text, NULL);
 }
 
 static int show_io(struct task *t, struct pseudo_node *n, struct strbuf *out)
@@ -236,20 +261,53 @@ static int show_schedstat(struct task *t, struct pseudo_node *n, struct strbuf *
 	return 0;
 }
 
+/* ---- namespaces ---- */
+
+/* "pid_for_children" and "time_for_children" are what the next fork gets; "pid" is the process's own. */
+static struct ns *ns_of(struct pseudo_node *n)
+{
+	const char *name = n->e->name;
+
+	if (!strcmp(name, "pid"))
+		return n->tg->pid_ns ? ns_ref(&n->tg->pid_ns->ns) : NULL;
+	if (!strcmp(name, "pid_for_children"))
+		return task_ns_get(n->task, NS_PID);
+	if (!strcmp(name, "time_for_children"))
+		return task_ns_get(n->task, NS_TIME);
+	for (int kind = 0; kind < NS_KINDS; kind++)
+		if (!strcmp(name, ns_name((enum ns_kind)kind)))
+			return task_ns_get(n->task, (enum ns_kind)kind);
+	return NULL;
+}
+
 static int show_ns(struct task *t, struct pseudo_node *n, struct strbuf *out)
 {
-	static const char *const kinds[] = { "cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts" };
+	struct ns *ns = ns_of(n);
 
 	(void)t;
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-		if (!strcmp(n->e->name, kinds[i]))
-			strbuf_printf(out, "%s:[%lu]", kinds[i], 4026531835u + i);
+	if (!ns)
+		return -ENOENT;
+	strbuf_printf(out, "%s:[%lu]", ns_name(ns->kind), ns->ino);
+	ns_unref(ns);
 	return 0;
 }
 
-#define NS(k) { .name = k, .mode = S_IFLNK | 0777, .show = show_ns, .permit = proc_permit }
+static int follow_ns(struct task *t, struct pseudo_node *n, struct path *ret)
+{
+	struct ns *ns = ns_of(n);
+	int r;
+
+	if (!ns)
+		return -ENOENT;
+	r = nsfs_place(t, ns, ret);
+	ns_unref(ns);
+	return r;
+}
+
+#define NS(k) { .name = k, .mode = S_IFLNK | 0777, .show = show_ns, .follow = follow_ns, .permit = proc_permit }
 static const struct pseudo_entry ns_entries[] = {
-	NS("cgroup"), NS("ipc"), NS("mnt"), NS("net"), NS("pid"), NS("time"), NS("user"), NS("uts"),
+	NS("cgroup"), NS("ipc"), NS("mnt"), NS("net"), NS("pid"), NS("pid_for_children"), NS("time"),
+	NS("time_for_children"), NS("user"), NS("uts"),
 };
 static const struct pseudo_dir ns_dir = { .entries = ns_entries, .n = ARRAY_SIZE(ns_entries) };
 
@@ -262,6 +320,7 @@ static const struct pseudo_dir task_list_dir;
 
 #define FILE_ROW(nm, md, fn) { .name = nm, .mode = S_IFREG | (md), .show = fn }
 #define GUARDED_ROW(nm, md, fn) { .name = nm, .mode = S_IFREG | (md), .show = fn, .permit = proc_permit }
+#define USER_NS_ROW(nm) { .name = nm, .mode = S_IFREG | 0644, .show = show_user_ns, .store = store_user_ns }
 #define DIR_ROW(nm, md, d) { .name = nm, .mode = S_IFDIR | (md), .dir = d }
 
 /* What a process and each of its threads have. */
@@ -276,7 +335,7 @@ static const struct pseudo_dir task_list_dir;
 	{ .name = "exe", .mode = S_IFLNK | 0777, .show = show_place, .follow = follow_exe, .permit = proc_permit }, \
 	{ .name = "fd", .mode = S_IFDIR | 0500, .dir = &proc_fd_dir, .permit = proc_permit }, \
 	{ .name = "fdinfo", .mode = S_IFDIR | 0555, .dir = &proc_fdinfo_dir, .permit = proc_permit }, \
-	FILE_ROW("gid_map", 0644, show_id_map), \
+	USER_NS_ROW("gid_map"), \
 	GUARDED_ROW("io", 0400, show_io), \
 	FILE_ROW("limits", 0644, pid_limits), \
 	GUARDED_ROW("maps", 0444, pid_maps), \
@@ -290,14 +349,14 @@ static const struct pseudo_dir task_list_dir;
 	GUARDED_ROW("personality", 0400, show_personality), \
 	{ .name = "root", .mode = S_IFLNK | 0777, .show = show_place, .follow = follow_root, .permit = proc_permit }, \
 	FILE_ROW("schedstat", 0444, show_schedstat), \
-	{ .name = "setgroups", .mode = S_IFREG | 0644, .text = "allow\n" }, \
+	USER_NS_ROW("setgroups"), \
 	GUARDED_ROW("smaps", 0444, pid_smaps), \
 	GUARDED_ROW("smaps_rollup", 0444, pid_smaps_rollup), \
 	FILE_ROW("stat", 0444, pid_stat), \
 	FILE_ROW("statm", 0444, pid_statm), \
 	FILE_ROW("status", 0444, pid_status), \
 	GUARDED_ROW("syscall", 0400, show_syscall), \
-	FILE_ROW("uid_map", 0644, show_id_map), \
+	USER_NS_ROW("uid_map"), \
 	{ .name = "wchan", .mode = S_IFREG | 0444, .text = "0" }
 
 static const struct pseudo_entry pid_entries[] = {
@@ -317,6 +376,11 @@ static const struct pseudo_entry pid_entry = { .name = "", .mode = S_IFDIR | 055
 static const struct pseudo_entry tid_entry = { .name = "", .mode = S_IFDIR | 0555, .dir = &tid_dir };
 
 /* ---- lists ---- */
+
+int proc_nr(struct pseudo_node *n, int pid)
+{
+	return pid_nr_in(n->inode.sb->pid_ns, pid);
+}
 
 static int number_of(const char *name, size_t len, u64 *ret)
 {
@@ -346,7 +410,7 @@ int proc_pid_find(struct task *t, struct pseudo_node *root, const char *name, si
 
 	if (number_of(name, len, &pid) < 0)
 		return -ENOENT;
-	it = task_find(t->kernel, (int)pid);
+	it = task_find(t->kernel, pid_from_nr_in(root->inode.sb->pid_ns, (int)pid));
 	if (!it)
 		return -ENOENT;
 	/* As on Linux, a thread's number opens its process's directory, unlisted. */
@@ -358,11 +422,12 @@ struct lister { struct pseudo_node *dir; struct dir_ctx *c; };
 
 static int emit_number(struct lister *l, int id)
 {
+	int nr = proc_nr(l->dir, id);
 	char name[16];
 
-	if (id + PSEUDO_DYNAMIC < l->c->pos)
+	if (id + PSEUDO_DYNAMIC < l->c->pos || !nr)
 		return 0;
-	snprintf(name, sizeof(name), "%d", id);
+	snprintf(name, sizeof(name), "%d", nr);
 	if (!pseudo_emit(l->c, l->dir, name, S_IFDIR, id + PSEUDO_DYNAMIC + 1))
 		return 1;
 	l->c->pos = id + PSEUDO_DYNAMIC + 1;
@@ -397,7 +462,7 @@ static int task_find_in(struct task *t, struct pseudo_node *dir, const char *nam
 
 	if (number_of(name, len, &tid) < 0)
 		return -ENOENT;
-	it = task_find(t->kernel, (int)tid);
+	it = task_find(t->kernel, pid_from_nr_in(dir->inode.sb->pid_ns, (int)tid));
 	if (!it || it->tg != dir->tg)
 		return -ENOENT;
 	*ret = dir_node(dir->inode.sb, &tid_entry, pseudo_ino(dir->inode.ino, name, len), it);

@@ -18,6 +18,9 @@ int proc_pid_find(struct task *t, struct pseudo_node *root, const char *name, si
 /* May @t look into the process of @n (ptrace(2) access rules)? 0, -EACCES, or -ESRCH when it is gone. */
 int proc_permit(struct task *t, struct pseudo_node *n);
 
+/* One of our numbers as this mount of proc shows it; 0: not at all. */
+int proc_nr(struct pseudo_node *n, int pid);
+
 /* fd.c */
 extern const struct pseudo_dir proc_fd_dir, proc_fdinfo_dir;
 

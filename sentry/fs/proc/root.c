@@ -6,6 +6,7 @@
 #include "platform/base/str.h"
 #include "sentry/fs/proc/proc.h"
 #include "sentry/fs/proc/procfs.h"
+#include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task.h"
 #include "sentry/mm/mm.h"
 
@@ -105,14 +106,13 @@ static int show_loadavg(struct task *t, struct pseudo_node *n, struct strbuf *ou
 {
 	struct totals s = sum(t->kernel);
 
-	(void)n;
-	strbuf_printf(out, "0.00 0.00 0.00 %lu/%lu %d\n", MAX(s.running, 1ul), s.procs, t->tg->tgid);
+	strbuf_printf(out, "0.00 0.00 0.00 %lu/%lu %d\n", MAX(s.running, 1ul), s.procs, proc_nr(n, t->tg->tgid));
 	return 0;
 }
 
 static int show_version(struct task *t, struct pseudo_node *n, struct strbuf *out)
 {
-	struct uts *u = &t->kernel->uts;
+	struct uts *u = task_uts(t);
 
 	(void)n;
 	mutex_lock(&u->mu);
@@ -132,15 +132,21 @@ static int show_filesystems(struct task *t, struct pseudo_node *n, struct strbuf
 
 static int show_self(struct task *t, struct pseudo_node *n, struct strbuf *out)
 {
-	(void)n;
-	strbuf_printf(out, "%d", t->tg->tgid);
+	int nr = proc_nr(n, t->tg->tgid);
+
+	if (!nr)
+		return -ENOENT;
+	strbuf_printf(out, "%d", nr);
 	return 0;
 }
 
 static int show_thread_self(struct task *t, struct pseudo_node *n, struct strbuf *out)
 {
-	(void)n;
-	strbuf_printf(out, "%d/task/%d", t->tg->tgid, t->tid);
+	int nr = proc_nr(n, t->tg->tgid);
+
+	if (!nr)
+		return -ENOENT;
+	strbuf_printf(out, "%d/task/%d", nr, proc_nr(n, t->tid));
 	return 0;
 }
 
@@ -201,13 +207,27 @@ static const struct pseudo_dir root_dir = {
 };
 static const struct pseudo_entry root = { .name = "", .mode = S_IFDIR | 0555, .dir = &root_dir };
 
-static const struct super_ops proc_super = { .fstype = "proc", .release = pseudo_super_release };
+static void proc_release(struct super *sb)
+{
+	if (sb->pid_ns)
+		ns_unref(&sb->pid_ns->ns);
+	pseudo_super_release(sb);
+}
+
+static const struct super_ops proc_super = { .fstype = "proc", .release = proc_release };
 
 int procfs_make(struct task *t, struct kernel *k, const char *source, const char *opts,
                 struct super **ret_sb, struct inode **ret_root)
 {
-	(void)t;
+	struct pid_ns *ns = t && t->nsset ? t->tg->pid_ns : NULL;
+	int r;
+
 	(void)source;
 	(void)opts;
-	return pseudo_mount(k, &proc_super, PROC_SUPER_MAGIC, &root, ret_sb, ret_root);
+	r = pseudo_mount(k, &proc_super, PROC_SUPER_MAGIC, &root, ret_sb, ret_root);
+	if (r == 0 && ns && ns->level > 0) {
+		ns_ref(&ns->ns);
+		(*ret_sb)->pid_ns = ns;
+	}
+	return r;
 }

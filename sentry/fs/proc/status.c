@@ -7,9 +7,11 @@
 #include <string.h>
 #include "platform/base/str.h"
 #include "sentry/fs/proc/pid_int.h"
+#include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/seccomp.h"
 #include "sentry/kernel/session.h"
 #include "sentry/kernel/task.h"
+#include "sentry/kernel/user_ns.h"
 #include "sentry/mm/mm.h"
 
 #define TICK_NS 10000000ul                      /* USER_HZ is 100 */
@@ -24,14 +26,17 @@ void task_comm(struct task *t, char comm[16])
 
 struct family { int ppid, pgid, sid, tpgid; u32 tty; bool zombie; };
 
-static void family_of(struct tgroup *tg, struct family *f)
+static void family_of(struct pseudo_node *n, struct family *f)
 {
+	struct pid_ns *ns = n->inode.sb->pid_ns;
+	struct tgroup *tg = n->tg;
+
 	mutex_lock(&tg->kernel->mu);
-	f->ppid = tg->parent ? tg->parent->tgid : 0;
-	f->pgid = tg->pgid;
-	f->sid = tg->session ? tg->session->sid : 0;
+	f->ppid = tg->parent ? pid_nr_in_locked(ns, tg->parent->tgid) : 0;
+	f->pgid = pid_nr_in_locked(ns, tg->pgid);
+	f->sid = tg->session ? pid_nr_in_locked(ns, tg->session->sid) : 0;
 	f->tty = tg->session && tg->session->tty ? tg->session->tty->dev : 0;
-	f->tpgid = f->tty ? tg->session->tty->fg_pgid : -1;
+	f->tpgid = f->tty ? pid_nr_in_locked(ns, tg->session->tty->fg_pgid) : -1;
 	f->zombie = tg->zombie;
 	mutex_unlock(&tg->kernel->mu);
 }
@@ -117,11 +122,11 @@ int pid_stat(struct task *reader, struct pseudo_node *n, struct strbuf *out)
 	else
 		task_times(t, &ut, &st);
 	task_comm(t, comm);
-	family_of(t->tg, &f);
+	family_of(n, &f);
 	signals_of(t, &s);
 	usage_of(t, &u, &start_stack, code, ae);
 	rss = (u.rss_anon + u.rss_file + u.rss_shmem) / PAGE_SIZE;
-	strbuf_printf(out, "%d (%s) %c %d %d %d %u %d 4194304 %lu 0 %lu 0 ", t->tid, comm,
+	strbuf_printf(out, "%d (%s) %c %d %d %d %u %d 4194304 %lu 0 %lu 0 ", proc_nr(n, t->tid), comm,
 	              state_char(t, &f), f.ppid, f.pgid, f.sid, f.tty, f.tpgid, t->minflt, t->majflt);
 	strbuf_printf(out, "%lu %lu 0 0 %d %d %u 0 %lu ", ut / TICK_NS, st / TICK_NS,
 	              20 + t->nice, t->nice, MAX(s.nthreads, 1u), (u64)t->start_time / TICK_NS);
@@ -153,16 +158,48 @@ int pid_statm(struct task *reader, struct pseudo_node *n, struct strbuf *out)
 	return 0;
 }
 
-static void put_creds(struct task *t, struct strbuf *out)
+/* The numbers in every pid namespace from the mount's own down. */
+static void put_nums(const struct pid_nums *p, struct pid_ns *ns, int pid, struct strbuf *out)
 {
+	u32 level = ns ? ns->level : 0, last = p ? p->ns->level : 0;
+
+	strbuf_printf(out, "\t%d", level ? pid_nums_in(p, ns) : pid);
+	for (u32 l = level + 1; l <= last; l++)
+		strbuf_printf(out, "\t%d", p->nr[l]);
+}
+
+static void put_ids(struct pseudo_node *n, struct strbuf *out)
+{
+	struct kernel *k = n->tg->kernel;
+	struct pid_ns *ns = n->inode.sb->pid_ns;
+	static const char *const names[] = { "NStgid", "NSpid", "NSpgid", "NSsid" };
+
+	mutex_lock(&k->mu);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		const int pids[] = {
+			n->tg->tgid, n->task->tid, n->tg->pgid, n->tg->session ? n->tg->session->sid : 0,
+		};
+
+		strbuf_printf(out, "%s:", names[i]);
+		put_nums(pid_nums_locked(k, pids[i]), ns, pids[i], out);
+		strbuf_putc(out, '\n');
+	}
+	mutex_unlock(&k->mu);
+}
+
+static void put_creds(struct task *reader, struct task *t, struct strbuf *out)
+{
+	const struct user_ns *u = task_user_ns(reader);
 	const struct cred *c = task_cred_get(t);
 
-	strbuf_printf(out, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid,
-	              c->fsuid, c->gid, c->egid, c->sgid, c->fsgid);
+	strbuf_printf(out, "Uid:\t%u\t%u\t%u\t%u\n", user_ns_show_uid(u, c->uid), user_ns_show_uid(u, c->euid),
+	              user_ns_show_uid(u, c->suid), user_ns_show_uid(u, c->fsuid));
+	strbuf_printf(out, "Gid:\t%u\t%u\t%u\t%u\n", user_ns_show_gid(u, c->gid), user_ns_show_gid(u, c->egid),
+	              user_ns_show_gid(u, c->sgid), user_ns_show_gid(u, c->fsgid));
 	strbuf_puts(out, "FDSize:\t64\nGroups:\t");
 	for (u32 i = 0; i < c->ngroups; i++)
-		strbuf_printf(out, "%u ", c->groups[i]);
-	strbuf_printf(out, "\nNStgid:\t%d\nNSpid:\t%d\n", t->tg->tgid, t->tid);
+		strbuf_printf(out, "%u ", user_ns_show_gid(u, c->groups[i]));
+	strbuf_putc(out, '\n');
 	cred_unref(c);
 }
 
@@ -237,9 +274,8 @@ int pid_status(struct task *reader, struct pseudo_node *n, struct strbuf *out)
 	u32 umask = 022;
 	struct fs *fs = task_fs_get(t);
 
-	(void)reader;
 	task_comm(t, comm);
-	family_of(t->tg, &f);
+	family_of(n, &f);
 	signals_of(t, &s);
 	usage_of(t, &u, &x, y, z);
 	if (fs) {
@@ -249,9 +285,10 @@ int pid_status(struct task *reader, struct pseudo_node *n, struct strbuf *out)
 	strbuf_puts(out, "Name:\t");
 	strbuf_put_octal(out, comm, "\\\n");
 	strbuf_printf(out, "\nUmask:\t%04o\nState:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\n"
-	              "TracerPid:\t0\n", umask, state_name(state_char(t, &f)), t->tg->tgid, t->tid, f.ppid);
-	put_creds(t, out);
-	strbuf_printf(out, "NSpgid:\t%d\nNSsid:\t%d\nKthread:\t0\n", f.pgid, f.sid);
+	              "TracerPid:\t0\n", umask, state_name(state_char(t, &f)), proc_nr(n, t->tg->tgid), proc_nr(n, t->tid), f.ppid);
+	put_creds(reader, t, out);
+	put_ids(n, out);
+	strbuf_puts(out, "Kthread:\t0\n");
 	if (u.vm)
 		put_memory(&u, out);
 	strbuf_printf(out, "CoreDumping:\t0\nTHP_enabled:\t1\nThreads:\t%u\nSigQ:\t0/%lu\n"

@@ -32,9 +32,9 @@ static char *uts_at(struct uts *u, enum uts_field f)
 
 static int show_uts(struct task *t, enum uts_field f, struct strbuf *out)
 {
-	mutex_lock(&t->kernel->uts.mu);
-	strbuf_printf(out, "%s\n", uts_at(&t->kernel->uts, f));
-	mutex_unlock(&t->kernel->uts.mu);
+	mutex_lock(&task_uts(t)->mu);
+	strbuf_printf(out, "%s\n", uts_at(task_uts(t), f));
+	mutex_unlock(&task_uts(t)->mu);
 	return 0;
 }
 
@@ -49,13 +49,13 @@ SHOW_UTS(show_domainname, UTS_DOMAIN)
 
 static int store_uts(struct task *t, enum uts_field f, char *text, size_t len)
 {
-	if (!capable(t, CAP_SYS_ADMIN))
+	if (!ns_capable(t, task_uts(t)->ns.owner, CAP_SYS_ADMIN))
 		return -EPERM;
 	if (len && text[len - 1] == '\n')
 		text[len - 1] = 0;
-	mutex_lock(&t->kernel->uts.mu);
-	str_copy(uts_at(&t->kernel->uts, f), 65, text);
-	mutex_unlock(&t->kernel->uts.mu);
+	mutex_lock(&task_uts(t)->mu);
+	str_copy(uts_at(task_uts(t), f), 65, text);
+	mutex_unlock(&task_uts(t)->mu);
 	return 0;
 }
 
@@ -176,7 +176,11 @@ static const struct pseudo_entry vm_entries[] = {
 };
 static const struct pseudo_dir vm_dir = DIR_OF(vm_entries);
 
-static const struct pseudo_entry user_entries[] = { TEXT("max_user_namespaces", "0"), };
+static const struct pseudo_entry user_entries[] = {
+	TEXT("max_cgroup_namespaces", "256"), TEXT("max_ipc_namespaces", "256"), TEXT("max_mnt_namespaces", "256"),
+	TEXT("max_net_namespaces", "32"), TEXT("max_pid_namespaces", "256"), TEXT("max_user_namespaces", "256"),
+	TEXT("max_uts_namespaces", "256"),
+};
 static const struct pseudo_dir user_dir = DIR_OF(user_entries);
 
 static const struct pseudo_entry sys_entries[] = {

@@ -9,23 +9,24 @@
 #include <string.h>
 #include "sentry/fs/proc/proc.h"
 #include "sentry/kernel/task.h"
+#include "sentry/socket/net.h"
 #include "sentry/socket/net_show.h"
 
 static int show(struct task *t, struct pseudo_node *n, struct strbuf *out)
 {
-	const char *name = net_sysctl_name(t->kernel, (unsigned)n->arg);
+	const char *name = net_sysctl_name(task_net(t), (unsigned)n->arg);
 
-	return name ? net_sysctl_show(t->kernel, name, out) : -ENOENT;
+	return name ? net_sysctl_show(task_net(t), name, out) : -ENOENT;
 }
 
 static int store(struct task *t, struct pseudo_node *n, char *text, size_t len)
 {
-	const char *name = net_sysctl_name(t->kernel, (unsigned)n->arg);
+	const char *name = net_sysctl_name(task_net(t), (unsigned)n->arg);
 
 	(void)len;
-	if (!capable(t, CAP_NET_ADMIN))
+	if (!net_capable(t, task_net(t), CAP_NET_ADMIN))
 		return -EPERM;
-	return name ? net_sysctl_store(t->kernel, name, text) : -ENOENT;
+	return name ? net_sysctl_store(task_net(t), name, text) : -ENOENT;
 }
 
 static const struct pseudo_dir tree;
@@ -33,7 +34,7 @@ static const struct pseudo_entry setting = { .name = "", .mode = S_IFREG | 0644,
 static const struct pseudo_entry branch = { .name = "", .mode = S_IFDIR | 0555, .dir = &tree };
 
 /* What follows directory @arg in setting @i's path, or NULL if that is elsewhere. */
-static const char *below(struct kernel *k, u64 arg, unsigned i)
+static const char *below(struct net *k, u64 arg, unsigned i)
 {
 	const char *name = net_sysctl_name(k, i);
 	size_t n = arg & 0xff;
@@ -42,7 +43,7 @@ static const char *below(struct kernel *k, u64 arg, unsigned i)
 }
 
 /* Did an earlier setting already give this component? */
-static bool told(struct kernel *k, u64 arg, unsigned i, const char *part, size_t len)
+static bool told(struct net *k, u64 arg, unsigned i, const char *part, size_t len)
 {
 	for (unsigned j = 0; j < i; j++) {
 		const char *p = below(k, arg, j);
@@ -55,7 +56,7 @@ static bool told(struct kernel *k, u64 arg, unsigned i, const char *part, size_t
 
 static int tree_list(struct task *t, struct pseudo_node *dir, struct dir_ctx *c)
 {
-	struct kernel *k = t->kernel;
+	struct net *k = task_net(t);
 
 	for (unsigned i = (unsigned)(c->pos - PSEUDO_DYNAMIC); net_sysctl_name(k, i); i++) {
 		const char *p = below(k, dir->arg, i);
@@ -76,7 +77,7 @@ static int tree_list(struct task *t, struct pseudo_node *dir, struct dir_ctx *c)
 
 static int tree_find(struct task *t, struct pseudo_node *dir, const char *name, size_t len, struct inode **ret)
 {
-	struct kernel *k = t->kernel;
+	struct net *k = task_net(t);
 
 	for (unsigned i = 0; net_sysctl_name(k, i); i++) {
 		const char *p = below(k, dir->arg, i);

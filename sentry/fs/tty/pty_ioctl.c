@@ -15,6 +15,7 @@
 #include "sentry/fs/tty/pty.h"
 #include "sentry/kernel/cred.h"
 #include "sentry/kernel/fdtable.h"
+#include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task.h"
 
 #ifndef TIOCGPTPEER
@@ -247,13 +248,15 @@ static long job_ioctl(struct task *t, struct pty *p, struct pty_file *pf, u32 cm
 		return session_drop_tty(t, &p->link);
 	case TIOCGPGRP:
 		r = session_tty_pgrp(t, &p->link, pf->master);
+		r = r > 0 ? pid_nr(t, r) : r;
 		return r < 0 ? r : put_int(t, arg, r);
 	case TIOCGSID:
 		r = session_tty_sid(t, &p->link, pf->master);
+		r = r > 0 ? pid_nr(t, r) : r;
 		return r < 0 ? r : put_int(t, arg, r);
 	case TIOCSPGRP:
 		r = copy_in(t, &v, arg, sizeof(v));
-		return r < 0 ? r : session_tty_set_pgrp(t, &p->link, v, pf->master);
+		return r < 0 ? r : session_tty_set_pgrp(t, &p->link, pid_from_nr(t, v), pf->master);
 	default:
 		return -ENOTTY;
 	}
