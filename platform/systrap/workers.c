@@ -212,9 +212,9 @@ struct worker *workers_block_begin(struct platform *base)
 		self.tid = gettid();
 	if (!token && !self.coming && !atomic_load(&p->w.nevents))
 		return &self;
+	self.token = false;             /* first: waiting for the mutex comes here again */
 	mutex_lock(&p->w.mu);
 	arrived(&p->w);
-	self.token = false;
 	p->w.token_free |= token;
 	/* Somebody must take what there is to take; a worker that was just woken will. */
 	if (p->w.coming > 0 || !p->w.body ||
