@@ -242,10 +242,28 @@ ssize_t ep_send(struct ep *e, struct net_msg *m) must_check;
 /* Bytes given (0: end of stream, or an empty datagram).  MSG_PEEK, MSG_TRUNC honoured. */
 ssize_t ep_recv(struct ep *e, struct net_msg *m) must_check;
 
-/* Any level; @len is the caller's optlen, checked here. */
+/*
+ * Any level; @len is the caller's optlen, checked here.  One thing differs from
+ * setsockopt(2): the value of SO_ATTACH_FILTER is the array of instructions itself.
+ */
 int ep_setsockopt(struct ep *e, int level, int opt, const void *val, size_t len) must_check;
 /* In: room at @val; out: bytes written. */
 int ep_getsockopt(struct ep *e, int level, int opt, void *val, size_t *len) must_check;
+
+/*
+ * A receive ring for a packet socket (PACKET_RX_RING): geometry and access to its memory, which the
+ * owner keeps until the ring is taken away (@c NULL) or the endpoint closed.  -EBUSY, -EINVAL.
+ */
+struct packet_ring_ops {
+	void (*write)(void *ctx, u64 off, const void *buf, size_t n);
+	u32  (*read32)(void *ctx, u64 off);
+};
+struct packet_ring_cfg {
+	const struct packet_ring_ops *ops;
+	void *ctx;
+	u32 block_size, block_nr, frame_size, frame_nr;
+};
+int ep_packet_ring(struct ep *e, const struct packet_ring_cfg *c) must_check;
 
 /* What poll and recv need to know of SO_RCVLOWAT, SO_RCVTIMEO, SO_SNDTIMEO: ns, 0 = for ever. */
 u64 ep_rcvtimeo(struct ep *e);

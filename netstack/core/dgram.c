@@ -30,6 +30,20 @@ bool dgram_queue(struct ep *e, struct pktbuf *p)
 	return true;
 }
 
+bool dgram_filter_queue(struct ep *e, struct pktbuf *p, u32 hdr)
+{
+	u32 keep = filter_run(e, p);
+
+	if (keep == 0) {
+		pkt_free(p);
+		return false;
+	}
+	if (keep < p->len)
+		pkt_trim(p, MAX(keep, hdr));
+	pkt_pull(p, hdr);
+	return dgram_queue(e, p);
+}
+
 u32 dgram_poll(struct ep *e)
 {
 	u32 ev = 0;

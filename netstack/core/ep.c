@@ -22,7 +22,9 @@ static void default_opts(struct ep *e)
 	e->o.rcvlowat = 1;
 	e->o.ttl = e->o.hlim = e->o.mc_hlim6 = -1;
 	e->o.mc_ttl = 1;
-	e->o.mc_loop = e->o.mc_loop6 = e->o.mc_all = true;
+	e->o.mc_loop = e->o.mc_loop6 = e->o.mc_all = e->o.mc_all6 = true;
+	e->o.autoflow = true;
+	e->o.incoming_cpu = -1;
 	e->o.pmtudisc = y->no_pmtu_disc[0] ? IP_PMTUDISC_DONT : IP_PMTUDISC_WANT;
 	e->o.pmtudisc6 = IP_PMTUDISC_WANT;
 	e->o.v6only = e->family == AF_INET6 && y->bindv6only[0];
@@ -76,6 +78,7 @@ struct ep *ep_unref(struct ep *e)
 		e->ops->release(e);
 	pkt_purge(&e->dgrams);
 	pkt_purge(&e->errq);
+	kfree(e->filter);
 	kfree(e);
 	return NULL;
 }
@@ -435,6 +438,9 @@ int ep_getsockopt(struct ep *e, int level, int opt, void *val, size_t *len)
 {
 	int r = e->ops->getsockopt ? e->ops->getsockopt(e, level, opt, val, len) : -ENOPROTOOPT;
 
+	/* An option that a protocol does not know on its own level. */
+	if (r == -ENOPROTOOPT && (level == SOL_PACKET || (e->type != SOCK_RAW && level == (int)e->proto)))
+		return r;
 	return r == -ENOPROTOOPT ? epopt_get(e, level, opt, val, len) : r;
 }
 

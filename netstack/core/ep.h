@@ -53,7 +53,10 @@ struct sockopts {
 	bool timestamp, timestampns, pktinfo, recvttl, recvtos, recvopts, origdst;
 	bool pktinfo6, recvhlim, recvtclass, mc_loop, mc_loop6, mc_all, autoflow, minttl_set, bind_noport;
 	bool service;                   /* ep_bind_service() */
-	bool rxq_ovfl, recvfragsize, incoming_cpu, rcvbuf_locked, sndbuf_locked, busy;
+	bool rxq_ovfl, recvfragsize, rcvbuf_locked, sndbuf_locked, busy, debug, select_err, zerocopy;
+	bool retopts, passsec, recvcsum, rfc4884, mc_all6, dontfrag6, recvpathmtu, recvrthdr, recvhopopts;
+	bool recvdstopts, flowinfo_send, recvflow;
+	int incoming_cpu;
 	u32 linger_s, mark, priority, bound_if, mc_if;
 	u32 rcvbuf, sndbuf, rcvlowat;
 	u64 rcvtimeo, sndtimeo;         /* ns; 0 for ever */
@@ -66,6 +69,7 @@ struct sockopts {
 	bool peek_off_on;
 };
 
+struct filter;
 struct mcmember;
 
 struct ep {
@@ -91,6 +95,8 @@ struct ep {
 	struct bindnode bind;
 	struct rt rt;                   /* cached route to raddr */
 	struct sockopts o;
+	struct filter *filter;          /* NULL: none */
+	bool filter_locked;
 
 	struct list_head dgrams;        /* received datagrams */
 	u32 rmem, drops;
@@ -140,6 +146,8 @@ void ep_fill_name(const struct ep *e, const struct ipaddr *ip, u16 port, struct 
 /* dgram.c: the receive queue that UDP, raw and packet share. */
 /* Queue @p (taken) or drop it when the buffer is full; mu held. */
 bool dgram_queue(struct ep *e, struct pktbuf *p);
+/* The same after the socket's filter has seen it; @hdr bytes in front are for the filter only. */
+bool dgram_filter_queue(struct ep *e, struct pktbuf *p, u32 hdr);
 ssize_t dgram_recv(struct ep *e, struct net_msg *m,
 		   void (*fill)(struct ep *e, struct pktbuf *p, struct net_msg *m));
 ssize_t errq_recv(struct ep *e, struct net_msg *m);
@@ -167,9 +175,22 @@ void epmsg_fill(struct ep *e, struct pktbuf *p, struct net_msg *m);
 /* sockopt.c: levels SOL_SOCKET, IPPROTO_IP, IPPROTO_IPV6 for everyone. */
 int epopt_set(struct ep *e, int level, int opt, const void *val, size_t len) must_check;
 int epopt_get(struct ep *e, int level, int opt, void *val, size_t *len) must_check;
+/* ipopt.c */
+bool ipopt_is_mcast(int level, int opt);
+int ipopt_int(const void *val, size_t len, int *ret) must_check;
+int ipopt_set4(struct ep *e, int opt, const void *val, size_t len) must_check;
+int ipopt_set6(struct ep *e, int opt, const void *val, size_t len) must_check;
+int ipopt_get4(struct ep *e, int opt, void *val, size_t *len) must_check;
+int ipopt_get6(struct ep *e, int opt, void *val, size_t *len) must_check;
 int epopt_int(const void *val, size_t len, int *ret) must_check;
 int epopt_put(void *val, size_t *len, const void *src, size_t n) must_check;
 int epopt_put_int(void *val, size_t *len, int v) must_check;
+
+/* filter.c: SO_ATTACH_FILTER */
+int filter_attach(struct ep *e, const void *insns, size_t len) must_check;
+int filter_detach(struct ep *e) must_check;
+/* How many bytes of a packet its filter keeps, 0: drop it.  mu held. */
+u32 filter_run(const struct ep *e, const struct pktbuf *p);
 
 /* mcast.c: group membership of endpoints and links. */
 int mc_setsockopt(struct ep *e, int level, int opt, const void *val, size_t len) must_check;

@@ -76,6 +76,7 @@ struct pktbuf {
 	u32 flow;                       /* hash, for the choice of a queue */
 	u32 mark;
 	u32 ifindex;                    /* where it came in */
+	u32 sender;                     /* low half of the packet socket's cookie that made it, or 0 */
 	u32 flowlabel;
 	struct nic *nic;                /* in: arrival; out: departure */
 	u64 stamp;                      /* realtime ns of arrival, 0 = not taken */

@@ -1,5 +1,5 @@
 /*
- * sockopt.c - options that every endpoint has: SOL_SOCKET, IP and IPv6 levels.
+ * sockopt.c - options that every endpoint has: SOL_SOCKET, and the way to the IP levels (ipopt.c).
  *
  * Booleans and plain integers come from tables; what has rules of its own is
  * in the switches.  Values are in Linux' layout.
@@ -12,7 +12,6 @@
 #include "netstack/core/nic.h"
 #include "netstack/core/optnum.h"
 
-#define IP4_MTU_MAX 65535u
 #define RCVBUF_MIN 2304
 #define SNDBUF_MIN 4608
 
@@ -21,17 +20,6 @@ int epopt_int(const void *val, size_t len, int *ret)
 	if (len < sizeof(int))
 		return -EINVAL;
 	memcpy(ret, val, sizeof(int));
-	return 0;
-}
-
-/* IP-level options take one byte as well. */
-static int opt_int_or_byte(const void *val, size_t len, int *ret)
-{
-	if (len == 0)
-		return -EINVAL;
-	if (len >= sizeof(int))
-		return epopt_int(val, len, ret);
-	*ret = *(const u8 *)val;
 	return 0;
 }
 
@@ -52,17 +40,27 @@ static const struct boolopt bools[] = {
 	B(SOL_SOCKET, SO_BROADCAST, broadcast), B(SOL_SOCKET, SO_KEEPALIVE, keepalive),
 	B(SOL_SOCKET, SO_OOBINLINE, oobinline), B(SOL_SOCKET, SO_DONTROUTE, dontroute),
 	B(SOL_SOCKET, SO_NO_CHECK, no_check), B(SOL_SOCKET, SO_TIMESTAMP, timestamp),
-	B(SOL_SOCKET, SO_TIMESTAMPNS, timestampns), B(SOL_SOCKET, SO_RXQ_OVFL, rxq_ovfl),
+	B(SOL_SOCKET, SO_TIMESTAMPNS, timestampns), B(SOL_SOCKET, SO_DEBUG, debug),
+	B(SOL_SOCKET, SO_SELECT_ERR_QUEUE, select_err), B(SOL_SOCKET, SO_ZEROCOPY, zerocopy),
+	B(SOL_SOCKET, SO_PREFER_BUSY_POLL, busy), B(SOL_SOCKET, SO_RXQ_OVFL, rxq_ovfl),
 	B(IPPROTO_IP, IP_PKTINFO, pktinfo), B(IPPROTO_IP, IP_RECVTTL, recvttl),
 	B(IPPROTO_IP, IP_RECVTOS, recvtos), B(IPPROTO_IP, IP_RECVOPTS, recvopts),
 	B(IPPROTO_IP, IP_RECVERR, recverr), B(IPPROTO_IP, IP_FREEBIND, freebind),
 	B(IPPROTO_IP, IP_TRANSPARENT, transparent), B(IPPROTO_IP, IP_MULTICAST_ALL, mc_all),
 	B(IPPROTO_IP, IP_MULTICAST_LOOP, mc_loop), B(IPPROTO_IP, IP_RECVORIGDSTADDR, origdst),
-	B(IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, bind_noport),
+	B(IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, bind_noport), B(IPPROTO_IP, IP_RETOPTS, retopts),
+	B(IPPROTO_IP, IP_PASSSEC, passsec), B(IPPROTO_IP, IP_CHECKSUM, recvcsum),
+	B(IPPROTO_IP, IP_RECVFRAGSIZE, recvfragsize), B(IPPROTO_IP, OPT_IP_RECVERR_RFC4884, rfc4884),
 	B(IPPROTO_IPV6, IPV6_RECVPKTINFO, pktinfo6), B(IPPROTO_IPV6, IPV6_RECVHOPLIMIT, recvhlim),
 	B(IPPROTO_IPV6, IPV6_RECVTCLASS, recvtclass), B(IPPROTO_IPV6, IPV6_RECVERR, recverr6),
 	B(IPPROTO_IPV6, IPV6_MULTICAST_LOOP, mc_loop6), B(IPPROTO_IPV6, OPT_IPV6_AUTOFLOWLABEL, autoflow),
 	B(IPPROTO_IPV6, OPT_IPV6_TRANSPARENT, transparent), B(IPPROTO_IPV6, OPT_IPV6_FREEBIND, freebind),
+	B(IPPROTO_IPV6, IPV6_DONTFRAG, dontfrag6), B(IPPROTO_IPV6, IPV6_RECVPATHMTU, recvpathmtu),
+	B(IPPROTO_IPV6, IPV6_RECVRTHDR, recvrthdr), B(IPPROTO_IPV6, IPV6_RECVHOPOPTS, recvhopopts),
+	B(IPPROTO_IPV6, IPV6_RECVDSTOPTS, recvdstopts), B(IPPROTO_IPV6, OPT_IPV6_FLOWINFO_SEND, flowinfo_send),
+	B(IPPROTO_IPV6, OPT_IPV6_FLOWINFO, recvflow), B(IPPROTO_IPV6, OPT_IPV6_MULTICAST_ALL, mc_all6),
+	B(IPPROTO_IPV6, OPT_IPV6_RECVERR_RFC4884, rfc4884), B(IPPROTO_IPV6, OPT_IPV6_RECVFRAGSIZE, recvfragsize),
+	B(IPPROTO_IPV6, OPT_IPV6_RECVORIGDSTADDR, origdst),
 };
 
 static bool *find_bool(struct ep *e, int level, int opt)
@@ -175,10 +173,11 @@ static int set_socket(struct ep *e, int opt, const void *val, size_t len)
 	case SO_SNDTIMEO:
 		return set_timeo(&e->o.sndtimeo, val, len);
 	case SO_ATTACH_FILTER:
+		return filter_attach(e, val, len);
 	case SO_ATTACH_BPF:
 		return -ENOPROTOOPT;
 	case SO_DETACH_FILTER:
-		return -ENOENT;
+		return filter_detach(e);
 	}
 	r = epopt_int(val, len, &v);
 	if (r < 0)
@@ -200,13 +199,20 @@ static int set_socket(struct ep *e, int opt, const void *val, size_t len)
 		e->o.peek_off = v >= 0 ? (u32)v : 0;
 		return 0;
 	case SO_BINDTOIFINDEX:
-		if (v < 0 || (v && !nic_by_index(e->stack, (u32)v)))
-			return v < 0 ? -EINVAL : -ENODEV;
+		if (v < 0)
+			return -EINVAL;         /* an index that nobody has is fine */
 		e->o.bound_if = e->bind.ifindex = (u32)v;
 		e->rt.valid = false;
 		return 0;
-	case SO_INCOMING_CPU: case SO_BUSY_POLL: case SO_ZEROCOPY: case SO_TXTIME:
-	case SO_MAX_PACING_RATE: case SO_PREFER_BUSY_POLL: case SO_BUSY_POLL_BUDGET:
+	case SO_LOCK_FILTER:
+		if (e->filter_locked && !v)
+			return -EPERM;
+		e->filter_locked = v != 0;
+		return 0;
+	case SO_INCOMING_CPU:
+		e->o.incoming_cpu = v;
+		return 0;
+	case SO_BUSY_POLL: case SO_TXTIME: case SO_MAX_PACING_RATE: case SO_BUSY_POLL_BUDGET:
 		return 0;               /* hints only */
 	default:
 		return -ENOPROTOOPT;
@@ -268,206 +274,14 @@ static int get_socket(struct ep *e, int opt, void *val, size_t *len)
 		return epopt_put(val, len, &e->cookie, sizeof(e->cookie));
 	case SO_MEMINFO:
 		return get_meminfo(e, val, len);
-	case SO_INCOMING_CPU: case SO_BUSY_POLL: case SO_ZEROCOPY: case SO_INCOMING_NAPI_ID:
-	case SO_PREFER_BUSY_POLL:
+	case SO_LOCK_FILTER:
+		return epopt_put_int(val, len, e->filter_locked);
+	case SO_INCOMING_CPU:
+		return epopt_put_int(val, len, e->o.incoming_cpu);
+	case SO_BUSY_POLL: case SO_INCOMING_NAPI_ID:
 		return epopt_put_int(val, len, 0);
 	case SO_MAX_PACING_RATE:
 		return epopt_put_int(val, len, -1);
-	default:
-		return -ENOPROTOOPT;
-	}
-}
-
-static bool is_mcast_opt(int level, int opt)
-{
-	if (opt >= MCAST_JOIN_GROUP && opt <= MCAST_LEAVE_SOURCE_GROUP)
-		return true;
-	if (level == IPPROTO_IP)
-		return opt == IP_ADD_MEMBERSHIP || opt == IP_DROP_MEMBERSHIP || opt == IP_MULTICAST_IF ||
-		       (opt >= IP_UNBLOCK_SOURCE && opt <= IP_DROP_SOURCE_MEMBERSHIP);
-	return opt == IPV6_JOIN_GROUP || opt == IPV6_LEAVE_GROUP || opt == IPV6_MULTICAST_IF;
-}
-
-static int set_ip4(struct ep *e, int opt, const void *val, size_t len)
-{
-	int v, r = opt_int_or_byte(val, len, &v);
-
-	if (r < 0)
-		return r;
-	switch (opt) {
-	case IP_TOS:
-		e->o.tos = (u8)v;
-		return 0;
-	case IP_TTL:
-		if (v != -1 && (v < 1 || v > 255))
-			return -EINVAL;
-		e->o.ttl = (s16)v;
-		return 0;
-	case IP_MULTICAST_TTL:
-		if (v < -1 || v > 255)
-			return -EINVAL;
-		e->o.mc_ttl = v == -1 ? 1 : (u8)v;
-		return 0;
-	case IP_MTU_DISCOVER:
-		if (v < 0 || v > 5)
-			return -EINVAL;
-		e->o.pmtudisc = (u8)v;
-		return 0;
-	case IP_MINTTL:
-		if (v < 0 || v > 255)
-			return -EINVAL;
-		e->o.minttl = (u8)v;
-		return 0;
-	case IP_HDRINCL:
-		if (e->type != SOCK_RAW)
-			return -ENOPROTOOPT;
-		e->o.hdrincl = v != 0;
-		return 0;
-	case IP_RETOPTS: case IP_PASSSEC: case IP_CHECKSUM: case IP_NODEFRAG: case IP_UNICAST_IF:
-	case OPT_IP_RECVERR_RFC4884: case IP_RECVFRAGSIZE: case OPT_IP_LOCAL_PORT_RANGE:
-		return 0;
-	default:
-		return -ENOPROTOOPT;
-	}
-}
-
-static int get_ip4(struct ep *e, int opt, void *val, size_t *len)
-{
-	int v;
-
-	switch (opt) {
-	case IP_TOS:
-		v = e->o.tos;
-		break;
-	case IP_TTL:
-		v = e->o.ttl == -1 ? e->stack->sysctl.ttl[0] : e->o.ttl;
-		break;
-	case IP_MULTICAST_TTL:
-		v = e->o.mc_ttl;
-		break;
-	case IP_MTU_DISCOVER:
-		v = e->o.pmtudisc;
-		break;
-	case IP_MINTTL:
-		v = e->o.minttl;
-		break;
-	case IP_HDRINCL:
-		if (e->type != SOCK_RAW)
-			return -ENOPROTOOPT;
-		v = e->o.hdrincl;
-		break;
-	case IP_MULTICAST_IF:
-		if (*len >= 12) {
-			struct ip_mreqn mr = { .imr_ifindex = (int)e->o.mc_if };
-
-			memcpy(&mr.imr_address, e->o.mc_src.b + 12, 4);
-			return epopt_put(val, len, &mr, sizeof(mr));
-		}
-		return epopt_put(val, len, e->o.mc_src.b + 12, 4);
-	case IP_MTU:
-		mutex_lock(&e->mu);
-		v = !e->connected || ep_route(e) < 0 ? -ENOTCONN : (int)MIN(e->rt.mtu, IP4_MTU_MAX);
-		mutex_unlock(&e->mu);
-		if (v < 0)
-			return v;
-		break;
-	case IP_OPTIONS:
-		*len = 0;
-		return 0;
-	case IP_RETOPTS: case IP_PASSSEC: case IP_CHECKSUM: case IP_NODEFRAG: case IP_UNICAST_IF:
-	case OPT_IP_RECVERR_RFC4884: case IP_RECVFRAGSIZE: case OPT_IP_LOCAL_PORT_RANGE:
-		v = 0;
-		break;
-	default:
-		return -ENOPROTOOPT;
-	}
-	/* One byte when that is all the room there is, as Linux. */
-	if (*len >= 1 && *len < sizeof(int) && v >= 0 && v <= 255) {
-		*(u8 *)val = (u8)v;
-		*len = 1;
-		return 0;
-	}
-	return epopt_put_int(val, len, v);
-}
-
-static int set_ip6(struct ep *e, int opt, const void *val, size_t len)
-{
-	int v, r;
-
-	if (e->family != AF_INET6)
-		return -ENOPROTOOPT;
-	r = epopt_int(val, len, &v);
-	if (r < 0)
-		return r;
-	switch (opt) {
-	case IPV6_V6ONLY:
-		if (e->lport || e->bind.hashed)
-			return -EINVAL;
-		e->o.v6only = v != 0;
-		return 0;
-	case IPV6_UNICAST_HOPS:
-		if (v < -1 || v > 255)
-			return -EINVAL;
-		e->o.hlim = (s16)v;
-		return 0;
-	case IPV6_MULTICAST_HOPS:
-		if (v < -1 || v > 255)
-			return -EINVAL;
-		e->o.mc_hlim6 = (s16)v;
-		return 0;
-	case IPV6_TCLASS:
-		if (v < -1 || v > 255)
-			return -EINVAL;
-		e->o.tclass = v < 0 ? 0 : (u8)v;
-		return 0;
-	case IPV6_MTU_DISCOVER:
-		if (v < 0 || v > 5)
-			return -EINVAL;
-		e->o.pmtudisc6 = (u8)v;
-		return 0;
-	case IPV6_DONTFRAG:
-		e->o.pmtudisc6 = v ? IPV6_PMTUDISC_DO : IPV6_PMTUDISC_WANT;
-		return 0;
-	case IPV6_MTU: case IPV6_RECVPATHMTU: case IPV6_RECVRTHDR: case IPV6_RECVHOPOPTS:
-	case IPV6_RECVDSTOPTS: case IPV6_ADDR_PREFERENCES: case OPT_IPV6_FLOWINFO_SEND:
-	case IPV6_CHECKSUM: case OPT_IPV6_RECVERR_RFC4884: case OPT_IPV6_FLOWINFO: case IPV6_UNICAST_IF:
-	case OPT_IPV6_MULTICAST_ALL:
-		return 0;
-	default:
-		return -ENOPROTOOPT;
-	}
-}
-
-static int get_ip6(struct ep *e, int opt, void *val, size_t *len)
-{
-	int v;
-
-	if (e->family != AF_INET6)
-		return -ENOPROTOOPT;
-	switch (opt) {
-	case IPV6_V6ONLY:
-		return epopt_put_int(val, len, e->o.v6only);
-	case IPV6_UNICAST_HOPS:
-		return epopt_put_int(val, len, e->o.hlim < 0 ? e->stack->sysctl.hlim[0] : e->o.hlim);
-	case IPV6_MULTICAST_HOPS:
-		return epopt_put_int(val, len, e->o.mc_hlim6 < 0 ? 1 : e->o.mc_hlim6);
-	case IPV6_MULTICAST_IF:
-		return epopt_put_int(val, len, (int)e->o.mc_if);
-	case IPV6_TCLASS:
-		return epopt_put_int(val, len, e->o.tclass);
-	case IPV6_MTU_DISCOVER:
-		return epopt_put_int(val, len, e->o.pmtudisc6);
-	case IPV6_DONTFRAG:
-		return epopt_put_int(val, len, e->o.pmtudisc6 == IPV6_PMTUDISC_DO);
-	case IPV6_MTU:
-		mutex_lock(&e->mu);
-		v = !e->connected || ep_route(e) < 0 ? -ENOTCONN : (int)e->rt.mtu;
-		mutex_unlock(&e->mu);
-		return v < 0 ? v : epopt_put_int(val, len, v);
-	case IPV6_RECVPATHMTU: case IPV6_RECVRTHDR: case IPV6_RECVHOPOPTS: case IPV6_RECVDSTOPTS:
-	case IPV6_ADDR_PREFERENCES: case OPT_IPV6_FLOWINFO_SEND: case IPV6_CHECKSUM:
-	case OPT_IPV6_RECVERR_RFC4884: case OPT_IPV6_FLOWINFO: case IPV6_UNICAST_IF:
-		return epopt_put_int(val, len, 0);
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -479,7 +293,7 @@ int epopt_set(struct ep *e, int level, int opt, const void *val, size_t len)
 	int v, r;
 
 	if (b) {
-		r = level == IPPROTO_IP ? opt_int_or_byte(val, len, &v) : epopt_int(val, len, &v);
+		r = level == IPPROTO_IP ? ipopt_int(val, len, &v) : epopt_int(val, len, &v);
 		if (r < 0)
 			return r;
 		mutex_lock(&e->mu);
@@ -491,15 +305,15 @@ int epopt_set(struct ep *e, int level, int opt, const void *val, size_t len)
 		mutex_unlock(&e->mu);
 		return 0;
 	}
-	if ((level == IPPROTO_IP || level == IPPROTO_IPV6) && is_mcast_opt(level, opt))
+	if ((level == IPPROTO_IP || level == IPPROTO_IPV6) && ipopt_is_mcast(level, opt))
 		return mc_setsockopt(e, level, opt, val, len);
 	switch (level) {
 	case SOL_SOCKET:
 		return set_socket(e, opt, val, len);
 	case IPPROTO_IP:
-		return e->family == AF_PACKET ? -ENOPROTOOPT : set_ip4(e, opt, val, len);
+		return e->family == AF_PACKET ? -ENOPROTOOPT : ipopt_set4(e, opt, val, len);
 	case IPPROTO_IPV6:
-		return set_ip6(e, opt, val, len);
+		return ipopt_set6(e, opt, val, len);
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -521,9 +335,9 @@ int epopt_get(struct ep *e, int level, int opt, void *val, size_t *len)
 	case SOL_SOCKET:
 		return get_socket(e, opt, val, len);
 	case IPPROTO_IP:
-		return e->family == AF_PACKET ? -ENOPROTOOPT : get_ip4(e, opt, val, len);
+		return e->family == AF_PACKET ? -ENOPROTOOPT : ipopt_get4(e, opt, val, len);
 	case IPPROTO_IPV6:
-		return get_ip6(e, opt, val, len);
+		return ipopt_get6(e, opt, val, len);
 	default:
 		return e->family == AF_INET6 ? -ENOPROTOOPT : -EOPNOTSUPP;
 	}

@@ -7,11 +7,12 @@
  */
 #include <errno.h>
 #include <net/if_arp.h>
-#include <netpacket/packet.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <linux/if_packet.h>
 #include "netstack/core/ep.h"
 #include "netstack/core/nic.h"
+#include "netstack/raw/packet.h"
 #include "netstack/raw/raw.h"
 #include "netstack/wire/eth.h"
 
@@ -22,10 +23,15 @@ struct packet_ep {
 	u16 ethertype;          /* host order; 0: not bound, ETH_T_ALL: everything */
 	u32 ifindex;            /* 0: every link */
 	u32 packets;
-	bool auxdata;
+	u32 reserve;            /* PACKET_RESERVE */
+	bool auxdata, ignore_outgoing, origdev;
+	struct packet_ring ring;
 };
 
 static inline struct packet_ep *pk(struct ep *e) { return container_of(e, struct packet_ep, ep); }
+
+/* Loopback shows an Ethernet header, although there is none. */
+static bool has_ether(const struct nic *n) { return n->arphrd == ARPHRD_ETHER || n->arphrd == ARPHRD_LOOPBACK; }
 
 static int packet_init(struct ep *e)
 {
@@ -33,6 +39,7 @@ static int packet_init(struct ep *e)
 
 	/* proto is in network order, as socket(2) has it. */
 	pk(e)->ethertype = __builtin_bswap16(e->proto);
+	pk(e)->ring.version = TPACKET_V1;
 	mutex_lock(&s->eps_mu);
 	list_add_tail(&e->kind_node, &s->packets);
 	mutex_unlock(&s->eps_mu);
@@ -84,6 +91,21 @@ int packet_name(struct ep *e, bool peer, struct net_sa *ret)
 	return 0;
 }
 
+/* On loopback a whole frame loses its header, which nothing there needs. */
+static int send_frame(struct nic *n, struct pktbuf *p)
+{
+	struct eth_hdr h;
+
+	if (!pkt_may_pull(p, ETH_HLEN) || !eth_parse(pkt_data(p), p->len, &h)) {
+		pkt_free(p);
+		return -EINVAL;
+	}
+	p->ethertype = h.type;
+	if (n->arphrd == ARPHRD_LOOPBACK)
+		pkt_pull(p, ETH_HLEN);
+	return nic_tx_frame(n, p);
+}
+
 static ssize_t packet_send(struct ep *e, struct net_msg *m)
 {
 	u32 ifindex = m->name && m->name->scope ? m->name->scope : pk(e)->ifindex;
@@ -102,21 +124,42 @@ static ssize_t packet_send(struct ep *e, struct net_msg *m)
 	max = n->mtu + (e->type == SOCK_RAW ? ETH_HLEN : 0u);
 	if (len > max || len > PBLOCK_BIG_CAP)
 		return -EMSGSIZE;
-	if (e->type == SOCK_RAW && n->arphrd == ARPHRD_ETHER && len < ETH_HLEN)
+	if (e->type == SOCK_RAW && has_ether(n) && len < ETH_HLEN)
 		return -EINVAL;
 	r = dgram_gather(e, m->io, len, &p);
 	if (r < 0)
 		return r;
-	if (e->type == SOCK_RAW)
+	p->sender = (u32)e->cookie;
+	p->ethertype = type;
+	if (e->type == SOCK_RAW && has_ether(n))
+		r = send_frame(n, p);
+	else if (e->type == SOCK_RAW)
 		r = nic_tx_frame(n, p);
 	else
 		r = nic_tx_mac(n, p, m->name ? m->name->ll_addr : (const u8[6]){ 0 }, type);
 	return r < 0 ? r : (ssize_t)len;
 }
 
+static void put_auxdata(struct pktbuf *p, struct net_msg *m)
+{
+	struct tpacket_auxdata a = { .tp_status = TP_STATUS_USER, .tp_len = p->end_seq, .tp_snaplen = p->len,
+				     .tp_net = p->l4_off };
+	struct epmsg_out c = { m->ctl, m->ctl_len, 0, false };
+
+	epmsg_put(&c, SOL_PACKET, PACKET_AUXDATA, &a, sizeof(a));
+	m->ctl = (u8 *)m->ctl + c.used;
+	m->ctl_len -= c.used;
+	if (c.trunc)
+		m->ret_flags |= MSG_CTRUNC;
+}
+
 static void fill_msg(struct ep *e, struct pktbuf *p, struct net_msg *m)
 {
-	(void)e;
+	size_t room = m->ctl_len;
+
+	if (pk(e)->auxdata && m->ctl)
+		put_auxdata(p, m);
+	room -= m->ctl ? m->ctl_len : room;
 	if (m->name) {
 		memset(m->name, 0, sizeof(*m->name));
 		m->name->family = AF_PACKET;
@@ -128,25 +171,105 @@ static void fill_msg(struct ep *e, struct pktbuf *p, struct net_msg *m)
 		memcpy(m->name->ll_addr, p->ll_src, 6);
 	}
 	epmsg_fill(e, p, m);
+	m->ctl_len += room;
 }
 
 static ssize_t packet_recv(struct ep *e, struct net_msg *m) { return dgram_recv(e, m, fill_msg); }
 
+/* What shapes a ring cannot change while there is one. */
+static int set_ring_field(struct ep *e, u32 *field, u32 v)
+{
+	int r = 0;
+
+	mutex_lock(&e->mu);
+	if (pk(e)->ring.on)
+		r = -EBUSY;
+	else
+		*field = v;
+	mutex_unlock(&e->mu);
+	return r;
+}
+
+int ep_packet_ring(struct ep *e, const struct packet_ring_cfg *c)
+{
+	int r = 0;
+
+	if (e->ops != &packet_ops)
+		return -ENOPROTOOPT;
+	mutex_lock(&e->mu);
+	if (!c)
+		pk(e)->ring.on = false;
+	else if (pk(e)->ring.on)
+		r = -EBUSY;
+	else if (pk(e)->reserve > c->frame_size)
+		r = -EINVAL;
+	else
+		r = ring_set(&pk(e)->ring, c, pk(e)->reserve);
+	mutex_unlock(&e->mu);
+	return r;
+}
+
+static u32 packet_poll(struct ep *e)
+{
+	u32 ev = dgram_poll(e);
+
+	if (pk(e)->ring.on && ring_ready(&pk(e)->ring))
+		ev |= POLLIN | POLLRDNORM;
+	return ev;
+}
+
+/* The length of a ring's header, by the version that the caller put into the value. */
+static int get_hdrlen(void *val, size_t *len)
+{
+	int v;
+
+	if (*len < sizeof(v))
+		return -EINVAL;
+	memcpy(&v, val, sizeof(v));
+	if (v == TPACKET_V1)
+		v = sizeof(struct tpacket_hdr);
+	else if (v == TPACKET_V2)
+		v = sizeof(struct tpacket2_hdr);
+	else
+		return -EINVAL;
+	return epopt_put_int(val, len, v);
+}
+
 static int packet_setsockopt(struct ep *e, int level, int opt, const void *val, size_t len)
 {
+	struct packet_mreq mr;
 	int v, r;
 
 	if (level != SOL_PACKET)
 		return -ENOPROTOOPT;
-	switch (opt) {
-	case PACKET_ADD_MEMBERSHIP:
-	case PACKET_DROP_MEMBERSHIP:
-		return len < sizeof(struct packet_mreq) ? -EINVAL : 0;  /* links pass all they get */
-	case PACKET_AUXDATA:
-		r = epopt_int(val, len, &v);
-		if (r == 0)
-			pk(e)->auxdata = v != 0;
+	if (opt == PACKET_ADD_MEMBERSHIP || opt == PACKET_DROP_MEMBERSHIP) {
+		if (len < sizeof(mr))
+			return -EINVAL;
+		/* Links pass all that they get; that the link exists is all there is to check. */
+		memcpy(&mr, val, sizeof(mr));
+		return nic_by_index(e->stack, (u32)mr.mr_ifindex) ? 0 : -ENODEV;
+	}
+	r = epopt_int(val, len, &v);
+	if (r < 0)
 		return r;
+	switch (opt) {
+	case PACKET_AUXDATA:
+		pk(e)->auxdata = v != 0;
+		return 0;
+	case PACKET_IGNORE_OUTGOING:
+		if (v < 0 || v > 1)
+			return -EINVAL;
+		pk(e)->ignore_outgoing = v;
+		return 0;
+	case PACKET_ORIGDEV:
+		pk(e)->origdev = v != 0;
+		return 0;
+	case PACKET_VERSION:
+		if (v != TPACKET_V1 && v != TPACKET_V2)
+			return -EINVAL;
+		return set_ring_field(e, &pk(e)->ring.version, (u32)v);
+	case PACKET_RESERVE:
+		return v < 0 ? -EINVAL : set_ring_field(e, &pk(e)->reserve, (u32)v);
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -158,8 +281,24 @@ static int packet_getsockopt(struct ep *e, int level, int opt, void *val, size_t
 
 	if (level != SOL_PACKET)
 		return -ENOPROTOOPT;
-	if (opt != PACKET_STATISTICS)
+	switch (opt) {
+	case PACKET_STATISTICS:
+		break;
+	case PACKET_AUXDATA:
+		return epopt_put_int(val, len, pk(e)->auxdata);
+	case PACKET_ORIGDEV:
+		return epopt_put_int(val, len, pk(e)->origdev);
+	case PACKET_IGNORE_OUTGOING:
+		return epopt_put_int(val, len, pk(e)->ignore_outgoing);
+	case PACKET_VERSION:
+		return epopt_put_int(val, len, (int)pk(e)->ring.version);
+	case PACKET_RESERVE:
+		return epopt_put_int(val, len, (int)pk(e)->reserve);
+	case PACKET_HDRLEN:
+		return get_hdrlen(val, len);
+	default:
 		return -ENOPROTOOPT;
+	}
 	mutex_lock(&e->mu);
 	st.packets = pk(e)->packets;
 	st.drops = e->drops;
@@ -178,6 +317,34 @@ static long packet_inq(struct ep *e)
 	return n;
 }
 
+/* To one socket: its ring, or its queue.  Takes p; no lock held. */
+static void give(struct ep *e, struct pktbuf *p, u32 l2)
+{
+	struct packet_ep *k = pk(e);
+	u32 keep;
+
+	p->l4_off = (u16)(e->type == SOCK_RAW ? l2 : 0);        /* the network header: for auxdata */
+	p->end_seq = p->len;
+	mutex_lock(&e->mu);
+	if (k->ring.on) {
+		keep = filter_run(e, p);
+		if (keep && ring_put(e, &k->ring, p, keep, e->type == SOCK_RAW ? l2 : 0, e->drops)) {
+			k->packets++;
+			ep_wake(e, POLLIN | POLLRDNORM);
+		} else if (keep) {
+			k->packets++;
+			e->drops++;
+		}
+		pkt_free(p);
+	} else {
+		u32 drops = e->drops;
+
+		if (dgram_filter_queue(e, p, 0) || e->drops != drops)
+			k->packets++;
+	}
+	mutex_unlock(&e->mu);
+}
+
 /* Deliver a copy to everybody who listens; no endpoint lock held. */
 static void deliver(struct nic *n, struct pktbuf *p, u32 l2)
 {
@@ -193,6 +360,9 @@ static void deliver(struct nic *n, struct pktbuf *p, u32 l2)
 			continue;
 		if (pk(e)->ifindex && pk(e)->ifindex != n->ifindex)
 			continue;
+		if (p->pkttype == PACKET_OUTGOING &&
+		    (pk(e)->ignore_outgoing || (p->sender && p->sender == (u32)e->cookie)))
+			continue;
 		if (cnt < PACKET_FANOUT_MAX && ref_get_unless_zero(&e->ref))
 			hit[cnt++] = e;
 	}
@@ -206,26 +376,42 @@ static void deliver(struct nic *n, struct pktbuf *p, u32 l2)
 			c->ifindex = n->ifindex;
 			if (e->type == SOCK_DGRAM)
 				pkt_pull(c, MIN(l2, c->len));
-			mutex_lock(&e->mu);
-			if (dgram_queue(e, c))
-				pk(e)->packets++;
-			mutex_unlock(&e->mu);
+			give(e, c, l2);
 		}
 		ep_unref(e);
 	}
+}
+
+static void loopback_tap(struct nic *n, struct pktbuf *p)
+{
+	static const u8 nobody[6];
+	struct pktbuf *c = pkt_clone(p);
+
+	if (c && c->hdr_off >= ETH_HLEN) {
+		eth_emit(pkt_push(c, ETH_HLEN), nobody, nobody, p->ethertype);
+		c->pkttype = PACKET_OUTGOING;
+		deliver(n, c, ETH_HLEN);
+		c->pkttype = p->flags & PKT_MCAST ? PACKET_MULTICAST : p->flags & PKT_BCAST ? PACKET_BROADCAST :
+			     PACKET_HOST;
+		deliver(n, c, ETH_HLEN);
+	}
+	pkt_free(c);
 }
 
 void packet_tap(struct nic *n, struct pktbuf *p, u32 l2, bool out)
 {
 	struct pktbuf *c;
 
-	/* Loopback shows every packet once, when it arrives; it has no link header. */
+	if (n->arphrd == ARPHRD_LOOPBACK) {
+		/* Shown when it arrives, as going out and coming in, with the header that Linux has there. */
+		if (!out)
+			loopback_tap(n, p);
+		return;
+	}
 	if (!out) {
 		deliver(n, p, l2);
 		return;
 	}
-	if (n == n->stack->lo)
-		return;
 	c = pkt_clone(p);
 	if (!c)
 		return;
@@ -247,7 +433,7 @@ const struct ep_ops packet_ops = {
 	.size = sizeof(struct packet_ep),
 	.init = packet_init,
 	.bind = packet_bind,
-	.poll = dgram_poll,
+	.poll = packet_poll,
 	.send = packet_send,
 	.recv = packet_recv,
 	.setsockopt = packet_setsockopt,

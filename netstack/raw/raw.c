@@ -352,7 +352,7 @@ bool raw_rx(struct nic *n, struct pktbuf *p)
 			if (!ip_is4(&p->dst))
 				pkt_pull(c, c->l4_off);
 			mutex_lock(&hit[i]->mu);
-			dgram_queue(hit[i], c);
+			dgram_filter_queue(hit[i], c, 0);
 			mutex_unlock(&hit[i]->mu);
 		}
 		ep_unref(hit[i]);
@@ -495,7 +495,7 @@ void ping_rx(struct nic *n, struct pktbuf *p)
 	if (c) {
 		pkt_pull(c, c->l4_off);
 		mutex_lock(&hit->mu);
-		dgram_queue(hit, c);
+		dgram_filter_queue(hit, c, 0);
 		mutex_unlock(&hit->mu);
 	}
 	ep_unref(hit);

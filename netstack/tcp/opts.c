@@ -165,7 +165,7 @@ int tcp_setsockopt(struct ep *e, int level, int opt, const void *val, size_t len
 	mutex_lock(&e->mu);
 	r = set_locked(t, opt, v);
 	mutex_unlock(&e->mu);
-	return r == -ENOPROTOOPT ? -EOPNOTSUPP : r;
+	return r;
 }
 
 static void fill_info(struct tcp_ep *t, struct tcp_info *i)
@@ -328,7 +328,5 @@ int tcp_getsockopt(struct ep *e, int level, int opt, void *val, size_t *len)
 	mutex_lock(&e->mu);
 	r = get_int(t, opt, &v);
 	mutex_unlock(&e->mu);
-	if (r == -ENOPROTOOPT)
-		return -EOPNOTSUPP;
-	return epopt_put_int(val, len, v);
+	return r < 0 ? r : epopt_put_int(val, len, v);
 }

@@ -155,7 +155,8 @@ static void out_opts(struct ep *e, const struct send_ctl *c, struct out *o)
 	if (c->tos >= 0)
 		o->t.tos = (u8)c->tos;
 	o->t.mc_loop = v4 ? e->o.mc_loop : e->o.mc_loop6;
-	o->t.df = disc == IP_PMTUDISC_DO || disc == IP_PMTUDISC_PROBE || c->dontfrag;
+	o->t.df = disc == IP_PMTUDISC_DO || disc == IP_PMTUDISC_PROBE || c->dontfrag ||
+		  (!v4 && e->o.dontfrag6);
 	/* PROBE ignores what was learned; INTERFACE and OMIT fragment by the link's MTU. */
 	if (disc >= IP_PMTUDISC_PROBE)
 		o->rt.mtu = o->rt.nic->mtu;

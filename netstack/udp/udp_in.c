@@ -11,7 +11,8 @@
 
 #define FANOUT_MAX 64
 
-static void deliver(struct ep *e, struct pktbuf *p)
+/* @p begins with @hdr bytes that the socket's filter may see and the reader may not. */
+static void deliver(struct ep *e, struct pktbuf *p, u32 hdr)
 {
 	struct stack *s = e->stack;
 	bool ok = true;
@@ -23,7 +24,7 @@ static void deliver(struct ep *e, struct pktbuf *p)
 		ok = false;
 	if (!ok) {
 		pkt_free(p);
-	} else if (dgram_queue(e, p)) {
+	} else if (dgram_filter_queue(e, p, hdr)) {
 		MIB(s, Udp_InDatagrams);
 	} else {
 		MIB(s, Udp_RcvbufErrors);
@@ -37,13 +38,14 @@ static void deliver_gso(struct ep *e, struct pktbuf *p)
 {
 	u32 off, seg = p->gso_size;
 
+	pkt_pull(p, UDP_HLEN);
 	for (off = 0; off < p->len; off += seg) {
 		struct pktbuf *c = pkt_slice(p, off, MIN(seg, p->len - off));
 
 		if (!c)
 			break;
 		c->gso_size = 0;
-		deliver(e, c);
+		deliver(e, c, 0);
 	}
 	pkt_free(p);
 }
@@ -57,7 +59,7 @@ static void deliver_many(struct stack *s, struct pktbuf *p, const struct port_ke
 		struct pktbuf *c = pkt_clone(p);
 
 		if (c)
-			deliver(e[i], c);
+			deliver(e[i], c, UDP_HLEN);
 		ep_unref(e[i]);
 	}
 	pkt_free(p);
@@ -83,7 +85,7 @@ void udp_rx(struct nic *n, struct pktbuf *p)
 	p->sport = h.sport;
 	p->dport = h.dport;
 	if (p->flags & (PKT_MCAST | PKT_BCAST)) {
-		pkt_pull(p, p->l4_off + UDP_HLEN);
+		pkt_pull(p, p->l4_off);
 		deliver_many(s, p, &k);
 		return;
 	}
@@ -94,11 +96,9 @@ void udp_rx(struct nic *n, struct pktbuf *p)
 		pkt_free(p);
 		return;
 	}
-	pkt_pull(p, p->l4_off + UDP_HLEN);
-	if (!p->gso_size || p->gso_type != GSO_UDP)
-		deliver(e, p);
-	else if (udp_of(e)->gro)
-		deliver(e, p);
+	pkt_pull(p, p->l4_off);
+	if (!p->gso_size || p->gso_type != GSO_UDP || udp_of(e)->gro)
+		deliver(e, p, UDP_HLEN);
 	else
 		deliver_gso(e, p);
 	ep_unref(e);

@@ -1,8 +1,7 @@
 /*
- * inet.c - AF_INET and AF_INET6 sockets over the netstack's endpoints.
+ * inet.c - AF_INET, AF_INET6 and AF_PACKET sockets over the netstack's endpoints.
  *
- * Translates names between the guest's sockaddr_in, sockaddr_in6 and the stack's
- * net_sa, lends the caller's buffers, and turns readiness into wake-ups.  All
+ * Lends the caller's buffers, and turns readiness into wake-ups.  All
  * protocol behaviour and all options are the endpoint's.
  *
  * Locks: none held when calling the stack (see netstack/api.h).
@@ -10,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/if_packet.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -23,12 +23,15 @@
 #include "sentry/socket/net.h"
 #include "sentry/socket/socket.h"
 
-#define SA_IN6_OLD     24               /* sockaddr_in6 before sin6_scope_id */
+#define FILTER_INSN      8u             /* sizeof(struct sock_filter) */
+#define FILTER_INSNS_MAX 4096
 
 struct inet_socket {
 	struct socket s;
 	struct ep *ep;                          /* immutable, owned */
 	struct waitq wq;
+	struct mutex ring_mu;                   /* RANK_FILE */
+	struct packet_mem *ring GUARDED_BY(ring_mu);
 };
 
 static const struct sock_ops inet_ops;
@@ -40,69 +43,6 @@ struct ep *inet_ep(struct socket *s) { return ep_of(s); }
 static void inet_ready(void *opaque, u32 events)
 {
 	waitq_wake(&((struct inet_socket *)opaque)->wq, events);
-}
-
-/* ---- names ---- */
-
-static const u8 v4_prefix[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
-
-/* 0 or -errno: -EINVAL too short for a socket of @own's family, -EAFNOSUPPORT of another family. */
-static int name_in(int own, const void *name, u32 len, struct net_sa *ret)
-{
-	struct sockaddr_in6 in6 = { 0 };
-	struct sockaddr_in in;
-	sa_family_t family;
-
-	if (len < sizeof(family))
-		return -EINVAL;
-	memcpy(&family, name, sizeof(family));
-	memset(ret, 0, sizeof(*ret));
-	ret->family = family;
-	if (family != AF_UNSPEC && family != AF_INET && len < (own == AF_INET ? sizeof(in) : SA_IN6_OLD))
-		return -EINVAL;
-	switch (family) {
-	case AF_UNSPEC:
-		return 0;
-	case AF_INET:
-		if (len < sizeof(in))
-			return -EINVAL;
-		memcpy(&in, name, sizeof(in));
-		ret->port = ntohs(in.sin_port);
-		memcpy(ret->ip.b, v4_prefix, sizeof(v4_prefix));
-		memcpy(ret->ip.b + sizeof(v4_prefix), &in.sin_addr, 4);
-		return 0;
-	case AF_INET6:
-		if (len < SA_IN6_OLD)
-			return -EINVAL;
-		memcpy(&in6, name, MIN((size_t)len, sizeof(in6)));
-		ret->port = ntohs(in6.sin6_port);
-		ret->flowinfo = in6.sin6_flowinfo;
-		ret->scope = in6.sin6_scope_id;
-		memcpy(ret->ip.b, &in6.sin6_addr, 16);
-		return 0;
-	default:
-		return -EAFNOSUPPORT;
-	}
-}
-
-/* As a socket of @family shows it. Bytes. */
-static int name_out(int family, const struct net_sa *sa, void *name)
-{
-	if (family == AF_INET) {
-		struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(sa->port) };
-
-		memcpy(&in.sin_addr, sa->ip.b + 12, 4);
-		memcpy(name, &in, sizeof(in));
-		return sizeof(in);
-	}
-	struct sockaddr_in6 in6 = {
-		.sin6_family = AF_INET6, .sin6_port = htons(sa->port), .sin6_flowinfo = sa->flowinfo,
-		.sin6_scope_id = sa->scope,
-	};
-
-	memcpy(&in6.sin6_addr, sa->ip.b, 16);
-	memcpy(name, &in6, sizeof(in6));
-	return sizeof(in6);
 }
 
 /* ---- verbs ---- */
@@ -121,10 +61,12 @@ static u64 first_free_port(struct socket *s)
 static int inet_bind(struct task *t, struct socket *s, const void *name, u32 len)
 {
 	struct net_sa sa;
-	int r = name_in(s->family, name, len, &sa);
+	int r = inet_sa_in(s->family, name, len, &sa);
 
 	if (r < 0)
 		return r;
+	if (s->family == AF_PACKET)
+		return ep_bind(ep_of(s), &sa);
 	if (s->family == AF_INET6 && len < SA_IN6_OLD)
 		return -EINVAL;
 	/* Linux lets an IPv4 socket bind to AF_UNSPEC if that means any address. */
@@ -135,7 +77,7 @@ static int inet_bind(struct task *t, struct socket *s, const void *name, u32 len
 		if (in.sin_addr.s_addr)
 			return -EAFNOSUPPORT;
 		in.sin_family = AF_INET;
-		r = name_in(AF_INET, &in, sizeof(in), &sa);
+		r = inet_sa_in(AF_INET, &in, sizeof(in), &sa);
 		if (r < 0)
 			return r;
 	}
@@ -150,7 +92,7 @@ static int inet_connect(struct task *t, struct socket *s, const void *name, u32 
 {
 	s64 timeo = s->opt.sndtimeo;
 	struct net_sa sa;
-	int r = name_in(s->family, name, len, &sa);
+	int r = inet_sa_in(s->family, name, len, &sa);
 
 	if (r < 0)
 		return r;
@@ -178,6 +120,7 @@ static int inet_wrap(struct task *t, struct ep *e, int family, int type, int pro
 	if (!is)
 		return -ENOMEM;
 	waitq_init(&is->wq);
+	mutex_init(&is->ring_mu, RANK_FILE);
 	is->ep = e;
 	socket_init(t, &is->s, &inet_ops, family, type, proto, flags, &is->wq);
 	*ret = is;
@@ -214,7 +157,7 @@ static int inet_getname(struct socket *s, bool peer, void *name)
 	struct net_sa sa;
 	int r = ep_name(ep_of(s), peer, &sa);
 
-	return r < 0 ? r : name_out(s->family, &sa, name);
+	return r < 0 ? r : inet_sa_out(s->family, &sa, false, name);
 }
 
 static int inet_shutdown(struct task *t unused_ok, struct socket *s, int how)
@@ -270,7 +213,7 @@ static int dest_in(struct socket *s, struct sock_msg *m, struct net_sa *ret)
 
 	if (s->family == AF_INET && m->namelen >= sizeof(struct sockaddr_in) && !m->name[0] && !m->name[1])
 		memcpy(m->name, &family, sizeof(family));
-	r = name_in(s->family, m->name, m->namelen, ret);
+	r = inet_sa_in(s->family, m->name, m->namelen, ret);
 	return r == -EAFNOSUPPORT && s->family == AF_INET6 && s->type == SOCK_DGRAM ? -EINVAL : r;
 }
 
@@ -341,19 +284,87 @@ static ssize_t inet_recvmsg(struct task *t unused_ok, struct socket *s, struct s
 		m->out->len += nm.ctl_len;
 	m->ret_flags |= nm.ret_flags;
 	if (s->type != SOCK_STREAM && sa.family != AF_UNSPEC)
-		m->namelen = (u32)name_out(s->family, &sa, m->name);
+		m->namelen = (u32)inet_sa_out(s->family, &sa, true, m->name);
 	return n;
 }
 
 /* ---- options and the rest ---- */
 
-static int inet_setsockopt(struct task *t, struct socket *s, int level, int opt, const void *v, size_t n)
+static bool net_admin(struct task *t, struct socket *s, bool raw_too)
 {
+	return net_capable(t, s->net, CAP_NET_ADMIN) || (raw_too && net_capable(t, s->net, CAP_NET_RAW));
+}
+
+/* Options that need a capability; what is wrong with the value is the stack's business. */
+static int sockopt_allowed(struct task *t, struct socket *s, int level, int opt, const void *v, size_t n)
+{
+	u32 bound = 0;
+	size_t len = sizeof(bound);
+	int val = 0;
+
+	if (n >= sizeof(val))
+		memcpy(&val, v, sizeof(val));
+	if ((level == IPPROTO_IP && opt == IP_TRANSPARENT) || (level == IPPROTO_IPV6 && opt == IPV6_TRANSPARENT))
+		return val && !net_admin(t, s, true) ? -EPERM : 0;
+	if (level != SOL_SOCKET)
+		return 0;
+	switch (opt) {
+	case SO_SNDBUFFORCE: case SO_RCVBUFFORCE:
+		return net_admin(t, s, false) ? 0 : -EPERM;
+	case SO_MARK:
+		return net_admin(t, s, true) ? 0 : -EPERM;
+	case SO_PRIORITY:
+		return (val < 0 || val > 6) && !net_admin(t, s, true) ? -EPERM : 0;
+	case SO_DEBUG:
+		return val && !net_admin(t, s, false) ? -EACCES : 0;
+	case SO_BINDTODEVICE: case SO_BINDTOIFINDEX:
+		/* Who is bound may not move without CAP_NET_RAW. */
+		if (ep_getsockopt(ep_of(s), SOL_SOCKET, SO_BINDTOIFINDEX, &bound, &len) < 0)
+			bound = 0;
+		return bound && !net_capable(t, s->net, CAP_NET_RAW) ? -EPERM : 0;
+	default:
+		return 0;
+	}
+}
+
+/* The guest gives a length and a pointer; the stack wants the instructions. */
+static int attach_filter(struct task *t, struct socket *s, const void *v, size_t n)
+{
+	struct { u16 len; u8 pad[6]; u64 insns; } prog;
+	size_t bytes;
+	u8 *b;
 	int r;
 
-	if (level == SOL_SOCKET && (opt == SO_SNDBUFFORCE || opt == SO_RCVBUFFORCE || opt == SO_MARK) &&
-	    !net_capable(t, s->net, CAP_NET_ADMIN))
-		return -EPERM;
+	if (n != sizeof(prog))
+		return -EINVAL;
+	memcpy(&prog, v, sizeof(prog));
+	if (prog.len == 0 || prog.len > FILTER_INSNS_MAX)
+		return -EINVAL;
+	bytes = prog.len * FILTER_INSN;
+	b = kbuf_alloc(bytes);
+	if (!b)
+		return -ENOMEM;
+	r = copy_in(t, b, GADDR(prog.insns), bytes);
+	if (r == 0)
+		r = ep_setsockopt(ep_of(s), SOL_SOCKET, SO_ATTACH_FILTER, b, bytes);
+	kfree(b);
+	return r;
+}
+
+static int inet_setsockopt(struct task *t, struct socket *s, int level, int opt, const void *v, size_t n)
+{
+	int r = sockopt_allowed(t, s, level, opt, v, n);
+
+	if (r < 0)
+		return r;
+	if (level == SOL_SOCKET && opt == SO_ATTACH_FILTER)
+		return attach_filter(t, s, v, n);
+	if (level == SOL_PACKET && opt == PACKET_RX_RING && s->family == AF_PACKET) {
+		mutex_lock(&is_of(s)->ring_mu);
+		r = packet_ring_set(ep_of(s), &is_of(s)->ring, v, n);
+		mutex_unlock(&is_of(s)->ring_mu);
+		return r;
+	}
 	r = ep_setsockopt(ep_of(s), level, opt, v, n);
 	if (level == SOL_SOCKET) {
 		s->opt.rcvtimeo = (s64)ep_rcvtimeo(ep_of(s));
@@ -377,8 +388,22 @@ static void inet_release(struct socket *s)
 
 	ep_set_ready(is->ep, NULL, NULL);
 	ep_close(is->ep);
+	packet_mem_free(is->ring);
 	socket_done(s);
 	kfree(is);
+}
+
+static int inet_map(struct socket *s, u64 off, u64 len, struct mapping *ret)
+{
+	struct inet_socket *is = is_of(s);
+	int r;
+
+	if (s->family != AF_PACKET)
+		return -ENODEV;
+	mutex_lock(&is->ring_mu);
+	r = packet_mem_map(is->ring, off, len, ret);
+	mutex_unlock(&is->ring_mu);
+	return r;
 }
 
 static const struct sock_ops inet_ops = {
@@ -395,6 +420,7 @@ static const struct sock_ops inet_ops = {
 	.getsockopt = inet_getsockopt,
 	.ioctl = inet_ioctl,
 	.poll = inet_poll,
+	.map = inet_map,
 	.release = inet_release,
 };
 
@@ -406,7 +432,7 @@ static int make(struct task *t, int family, int type, int proto, struct file **r
 
 	if (!stack)
 		return -EAFNOSUPPORT;
-	if (kind == SOCK_RAW && !net_capable(t, task_net(t), CAP_NET_RAW))
+	if ((kind == SOCK_RAW || family == AF_PACKET) && !net_capable(t, task_net(t), CAP_NET_RAW))
 		return -EPERM;
 	r = inet_wrap(t, NULL, family, kind, proto, (u32)type, &is);
 	if (r < 0)
@@ -417,7 +443,9 @@ static int make(struct task *t, int family, int type, int proto, struct file **r
 		kfree(is);
 		return r;
 	}
-	if (!is->s.proto && kind == SOCK_STREAM)
+	if (family == AF_PACKET)
+		;
+	else if (!is->s.proto && kind == SOCK_STREAM)
 		is->s.proto = IPPROTO_TCP;
 	else if (!is->s.proto && kind == SOCK_DGRAM)
 		is->s.proto = IPPROTO_UDP;
@@ -434,4 +462,9 @@ int inet_create(struct task *t, int type, int proto, struct file **ret)
 int inet6_create(struct task *t, int type, int proto, struct file **ret)
 {
 	return make(t, AF_INET6, type, proto, ret);
+}
+
+int packet_create(struct task *t, int type, int proto, struct file **ret)
+{
+	return make(t, AF_PACKET, type, proto, ret);
 }

@@ -32,6 +32,7 @@ static const struct family families[] = {
 	{ AF_INET, inet_create, NULL },
 	{ AF_INET6, inet6_create, NULL },
 	{ AF_NETLINK, netlink_create, NULL },
+	{ AF_PACKET, packet_create, NULL },
 };
 
 static const struct family *family_find(int family)
@@ -280,6 +281,17 @@ static long socket_fop_ioctl(struct task *t, struct file *f, u32 cmd, gaddr_t ar
 	return r == -ENOTTY ? netdev_ioctl(t, cmd, arg) : r;
 }
 
+static int socket_fop_map(struct task *t, struct file *f, u64 off, u64 len, int prot, int flags,
+			  struct mapping *ret)
+{
+	struct socket *s = socket_of(f);
+
+	(void)t;
+	(void)prot;
+	(void)flags;
+	return s->ops->map ? s->ops->map(s, off, len, ret) : -ENODEV;
+}
+
 static void socket_fop_release(struct file *f)
 {
 	struct socket *s = socket_of(f);
@@ -293,5 +305,6 @@ static const struct file_ops socket_fops = {
 	.write = socket_fop_write,
 	.poll = socket_fop_poll,
 	.ioctl = socket_fop_ioctl,
+	.map = socket_fop_map,
 	.release = socket_fop_release,
 };

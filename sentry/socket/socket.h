@@ -74,6 +74,7 @@ struct sock_ops {
 	int (*getsockopt)(struct task *, struct socket *, int level, int opt, void *v, size_t cap);  /* bytes */
 	long (*ioctl)(struct task *, struct socket *, u32 cmd, gaddr_t arg);    /* -ENOTTY */
 	u32 (*poll)(struct socket *);                                           /* required */
+	int (*map)(struct socket *, u64 off, u64 len, struct mapping *ret);     /* -ENODEV */
 	void (*release)(struct socket *);                                       /* required: socket_done, kfree */
 };
 
@@ -123,6 +124,7 @@ int sock_wait_error(int r, s64 ns);
 int unix_create(struct task *t, int type, int proto, struct file **ret) must_check;
 int unix_pair(struct task *t, int type, int proto, struct file **a, struct file **b) must_check;
 
-/* AF_INET, AF_INET6 */
+/* AF_INET, AF_INET6, AF_PACKET */
 int inet_create(struct task *t, int type, int proto, struct file **ret) must_check;
 int inet6_create(struct task *t, int type, int proto, struct file **ret) must_check;
+int packet_create(struct task *t, int type, int proto, struct file **ret) must_check;

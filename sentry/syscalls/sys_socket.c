@@ -243,6 +243,9 @@ long sys_getsockopt(struct task *t, const struct sysargs *a)
 		if (!v)
 			return -ENOBUFS;
 	}
+	/* Some options of packet sockets (PACKET_HDRLEN) read what the caller put there. */
+	if (s->family == AF_PACKET && copy_in(t, v, arg_addr(a, 3), (size_t)len) < 0)
+		return -EFAULT;
 	r = s->ops->getsockopt ? s->ops->getsockopt(t, s, arg_s32(a, 1), arg_s32(a, 2), v, (size_t)len)
 		: -ENOPROTOOPT;
 	if (r < 0)
