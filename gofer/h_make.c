@@ -37,19 +37,21 @@ static int begin(struct call *c, struct making *m)
 	return 0;
 }
 
-/* Owner and mode of the new @fd. */
-static int dress(struct call *c, const struct gw_make_req *q, int fd)
+/* Owner and mode of the new @fd; its attributes with them. */
+static int dress(struct call *c, const struct gw_make_req *q, int fd, struct gw_attr *ret)
 {
-	struct gw_attr a;
-	int r = path_stat(fd, &a);
+	int r = path_stat(fd, ret);
 
-	if (r == 0 && (a.uid != q->uid || a.gid != q->gid)) {
+	if (r == 0 && (ret->uid != q->uid || ret->gid != q->gid)) {
 		r = path_chown(fd, q->uid, q->gid);
 		if (r == 0)
-			r = path_stat(fd, &a);
+			r = path_stat(fd, ret);
 	}
-	if (r == 0 && !S_ISLNK(a.mode) && (a.mode & 07777) != (q->mode & 07777))
+	if (r == 0 && !S_ISLNK(ret->mode) && (ret->mode & 07777) != (q->mode & 07777)) {
 		r = path_chmod(&c->s->links, fd, q->mode & 07777);
+		if (r == 0)
+			r = path_stat(fd, ret);
+	}
 	return r;
 }
 
@@ -65,12 +67,12 @@ static int finish(struct call *c, struct making *m, int made, int fd, u32 type)
 		return r;
 	}
 	node_fd = fd >= 0 ? path_reopen(&c->s->links, fd, O_PATH) : path_lookup(m->dir->fd, m->name);
-	r = node_fd < 0 ? node_fd : dress(c, m->q, node_fd);
+	r = node_fd < 0 ? node_fd : dress(c, m->q, node_fd, &rep->node.attr);
 	if (r < 0) {
 		if (node_fd >= 0)
 			close(node_fd);
 	} else {
-		r = call_new_node(c, node_fd, m->dir->root, true, &rep->node);
+		r = call_new_node(c, node_fd, m->dir->root, true, true, &rep->node);
 	}
 	if (r == 0 && (rep->node.attr.mode & S_IFMT) != type) {
 		/* Somebody on the host put something else there meanwhile: not ours. */
@@ -119,10 +121,10 @@ int h_tmpfile(struct call *c)
 	if (!dir)
 		return r;
 	fd = call_readonly(c, dir) ? -EROFS : path_tmpfile(dir->fd, q->mode & 0777);
-	r = fd < 0 ? fd : dress(c, q, fd);
+	r = fd < 0 ? fd : dress(c, q, fd, &rep->node.attr);
 	node_fd = r < 0 ? r : path_reopen(&c->s->links, fd, O_PATH);
 	if (node_fd >= 0)
-		r = call_new_node(c, node_fd, dir->root, false, &rep->node);
+		r = call_new_node(c, node_fd, dir->root, false, true, &rep->node);
 	else
 		r = node_fd;
 	call_put(c, dir);

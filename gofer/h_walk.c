@@ -28,7 +28,7 @@ int h_mount(struct call *c)
 	fd = fcntl(root->dirfd, F_DUPFD_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	r = call_new_node(c, fd, (u16)q->root, true, &rep->node);
+	r = call_new_node(c, fd, (u16)q->root, true, false, &rep->node);
 	if (r == 0 && root->readonly)
 		rep->node.flags |= GW_ROOT_READONLY;
 	return r;
@@ -43,7 +43,7 @@ static void walk_one(struct call *c, const struct fdnode *dir, const char *name,
 	fd = path_lookup(dir->fd, name);
 	if (fd == -EMFILE)
 		fd = -ENFILE;           /* the client knows what to do about that one */
-	ret->err = fd < 0 ? fd : call_new_node(c, fd, dir->root, true, ret);
+	ret->err = fd < 0 ? fd : call_new_node(c, fd, dir->root, true, false, ret);
 	if (ret->err < 0) {
 		s32 err = ret->err;
 

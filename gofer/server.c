@@ -147,10 +147,10 @@ bool call_watch(struct call *c, struct fdnode *n)
 	return path_stat(n->fd, &a) == 0 && watch_node(c, n, &a);
 }
 
-int call_new_node(struct call *c, int fd, u16 root, bool watch, struct gw_node *ret)
+int call_new_node(struct call *c, int fd, u16 root, bool watch, bool known, struct gw_node *ret)
 {
 	struct fdnode *n;
-	int r = path_stat(fd, &ret->attr);
+	int r = known ? 0 : path_stat(fd, &ret->attr);
 
 	if (r == 0)
 		r = fdmap_add(&c->s->map, fd, root, ret->attr.mode, &ret->handle);

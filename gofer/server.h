@@ -54,8 +54,8 @@ bool call_readonly(const struct call *c, const struct fdnode *n);
 /* A name of @len bytes at @at of the variable part, with its NUL. 0, -EINVAL or -ENAMETOOLONG. */
 int call_name(const struct call *c, size_t at, size_t len, char ret[GW_NAME_MAX + 1]) must_check;
 bool call_reply(struct call *c, const void *p, size_t n) must_check;    /* false: no room */
-/* Describe @fd (taken over; closed on failure) as a new handle of @root. */
-int call_new_node(struct call *c, int fd, u16 root, bool watch, struct gw_node *ret) must_check;
+/* Describe @fd (taken over; closed on failure) as a new handle of @root. @known: ret->attr is filled in already. */
+int call_new_node(struct call *c, int fd, u16 root, bool watch, bool known, struct gw_node *ret) must_check;
 bool call_watch(struct call *c, struct fdnode *n);                      /* true: it is watched */
 
 #define GMSG(nr, name, req, rep) int h_##name(struct call *c) must_check;

@@ -138,6 +138,7 @@ struct super {
 	u32 magic;                              /* statfs f_type; immutable */
 	u32 dev_minor;                          /* st_dev = makedev(0, dev_minor); immutable */
 	bool nodcache;                          /* immutable: never cache names (proc) */
+	bool slow_lookup;                       /* immutable: O_EXCL tries create(), which refuses what exists, before lookup() */
 	struct kernel *kernel;                  /* immutable */
 	const char *source;                     /* immutable: first column of /proc/mounts */
 	struct pid_ns *pid_ns;                  /* immutable: whose numbers proc shows; a reference, or NULL */

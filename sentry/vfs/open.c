@@ -178,6 +178,32 @@ static int create_last(struct walk *w, u32 mode, struct dentry **ret)
 	return r;
 }
 
+/* With O_EXCL the name is most likely new: then no lookup is needed.  Failures are the lookup's to explain. */
+static bool create_unseen(struct walk *w, u32 flags, u32 mode, struct dentry **ret)
+{
+	auto_dentry *known = NULL;
+
+	if (!(flags & O_EXCL) || !w->cur.dentry->inode->sb->slow_lookup)
+		return false;
+	known = dentry_find(w->cur.dentry, w->last, w->last_len);
+	return !known && create_last(w, mode, ret) == 0;
+}
+
+static int find_or_create(struct walk *w, u32 flags, u32 mode, struct dentry **ret, bool *created)
+{
+	int r = walk_last(w, ret);
+
+	if (r == 0 && (flags & O_EXCL))
+		return -EEXIST;
+	if (r != -ENOENT)
+		return r;
+	r = create_last(w, mode, ret);
+	*created = r == 0;
+	if (r == -EEXIST && !(flags & O_EXCL))
+		r = walk_last(w, ret);
+	return r;
+}
+
 /*
  * One try at the last component with O_CREAT.  0: w->cur is the place.
  * 1: it was a symlink, whose text is to be walked.
@@ -185,23 +211,15 @@ static int create_last(struct walk *w, u32 mode, struct dentry **ret)
 static int open_last(struct walk *w, u32 flags, u32 mode, bool *created)
 {
 	auto_dentry *d = NULL;
-	int r;
+	int r = 0;
 
 	if (w->last_kind != LAST_NAME || w->must_be_dir)
 		return w->last_kind == LAST_ROOT && w->links ? 0 : -EISDIR;
-	r = walk_last(w, &d);
-	if (r == -ENOENT) {
-		r = create_last(w, mode, &d);
-		*created = r == 0;
-		if (r == -EEXIST && !(flags & O_EXCL))
-			r = walk_last(w, &d);
-		if (r < 0)
-			return r;
-	} else if (r < 0) {
+	*created = create_unseen(w, flags, mode, &d);
+	if (!*created)
+		r = find_or_create(w, flags, mode, &d, created);
+	if (r < 0)
 		return r;
-	} else if (flags & O_EXCL) {
-		return -EEXIST;
-	}
 	if (S_ISLNK(d->inode->mode)) {
 		if (flags & O_NOFOLLOW)
 			return -ELOOP;

@@ -123,6 +123,7 @@ int goferfs_new(struct kernel *k, struct gofer_conn *conn, u32 root_index, bool 
 	super_init(&gs->sb, &gofer_super_ops, k, GOFERFS_MAGIC);
 	gs->c = conn;
 	gs->sb.source = "none";
+	gs->sb.slow_lookup = true;
 	gs->sb.dcache.max = NAMES_KEPT;
 	r = grpc_mount(&conn->rpc, root_index, &n);
 	if (r == 0) {
