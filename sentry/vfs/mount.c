@@ -249,8 +249,29 @@ static struct mount *clone_locked(struct vfs *v, const struct mount *from, struc
 	if (m) {
 		m->id = v->next_id++;
 		m->prop = from->prop;
+		m->locked_flags = from->locked_flags;
 	}
 	return m;
+}
+
+/* Whoever owns the copy must not undo what the owner of the original arranged. */
+static void lock_copy(struct mount *m, const struct mount *from, const struct mnt_ns *ns, bool top)
+{
+	bool foreign = !ns->detached && from->ns && from->ns->ns.owner != ns->ns.owner;
+
+	if (foreign)
+		m->locked_flags |= mount_flags(from) & MNT_LOCKABLE;
+	m->locked = !top && (foreign || from->locked);
+}
+
+static bool has_locked_below(const struct mount *m, struct dentry *root)
+{
+	const struct mount *c;
+
+	list_for_each(c, &m->children, sibling)
+		if (c->locked && dentry_is_below(c->point, root))
+			return true;
+	return false;
 }
 
 /*
@@ -267,6 +288,7 @@ static int copy_tree_locked(struct vfs *v, struct mount *from, struct dentry *ro
 	if (!top)
 		return -ENOMEM;
 	top->copy_of = from;
+	lock_copy(top, from, ns, true);
 	enter_ns_locked(top, ns);
 	for (m = top; recursive; m = list_entry(m->ns_node.next, struct mount, ns_node)) {
 		list_for_each(c, &m->copy_of->children, sibling) {
@@ -283,6 +305,7 @@ static int copy_tree_locked(struct vfs *v, struct mount *from, struct dentry *ro
 				return -ENOSPC;
 			}
 			n->copy_of = c;
+			lock_copy(n, c, ns, false);
 			enter_ns_locked(n, ns);
 			link_locked(n, m, c->point);
 		}
@@ -526,8 +549,12 @@ int mount_clone(struct task *t, const struct path *from, bool recursive, struct 
 
 	if (!ns)
 		return -ENOMEM;
+	ns->detached = true;
 	mutex_lock(&v->mu);
-	r = from->mnt->prop == PROP_UNBINDABLE || !nsfs_may_bind(from->dentry->inode, t->mnt_ns) ? -EINVAL :
+	if (!recursive && has_locked_below(from->mnt, from->dentry))
+		r = -EINVAL;
+	else
+		r = from->mnt->prop == PROP_UNBINDABLE || !nsfs_may_bind(from->dentry->inode, t->mnt_ns) ? -EINVAL :
 	    copy_tree_locked(v, from->mnt, from->dentry, recursive, ns, &ns->root);
 	list_for_each(m, &ns->mounts, ns_node)
 		m->copy_of = NULL;
@@ -545,6 +572,8 @@ int mount_new_ns(struct task *t, struct super *sb, struct inode *root, u32 flags
 {
 	int r = mnt_ns_new(t->kernel, sb, root, flags, ret);
 
+	if (r == 0)
+		(*ret)->detached = true;
 	if (r == 0 && source) {
 		char *s = kbuf_strdup(source);
 
@@ -583,8 +612,44 @@ int mount_remount(struct task *t, const struct path *at, u32 flags)
 	mutex_lock(&v->mu);
 	if (at->dentry != at->mnt->root || at->mnt->ns != t->mnt_ns)
 		r = -EINVAL;
+	else if (at->mnt->locked_flags & ~flags)
+		r = -EPERM;
 	else
 		atomic_store(&at->mnt->flags, flags);
+	mutex_unlock(&v->mu);
+	return r;
+}
+
+/* Below @top, itself included? */
+static bool in_tree(const struct mount *m, const struct mount *top, bool recursive)
+{
+	while (m && m != top && recursive)
+		m = m->parent;
+	return m == top;
+}
+
+int mount_set_attr(struct task *t, const struct path *at, const struct mount_attrs *a, bool recursive)
+{
+	struct vfs *v = t->kernel->vfs;
+	struct mount *top = at->mnt, *m;
+	int r = 0;
+
+	mutex_lock(&v->mu);
+	if (at->dentry != top->root || !top->ns || (top->ns != t->mnt_ns && !top->ns->detached))
+		r = -EINVAL;
+	if (r < 0)
+		goto out;
+	list_for_each(m, &top->ns->mounts, ns_node)
+		if (in_tree(m, top, recursive) && (m->locked_flags & a->clear & ~a->set))
+			r = -EPERM;
+	list_for_each(m, &top->ns->mounts, ns_node) {
+		if (r < 0 || !in_tree(m, top, recursive))
+			continue;
+		atomic_store(&m->flags, (mount_flags(m) & ~a->clear) | a->set);
+		if (a->prop >= 0)
+			m->prop = (enum propagation)a->prop;
+	}
+out:
 	mutex_unlock(&v->mu);
 	return r;
 }
@@ -619,7 +684,7 @@ int mount_umount(struct task *t, const struct path *at, u32 umount_flags)
 	if (umount_flags & MNT_EXPIRE)
 		return umount_flags & (MNT_FORCE | MNT_DETACH) ? -EINVAL : -EAGAIN;
 	mutex_lock(&v->mu);
-	if (at->dentry != m->root || m->ns != t->mnt_ns || !m->parent)
+	if (at->dentry != m->root || m->ns != t->mnt_ns || !m->parent || m->locked)
 		r = -EINVAL;
 	else if (!(umount_flags & MNT_DETACH) &&
 	         (!list_empty(&m->children) || atomic_load(&m->ref.n) > 2))
@@ -648,7 +713,7 @@ int mount_move(struct task *t, const struct path *from, const struct path *to)
 
 	dentry_pin_path(to->dentry);
 	mutex_lock(&v->mu);
-	if (from->dentry != m->root || m->ns != t->mnt_ns || !m->parent)
+	if (from->dentry != m->root || m->ns != t->mnt_ns || !m->parent || m->locked)
 		r = -EINVAL;
 	else if (mount_is_below_locked(to->mnt, m))
 		r = -ELOOP;

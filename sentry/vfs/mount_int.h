@@ -24,6 +24,7 @@ struct mount {
 	int id;                                 /* immutable */
 	char *source;                           /* immutable; owned */
 	_Atomic u32 flags;                      /* MNT_* */
+	u32 locked_flags;                       /* immutable once in a tree: those that may not be taken away */
 
 	/* guarded by vfs->mu */
 	struct mount *parent;                   /* a reference; NULL: root of a namespace, or in no tree */
@@ -32,6 +33,7 @@ struct mount {
 	struct mnt_ns *ns;                      /* borrowed; NULL: in no tree */
 	struct list_head ns_node;
 	enum propagation prop;
+	bool locked;                            /* came from a more privileged namespace: stays where it is */
 	struct mount *copy_of;                  /* while a tree is copied, under one hold of the lock */
 };
 
@@ -41,6 +43,7 @@ struct mnt_ns {
 	struct mount *root;                     /* guarded by vfs->mu; a reference */
 	struct list_head mounts;                /* guarded by vfs->mu; in order of mounting */
 	u32 count;                              /* guarded by vfs->mu */
+	bool detached;                          /* immutable: a tree on its way (open_tree, fsmount) */
 };
 
 struct vfs {

@@ -103,6 +103,7 @@ int vfs_bind_socket(struct task *t, const char *name, u32 mode, struct path *ret
 #define MNT_NOATIME  0x10
 #define MNT_RELATIME 0x20
 #define MNT_NODIRATIME 0x40
+#define MNT_LOCKABLE (MNT_READONLY | MNT_NOSUID | MNT_NODEV | MNT_NOEXEC)
 
 /* A fresh namespace whose root is @sb's root directory @root. */
 int mnt_ns_new(struct kernel *k, struct super *sb, struct inode *root, u32 flags, struct mnt_ns **ret) must_check;
