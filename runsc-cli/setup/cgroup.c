@@ -93,36 +93,67 @@ static int make_path(const char *top, bool v2, const char *rel, char *dir, size_
 	}
 }
 
-int cgroup_create(struct cli *cli, struct container *c, const struct oci_spec *s)
+/* The hierarchies that get a group of ours, and its name in each. *ret_n = 0: none is asked for. */
+static int choose(struct cli *cli, const struct oci_spec *s, struct cg_mount *m, size_t *ret_n, char *rel, size_t cap)
 {
-	struct cg_mount m[CGROUP_MAX];
-	size_t n = cg_mounts(m, ARRAY_SIZE(m));
-	char rel[1024], dir[PATH_MAX];
+	size_t n, kept = 0;
 	bool have_v1 = false;
 	int r;
 
+	*ret_n = 0;
 	if (!*s->cgroups_path)
 		return 0;
-	r = relative_path(cli, s, rel, sizeof(rel));
+	r = relative_path(cli, s, rel, cap);
 	if (r < 0)
 		return r;
+	n = cg_mounts(m, CGROUP_MAX);
 	for (size_t i = 0; i < n; i++)
 		have_v1 |= !m[i].v2;
-	for (size_t i = 0; i < n; i++) {
-		/* On a hybrid layout the v2 tree is the service manager's: our limits are in v1. */
-		if (m[i].v2 && have_v1)
-			continue;
-		r = make_path(m[i].dir, m[i].v2, rel, dir, sizeof(dir));
-		if (r < 0) {
-			cli_note(cli, "cannot make the control group %s%s: %s; its limits are not in force",
-			         m[i].dir, rel, strerror(-r));
-			continue;
-		}
+	/* On a hybrid layout the v2 tree is the service manager's: our limits are in v1. */
+	for (size_t i = 0; i < n; i++)
+		if (!m[i].v2 || !have_v1)
+			m[kept++] = m[i];
+	*ret_n = kept;
+	return 0;
+}
+
+int cgroup_name(struct cli *cli, struct container *c, const struct oci_spec *s)
+{
+	struct cg_mount m[CGROUP_MAX];
+	char rel[1024], dir[PATH_MAX];
+	size_t n;
+	int r = choose(cli, s, m, &n, rel, sizeof(rel));
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		if (snprintf(dir, sizeof(dir), "%s%s", m[i].dir, rel) >= (int)sizeof(dir))
+			return err_set(&cli->err, -ENAMETOOLONG, "linux.cgroupsPath is too long");
 		c->cgroups[c->ncgroups] = pool_strdup(&c->pool, dir);
 		if (!c->cgroups[c->ncgroups])
 			return err_set(&cli->err, -ENOMEM, "no memory for control groups");
 		c->ncgroups++;
 	}
+	return r;
+}
+
+int cgroup_create(struct cli *cli, struct container *c, const struct oci_spec *s)
+{
+	struct cg_mount m[CGROUP_MAX];
+	char rel[1024], dir[PATH_MAX];
+	u32 made = 0;
+	size_t n;
+	int r = choose(cli, s, m, &n, rel, sizeof(rel));
+
+	if (r < 0)
+		return r;
+	for (u32 i = 0; i < n && i < c->ncgroups; i++) {
+		r = make_path(m[i].dir, m[i].v2, rel, dir, sizeof(dir));
+		if (r < 0)
+			cli_note(cli, "cannot make the control group %s%s: %s; its limits are not in force",
+			         m[i].dir, rel, strerror(-r));
+		else
+			c->cgroups[made++] = c->cgroups[i];
+	}
+	c->ncgroups = made;
 	cgroup_limit(cli, c, &s->res);
 	return 0;
 }

@@ -9,7 +9,9 @@
 #pragma once
 #include "runsc-cli/container.h"
 
-/* Make the directories for @s->cgroups_path and write the limits. 0 or -errno (a malformed path). */
+/* Which directories @s->cgroups_path means: saved before they are made, so that a killed launcher leaves none. */
+int cgroup_name(struct cli *cli, struct container *c, const struct oci_spec *s) must_check;
+/* Make those and write the limits. 0 or -errno (a malformed path). */
 int cgroup_create(struct cli *cli, struct container *c, const struct oci_spec *s) must_check;
 /* Move a process into all of them. */
 void cgroup_join(struct cli *cli, struct container *c, pid_t pid);

@@ -264,9 +264,11 @@ static int make(struct making *m)
 	if (r == 0)
 		r = open_sockets(m);
 	if (r == 0)
-		r = cgroup_create(m->cli, &l->c, &l->spec);
+		r = cgroup_name(m->cli, &l->c, &l->spec);
 	if (r == 0)
 		r = container_save(m->cli, &l->c);      /* from here on `delete --force` finds all */
+	if (r == 0)
+		r = cgroup_create(m->cli, &l->c, &l->spec);
 	if (r == 0)
 		r = spawn(m);
 	if (r == 0)
