@@ -30,7 +30,7 @@ def alive(except_ns=None):
 
 
 def mounts():
-    return sorted(line.split()[1] for line in open("/proc/self/mounts"))
+    return [line.split()[1] for line in open("/proc/self/mounts") if w in line]
 
 
 def memory_files():
@@ -90,13 +90,13 @@ def one(kind, base, spared):
         time.sleep(0.01)
     left = ["process %s %d" % (n, p) for p, n in alive(spared).items() if p not in base]
     left += ["state " + n for n in os.listdir(state) if n != "neighbour"] + ["cgroup " + g for g in groups()]
-    left += ["mount " + m for m in mounts() if w in m]
+    left += ["mount " + m for m in mounts()]
     return why + (["left: " + ", ".join(left)] if left else []), hit
 
 
 def main():
     passed = failed = 0
-    before, shared = mounts(), memory_files()
+    shared = memory_files()
     set_group("busy", "k")
     set_group("neighbour", "neighbour")
     neighbour = subprocess.Popen(cli + ["run", "-b", w + "/neighbour", "neighbour"], stdin=subprocess.DEVNULL,
@@ -131,14 +131,14 @@ def main():
     except subprocess.TimeoutExpired:
         out = "hangs"
     delete("neighbour")
-    if out == "done\n" and neighbour.returncode == 0 and mounts() == before and not alive():
+    if out == "done\n" and neighbour.returncode == 0 and not mounts() and not alive():
         passed += 1
-        print("ok the neighbour ran on (it counted to %s), mounts are as before, shared memory %+d kB" %
+        print("ok the neighbour ran on (it counted to %s); the machine's shared memory %+d kB" %
               (count.strip(), memory_files() - shared))
     else:
         failed += 1
-        print("not ok the neighbour: %r, status %s; mounts %d, were %d; alive: %s" %
-              (out, neighbour.returncode, len(mounts()), len(before), alive()))
+        print("not ok the neighbour: %r, status %s; mounts %s; alive: %s" %
+              (out, neighbour.returncode, mounts(), alive()))
         for p in alive():
             os.kill(p, 9)
     for d in glob.glob("/sys/fs/cgroup/*" + top) + glob.glob("/sys/fs/cgroup" + top):
