@@ -21,19 +21,21 @@ static u32 capacity(const struct tcp_ep *t)
 
 u32 rcv_clamp(const struct tcp_ep *t) { return capacity(t); }
 
-u32 rcv_window(struct tcp_ep *t)
+static u32 space(const struct tcp_ep *t)
 {
 	u32 cap = capacity(t), used = t->rcvq_len;
 
 	if (t->ep.rmem > t->ep.o.rcvbuf + t->ep.o.rcvbuf / 2)
 		return 0;
-	return cap > used ? MIN(cap - used, t->rcv_ssthresh) : 0;
+	return cap > used ? cap - used : 0;
 }
+
+u32 rcv_window(struct tcp_ep *t) { return MIN(space(t), t->rcv_ssthresh); }
 
 /* As much as there is room, rounded so that scaling loses nothing, and no silly window. */
 u32 rcv_fresh_window(struct tcp_ep *t)
 {
-	u32 cap = capacity(t), win = MIN(rcv_window(t), 65535u << t->rcv_wscale);
+	u32 cap = capacity(t), win = MIN(space(t), 65535u << t->rcv_wscale);
 	u32 unit = 1u << t->rcv_wscale, mss = MIN(t->rcv_mss, cap), had;
 
 	if (win < cap / 2) {
@@ -41,6 +43,7 @@ u32 rcv_fresh_window(struct tcp_ep *t)
 		if (win < cap / 16 || win < mss)
 			return 0;
 	}
+	win = MIN(win, t->rcv_ssthresh);
 	if (t->rcv_wscale)
 		return MIN(ALIGN_UP(win, unit), 65535u << t->rcv_wscale);
 	/* A multiple of segments, but an offer within one of the room stays. */
