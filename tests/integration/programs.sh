@@ -1,6 +1,6 @@
 #!/bin/bash
 # programs.sh CSANDBOX [NAME...]: the command lines of programs.list, natively and in the sandbox, compared.
-# PLATFORMS (default systrap), ROOTFS_TAR (default build/rootfs.tar; MAKE_ROOTFS=1 makes it), KEEP=1 keeps outputs.
+# PLATFORMS (default systrap; ptrace; gvisor-PLATFORM runs runsc instead), ROOTFS_TAR (default build/rootfs.tar; MAKE_ROOTFS=1 makes it), KEEP=1 keeps outputs.
 cd "$(dirname "$0")/../.." || exit 1
 bin=$(realpath "$1"); shift
 tar=${ROOTFS_TAR:-build/rootfs.tar} base=$PWD/build/programs-root
@@ -48,14 +48,15 @@ native() {      # script: stdout and exit code to its files
 }
 
 sandboxed() {   # script platform
-	local d=$work/$2 id=p-$$-$RANDOM
+	local d=$work/$2 id=p-$$-$RANDOM cli
 	prepare "$d" "$1"
 	mkdir -p "$d/b"
 	BUNDLE_ROOT=$d/root BUNDLE_CWD=/tmp tests/lib/bundle.py "$d/b" bash /script
-	timeout -k 5 "$((${LIMIT:-300} * 2))" "$bin" --root "$work/state" --platform "$2" --network=none run --bundle "$d/b" "$id" \
+	case $2 in gvisor-*) cli=runsc ;; *) cli=$bin ;; esac
+	timeout -k 5 "$((${LIMIT:-300} * 2))" "$cli" --root "$work/state" --platform "${2#gvisor-}" --network=none run --bundle "$d/b" "$id" \
 		</dev/null >"$1.$2" 2>"$1.$2.err"
 	echo "exit $?" >>"$1.$2"
-	"$bin" --root "$work/state" delete --force "$id" >/dev/null 2>&1
+	"$cli" --root "$work/state" delete --force "$id" >/dev/null 2>&1
 	unmount "$d"
 }
 
