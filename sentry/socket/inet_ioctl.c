@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/ethtool.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -95,6 +96,20 @@ static long if_address(struct stack *st, u32 cmd, u32 ifindex, struct ifreq *r)
 	return 0;
 }
 
+/* ETHTOOL_GLINK: what drivers and programs ask for most; the rest no driver here supports. */
+static long if_ethtool(struct task *t, const struct ifreq *r, const struct link_info *l)
+{
+	gaddr_t at = GADDR((u64)(uintptr_t)r->ifr_data);
+	struct ethtool_value v;
+
+	if (copy_in(t, &v, at, sizeof(v)) < 0)
+		return -EFAULT;
+	if (v.cmd != ETHTOOL_GLINK)
+		return -EOPNOTSUPP;
+	v.data = l->flags & IFF_RUNNING ? 1 : 0;
+	return copy_out(t, at, &v, sizeof(v));
+}
+
 static long if_query(struct stack *st, u32 cmd, struct ifreq *r, const struct link_info *l)
 {
 	switch (cmd) {
@@ -110,6 +125,9 @@ static long if_query(struct stack *st, u32 cmd, struct ifreq *r, const struct li
 		return 0;
 	case SIOCGIFMTU:
 		r->ifr_mtu = (int)l->mtu;
+		return 0;
+	case SIOCGIFMAP:
+		memset(&r->ifr_map, 0, sizeof(r->ifr_map));
 		return 0;
 	case SIOCGIFMETRIC:
 		r->ifr_metric = 0;
@@ -149,6 +167,8 @@ static long if_ioctl(struct task *t, struct stack *st, u32 cmd, gaddr_t arg)
 		return -ENODEV;
 	if (cmd == SIOCSIFFLAGS || cmd == SIOCSIFMTU)
 		return if_change(t, st, cmd, &r, l.ifindex);
+	if (cmd == SIOCETHTOOL)
+		return if_ethtool(t, &r, &l);
 	e = if_query(st, cmd, &r, &l);
 	return e < 0 ? e : copy_out(t, arg, &r, sizeof(r));
 }
