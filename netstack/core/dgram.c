@@ -208,6 +208,7 @@ void errq_add(struct ep *e, struct pktbuf *payload, int err, u8 origin, u8 type,
 	p->seq = (u32)err;
 	p->end_seq = (u32)origin << 16 | (u32)type << 8 | code;
 	p->tsval = info;
+	p->flow = 0;
 	p->src = offender ? *offender : ip_any4();
 	p->dst = dst->ip;
 	p->dport = dst->port;
@@ -216,7 +217,27 @@ void errq_add(struct ep *e, struct pktbuf *payload, int err, u8 origin, u8 type,
 	ep_wake(e, POLLERR);
 }
 
-static bool is_icmp(const struct pktbuf *p) { return p->end_seq >> 16 != EE_ORIGIN_LOCAL; }
+/* The sends @id of MSG_ZEROCOPY are over (we copied); neighbours share an entry. */
+void errq_zerocopy(struct ep *e, u32 id)
+{
+	struct pktbuf *p = list_empty(&e->errq) ? NULL : list_last(&e->errq, struct pktbuf, node);
+	struct net_sa none = { .ip = ip_any4() };
+
+	if (p && p->end_seq >> 16 == EE_ORIGIN_ZEROCOPY && p->flow + 1 == id) {
+		p->flow = id;
+		ep_wake(e, POLLERR);
+		return;
+	}
+	errq_add(e, NULL, 0, EE_ORIGIN_ZEROCOPY, 0, EE_CODE_ZEROCOPY_COPIED, id, NULL, &none);
+	p = list_empty(&e->errq) ? NULL : list_last(&e->errq, struct pktbuf, node);
+	if (p && p->end_seq >> 16 == EE_ORIGIN_ZEROCOPY && p->tsval == id)
+		p->flow = id;
+}
+
+static bool is_icmp(const struct pktbuf *p)
+{
+	return p->end_seq >> 16 == EE_ORIGIN_ICMP || p->end_seq >> 16 == EE_ORIGIN_ICMP6;
+}
 
 static void errq_ctl(struct ep *e, struct pktbuf *p, struct net_msg *m)
 {
@@ -231,7 +252,8 @@ static void errq_ctl(struct ep *e, struct pktbuf *p, struct net_msg *m)
 	v.ee.type = (u8)(p->end_seq >> 8);
 	v.ee.code = (u8)p->end_seq;
 	v.ee.info = p->tsval;
-	if (v.ee.origin != EE_ORIGIN_LOCAL) {
+	v.ee.data = p->flow;
+	if (is_icmp(p)) {
 		memcpy(v.addr, &af, 2);
 		if (af == AF_INET)
 			memcpy(v.addr + 4, p->src.b + 12, 4);

@@ -153,6 +153,7 @@ ssize_t dgram_recv(struct ep *e, struct net_msg *m,
 ssize_t errq_recv(struct ep *e, struct net_msg *m);
 void errq_add(struct ep *e, struct pktbuf *payload, int err, u8 origin, u8 type, u8 code,
 	      u32 info, const struct ipaddr *offender, const struct net_sa *dst);
+void errq_zerocopy(struct ep *e, u32 id);
 u32 dgram_poll(struct ep *e);
 /* Copy the caller's message into a fresh packet of at most 64 KiB. */
 int dgram_gather(struct ep *e, struct net_io *io, size_t len, struct pktbuf **ret) must_check;

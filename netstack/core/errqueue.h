@@ -10,4 +10,5 @@ struct net_ext_err {
 	u32 info, data;
 };
 
-enum { EE_ORIGIN_LOCAL = 1, EE_ORIGIN_ICMP = 2, EE_ORIGIN_ICMP6 = 3 };
+enum { EE_ORIGIN_LOCAL = 1, EE_ORIGIN_ICMP = 2, EE_ORIGIN_ICMP6 = 3, EE_ORIGIN_ZEROCOPY = 5 };
+enum { EE_CODE_ZEROCOPY_COPIED = 1 };

@@ -100,6 +100,7 @@ static void new_ack(struct tcp_ep *t, u32 ack, struct ack_info *a)
 	txr_ack(t, ack, a);
 	sndq_ack(t, ack);
 	t->snd_una = ack;
+	zc_done(t, ack);
 	if (t->urg_out && seq_ge(ack, t->snd_up))
 		t->urg_out = false;
 	t->retries = 0;
@@ -132,7 +133,7 @@ bool tcp_ack(struct tcp_ep *t, const struct tcp_seg *g)
 		return true;
 	}
 	/* Growing makes sense only when the window was what held us back. */
-	a.was_limited = t->cwnd_limited || a.prior_flight * 2 > t->cwnd;
+	a.was_limited = tcp_window_limited(t);
 	update_window(t, g);
 	if (t->sack_ok && g->o.nsack)
 		sack_process(t, g, &a);
@@ -140,6 +141,8 @@ bool tcp_ack(struct tcp_ep *t, const struct tcp_seg *g)
 		new_ack(t, ack, &a);
 	if (a.acked || a.sacked)
 		rtt_from(t, g, &a);
+	if (t->ecn_ok && (g->h.flags & (TH_ECE | TH_SYN)) == TH_ECE)
+		recovery_cwr(t, a.now);
 	if (a.dsack && t->reo_mult < 20)
 		t->reo_mult++;
 	lost = dup_threshold(t, g, old_wnd);

@@ -54,6 +54,7 @@ void tcp_init_fields(struct tcp_ep *t)
 	t->ndelivered = 0;
 	t->fo.deferred = t->fo.taking = t->fo.asked = t->fo.data = t->fo.data_acked = t->fo.more = false;
 	t->fo.cookie.len = -1;
+	t->ecn_asked = t->ecn_ok = t->ecn_seen = t->ecn_echo = t->ecn_cwr = false;
 	t->ca = CA_OPEN;
 	t->rack_sent = 0;
 	t->tlp_out = false;
@@ -74,6 +75,7 @@ static int tcp_init(struct ep *e)
 	list_init(&t->rcvq);
 	list_init(&t->oooq);
 	list_init(&t->acc_node);
+	list_init(&t->zc);
 	t->timer.fn = tcp_timer_fire;
 	t->cc = e->stack->sysctl.tcp_cc;
 	t->notsent_lowat = e->stack->sysctl.tcp_notsent[0];
@@ -185,6 +187,7 @@ void tcp_done(struct tcp_ep *t, int err)
 	if (ntimer_cancel(&s->timers, &t->timer))
 		ep_unref(e);
 	tfo_handshake_done(t);
+	zc_done(t, t->write_seq);
 	sndq_purge(t);
 	txr_purge(t);
 	t->snd_una = t->snd_nxt = t->write_seq;

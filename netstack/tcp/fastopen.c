@@ -266,6 +266,7 @@ bool tfo_synack(struct tcp_ep *t, const struct tcp_seg *g)
 	if (t->fo.data) {
 		MIB(s, TcpExt_TCPFastOpenActive);
 		t->fo.data_acked = true;
+		t->ndelivered -= t->ndelivered > 1;     /* SYN and data count as one */
 	}
 	return false;
 }
@@ -285,6 +286,10 @@ static int begin(struct tcp_ep *t, const struct net_sa *name)
 	if (t->fo.deferred)
 		return 0;
 	r = tcp_connect_state(t);
+	if (r == -EISCONN && t->connecting) {
+		t->connecting = false;
+		return 1;
+	}
 	if (r == 0)
 		r = name ? tcp_prepare(t, name) : -EDESTADDRREQ;
 	return r;
@@ -315,6 +320,10 @@ ssize_t tfo_send(struct tcp_ep *t, struct net_msg *m)
 		t->fo.exp = t->fo.cookie.exp;
 	}
 	mutex_unlock(&t->ep.mu);
+	if (r > 0) {                    /* connected by now: a plain send */
+		m->flags &= ~(u32)MSG_FASTOPEN;
+		return tcp_send(&t->ep, m);
+	}
 	if (r < 0)
 		return r;
 	if (n)
@@ -325,6 +334,7 @@ ssize_t tfo_send(struct tcp_ep *t, struct net_msg *m)
 			m->taken = (size_t)r;
 			sndq_append(t, &l);
 			t->push_seq = t->write_seq;
+			zc_note(t, m);
 			t->fo.more = !(m->flags & MSG_DONTWAIT) && m->taken < m->io->len;
 		}
 		tcp_launch(t, (u32)MAX(r, 0));

@@ -116,12 +116,31 @@ static void fin_received(struct tcp_ep *t)
 	}
 }
 
+/* What the network marked, and whether the sender reacted (RFC 3168, 6.1.3). */
+static void ecn_data(struct tcp_ep *t, u8 mark, const struct tcp_seg *g)
+{
+	if (g->h.flags & TH_CWR) {
+		t->ecn_echo = false;
+		if (g->len)
+			t->ack_now = true;      /* its window may be one segment now */
+	}
+	if (mark == 3) {
+		if (!t->ecn_echo)
+			ack_quickly(t);
+		t->ecn_echo = true;
+	}
+	if (mark)
+		t->ecn_seen = true;
+}
+
 /* Takes p. */
 static void data(struct tcp_ep *t, struct pktbuf *p, struct tcp_seg *g)
 {
 	u32 before = t->rcvq_len, nxt = t->rcv_nxt;
 	bool had_fin = t->fin_rcvd;
 
+	if (t->ecn_ok)
+		ecn_data(t, p->tos & 3, g);
 	if (g->h.flags & TH_URG)
 		rcv_urgent(t, p, g);
 	rcv_data(t, p, g);
@@ -141,6 +160,7 @@ static void agree_options(struct tcp_ep *t, const struct tcp_seg *g)
 	t->peer_mss = g->o.has_mss ? MAX(g->o.mss, (u16)64) : TCP_MSS_DEFAULT;
 	t->ts_ok = g->o.has_ts && s->sysctl.tcp_ts[0];
 	t->sack_ok = g->o.sack_ok && s->sysctl.tcp_sack[0];
+	t->ecn_ok = t->ecn_asked && (g->h.flags & (TH_ECE | TH_CWR)) == TH_ECE;
 	t->wscale_ok = g->o.has_wscale && s->sysctl.tcp_wscale[0];
 	if (t->wscale_ok)
 		t->snd_wscale = g->o.wscale;
@@ -206,6 +226,7 @@ static void syn_sent(struct tcp_ep *t, struct nic *n, struct pktbuf *p, struct t
 			tcp_rtt_sample(t, a.rtt);
 		sndq_ack(t, g->h.ack);
 		t->snd_una = t->snd_wl2 = g->h.ack;
+		zc_done(t, t->snd_una);
 		again = tfo_synack(t, g);
 		t->retries = t->rtt.backoff = 0;
 		t->first_retry = 0;
@@ -419,6 +440,30 @@ void tcp_input(struct tcp_ep *t, struct nic *n, struct pktbuf *p, struct tcp_seg
 	mutex_unlock(&t->ep.mu);
 }
 
+/* A router could not pass what we sent: shorter segments, and what was too long again. */
+static void path_shrank(struct tcp_ep *t, const struct pktbuf *p, u32 mtu)
+{
+	struct txr *x;
+
+	pmtu_learn(t->ep.stack, &p->dst, mtu);
+	t->ep.rt.valid = false;
+	if (tcp_route(t) < 0)
+		return;
+	if (t->state == TCPS_SYN_SENT) {
+		if (t->fo.data) {               /* it was the data in the SYN */
+			t->retries++;
+			t->total_retrans++;
+			tcp_send_syn(t, false, 0);
+			tcp_rearm_rexmit(t);
+		}
+		return;
+	}
+	list_for_each(x, &t->txrs, node)
+		if (x->end - x->seq > t->mss && !(x->flags & TXR_SACKED))
+			txr_mark_lost(t, x);
+	tcp_output(t);
+}
+
 void tcp_icmp(struct stack *s, struct pktbuf *p, const struct icmp_news *w)
 {
 	struct connkey k = { p->src, p->dst, get_be16(pkt_data(p)), get_be16(pkt_data(p) + 2) };
@@ -428,6 +473,9 @@ void tcp_icmp(struct stack *s, struct pktbuf *p, const struct icmp_news *w)
 
 	if (!c)
 		return;
+	if (c->kind == CONN_REQ)
+		req_icmp(container_of(c, struct synreq, conn), seq, w->type == 3 ? w->code <= 1 :
+			 w->type == 1 && (w->code == 0 || w->code == 3));
 	if (c->kind != CONN_EP) {
 		conn_unref(c);
 		return;
@@ -436,23 +484,14 @@ void tcp_icmp(struct stack *s, struct pktbuf *p, const struct icmp_news *w)
 	mutex_lock(&t->ep.mu);
 	/* Only about something that is in flight (RFC 5927). */
 	if (t->state == TCPS_CLOSE || seq_lt(seq, t->snd_una) || seq_gt(seq, t->snd_nxt)) {
+		MIB(s, TcpExt_OutOfWindowIcmps);
 		mutex_unlock(&t->ep.mu);
 		conn_unref(c);
 		return;
 	}
 	if (w->err == EMSGSIZE) {
-		if (w->info < t->pmtu && t->state != TCPS_SYN_SENT) {
-			struct txr *x;
-
-			pmtu_learn(s, &p->dst, w->info);
-			t->ep.rt.valid = false;
-			if (tcp_route(t) == 0) {
-				list_for_each(x, &t->txrs, node)
-					if (x->end - x->seq > t->mss && !(x->flags & TXR_SACKED))
-						txr_mark_lost(t, x);
-				tcp_output(t);
-			}
-		}
+		if (w->info < t->pmtu)
+			path_shrank(t, p, w->info);
 	} else if (in_states(t, STATE_BIT(TCPS_SYN_SENT) | STATE_BIT(TCPS_SYN_RECV))) {
 		if (w->hard || w->type == 3 || w->type == 1)
 			tcp_done(t, w->err);

@@ -52,6 +52,8 @@ static void send_synack(struct synreq *q)
 			       .flags = TH_SYN | TH_ACK, .tos = q->tos };
 	u32 win = q->listener->ep.o.rcvbuf / 2;
 
+	if (q->ecn_ok)
+		r.flags |= TH_ECE;
 	r.wnd = (u16)MIN(win, 65535u);
 	r.o.has_mss = true;
 	r.o.mss = reply_mss(&q->rt, &q->conn.key);
@@ -146,6 +148,8 @@ static struct synreq *req_new(struct tcp_ep *l, struct nic *n, struct pktbuf *p,
 	q->snd_wscale = q->wscale_ok ? g->o.wscale : 0;
 	q->rcv_wscale = q->wscale_ok ? l->rcv_wscale : 0;
 	q->tos = ip_is4(&p->src) ? l->ep.o.tos : l->ep.o.tclass;
+	q->ecn_ok = (g->h.flags & (TH_ECE | TH_CWR)) == (TH_ECE | TH_CWR) && !(p->tos & 3) &&
+		    (y->tcp_ecn[0] == 1 || y->tcp_ecn[0] == 2);
 	q->ifindex = n->ifindex;
 	q->fo.len = -1;
 	q->sent = stack_now(s);
@@ -180,6 +184,7 @@ struct tcp_ep *req_to_child(struct synreq *q)
 	t->ts_off = q->ts_off;
 	t->ts_recent_at = t->last_recv = stack_now(q->stack);
 	t->sack_ok = q->sack_ok;
+	t->ecn_ok = q->ecn_ok;
 	t->wscale_ok = q->wscale_ok;
 	t->snd_wscale = q->snd_wscale;
 	t->rcv_wscale = q->rcv_wscale;
@@ -355,7 +360,7 @@ static void on_cookie_ack(struct tcp_ep *l, struct nic *n, struct pktbuf *p, str
 			q->irs = g->h.seq - 1;
 			q->iss = g->h.ack - 1;
 			q->mss = mss;
-			q->ts_ok = q->sack_ok = q->wscale_ok = false;
+			q->ts_ok = q->sack_ok = q->wscale_ok = q->ecn_ok = false;
 			q->snd_wscale = q->rcv_wscale = 0;
 			q->sent = 0;
 			if (rt_lookup(s, &p->src, &p->dst, 0, RT_NO_SRC_CHECK, &q->rt) == 0)
@@ -480,6 +485,19 @@ void req_input(struct synreq *q, struct nic *n, struct pktbuf *p, struct tcp_seg
 	if (v == REQ_RST)
 		tcp_rst_stray(n, p, g);
 	pkt_free(p);
+}
+
+/* An ICMP error quotes our SYN-ACK. */
+void req_icmp(struct synreq *q, u32 seq, bool hard)
+{
+	struct tcp_ep *l = q->listener;
+
+	mutex_lock(&l->ep.mu);
+	if (seq != q->iss)
+		MIB(q->stack, TcpExt_OutOfWindowIcmps);
+	else if (hard && !q->dead)
+		req_kill(q);
+	mutex_unlock(&l->ep.mu);
 }
 
 int tcp_listen(struct ep *e, int backlog)

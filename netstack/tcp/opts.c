@@ -35,8 +35,11 @@ static int set_range(u32 *dst, int v, int lo, int hi)
 
 static void release_cork(struct tcp_ep *t)
 {
-	t->push_seq = t->write_seq;
+	bool cork = t->cork;
+
+	t->cork = false;
 	tcp_output(t);
+	t->cork = cork;
 }
 
 static int set_locked(struct tcp_ep *t, int opt, int v)
@@ -87,8 +90,12 @@ static int set_locked(struct tcp_ep *t, int opt, int v)
 		t->notsent_lowat = v;
 		tcp_write_space(t);
 		break;
-	case TCP_INQ: case TCP_SAVE_SYN: case TCP_THIN_LINEAR_TIMEOUTS: case TCP_THIN_DUPACK:
-	case TCP_TX_DELAY:
+	case TCP_INQ:
+		if (v < 0 || v > 1)
+			return -EINVAL;
+		t->inq = v;
+		break;
+	case TCP_SAVE_SYN: case TCP_THIN_LINEAR_TIMEOUTS: case TCP_THIN_DUPACK: case TCP_TX_DELAY:
 		break;                  /* hints, or of no use here */
 	case TCP_FASTOPEN:
 		if (v < 0 || !in_states(t, STATE_BIT(TCPS_CLOSE) | STATE_BIT(TCPS_LISTEN)))
@@ -174,12 +181,14 @@ static void fill_info(struct tcp_ep *t, struct tcp_info *i)
 
 	memset(i, 0, sizeof(*i));
 	i->tcpi_state = t->state;
-	i->tcpi_ca_state = t->ca == CA_OPEN ? (t->sacked ? 1 : 0) : t->ca == CA_RECOVERY ? 3 : 4;
+	i->tcpi_ca_state = t->ca == CA_OPEN ? (t->sacked || t->dupacks ? 1 : 0) : t->ca == CA_CWR ? 2 :
+			   t->ca == CA_RECOVERY ? 3 : 4;
 	i->tcpi_retransmits = (u8)t->retries;
 	i->tcpi_probes = (u8)t->probes;
 	i->tcpi_backoff = (u8)t->rtt.backoff;
 	i->tcpi_options = (u8)((t->ts_ok ? TCPI_OPT_TIMESTAMPS : 0) | (t->sack_ok ? TCPI_OPT_SACK : 0) |
 			       (t->wscale_ok ? TCPI_OPT_WSCALE : 0) |
+			       (t->ecn_ok ? TCPI_OPT_ECN : 0) | (t->ecn_seen ? TCPI_OPT_ECN_SEEN : 0) |
 			       (t->fo.data_acked ? TCPI_OPT_SYN_DATA : 0));
 	i->tcpi_snd_wscale = t->snd_wscale;
 	i->tcpi_rcv_wscale = t->rcv_wscale;
@@ -294,7 +303,10 @@ static int get_int(struct tcp_ep *t, int opt, int *v)
 	case TCP_TIMESTAMP:
 		*v = (int)tcp_tsval(t->ep.stack, t->ts_off);
 		return 0;
-	case TCP_INQ: case TCP_SAVE_SYN: case TCP_THIN_LINEAR_TIMEOUTS: case TCP_THIN_DUPACK:
+	case TCP_INQ:
+		*v = t->inq;
+		return 0;
+	case TCP_SAVE_SYN: case TCP_THIN_LINEAR_TIMEOUTS: case TCP_THIN_DUPACK:
 	case TCP_REPAIR: case TCP_TX_DELAY:
 		*v = 0;
 		return 0;

@@ -18,6 +18,25 @@ static u32 cwnd_room(const struct tcp_ep *t)
 	return t->cwnd > f ? t->cwnd - f : 0;
 }
 
+/* Twice the window a round trip in slow start, 1.2 times later: Linux' default ratios. */
+u64 tcp_pacing_rate(const struct tcp_ep *t)
+{
+	u64 r = (u64)MIN(MAX(t->cwnd, t->snd_nxt - t->snd_una), 1u << 30);
+
+	r = t->cwnd < t->ssthresh / 2 ? r * 2 : r * 6 / 5;
+	return t->rtt.valid ? r * 1000000 / MAX(t->rtt.srtt / 1000, 1ull) : UINT32_MAX;
+}
+
+/* A millisecond's worth, more when the path is short: what goes in one piece. */
+static u32 autosize(const struct tcp_ep *t, u32 max)
+{
+	u64 n = tcp_pacing_rate(t) >> 10, r = t->rtt.valid ? t->rtt.min / 512000 : 64;
+
+	if (r < 32)
+		n += max >> r;
+	return (u32)MIN(MAX(n, 2ull * t->mss), (u64)max);
+}
+
 /* Largest piece for one call of tcp_xmit(). */
 static u32 piece_max(const struct tcp_ep *t)
 {
@@ -25,7 +44,7 @@ static u32 piece_max(const struct tcp_ep *t)
 
 	if (max <= t->mss + 120u)
 		return t->mss;
-	max = (max - 120) / t->mss * t->mss;
+	max = autosize(t, max - 120) / t->mss * t->mss;
 	return MAX(max, (u32)t->mss);
 }
 
@@ -63,7 +82,7 @@ static bool hold_small(const struct tcp_ep *t, u32 seq, u32 len, u32 left)
 		return t->snd_nxt != t->snd_una && len < t->max_wnd / 2;
 	if (final || (t->urg_out && seq_gt(t->snd_up, seq)))
 		return false;
-	if (t->cork || seq_lt(t->push_seq, seq + len))  /* MSG_MORE */
+	if (t->cork || t->more_now)
 		return true;
 	return !t->nodelay && t->snd_nxt != t->snd_una;
 }
@@ -82,12 +101,17 @@ static bool send_new(struct tcp_ep *t)
 	if (left && !room)
 		return false;
 	len = MIN(left, room);
-	len = MIN(len, piece_max(t));
+	len = MIN(len, t->ecn_cwr ? (u32)t->mss : piece_max(t));        /* CWR: on one segment only */
 	if (len) {
-		u32 c = cwnd_room(t);
+		u32 c = cwnd_room(t), half = MAX(t->cwnd / 2, (u32)t->mss);
 
-		if (c < len) {
+		if (c >= len && len > half && t->mss < half)
+			c = half;               /* two pieces in flight at least */
+		else if (c < len) {
 			t->cwnd_limited = true;
+			c = MIN(c, half);
+		}
+		if (c < len) {
 			/* Whole segments only, except that one may always stick out. */
 			c = c / t->mss * t->mss;
 			if (!c)
@@ -101,7 +125,7 @@ static bool send_new(struct tcp_ep *t)
 	}
 	if (len == left && fin && (room > len || left == 0))
 		flags |= TH_FIN;
-	if (len && len == left)
+	if (len && len == left && t->push_seq == t->write_seq)
 		flags |= TH_PSH;
 	if (len == 0 && !(flags & TH_FIN))
 		return false;
@@ -172,9 +196,26 @@ static void arm(struct tcp_ep *t)
 	}
 }
 
+/* How full the window has been lately (RFC 7661 in spirit): only a window that was used may grow. */
+static void validate(struct tcp_ep *t)
+{
+	u32 out = tcp_flight(t);
+
+	if (!seq_lt(t->snd_una, t->max_out_end) || t->cwnd_limited || out > t->max_out) {
+		t->max_out = out;
+		t->max_out_end = t->snd_nxt;
+		t->was_limited = t->cwnd_limited;
+	}
+}
+
+bool tcp_window_limited(const struct tcp_ep *t)
+{
+	return t->was_limited || (t->cwnd < t->ssthresh && t->cwnd < 2 * t->max_out);
+}
+
 void tcp_output(struct tcp_ep *t)
 {
-	u32 bits = STATES_CAN_SEND | STATE_BIT(TCPS_FIN_WAIT1) | STATE_BIT(TCPS_LAST_ACK) |
+	u32 bits = STATES_CAN_SEND | (t->fo.child ? STATE_BIT(TCPS_SYN_RECV) : 0) | STATE_BIT(TCPS_FIN_WAIT1) | STATE_BIT(TCPS_LAST_ACK) |
 		   STATE_BIT(TCPS_CLOSING);
 	bool before = t->snd_nxt == t->snd_una;
 
@@ -189,6 +230,7 @@ void tcp_output(struct tcp_ep *t)
 	if (repair(t))
 		while (send_new(t))
 			;
+	validate(t);
 	if (t->ca == CA_OPEN && t->snd_nxt != t->snd_una && (before || !t->tlp_out))
 		tcp_arm_tlp(t);
 	arm(t);
@@ -198,15 +240,19 @@ void tcp_output(struct tcp_ep *t)
 void tcp_arm_tlp(struct tcp_ep *t)
 {
 	u64 pto, now = tcp_now(t), rto = tcp_rto(t);
+	struct txr *first;
+	s32 on = t->ep.stack->sysctl.tcp_early[0];
 
-	if (!t->sack_ok || t->tlp_out || t->ca != CA_OPEN || t->sacked || !t->rtt.valid) {
+	if ((on != 3 && on != 4) || list_empty(&t->txrs) || !t->sack_ok || t->tlp_out || t->ca != CA_OPEN || t->sacked || !t->rtt.valid) {
 		tcp_timer_off(t, TT_PTO);
 		return;
 	}
 	pto = 2 * t->rtt.srtt + (tcp_flight(t) <= t->mss ? TCP_RTO_MIN : 2 * NSEC_MS);
-	if (t->due[TT_REXMIT] != NET_NEVER && now + pto >= t->due[TT_REXMIT])
-		return;
-	if (pto >= rto)
-		return;
+	/* Never later than the timeout would come; the probe goes instead of it. */
+	first = list_first(&t->txrs, struct txr, node);
+	if (now + pto > first->sent + rto)
+		pto = MAX(first->sent + rto, now + NSEC_MS) - now;
 	tcp_timer_set(t, TT_PTO, now + pto);
+	if (t->due[TT_REXMIT] <= now + pto)
+		tcp_timer_set(t, TT_REXMIT, now + pto + 1);
 }

@@ -6,8 +6,10 @@
  * a fault loses nothing, and segments keep arriving meanwhile.
  */
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include "netstack/tcp/optnum.h"
 #include "netstack/tcp/tcp.h"
 
 #define VIEWS 16
@@ -184,9 +186,27 @@ static ssize_t recv_bytes(struct tcp_ep *t, struct net_msg *m)
 	return fault ? -EFAULT : r;
 }
 
+/* TCP_INQ: how much more there is, as a control message. */
+static void tell_inq(struct tcp_ep *t, struct net_msg *m, size_t room)
+{
+	struct epmsg_out c = { m->ctl, room, 0, false };
+	int n;
+
+	mutex_lock(&t->ep.mu);
+	n = (int)t->rcvq_len;
+	if (!n && t->fin_rcvd)
+		n = 1;                  /* "read on": what comes is the end */
+	mutex_unlock(&t->ep.mu);
+	epmsg_put(&c, IPPROTO_TCP, TCP_CM_INQ, &n, sizeof(n));
+	m->ctl_len = c.used;
+	if (c.trunc)
+		m->ret_flags |= MSG_CTRUNC;
+}
+
 ssize_t tcp_recv(struct ep *e, struct net_msg *m)
 {
 	struct tcp_ep *t = tcp(e);
+	size_t room = m->ctl ? m->ctl_len : 0;
 	ssize_t r;
 
 	m->ctl_len = 0;
@@ -203,5 +223,7 @@ ssize_t tcp_recv(struct ep *e, struct net_msg *m)
 	mutex_lock(&e->rd_mu);
 	r = recv_bytes(t, m);
 	mutex_unlock(&e->rd_mu);
+	if (t->inq && room && r >= 0)
+		tell_inq(t, m, room);
 	return r;
 }

@@ -4,15 +4,32 @@
  */
 #include "netstack/tcp/tcp.h"
 
-void recovery_enter(struct tcp_ep *t, u64 now)
+/* The window comes down over a round trip. */
+static void reduce(struct tcp_ep *t, u64 now, enum tcp_ca ca)
 {
 	t->undo_cwnd = t->cwnd;
 	t->undo_ssthresh = t->ssthresh;
-	t->ssthresh = t->cc->ssthresh(t, now);
-	t->ca = CA_RECOVERY;
+	if (t->ca == CA_OPEN)
+		t->ssthresh = t->cc->ssthresh(t, now);
+	t->ca = (u8)ca;
 	t->recover = t->snd_nxt;
 	t->prr_delivered = t->prr_out = 0;
-	t->prr_flight = MAX(tcp_flight(t), (u32)t->mss);
+	t->prr_flight = MAX(t->cwnd, (u32)t->mss);
+	t->ecn_cwr = t->ecn_ok;
+}
+
+/* Once a window: what was in flight when it was told has left (RFC 3168, 6.1.2). */
+void recovery_cwr(struct tcp_ep *t, u64 now)
+{
+	if (t->ca != CA_OPEN)
+		return;
+	reduce(t, now, CA_CWR);
+	t->undo_cwnd = 0;
+}
+
+void recovery_enter(struct tcp_ep *t, u64 now)
+{
+	reduce(t, now, CA_RECOVERY);
 	t->tlp_out = false;
 	tcp_timer_off(t, TT_PTO);
 	if (t->sack_ok)
@@ -72,9 +89,12 @@ void recovery_step(struct tcp_ep *t, const struct ack_info *a, bool lost)
 		leave(t);
 		lost = lost && t->lost;
 	}
-	if (lost && t->ca == CA_OPEN)
+	if (lost && t->ca <= CA_CWR)
 		recovery_enter(t, a->now);
 	switch (t->ca) {
+	case CA_CWR:
+		prr(t, a);
+		break;
 	case CA_RECOVERY:
 		/* Without SACK a partial ACK says where the next hole is (RFC 6582). */
 		if (!t->sack_ok && a->acked && !list_empty(&t->txrs))

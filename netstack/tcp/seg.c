@@ -41,7 +41,7 @@ void tcp_sync_mss(struct tcp_ep *t)
 /* What we tell the peer. */
 static u16 adv_mss(const struct tcp_ep *t)
 {
-	u32 mtu = t->ep.rt.valid ? MIN((u32)t->ep.rt.nic->mtu, 65535u) : 1500, mss = mtu - ip_hlen(t) - 20;
+	u32 mtu = t->ep.rt.valid ? MIN((u32)t->ep.rt.mtu, 65535u) : 1500, mss = mtu - ip_hlen(t) - 20;
 
 	if (t->user_mss)
 		mss = MIN(mss, (u32)t->user_mss);
@@ -98,13 +98,30 @@ static u32 syn_window(struct tcp_ep *t)
 }
 
 /* Header, checksum, IP.  Takes p, which holds the payload. */
+/* Marks of a segment on an ECN connection (RFC 3168, 6.1); the ECN field of its IP header. */
+static u8 ecn_marks(struct tcp_ep *t, struct tcp_hdr *h, u32 plen)
+{
+	bool fresh = plen && seq_ge(h->seq, t->snd_nxt);
+
+	if (h->flags & (TH_SYN | TH_RST))
+		return 0;
+	if (t->ecn_echo)
+		h->flags |= TH_ECE;
+	if (fresh && t->ecn_cwr) {
+		h->flags |= TH_CWR;
+		t->ecn_cwr = false;
+	}
+	return fresh ? 2 : 0;
+}
+
 static int emit(struct tcp_ep *t, struct pktbuf *p, u32 seq, u8 flags, const struct tcp_opts *o)
 {
 	struct ep *e = &t->ep;
 	struct tcp_hdr h = { .sport = e->lport, .dport = e->rport, .seq = seq, .flags = flags };
 	struct ip_tx ip = { .src = e->laddr, .dst = e->raddr, .proto = IPPROTO_TCP };
-	bool v4 = ip_is4(&e->raddr), full = flags & TH_SYN;
+	bool v4 = ip_is4(&e->raddr), full = flags & TH_SYN, gso;
 	u32 plen = p->len, wnd;
+	u8 ecn = 0;
 	u8 ob[40];
 	size_t on;
 
@@ -119,14 +136,18 @@ static int emit(struct tcp_ep *t, struct pktbuf *p, u32 seq, u8 flags, const str
 		h.flags |= TH_URG;
 		h.urg = (u16)(t->snd_up - seq);
 	}
-	tcp_emit(pkt_push(p, TCP_HLEN), &h);
-	if (plen > seg_room(t, o) && !(flags & TH_SYN)) {
+	if (t->ecn_ok)
+		ecn = ecn_marks(t, &h, plen);
+	gso = plen > seg_room(t, o) && !full;
+	if (gso)
 		h.flags |= TH_PSH;              /* a super-frame is not worth waiting behind (as Linux) */
+	tcp_emit(pkt_push(p, TCP_HLEN), &h);
+	if (gso) {
 		p->gso_size = (u16)seg_room(t, o);
 		p->gso_type = v4 ? GSO_TCP4 : GSO_TCP6;
 	}
 	ip_csum_begin(p, 16, &e->laddr, &e->raddr, IPPROTO_TCP);
-	ip.tos = v4 ? e->o.tos : e->o.tclass;
+	ip.tos = (u8)(((v4 ? e->o.tos : e->o.tclass) & ~3) | ecn);
 	ip.ttl = v4 ? (u8)(e->o.ttl >= 0 ? e->o.ttl : e->stack->sysctl.ttl[0]) :
 		      (u8)(e->o.hlim >= 0 ? e->o.hlim : e->stack->sysctl.hlim[0]);
 	ip.df = v4 && e->o.pmtudisc != IP_PMTUDISC_DONT;
@@ -192,6 +213,7 @@ void tcp_send_syn(struct tcp_ep *t, bool ack, u32 len)
 	struct stack *s = t->ep.stack;
 	struct tcp_opts o = { 0 };
 	struct pktbuf *p;
+	u8 flags = TH_SYN;
 
 	if (tcp_route(t) < 0)
 		return;
@@ -220,7 +242,13 @@ void tcp_send_syn(struct tcp_ep *t, bool ack, u32 len)
 		t->st.bytes_sent += len;
 	}
 	t->last_send = tcp_now(t);
-	emit(t, p, t->iss, ack ? TH_SYN | TH_ACK : TH_SYN, &o);
+	if (!ack && !t->retries)
+		t->ecn_asked = s->sysctl.tcp_ecn[0] == 1;
+	if (ack)
+		flags = TH_SYN | TH_ACK | (t->ecn_ok ? TH_ECE : 0);
+	else if (t->ecn_asked && !t->retries)   /* RFC 3168, 6.1.1.1: a plain one when it was lost */
+		flags |= TH_ECE | TH_CWR;
+	emit(t, p, t->iss, flags, &o);
 }
 
 void tcp_send_rst(struct tcp_ep *t)

@@ -112,6 +112,37 @@ void sndq_ack(struct tcp_ep *t, u32 una)
 	}
 }
 
+void zc_done(struct tcp_ep *t, u32 una)
+{
+	while (!list_empty(&t->zc)) {
+		struct zc_wait *z = list_first(&t->zc, struct zc_wait, node);
+
+		if (seq_gt(z->end, una))
+			return;
+		list_del_init(&z->node);
+		errq_zerocopy(&t->ep, z->id);
+		kfree(z);
+	}
+}
+
+/* A MSG_ZEROCOPY send took its last byte: it is numbered, and told of once acknowledged. */
+void zc_note(struct tcp_ep *t, const struct net_msg *m)
+{
+	struct zc_wait *z;
+
+	if (!(m->flags & MSG_ZEROCOPY) || !t->ep.o.zerocopy)
+		return;
+	z = knew(struct zc_wait);
+	if (!z) {
+		errq_zerocopy(&t->ep, t->zc_next++);
+		return;
+	}
+	z->end = t->write_seq;
+	z->id = t->zc_next++;
+	list_add_tail(&z->node, &t->zc);
+	zc_done(t, t->snd_una);
+}
+
 void sndq_purge(struct tcp_ep *t)
 {
 	struct chunk *c, *n;
@@ -235,13 +266,17 @@ static ssize_t send_round(struct tcp_ep *t, struct net_msg *m, size_t n, bool la
 		sndq_append(t, &l);
 	}
 	if (r > 0) {
+		if (last || (m->flags & MSG_DONTWAIT))
+			zc_note(t, m);
 		if ((m->flags & MSG_OOB) && last) {
 			t->snd_up = t->write_seq;
 			t->urg_out = true;
 		}
-		if (!(m->flags & MSG_MORE) || !last)
+		t->more_now = (m->flags & MSG_MORE) && last;
+		if (!t->more_now)
 			t->push_seq = t->write_seq;
 		tcp_output(t);
+		t->more_now = false;
 	}
 	mutex_unlock(&t->ep.mu);
 	sndq_drop(&l);

@@ -33,7 +33,7 @@ enum tcp_timer {
 	TT_REXMIT, TT_PERSIST, TT_PTO, TT_REO, TT_DELACK, TT_KEEP, TT_LINGER, TT_MAX
 };
 
-enum tcp_ca { CA_OPEN, CA_RECOVERY, CA_LOSS };
+enum tcp_ca { CA_OPEN, CA_CWR, CA_RECOVERY, CA_LOSS };
 
 #define NSEC_MS          1000000ull
 #define NSEC_S           1000000000ull
@@ -72,6 +72,9 @@ struct txr {
 
 struct rtt_est { u64 srtt, var, min, rto; u32 backoff; bool valid; u64 min_at; };
 
+/* One send by MSG_ZEROCOPY. */
+struct zc_wait { struct list_head node; u32 end, id; };
+
 struct accept_q {
 	struct list_head ready;         /* struct tcp_ep by acc_node */
 	u32 n, max;
@@ -92,7 +95,9 @@ struct tcp_ep {
 	u32 iss, snd_una, snd_nxt, write_seq, snd_wnd, snd_wl1, snd_wl2, max_wnd, snd_up;
 	u8 snd_wscale, rcv_wscale;
 	bool fin_queued, fin_sent, urg_out;
-	u32 push_seq, reserved;         /* bytes being copied in by senders */
+	u32 push_seq, reserved;         /* last end of a write without MSG_MORE; bytes being copied in */
+	bool more_now;                  /* this very send said MSG_MORE */
+	u32 max_out, max_out_end;       /* most bytes in flight in this window of data */
 	u16 mss, peer_mss, user_mss;    /* mss: payload of one segment now */
 	u32 pmtu;
 	u64 last_send;
@@ -120,7 +125,7 @@ struct tcp_ep {
 	/* Congestion control. */
 	const struct cc_ops *cc;
 	u32 cwnd, ssthresh;
-	bool cwnd_limited;
+	bool cwnd_limited, was_limited;
 	struct { u64 epoch, k; u32 wmax, origin, last_max, west; u32 acc; } cub;
 	struct rtt_est rtt;
 
@@ -147,12 +152,19 @@ struct tcp_ep {
 	u32 syn_tsval;                  /* of our first SYN */
 	u64 ts_recent_at;
 
+	/* MSG_ZEROCOPY: sends whose bytes are not acknowledged, oldest first (struct zc_wait). */
+	struct list_head zc;
+	u32 zc_next;
+
+	/* ECN (RFC 3168). */
+	bool ecn_asked, ecn_ok, ecn_seen, ecn_echo, ecn_cwr;    /* echo: ECE till CWR; cwr: owed to the peer */
+
 	/* Timers: one heap entry, several deadlines. */
 	struct ntimer timer;
 	u64 due[TT_MAX];
 
 	/* What the user asked for. */
-	bool nodelay, cork;
+	bool nodelay, cork, inq;
 	u32 keep_idle, keep_intvl, keep_cnt, user_timeout_ms, syn_cnt, defer_s, window_clamp;
 	s32 linger2;
 	s32 notsent_lowat;
@@ -193,7 +205,7 @@ struct synreq {
 	u32 iss, irs, ts_recent, ts_off, flow;
 	u16 mss;
 	u8 snd_wscale, rcv_wscale, retries, tos;
-	bool ts_ok, sack_ok, wscale_ok, acked, dead, in_list;
+	bool ts_ok, sack_ok, wscale_ok, ecn_ok, acked, dead, in_list;
 	u32 ifindex;
 	u64 sent;
 	struct tfo_cookie fo;
@@ -276,6 +288,7 @@ int tcp_accept(struct ep *e, struct net_sa *peer, struct ep **ret);
 void listen_input(struct tcp_ep *l, struct nic *n, struct pktbuf *p, struct tcp_seg *g);
 void req_input(struct synreq *q, struct nic *n, struct pktbuf *p, struct tcp_seg *g);
 void listen_stop(struct tcp_ep *l);
+void req_icmp(struct synreq *q, u32 seq, bool hard);
 void req_free(struct synreq *q);
 void req_kill(struct synreq *q);                /* out of table, list and timer */
 u32 cookie_make(struct stack *s, const struct connkey *k, u32 irs, u16 mss);
@@ -306,6 +319,7 @@ void rack_seen(struct tcp_ep *t, const struct txr *x, u64 now);
 /* Mark what is lost by now; true when anything was. */
 bool rack_detect(struct tcp_ep *t, u64 now);
 void recovery_enter(struct tcp_ep *t, u64 now);
+void recovery_cwr(struct tcp_ep *t, u64 now);   /* the peer saw congestion */
 void recovery_step(struct tcp_ep *t, const struct ack_info *a, bool lost);
 void recovery_timeout(struct tcp_ep *t, u64 now);
 
@@ -335,6 +349,8 @@ void ack_set_quick(struct tcp_ep *t, int v);
 
 /* sndq.c */
 ssize_t tcp_send(struct ep *e, struct net_msg *m);
+bool tcp_window_limited(const struct tcp_ep *t);        /* by the congestion window, that is */
+u64 tcp_pacing_rate(const struct tcp_ep *t);            /* bytes a second */
 u32 sndq_space(const struct tcp_ep *t);
 /* Blocks filled with the caller's bytes (without mu), and putting them behind the last byte. */
 ssize_t sndq_fill(struct tcp_ep *t, struct net_io *io, size_t n, struct list_head *out);
@@ -342,6 +358,8 @@ void sndq_append(struct tcp_ep *t, struct list_head *chunks);
 void sndq_drop(struct list_head *chunks);
 u32 sndq_gather(struct tcp_ep *t, struct pktbuf *p, u32 seq, u32 len);
 void sndq_ack(struct tcp_ep *t, u32 una);
+void zc_note(struct tcp_ep *t, const struct net_msg *m);
+void zc_done(struct tcp_ep *t, u32 una);        /* tell of sends that end at or before @una */
 void sndq_purge(struct tcp_ep *t);
 
 /* out.c, seg.c */
