@@ -38,7 +38,7 @@ void tcp_write_space(struct tcp_ep *t)
 
 	if (!t->ep.nospace || space < t->ep.o.sndbuf / 3)
 		return;
-	if (t->notsent_lowat >= 0 && t->write_seq - t->snd_nxt >= (u32)t->notsent_lowat)
+	if ((u64)(t->write_seq - t->snd_nxt) * 2 >= tcp_notsent_lowat(t))
 		return;
 	t->ep.nospace = false;
 	ep_wake(&t->ep, POLLOUT | POLLWRNORM);

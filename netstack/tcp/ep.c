@@ -57,6 +57,7 @@ void tcp_init_fields(struct tcp_ep *t)
 	t->ecn_asked = t->ecn_ok = t->ecn_seen = t->ecn_echo = t->ecn_cwr = false;
 	t->ca = CA_OPEN;
 	t->rack_sent = 0;
+	t->rack_reordered = t->has_eor = false;
 	t->tlp_out = false;
 	memset(&t->rtt, 0, sizeof(t->rtt));
 	for (i = 0; i < TT_MAX; i++)
@@ -78,7 +79,6 @@ static int tcp_init(struct ep *e)
 	list_init(&t->zc);
 	t->timer.fn = tcp_timer_fire;
 	t->cc = e->stack->sysctl.tcp_cc;
-	t->notsent_lowat = e->stack->sysctl.tcp_notsent[0];
 	e->o.rcvbuf = (u32)e->stack->sysctl.tcp_rmem[1];
 	e->o.sndbuf = (u32)e->stack->sysctl.tcp_wmem[1];
 	tcp_init_fields(t);
@@ -365,6 +365,7 @@ int tcp_prepare(struct tcp_ep *t, const struct net_sa *sa)
 	t->iss = isn ? isn : tcp_isn(e->stack, &t->conn.key);
 	t->snd_una = t->iss;
 	t->snd_nxt = t->write_seq = t->push_seq = t->iss + 1;
+	t->snd_sml = t->high_sacked = t->iss;
 	t->ts_recent = 0;
 	t->peer_mss = 0;
 	t->state = TCPS_SYN_SENT;
@@ -377,8 +378,12 @@ void tcp_launch(struct tcp_ep *t, u32 len)
 {
 	t->fo.deferred = t->fo.taking = false;
 	t->fo.data = len != 0;
+	struct txr *x;
+
 	t->snd_nxt = t->iss + 1 + len;
-	txr_add(t, t->iss, t->snd_nxt);
+	x = txr_add(t, t->iss, t->snd_nxt);
+	if (x && len)
+		x->flags |= TXR_PSH;
 	tcp_send_syn(t, false, len);
 	tcp_rearm_rexmit(t);
 	t->connecting = true;
@@ -578,7 +583,7 @@ static u32 tcp_poll(struct ep *e)
 		if (e->shut & 2)
 			ev |= POLLOUT | POLLWRNORM;
 		else if (sndq_space(t) >= e->o.sndbuf / 3 &&
-			 (t->notsent_lowat < 0 || t->write_seq - t->snd_nxt < (u32)t->notsent_lowat))
+			 (u64)(t->write_seq - t->snd_nxt) * 2 < tcp_notsent_lowat(t))
 			ev |= POLLOUT | POLLWRNORM;
 		else
 			e->nospace = true;

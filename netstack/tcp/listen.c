@@ -175,6 +175,7 @@ struct tcp_ep *req_to_child(struct synreq *q)
 		t->ep.o.bound_if = q->ifindex;
 	t->iss = t->snd_una = q->iss;
 	t->snd_nxt = t->write_seq = t->push_seq = q->iss + 1;
+	t->snd_sml = t->high_sacked = q->iss;
 	t->irs = q->irs;
 	t->rcv_nxt = t->copied_seq = t->last_ack_sent = q->irs + 1;
 	t->drs.seq = t->copied_seq;

@@ -87,7 +87,7 @@ static int set_locked(struct tcp_ep *t, int opt, int v)
 		ack_set_quick(t, v);
 		break;
 	case TCP_NOTSENT_LOWAT:
-		t->notsent_lowat = v;
+		t->notsent_lowat = (u32)v;
 		tcp_write_space(t);
 		break;
 	case TCP_INQ:
@@ -175,6 +175,21 @@ int tcp_setsockopt(struct ep *e, int level, int opt, const void *val, size_t len
 	return r;
 }
 
+/* Linux counts segments where we count bytes. */
+static void count_segs(struct tcp_ep *t, struct tcp_info *i)
+{
+	struct txr *x;
+
+	list_for_each(x, &t->txrs, node) {
+		u32 n = (x->end - x->seq + t->mss - 1) / MAX(t->mss, 1);
+
+		i->tcpi_unacked += n;
+		i->tcpi_sacked += x->flags & TXR_SACKED ? n : 0;
+		i->tcpi_lost += x->flags & TXR_LOST ? n : 0;
+		i->tcpi_retrans += x->flags & TXR_RETRANS ? n : 0;
+	}
+}
+
 static void fill_info(struct tcp_ep *t, struct tcp_info *i)
 {
 	u64 now = tcp_now(t);
@@ -229,10 +244,7 @@ static void fill_info(struct tcp_ep *t, struct tcp_info *i)
 		i->tcpi_sacked = t->aq->max;
 		return;
 	}
-	i->tcpi_unacked = (t->snd_nxt - t->snd_una + t->mss - 1) / MAX(t->mss, 1);
-	i->tcpi_sacked = t->sacked / MAX(t->mss, 1);
-	i->tcpi_lost = t->lost / MAX(t->mss, 1);
-	i->tcpi_retrans = t->retrans / MAX(t->mss, 1);
+	count_segs(t, i);
 }
 
 static int get_info(struct tcp_ep *t, void *val, size_t *len)
@@ -289,7 +301,7 @@ static int get_int(struct tcp_ep *t, int opt, int *v)
 		*v = !t->pingpong;
 		return 0;
 	case TCP_NOTSENT_LOWAT:
-		*v = t->notsent_lowat;
+		*v = (int)t->notsent_lowat;
 		return 0;
 	case TCP_FASTOPEN:
 		*v = (int)t->fo.backlog;

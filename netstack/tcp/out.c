@@ -78,21 +78,25 @@ static bool hold_small(const struct tcp_ep *t, u32 seq, u32 len, u32 left)
 
 	if (len >= t->mss)
 		return false;
+	if (t->force_out)
+		return false;
 	if (len < left)                         /* the window cuts it: wait for more window */
-		return t->snd_nxt != t->snd_una && len < t->max_wnd / 2;
+		return len < t->max_wnd / 2 || t->snd_nxt != t->snd_una;
 	if (final || (t->urg_out && seq_gt(t->snd_up, seq)))
 		return false;
 	if (t->cork || t->more_now)
 		return true;
-	return !t->nodelay && t->snd_nxt != t->snd_una;
+	/* Only while another small one is out (Minshall's variant). */
+	return !t->nodelay && seq_gt(t->snd_sml, t->snd_una) && seq_le(t->snd_sml, t->snd_nxt);
 }
 
 /* One piece of new data; false when no more may go. */
 static bool send_new(struct tcp_ep *t)
 {
 	u32 left = unsent(t), wnd_end = t->snd_una + t->snd_wnd, len, room;
-	bool fin = t->fin_queued && !t->fin_sent;
+	bool fin = t->fin_queued && !t->fin_sent, cut = false;
 	u8 flags = TH_ACK;
+	struct txr *x;
 	int r;
 
 	if (!left && !fin)
@@ -100,6 +104,12 @@ static bool send_new(struct tcp_ep *t)
 	room = seq_gt(wnd_end, t->snd_nxt) ? wnd_end - t->snd_nxt : 0;
 	if (left && !room)
 		return false;
+	if (t->has_eor) {
+		len = sndq_record(t, t->snd_nxt, left);
+		cut = len < left;
+		if (cut)
+			left = len;
+	}
 	len = MIN(left, room);
 	len = MIN(len, t->ecn_cwr ? (u32)t->mss : piece_max(t));        /* CWR: on one segment only */
 	if (len) {
@@ -120,12 +130,12 @@ static bool send_new(struct tcp_ep *t)
 		}
 		if (len > t->mss && len < left)
 			len = len / t->mss * t->mss;
-		if (hold_small(t, t->snd_nxt, len, left))
+		if (!(cut && len == left) && hold_small(t, t->snd_nxt, len, left))
 			return false;
 	}
-	if (len == left && fin && (room > len || left == 0))
+	if (len == left && fin && !cut && (room > len || left == 0))
 		flags |= TH_FIN;
-	if (len && len == left && t->push_seq == t->write_seq)
+	if (len && len == left && (cut || t->push_seq == t->write_seq))
 		flags |= TH_PSH;
 	if (len == 0 && !(flags & TH_FIN))
 		return false;
@@ -137,9 +147,14 @@ static bool send_new(struct tcp_ep *t)
 		if (r == 0)
 			return false;
 	}
+	if ((u32)r % t->mss)
+		t->snd_sml = t->snd_nxt + (u32)r;
 	len = (u32)r + (flags & TH_FIN ? 1 : 0);
-	if (!txr_add(t, t->snd_nxt, t->snd_nxt + len))
+	x = txr_add(t, t->snd_nxt, t->snd_nxt + len);
+	if (!x)
 		return false;                   /* out of memory: it will be sent again */
+	if (flags & TH_PSH)
+		x->flags |= TXR_PSH;
 	t->snd_nxt += len;
 	if (flags & TH_FIN)
 		t->fin_sent = true;
@@ -231,9 +246,9 @@ void tcp_output(struct tcp_ep *t)
 		while (send_new(t))
 			;
 	validate(t);
-	if (t->ca == CA_OPEN && t->snd_nxt != t->snd_una && (before || !t->tlp_out))
-		tcp_arm_tlp(t);
 	arm(t);
+	if (t->ca <= CA_CWR && t->snd_nxt != t->snd_una && (before || !t->tlp_out))
+		tcp_arm_tlp(t);
 }
 
 /* Tail loss probe (RFC 8985, 7.2): when nothing comes back in two round trips. */
@@ -243,7 +258,7 @@ void tcp_arm_tlp(struct tcp_ep *t)
 	struct txr *first;
 	s32 on = t->ep.stack->sysctl.tcp_early[0];
 
-	if ((on != 3 && on != 4) || list_empty(&t->txrs) || !t->sack_ok || t->tlp_out || t->ca != CA_OPEN || t->sacked || !t->rtt.valid) {
+	if ((on != 3 && on != 4) || list_empty(&t->txrs) || !t->sack_ok || t->tlp_out || t->ca > CA_CWR || t->sacked || !t->rtt.valid) {
 		tcp_timer_off(t, TT_PTO);
 		return;
 	}

@@ -70,6 +70,7 @@ struct txr *txr_split(struct tcp_ep *t, struct txr *x, u32 at)
 	y->end = x->end;
 	y->sent = x->sent;
 	y->flags = x->flags;
+	x->flags &= (u8)~TXR_PSH;
 	x->end = at;
 	list_add(&y->node, &x->node);
 	t->ntxr++;
@@ -118,8 +119,9 @@ static void mark_sacked(struct tcp_ep *t, struct txr *x, struct ack_info *a)
 	a->sacked += x->end - x->seq;
 	x->flags &= (u8)~(TXR_LOST | TXR_RETRANS);
 	add_counts(t, x, 1);
-	if (seq_gt(t->high_sacked, x->end))
-		t->rack_reordered = t->rack_reordered || !(x->flags & TXR_EVER);
+	t->high_sacked = seq_max(t->high_sacked, t->snd_una);
+	if (seq_gt(t->high_sacked, x->end) && !(x->flags & TXR_EVER))
+		t->rack_reordered = true;
 	t->high_sacked = seq_max(t->high_sacked, x->end);
 }
 

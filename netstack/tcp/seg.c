@@ -285,6 +285,8 @@ bool tcp_retransmit(struct tcp_ep *t, struct txr *x)
 	}
 	if (nic_gso_max(t->ep.rt.nic, ip_is4(&t->ep.raddr) ? GSO_TCP4 : GSO_TCP6))
 		max = MAX(max, (65535u - 120) / t->mss * t->mss);
+	if (t->has_eor)
+		max = MIN(max, sndq_record(t, seq, max));
 	if (len > max) {
 		if (!txr_split(t, x, seq + max))
 			return false;
@@ -292,7 +294,9 @@ bool tcp_retransmit(struct tcp_ep *t, struct txr *x)
 		flags &= (u8)~TH_FIN;
 	}
 	/* Never beyond what the peer offers, but one segment always. */
-	r = tcp_xmit(t, seq, len, flags | (len && seq + len == t->write_seq ? TH_PSH : 0));
+	if (len && (x->flags & TXR_PSH))
+		flags |= TH_PSH;
+	r = tcp_xmit(t, seq, len, flags);
 	if (r < 0)
 		return false;
 	if ((u32)r < len && !txr_split(t, x, seq + (u32)r))

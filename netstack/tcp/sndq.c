@@ -36,7 +36,7 @@ static u32 append_small(struct tcp_ep *t, const u8 *d, u32 n)
 	struct chunk *c = list_empty(&t->chunks) ? NULL : list_last(&t->chunks, struct chunk, node);
 	u32 room, k;
 
-	if (c && c->off + c->len == c->b->used) {
+	if (c && !c->eor && c->off + c->len == c->b->used) {
 		room = c->b->cap - c->b->used;
 		k = MIN(room, n);
 		memcpy(c->b->data + c->b->used, d, k);
@@ -88,6 +88,37 @@ u32 sndq_gather(struct tcp_ep *t, struct pktbuf *p, u32 seq, u32 len)
 		t->cursor = c;
 	}
 	return got;
+}
+
+u32 sndq_record(const struct tcp_ep *t, u32 seq, u32 len)
+{
+	struct chunk *c = t->cursor;
+
+	if (!c || seq_lt(seq, c->seq))
+		c = list_first(&t->chunks, struct chunk, node);
+	for (; &c->node != &t->chunks && seq_lt(c->seq, seq + len);
+	     c = list_entry(c->node.next, struct chunk, node))
+		if (c->eor && seq_gt(c->seq + c->len, seq))
+			return MIN(len, c->seq + c->len - seq);
+	return len;
+}
+
+u32 tcp_notsent_lowat(const struct tcp_ep *t)
+{
+	return t->notsent_lowat ? t->notsent_lowat : (u32)t->ep.stack->sysctl.tcp_notsent[0];
+}
+
+/* What TCP_NOTSENT_LOWAT leaves room for: one piece of half a window is always let in whole. */
+static u32 notsent_room(const struct tcp_ep *t)
+{
+	u32 unsent = t->write_seq + t->reserved - t->snd_nxt;
+	u32 goal = MAX(MIN(t->max_wnd / 2, 65000u) / MAX(t->mss, 1) * t->mss, (u32)t->mss);
+
+	if (tcp_notsent_lowat(t) == UINT32_MAX)
+		return UINT32_MAX;
+	if (unsent < goal)
+		return goal - unsent;
+	return unsent < tcp_notsent_lowat(t) ? goal : 0;
 }
 
 void sndq_ack(struct tcp_ep *t, u32 una)
@@ -181,6 +212,7 @@ static ssize_t reserve(struct tcp_ep *t, size_t want)
 	r = can_send(t);
 	if (r > 0) {
 		r = (ssize_t)MIN(MIN(want, (size_t)sndq_space(t)), (size_t)ROUND_MAX);
+		r = (ssize_t)MIN((size_t)r, (size_t)notsent_room(t));
 		t->reserved += (u32)r;
 	}
 	if (r == 0)
@@ -268,6 +300,10 @@ static ssize_t send_round(struct tcp_ep *t, struct net_msg *m, size_t n, bool la
 	if (r > 0) {
 		if (last || (m->flags & MSG_DONTWAIT))
 			zc_note(t, m);
+		if ((m->flags & MSG_EOR) && last && !list_empty(&t->chunks)) {
+			list_last(&t->chunks, struct chunk, node)->eor = true;
+			t->has_eor = true;
+		}
 		if ((m->flags & MSG_OOB) && last) {
 			t->snd_up = t->write_seq;
 			t->urg_out = true;

@@ -59,10 +59,11 @@ struct chunk {
 	struct list_head node;
 	struct pblock *b;
 	u32 off, len, seq;
+	bool eor;               /* MSG_EOR: its last byte ends a segment */
 };
 
 /* One transmission still in flight or lost. */
-enum { TXR_SACKED = 1, TXR_LOST = 2, TXR_RETRANS = 4, TXR_EVER = 8 };
+enum { TXR_SACKED = 1, TXR_LOST = 2, TXR_RETRANS = 4, TXR_EVER = 8, TXR_PSH = 16 };
 struct txr {
 	struct list_head node;
 	u32 seq, end;
@@ -97,6 +98,9 @@ struct tcp_ep {
 	bool fin_queued, fin_sent, urg_out;
 	u32 push_seq, reserved;         /* last end of a write without MSG_MORE; bytes being copied in */
 	bool more_now;                  /* this very send said MSG_MORE */
+	bool force_out;                 /* the persist timer: hold nothing back */
+	bool has_eor;                   /* some chunk may have eor */
+	u32 snd_sml;                    /* end of the last segment that was not full (Minshall) */
 	u32 max_out, max_out_end;       /* most bytes in flight in this window of data */
 	u16 mss, peer_mss, user_mss;    /* mss: payload of one segment now */
 	u32 pmtu;
@@ -167,7 +171,7 @@ struct tcp_ep {
 	bool nodelay, cork, inq;
 	u32 keep_idle, keep_intvl, keep_cnt, user_timeout_ms, syn_cnt, defer_s, window_clamp;
 	s32 linger2;
-	s32 notsent_lowat;
+	u32 notsent_lowat;              /* 0: the sysctl's */
 	bool connecting;                /* the outcome of connect() is not told yet */
 
 	/* Fast Open (RFC 7413). */
@@ -357,6 +361,8 @@ ssize_t sndq_fill(struct tcp_ep *t, struct net_io *io, size_t n, struct list_hea
 void sndq_append(struct tcp_ep *t, struct list_head *chunks);
 void sndq_drop(struct list_head *chunks);
 u32 sndq_gather(struct tcp_ep *t, struct pktbuf *p, u32 seq, u32 len);
+/* Bytes from @seq, at most @len, that no record boundary divides. */
+u32 sndq_record(const struct tcp_ep *t, u32 seq, u32 len);
 void sndq_ack(struct tcp_ep *t, u32 una);
 void zc_note(struct tcp_ep *t, const struct net_msg *m);
 void zc_done(struct tcp_ep *t, u32 una);        /* tell of sends that end at or before @una */
@@ -371,6 +377,7 @@ int tcp_xmit(struct tcp_ep *t, u32 seq, u32 len, u8 flags);
 void tcp_send_ack(struct tcp_ep *t);
 void tcp_send_syn(struct tcp_ep *t, bool ack, u32 len);
 bool tcp_retransmit(struct tcp_ep *t, struct txr *x);
+u32 tcp_notsent_lowat(const struct tcp_ep *t);
 void tcp_send_probe(struct tcp_ep *t);          /* una - 1: keepalive and window probes */
 void tcp_arm_tlp(struct tcp_ep *t);
 /* Stateless answers: SYN-ACK of a request, ACK of a TIME_WAIT, RST to a stray. */

@@ -85,12 +85,10 @@ static void on_persist(struct tcp_ep *t, u64 now)
 
 	if (t->snd_wnd) {
 		/* MSG_MORE or TCP_CORK waited long enough. */
-		bool cork = t->cork;
-
-		t->cork = false;
+		t->force_out = true;
 		t->push_seq = t->write_seq;
 		tcp_output(t);
-		t->cork = cork;
+		t->force_out = false;
 		return;
 	}
 	if (!t->first_retry)
@@ -111,7 +109,7 @@ static void on_pto(struct tcp_ep *t)
 	struct txr *x;
 	u32 before = t->snd_nxt;
 
-	if (t->snd_una == t->snd_nxt || t->ca != CA_OPEN || t->tlp_out)
+	if (t->snd_una == t->snd_nxt || t->ca > CA_CWR || t->tlp_out)
 		return;
 	t->tlp_out = true;
 	t->cwnd += t->mss;

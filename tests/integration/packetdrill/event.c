@@ -90,13 +90,15 @@ int rig_epoll_wait(void *u, int epfd, struct epoll_event *ev, int max, int timeo
 			struct rig_sock *s = e->item[i].used ? rig_get(r, e->item[i].fd) : NULL;
 			u32 want = e->item[i].ev.events | EPOLLERR | EPOLLHUP, edge, now;
 
-			if (!s)
+			if (!s || !e->item[i].ev.events)
 				continue;
 			now = ep_poll(s->ep) & want;
 			edge = atomic_load(&s->edge);
 			if (!now || ((want & EPOLLET) && !(edge & (want | 0x80000000u))))
 				continue;
 			atomic_store(&s->edge, 0);
+			if (want & EPOLLONESHOT)
+				e->item[i].ev.events = 0;       /* till EPOLL_CTL_MOD */
 			ev[n].events = now;
 			ev[n++].data = e->item[i].ev.data;
 		}

@@ -338,6 +338,7 @@ int rig_netdev_send(void *u, const void *buf, size_t n)
 	e = link_fd_rx(r->stack, r->ifindex, 1);
 	stack_run(r->stack);
 	settle(r);
+	rig_counters(r);
 	return e < 0 ? rig_err(e) : 0;
 }
 

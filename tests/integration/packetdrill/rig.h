@@ -98,3 +98,4 @@ int rig_pipe(void *u, int fd[2]);
 ssize_t rig_splice(void *u, int in, loff_t *in_off, int out, loff_t *out_off, size_t n, unsigned flags);
 
 void rig_sysctls(struct rig *r);
+void rig_counters(struct rig *r);

@@ -5,7 +5,7 @@ usage: run.py [--native] [-6] [-v] [-j N] [--expect FILE] PACKETDRILL ADAPTER.so
 Each script runs in a network namespace of its own (root), since its commands set sysctls.
 --expect FILE: names of scripts, one a line; the exit status is 0 when all of them pass.
 """
-import argparse, concurrent.futures, os, subprocess, sys
+import argparse, concurrent.futures, os, subprocess, sys, tempfile
 
 ARGS4 = ('--ip_version=ipv4 --local_ip=192.168.0.1 --gateway_ip=192.168.0.1 --netmask_ip=255.255.0.0 '
          '--remote_ip=192.0.2.1 -D TFO_COOKIE=3021b9d889017eeb -D CODE=host_unreachable '
@@ -36,6 +36,9 @@ def run(o, script):
         so = os.path.abspath(o.adapter)
         at = cmd.index(os.path.abspath(o.packetdrill))
         env['ADAPTER'] = so
+        counters = tempfile.NamedTemporaryFile()
+        env['PACKETDRILL_COUNTERS'] = counters.name
+        env['PATH'] = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'shim') + ':' + env['PATH']
         cmd[at:at] = ['env', 'LD_PRELOAD=' + so]
         cmd.append('--so_filename=' + so)
     r = subprocess.run(cmd + [os.path.basename(script)], cwd=os.path.dirname(os.path.abspath(script)),

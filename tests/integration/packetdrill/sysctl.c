@@ -5,8 +5,25 @@
  * change there is read back before every call and given to the stack.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "tests/integration/packetdrill/rig.h"
+
+/* For the runner's nstat: counters that moved, in the file that it named. */
+void rig_counters(struct rig *r)
+{
+	const char *path = getenv("PACKETDRILL_COUNTERS");
+	struct stack_counter c;
+	FILE *f = path ? fopen(path, "w") : NULL;
+	unsigned i;
+
+	if (!f)
+		return;
+	for (i = 0; stack_counter(r->stack, i, &c) == 0; i++)
+		if (c.value)
+			fprintf(f, "%s%s %llu 0.0\n", c.group, c.name, (unsigned long long)c.value);
+	fclose(f);
+}
 
 void rig_sysctls(struct rig *r)
 {
