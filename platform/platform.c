@@ -61,6 +61,11 @@ void aspace_unref(struct aspace *as)
 		as->p->ops->as_release(as);
 }
 
+int aspace_patch(struct ctx *c, u64 site, gaddr_t room)
+{
+	return c->p->ops->patch ? c->p->ops->patch(c, site, room) : -EOPNOTSUPP;
+}
+
 int aspace_apply(struct ctx *c, const struct as_op *ops, size_t n, size_t *ret_done)
 {
 	return c->p->ops->apply(c, ops, n, ret_done);

@@ -33,6 +33,7 @@ enum trap_kind {
 struct trap {
 	enum trap_kind kind;
 	u64 nr, args[6], ip;
+	u64 site;               /* TRAP_INTERRUPT: not 0: see aspace_patch() */
 	struct {
 		int signo, code;        /* SIGSEGV..., SEGV_MAPERR... */
 		u64 addr;               /* si_addr */
@@ -136,6 +137,14 @@ size_t aspace_copy_out(struct aspace *as, gaddr_t dst, const void *src, size_t n
 int aspace_cas_u32(struct ctx *c, gaddr_t addr, u32 *val, u32 new_val) must_check;
 /* Wake native futex waiters at @addr (shared = futex is not private). 0 or -errno. */
 int aspace_futex_wake(struct ctx *c, gaddr_t addr, int n, bool shared);
+
+/*
+ * The system call at @site traps often (trap.site).  The sentry knows that it is ordinary code,
+ * readable and executable, private and not writable: make it trap more cheaply.  @room is
+ * 0 or the address of a page for the platform's use, mapped by the sentry in that address space within 1 GiB
+ * of the site, readable and executable; it keeps it.  0, -ENOSPC: such a page is needed, or -errno: leave it.
+ */
+int aspace_patch(struct ctx *c, u64 site, gaddr_t room);
 
 /*
  * CPU time, in ns, that the threads of @as have used on the host; 0 if unknown.

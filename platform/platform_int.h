@@ -29,6 +29,7 @@ struct platform_ops {
 	size_t (*copy_out)(struct aspace *as, gaddr_t dst, const void *src, size_t n);
 	int (*cas_u32)(struct ctx *c, gaddr_t addr, u32 *val, u32 new_val);
 	int (*futex_wake)(struct ctx *c, gaddr_t addr, int n, bool shared);
+	int (*patch)(struct ctx *c, u64 site, gaddr_t room);    /* may be NULL */
 	u64 (*cpu_time)(struct aspace *as);
 	s32 (*host_pid)(const struct aspace *as);
 	void (*set_title)(struct aspace *as, const char *text);

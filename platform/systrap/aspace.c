@@ -46,6 +46,8 @@ void as_put(struct systrap_as *as, u32 what)
 {
 	if ((atomic_fetch_or(&as->over, what) | what) != (AS_RELEASED | AS_REAPED))
 		return;
+	mail_unmap(as);
+	kfree(atomic_load(&as->sites));
 	kfree(as->used);
 	kfree(as);
 }
@@ -109,6 +111,8 @@ void systrap_ctx_free(struct ctx *base)
 	/* Before the thread may end: its number can be used again at once. */
 	if (c->tid)
 		atomic_compare_exchange_strong(&p->by_tid[c->tid], &(struct systrap_ctx *){ c }, NULL);
+	mail_forget(c);
+	workers_forget(c);
 	/* A thread in a frameless call stays where it is until its process ends. */
 	if (told)
 		notify_send(p, id, CMD_EXIT, 0);
@@ -217,6 +221,8 @@ static int fork_from(struct systrap_ctx *parent, struct aspace **ret_as, struct 
 	if (!as)
 		return -ENOMEM;
 	r = copy_slots(as, to_as(parent->base.as));
+	if (!r)
+		r = sites_copy(as, to_as(parent->base.as));
 	if (r < 0)
 		goto drop_as;
 	c = ctx_alloc(p, as, parent->slot);
@@ -240,7 +246,13 @@ drop_as:
 
 int systrap_as_fork(struct ctx *parent, struct aspace **ret_as, struct ctx **ret_ctx)
 {
-	return fork_from(to_ctx(parent), ret_as, ret_ctx);
+	struct systrap_as *as = to_as(parent->as);
+	int r;
+
+	busy_lock(to_systrap(parent->p), &as->changing);
+	r = fork_from(to_ctx(parent), ret_as, ret_ctx);
+	busy_unlock(&as->changing);
+	return r;
 }
 
 int systrap_as_new(struct platform *base, struct aspace **ret_as, struct ctx **ret_ctx)
@@ -248,9 +260,9 @@ int systrap_as_new(struct platform *base, struct aspace **ret_as, struct ctx **r
 	struct systrap *p = to_systrap(base);
 	int r;
 
-	zygote_lock(p);
+	busy_lock(p, &p->zygote_busy);
 	r = fork_from(p->zygote, ret_as, ret_ctx);
-	zygote_unlock(p);
+	busy_unlock(&p->zygote_busy);
 	return r;
 }
 
@@ -354,12 +366,14 @@ static bool in_range(const struct systrap *p, u64 addr, u64 len)
 	return !add_overflows(addr, len, &end) && end <= p->stub && !(addr % 4096) && len;
 }
 
+u64 as_file_number(const struct systrap_ctx *c) { return FILE_FD_BASE + (c->slot % 512) * SLOT_CALLS; }
+
 /* The host calls that make one change; 0 if it is not allowed. */
 static u32 build_calls(struct systrap_ctx *c, const struct as_op *op, struct stub_call *call,
 		       hostfd_t *file, u32 at)
 {
 	bool has_file = op->kind == AS_MAP && op->file.fd >= 0;
-	u64 fd = has_file ? FILE_FD_BASE + (c->slot % 512) * SLOT_CALLS + at : (u64)-1;
+	u64 fd = has_file ? as_file_number(c) + at : (u64)-1;
 
 	file[0] = has_file ? op->file : HOSTFD_NONE;
 	file[1] = HOSTFD_NONE;
@@ -401,6 +415,9 @@ int systrap_apply(struct ctx *base, const struct as_op *ops, size_t n, size_t *r
 	size_t i = 0;
 	int r = 0;
 
+	for (size_t k = 0; k < n; k++)
+		if (in_range(ctx_systrap(c), ops[k].addr.v, ops[k].len))
+			sites_before(c, &ops[k]);
 	while (i < n && r == 0) {
 		struct stub_call calls[SLOT_CALLS];
 		hostfd_t files[SLOT_CALLS];

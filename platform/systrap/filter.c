@@ -7,10 +7,11 @@
  * the application's own close or exit would run natively.
  *
  *   from the stub's text  rt_sigreturn futex close sigaltstack exit: allowed
- *                         mmap munmap mprotect mremap madvise clone, trap call: asked
+ *                         mmap munmap mprotect mremap madvise clone, trap and wait calls: asked
+ *                         kick call: SIGSYS
  *                         anything else: killed
  *   from anywhere else    futex wait/wake kinds, sched_yield, rseq, private
- *                         membarriers, FS/GS base: native; calls that need registers: SIGSYS;
+ *                         membarriers, FS base: native; GS base, calls that need registers: SIGSYS;
  *                         the rest, unknown numbers too: asked, and answered by the sentry
  * Another architecture's entry (int 0x80) is SIGSYS, and becomes what Linux without it does.
  */
@@ -57,8 +58,8 @@ static void ret_if(struct prog *p, u32 k, u32 action)
 	ret(p, action);
 }
 
-/* if (nr == k) { if ((args[arg] & mask) is one of v) allow; else ask }: @n values. */
-static void allow_arg(struct prog *p, u32 nr, u32 arg, u32 mask, const u32 *v, u8 n)
+/* if (nr == k) { if ((args[arg] & mask) is one of v) allow; else @action }: @n values. */
+static void allow_arg(struct prog *p, u32 nr, u32 arg, u32 mask, const u32 *v, u8 n, u32 action)
 {
 	/* Skipped as a whole when the number differs. */
 	emit(p, BPF_JMP | BPF_JEQ | BPF_K, nr, 0, (u8)(2 * n + 3));
@@ -66,13 +67,13 @@ static void allow_arg(struct prog *p, u32 nr, u32 arg, u32 mask, const u32 *v, u
 	emit(p, BPF_ALU | BPF_AND | BPF_K, mask, 0, 0);
 	for (u8 i = 0; i < n; i++)
 		ret_if(p, v[i], SECCOMP_RET_ALLOW);
-	ret(p, SECCOMP_RET_USER_NOTIF);
+	ret(p, action);
 }
 
 static void stub_part(struct prog *p)
 {
 	static const u32 allowed[] = { SYS_rt_sigreturn, SYS_futex, SYS_close, SYS_sigaltstack, SYS_exit };
-	static const u32 asked[] = { STUBCALL_NR, SYS_mmap, SYS_munmap, SYS_mprotect, SYS_mremap,
+	static const u32 asked[] = { STUBCALL_NR, STUBWAIT_NR, SYS_mmap, SYS_munmap, SYS_mprotect, SYS_mremap,
 				     SYS_madvise, SYS_clone };
 
 	load(p, FIELD(nr));
@@ -80,6 +81,7 @@ static void stub_part(struct prog *p)
 		ret_if(p, allowed[i], SECCOMP_RET_ALLOW);
 	for (size_t i = 0; i < ARRAY_SIZE(asked); i++)
 		ret_if(p, asked[i], SECCOMP_RET_USER_NOTIF);
+	ret_if(p, STUBKICK_NR, SECCOMP_RET_TRAP);
 	ret(p, SECCOMP_RET_KILL_PROCESS);
 }
 
@@ -87,9 +89,8 @@ static void app_part(struct prog *p)
 {
 	static const u32 futex_ops[] = { FUTEX_WAIT, FUTEX_WAKE, FUTEX_REQUEUE, FUTEX_CMP_REQUEUE,
 					 FUTEX_WAKE_OP, FUTEX_WAIT_BITSET, FUTEX_WAKE_BITSET };
-	static const u32 futexes[] = { 449, 454, 455, 456 };    /* futex_waitv, futex_{wake,wait,requeue} */
 	static const u32 barriers[] = { 0, 8, 16, 32, 64 };     /* QUERY, PRIVATE_EXPEDITED*, REGISTER_* */
-	static const u32 bases[] = { 0x1001, 0x1002, 0x1003, 0x1004 };  /* ARCH_{SET_GS,SET_FS,GET_FS,GET_GS} */
+	static const u32 bases[] = { 0x1002, 0x1003 };          /* ARCH_{SET_FS,GET_FS}; GS is the stub's (mail.c) */
 
 	load(p, FIELD(nr));
 #define FRAME_CALL(nr, name) ret_if(p, nr, SECCOMP_RET_TRAP);
@@ -97,12 +98,11 @@ static void app_part(struct prog *p)
 #undef FRAME_CALL
 	ret_if(p, SYS_sched_yield, SECCOMP_RET_ALLOW);
 	ret_if(p, SYS_rseq, SECCOMP_RET_ALLOW);
-	for (u32 i = 0; i < ARRAY_SIZE(futexes); i++)
-		ret_if(p, futexes[i], SECCOMP_RET_ALLOW);
 	allow_arg(p, SYS_futex, 1, ~(u32)(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME), futex_ops,
-		  ARRAY_SIZE(futex_ops));
-	allow_arg(p, SYS_membarrier, 0, ~0u, barriers, ARRAY_SIZE(barriers));
-	allow_arg(p, SYS_arch_prctl, 0, ~0u, bases, ARRAY_SIZE(bases));
+		  ARRAY_SIZE(futex_ops), SECCOMP_RET_USER_NOTIF);
+	allow_arg(p, SYS_membarrier, 0, ~0u, barriers, ARRAY_SIZE(barriers),
+		  SECCOMP_RET_USER_NOTIF);
+	allow_arg(p, SYS_arch_prctl, 0, ~0u, bases, ARRAY_SIZE(bases), SECCOMP_RET_TRAP);
 	ret(p, SECCOMP_RET_USER_NOTIF);
 }
 

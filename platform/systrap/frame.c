@@ -44,6 +44,12 @@ static void trap_of_signal(struct systrap_ctx *c, int sig, struct trap *ret)
 		ret->ip = k->ip;
 		return;
 	}
+	if (sig == SIGTRAP && site_int3(to_as(c->base.as), k->ip - 1)) {
+		ret->kind = TRAP_INTERRUPT;     /* a site that is being patched: again */
+		c->k.ip--;
+		c->regs_dirty = true;
+		return;
+	}
 	ret->kind = TRAP_FAULT;
 	if (sig == SIGSYS) {
 		/* int 0x80 where Linux has no 32-bit entry: a general protection fault. */
@@ -62,6 +68,12 @@ static void trap_of_signal(struct systrap_ctx *c, int sig, struct trap *ret)
 	ret->fault.err = k->err;
 }
 
+/* A slot's address in gs is the stub's (mail.c): the application's is then 0. */
+static bool own_gs(const struct systrap_ctx *c, u64 gs)
+{
+	return gs - slot_addr(ctx_systrap(c), 0) < SLOT_MAX * SLOT_SIZE;
+}
+
 bool frame_fetch(struct systrap_ctx *c, u64 uc, int sig, struct trap *ret)
 {
 	u64 bases[2];
@@ -78,7 +90,8 @@ bool frame_fetch(struct systrap_ctx *c, u64 uc, int sig, struct trap *ret)
 		return false;
 	c->frame = uc;
 	c->fs_base = bases[0];
-	c->gs_base = bases[1];
+	c->gs_base = own_gs(c, bases[1]) ? 0 : bases[1];
+	(void)site_of_ip(to_as(c->base.as), &c->k.ip);
 	c->framed = true;
 	c->regs_dirty = c->ax_dirty = c->bases_dirty = false;
 	trap_of_signal(c, sig, ret);
@@ -100,7 +113,8 @@ int frame_flush(struct systrap_ctx *c)
 			r = -ESRCH;
 	}
 	if (c->bases_dirty) {
-		u64 b[3] = { c->fs_base, c->gs_base, 1 };
+		u64 gs = c->gs_base || !to_as(as)->mail ? c->gs_base : ctx_slot(c);
+		u64 b[3] = { c->fs_base, gs, 1 };
 
 		if (slot_write(c, 0, b, sizeof(b)) < 0)
 			r = -ESRCH;

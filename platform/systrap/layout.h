@@ -1,19 +1,23 @@
 /*
  * layout.h - what the sentry and the stub agree on.
  *
- * Included by the freestanding stub too, so: constants and plain structs only.
+ * Included by the freestanding stub too, its assembly as well: constants and plain structs only.
  * The stub's memory can be rewritten by the application at any time.  Nothing
  * in it is believed; each host call that it asks for is compared with what the
  * sentry approved (approve.c).
  */
 #pragma once
+#ifndef __ASSEMBLER__
+#include <stddef.h>
 #include <stdint.h>
+#endif
 
 /* The platform's own range: the topmost free GiB of the zygote; nothing of the application's is above it. */
 #define STUB_SIZE       0x40000000ull
 #define STUB_TEXT_MAX   0x10000ull                      /* at its start */
 #define STUB_VDSO_OFF   0x100000ull                     /* the host's vvar and vDSO */
 #define STUB_TITLE_OFF  0x200000ull                     /* one page: what the host's ps shows */
+#define STUB_MAIL_OFF   0x300000ull                     /* struct mail of each slot: memory shared with the sentry */
 #define STUB_SLOTS_OFF  0x1000000ull
 #define SLOT_SIZE       0x8000ull                       /* power of two: a slot is found from any address in it */
 #define SLOT_MAX        30000u
@@ -23,6 +27,39 @@
 #define STUB_REGISTER   1       /* (1, cookie): a new thread says who it is */
 #define STUB_TRAPPED    2       /* (2, ucontext, signal) */
 #define STUB_DONE       3       /* (3, result): the last command is finished */
+
+/* Two further numbers. A call that was posted in a mailbox and is waited for: returns its result. */
+#define STUBWAIT_NR     0x57b6
+/* Makes a frame: the registers of the call that an interrupt met on its fast path. */
+#define STUBKICK_NR     0x57b7
+
+/* Offsets in the stub's text. */
+#define STUB_RESTORER   16
+#define STUB_HANDLER    32
+#define STUB_SLOT_RANGE 48      /* two words that the zygote fills in: where slots begin and end */
+#define STUB_FAST       64      /* a patched call site comes here: entry.S */
+
+/* mail.state, in the order of a call's life; the stub compares with >= MAIL_DONE. */
+#define MAIL_IDLE       0
+#define MAIL_POSTED     1       /* by the stub */
+#define MAIL_TAKEN      2
+#define MAIL_DONE       3       /* a[0] is the result */
+#define MAIL_KICK       4       /* so it is, but trap with a frame before going on */
+#define MAIL_SLOW       5       /* not here: make the call itself */
+#define MAIL_BLOCKED    6       /* it will take long: make the wait call */
+
+/* For assembly; asserted below. */
+#define MAIL_STATE      0
+#define MAIL_HOT        4
+#define MAIL_NR         8
+#define MAIL_WHERE      12
+#define MAIL_ARGS       16
+#define SLOT_RESULT     40
+#define SLOT_BACK       72
+#define SLOT_MAIL       80
+#define SLOT_KICK       88
+
+#ifndef __ASSEMBLER__
 
 /* What a trap call returns: the next command. */
 #define CMD_RESUME      0       /* return to the application through the frame */
@@ -44,11 +81,14 @@ struct slot {
 	uint64_t set_bases;             /* load them before resuming */
 	uint64_t cookie;                /* for the child of CMD_FORK and CMD_CLONE */
 	uint64_t new_slot;              /* CMD_CLONE */
-	uint64_t result;                /* CMD_CALLS_RESUME */
+	uint64_t result;                /* CMD_CALLS_RESUME, STUBKICK_NR */
 	uint32_t tid_word;              /* non-zero while the host thread lives (CLONE_CHILD_CLEARTID) */
 	uint32_t ncalls;
 	uint64_t cas_addr;
 	uint32_t cas_old, cas_new;
+	uint64_t back;                  /* where a call on the fast path returns to, less two: its slow path */
+	uint64_t mail;                  /* its mailbox, or 0: a fork or clone starts without */
+	uint32_t kick, unused;          /* an interrupt met a call on the fast path */
 	struct stub_call calls[SLOT_CALLS];
 };
 
@@ -58,3 +98,24 @@ struct slot {
 #define CLONE_FLAGS_PROCESS (0x00008000u | 17u)                 /* CLONE_PARENT | SIGCHLD */
 /* VM FS FILES SIGHAND THREAD SYSVSEM CHILD_CLEARTID */
 #define CLONE_FLAGS_THREAD  (0x100u | 0x200u | 0x400u | 0x800u | 0x10000u | 0x40000u | 0x200000u)
+
+/*
+ * A mailbox: one cache line between one thread and the sentry.  The stub writes
+ * all of it but hot and the states from TAKEN on; the sentry reads each word once.
+ */
+struct mail {
+	uint32_t state;
+	uint32_t hot;                   /* the sentry looks here: worth waiting a moment for */
+	uint32_t nr;
+	uint32_t where;                 /* low half of the address of the slow path */
+	uint64_t a[6];
+};
+#define MAIL_LINES 256u                 /* slots beyond have none */
+
+_Static_assert(sizeof(struct mail) == 64 && offsetof(struct mail, hot) == MAIL_HOT &&
+	       offsetof(struct mail, nr) == MAIL_NR && offsetof(struct mail, where) == MAIL_WHERE &&
+	       offsetof(struct mail, a) == MAIL_ARGS, "entry.S");
+_Static_assert(offsetof(struct slot, result) == SLOT_RESULT && offsetof(struct slot, back) == SLOT_BACK &&
+	       offsetof(struct slot, mail) == SLOT_MAIL && offsetof(struct slot, kick) == SLOT_KICK, "entry.S");
+
+#endif

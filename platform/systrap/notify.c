@@ -104,6 +104,10 @@ static struct systrap_ctx *trapped(struct systrap *p, struct systrap_ctx *c,
 		kill(to_as(c->base.as)->pid, SIGKILL);
 		*ret = (struct trap){ .kind = TRAP_DEAD };
 	}
+	if (ret->kind == TRAP_INTERRUPT) {
+		ret->site = c->hot_site;
+		c->hot_site = 0;
+	}
 	if (c->internal) {
 		atomic_store(&c->done, 1);
 		host_futex_wake(&c->done, 1);
@@ -115,6 +119,8 @@ static struct systrap_ctx *trapped(struct systrap *p, struct systrap_ctx *c,
 static struct systrap_ctx *stub_call(struct systrap *p, struct systrap_ctx *c,
 				     const struct seccomp_notif *n, struct trap *ret)
 {
+	if (n->data.nr == STUBWAIT_NR && !atomic_load(&c->in_command))
+		return mail_waited(p, c, n->id, ret);
 	if (n->data.nr != STUBCALL_NR)
 		approve_call(p, c, n);
 	else if (n->data.args[0] == STUB_DONE && atomic_load(&c->in_command))
@@ -126,6 +132,45 @@ static struct systrap_ctx *stub_call(struct systrap *p, struct systrap_ctx *c,
 	return NULL;
 }
 
+/* A call of the application's own, by notification. */
+static struct systrap_ctx *app_call(struct systrap *p, struct systrap_ctx *c,
+				    const struct seccomp_notif *n, struct trap *ret)
+{
+	u64 ip = n->data.instruction_pointer;
+
+	if (!take(p, c, n))
+		return NULL;
+	c->framed = false;
+	c->missed = site_of_ip(to_as(c->base.as), &ip);
+	if (c->missed)
+		mail_missed(p, c);
+	else
+		site_trapped(c, ip - 2, (u32)n->data.nr);
+	ret->kind = TRAP_SYSCALL;
+	ret->site = 0;
+	ret->nr = (u32)n->data.nr;
+	memcpy(ret->args, n->data.args, sizeof(ret->args));
+	ret->ip = ip;
+	return c;
+}
+
+static struct systrap_ctx *received(struct systrap *p, const struct seccomp_notif *n, struct trap *ret)
+{
+	struct systrap_ctx *c = n->pid < TID_MAX ? atomic_load(&p->by_tid[n->pid]) : NULL;
+
+	if (!c) {
+		register_child(p, n);
+		return NULL;
+	}
+	if (in_stub(p, n->data.instruction_pointer))
+		return stub_call(p, c, n, ret);
+	if (atomic_load(&c->in_command)) {
+		kill(to_as(c->base.as)->pid, SIGKILL);  /* owned by its worker: only the stub may call */
+		return NULL;
+	}
+	return app_call(p, c, n, ret);
+}
+
 struct systrap_ctx *notify_receive(struct systrap *p, struct trap *ret)
 {
 	struct seccomp_notif n;
@@ -134,24 +179,10 @@ struct systrap_ctx *notify_receive(struct systrap *p, struct trap *ret)
 	memset(&n, 0, sizeof(n));
 	if (ioctl(p->listener, SECCOMP_IOCTL_NOTIF_RECV, &n) < 0)
 		return NULL;            /* EINTR, or the caller died first */
-	c = n.pid < TID_MAX ? atomic_load(&p->by_tid[n.pid]) : NULL;
-	if (!c) {
-		register_child(p, &n);
-		return NULL;
-	}
-	if (in_stub(p, n.data.instruction_pointer))
-		return stub_call(p, c, &n, ret);
-	if (atomic_load(&c->in_command)) {
-		kill(to_as(c->base.as)->pid, SIGKILL);  /* owned by its worker: only the stub may call */
-		return NULL;
-	}
-	if (!take(p, c, &n))
-		return NULL;
-	c->framed = false;
-	ret->kind = TRAP_SYSCALL;
-	ret->nr = (u32)n.data.nr;
-	memcpy(ret->args, n.data.args, sizeof(ret->args));
-	ret->ip = n.data.instruction_pointer;
+	atomic_store(&p->w.looking, true);
+	c = received(p, &n, ret);
+	atomic_fetch_add(&p->w.round, 1);
+	atomic_store(&p->w.looking, false);
 	return c;
 }
 
@@ -181,6 +212,7 @@ void ctx_resume(struct systrap_ctx *c)
 	struct systrap_as *as = to_as(c->base.as);
 	bool framed = c->framed, kick, dead;
 	pid_t pid = as->pid, tid = c->tid;
+	bool mailed = c->by_mail, heat;
 	long val = CMD_RESUME;
 	u64 id = c->notif_id;
 
@@ -188,8 +220,10 @@ void ctx_resume(struct systrap_ctx *c)
 		kill(as->pid, SIGKILL);
 	if (!framed)
 		val = c->result;
-	kick = c->want_frame;
+	kick = c->want_frame || (!framed && (c->hot_site || c->want_mail));
 	c->want_frame = false;
+	heat = !framed && !kick && workers_receives() && mail_heat(p, c);
+	c->missed = false;
 	c->ncalls = 0;
 	c->result = 0;
 	/*
@@ -204,6 +238,10 @@ void ctx_resume(struct systrap_ctx *c)
 		atomic_store(&c->state, CTX_RUNNING);
 		if (atomic_exchange(&c->kicked, false))
 			kick = true;
+		if (mailed) {
+			id = mail_answer(c, val, kick);
+			heat &= id != 0;
+		}
 	} else {
 		atomic_store(&c->state, CTX_DEAD);
 	}
@@ -212,10 +250,17 @@ void ctx_resume(struct systrap_ctx *c)
 		report_dead(p, c);
 		return;
 	}
+	if (mailed && !id)
+		return;
 	/* Queued before the answer: the thread takes it before its next instruction. */
 	if (kick)
 		(void)syscall(SYS_tgkill, pid, tid, STUB_SIGNAL);
+	/* It will run on this CPU: either it gets it, or we leave it. */
+	if (!heat && mail_hot(p) && workers_receives())
+		mail_chill(p);
 	notify_send(p, id, val, 0);
+	if (heat)
+		workers_step_aside(p);
 }
 
 void systrap_interrupt(struct ctx *base)

@@ -53,6 +53,7 @@ const struct platform_ops systrap_ops = {
 	.copy_out = systrap_copy_out,
 	.cas_u32 = systrap_cas_u32,
 	.futex_wake = systrap_futex_wake,
+	.patch = systrap_patch,
 	.cpu_time = cpu_time,
 	.host_pid = host_pid,
 	.set_title = set_title,

@@ -50,6 +50,10 @@ struct systrap_as {
 	u32 nslots;                             /* guarded by mu: slots [0, nslots) are mapped */
 	u64 *used;                              /* guarded by mu: bitmap of slots with a context */
 	u32 used_words;                         /* guarded by mu */
+	_Atomic u32 changing;                   /* futex: one change of code or mailboxes at a time, and no fork meanwhile */
+	struct mail *mail;                      /* set once, guarded by mu: MAIL_LINES of them, or NULL */
+	_Atomic(struct sites *) sites;          /* set once: patch.c */
+	u32 ncalls;                             /* receiver: calls before sites are counted */
 	struct list_head ctxs;                  /* guarded by mu */
 };
 
@@ -70,6 +74,18 @@ struct systrap_ctx {
 	bool framed;                            /* owner: the trap came with a frame */
 	bool internal;                          /* the zygote: its traps never reach the sentry */
 	u64 notif_id;                           /* owner: the notification to answer */
+
+	/* Patched call sites: mail.c, patch.c. */
+	struct mail *mail;                      /* owner, set once: this slot's, or NULL */
+	bool want_mail;                         /* owner: give it one when it has a frame */
+	bool missed;                            /* owner: this call came from a patched site by notification */
+	u64 hot_site;                           /* owner: tell the sentry when there is a frame */
+	bool by_mail;                           /* owner, changed under as->mu: the call came by mail */
+	u64 wait_id;                            /* guarded by as->mu: the wait call to answer instead, or 0 */
+	long last_result;                       /* guarded by as->mu: of the last call by mail */
+	bool last_kick;                         /* guarded by as->mu */
+	u64 last_call;                          /* receiver: TSC of the last miss */
+	u32 close_calls, hot_need, hot_served, hot_waits;  /* receiver */
 
 	/* The frame, copied in once a trap.  Owner. */
 	u64 frame;                              /* address of its ucontext */
@@ -102,12 +118,17 @@ struct systrap_ctx {
 
 struct worker;
 
+#define HOT_MAX 4u
+
 struct workers {
 	struct mutex mu;                        /* RANK_PLATFORM */
 	bool token_free;                        /* guarded by mu: nobody is the receiver */
 	struct list_head parked;                /* guarded by mu */
 	struct list_head events;                /* guarded by mu: contexts with something to tell */
 	s32 coming;                             /* guarded by mu: workers on their way to workers_run(); < 0: gone by before its waker said so */
+	_Atomic(struct systrap_ctx *) hot[HOT_MAX];     /* changed under mu: mailboxes to look at */
+	_Atomic bool looking;                   /* the receiver may hold pointers to contexts it does not own */
+	_Atomic u32 round;                      /* grows whenever it holds none of before */
 	_Atomic u32 nevents;                    /* the length of events */
 	cpu_set_t cpus;                         /* immutable: where workers may run */
 	void *(*body)(void *);                  /* immutable after start */
@@ -159,8 +180,35 @@ int filter_install(u64 text_start, u64 text_end) must_check;
 /* zygote.c */
 int systrap_create(const struct platform_config *cfg, struct platform **ret) must_check;
 
-void zygote_lock(struct systrap *p);
-void zygote_unlock(struct systrap *p);
+/* busy.c: a lock that is held across waits for stubs; the receiver must not hold up others for it. */
+bool busy_trylock(_Atomic u32 *word);
+void busy_lock(struct systrap *p, _Atomic u32 *word);
+void busy_unlock(_Atomic u32 *word);
+
+/* mail.c */
+void mail_open(struct systrap_ctx *c);                  /* @c has a frame */
+void mail_unmap(struct systrap_as *as);
+void mail_missed(struct systrap *p, struct systrap_ctx *c);
+/* To be called by the receiver, before it answers @c. True: it is hot from now on. */
+bool mail_heat(struct systrap *p, struct systrap_ctx *c);
+bool mail_hot(const struct systrap *p);                 /* is any? */
+void mail_chill(struct systrap *p);                     /* none is, from now on */
+struct systrap_ctx *mail_receive(struct systrap *p, struct trap *ret);
+/* The wait call @id of @c. As notify_receive(). */
+struct systrap_ctx *mail_waited(struct systrap *p, struct systrap_ctx *c, u64 id, struct trap *ret);
+/* With as->mu: answer the call of @c. The wait call to be answered instead, or 0. */
+u64 mail_answer(struct systrap_ctx *c, long val, bool kick);
+void mail_blocked(struct systrap_ctx *c);               /* its call takes long: no use spinning */
+void mail_forget(struct systrap_ctx *c);                /* before @c is freed */
+
+/* patch.c */
+int systrap_patch(struct ctx *base, u64 ip, gaddr_t fresh);
+void site_trapped(struct systrap_ctx *c, u64 ip, u32 nr);       /* receiver: a call from an unpatched site */
+bool site_of_ip(struct systrap_as *as, u64 *ip);        /* from a thunk's to the site's */
+u64 site_of_low(struct systrap_as *as, u32 low);        /* where a call by mail returns to */
+bool site_int3(struct systrap_as *as, u64 ip);          /* is that int3 ours? */
+void sites_before(struct systrap_ctx *c, const struct as_op *op);
+int sites_copy(struct systrap_as *to, struct systrap_as *from) must_check;
 
 /* workers.c */
 int workers_start(struct platform *base, void *(*body)(void *), void *arg) must_check;
@@ -171,6 +219,9 @@ void workers_waking(struct platform *base, struct worker *sleeper);
 void workers_block_end(struct platform *base, bool woken);
 /* Tell some worker that @c has a trap of @kind (a soft event). The caller has made it TRAPPED or DEAD. */
 void workers_post(struct systrap *p, struct systrap_ctx *c, const struct trap *trap);
+void workers_forget(const struct systrap_ctx *c);       /* it is about to be freed by its owner */
+bool workers_receives(void);                    /* does this thread hold the token? */
+void workers_step_aside(struct systrap *p);     /* move to another CPU than this one */
 /* Wait until *word is non-zero, serving notifications if this thread is the receiver. */
 void workers_await(struct systrap *p, _Atomic u32 *word);
 
@@ -203,6 +254,7 @@ int slot_write(struct systrap_ctx *c, size_t off, const void *src, size_t n) mus
 int slot_read(struct systrap_ctx *c, size_t off, void *dst, size_t n) must_check;
 
 /* aspace.c */
+u64 as_file_number(const struct systrap_ctx *c);        /* what the first file of @c's command is called in its stub */
 int systrap_as_new(struct platform *base, struct aspace **ret_as, struct ctx **ret_ctx);
 int systrap_as_fork(struct ctx *parent, struct aspace **ret_as, struct ctx **ret_ctx);
 int systrap_ctx_clone(struct ctx *parent, struct ctx **ret);

@@ -35,6 +35,7 @@ struct worker {
 	_Atomic u32 wake;               /* futex */
 	bool token;                     /* own thread, or set under mu while parked */
 	bool is_worker;                 /* runs workers_run(); others give the token back at once */
+	struct systrap_ctx *serving;    /* own thread: the context that it owns, or NULL */
 	bool coming;                    /* counted in the pool's coming. Own thread */
 	pid_t tid;                      /* set before a sleep */
 	_Atomic bool placed;            /* a waker has narrowed our affinity */
@@ -158,6 +159,35 @@ static void arrived(struct workers *w)
 	self.coming = false;
 }
 
+/* What waited for a frame is done before the sentry sees the trap. */
+static struct ctx *ready(struct systrap_ctx *c)
+{
+	if (c->want_mail && c->framed && !atomic_load(&to_as(c->base.as)->dead))
+		mail_open(c);
+	self.serving = c;
+	return &c->base;
+}
+
+void workers_forget(const struct systrap_ctx *c)
+{
+	if (self.serving == c)
+		self.serving = NULL;
+}
+
+bool workers_receives(void) { return self.token; }
+
+void workers_step_aside(struct systrap *p)
+{
+	cpu_set_t others = p->w.cpus;
+	int cpu = sched_getcpu();
+
+	if (cpu < 0)
+		return;
+	CPU_CLR((size_t)cpu, &others);
+	(void)sched_setaffinity(0, sizeof(others), &others);
+	(void)sched_setaffinity(0, sizeof(p->w.cpus), &p->w.cpus);
+}
+
 struct ctx *workers_run(struct platform *base, struct ctx *done, struct trap *ret)
 {
 	struct systrap *p = to_systrap(base);
@@ -167,6 +197,7 @@ struct ctx *workers_run(struct platform *base, struct ctx *done, struct trap *re
 		self.is_worker = true;
 		mutex_before_sleep(give_up, p);
 	}
+	self.serving = NULL;
 	if (done)
 		ctx_resume(to_ctx(done));
 	for (;;) {
@@ -178,7 +209,7 @@ struct ctx *workers_run(struct platform *base, struct ctx *done, struct trap *re
 			atomic_fetch_sub(&p->w.nevents, 1);
 			*ret = c->event_trap;
 			mutex_unlock(&p->w.mu);
-			return &c->base;
+			return ready(c);
 		}
 		if (!self.token && p->w.token_free) {
 			p->w.token_free = false;
@@ -190,9 +221,11 @@ struct ctx *workers_run(struct platform *base, struct ctx *done, struct trap *re
 			continue;
 		}
 		mutex_unlock(&p->w.mu);
-		c = notify_receive(p, ret);
+		c = mail_hot(p) ? mail_receive(p, ret) : NULL;
+		if (!c && !atomic_load(&p->w.nevents))
+			c = notify_receive(p, ret);
 		if (c)
-			return &c->base;
+			return ready(c);
 	}
 }
 
@@ -201,6 +234,8 @@ struct worker *workers_block_begin(struct platform *base)
 	struct systrap *p = to_systrap(base);
 	bool token = self.token;
 
+	if (self.serving)
+		mail_blocked(self.serving);
 	if (self.woke_at) {
 		if (__builtin_ia32_rdtsc() - self.woke_at < TURN_TICKS)
 			self.turns = MIN(self.turns + 1, TURNS_MAX);

@@ -110,6 +110,7 @@ static void shed_rights(void)
 static void map_stub(u64 stub)
 {
 	size_t n = (size_t)(stub_blob_end - stub_blob_start);
+	u64 range[2] = { stub + STUB_SLOTS_OFF, stub + STUB_SLOTS_OFF + SLOT_MAX * SLOT_SIZE };
 	void *text, *slots, *title;
 
 	text = mmap((void *)stub, STUB_TEXT_MAX, PROT_READ | PROT_WRITE,
@@ -121,6 +122,7 @@ static void map_stub(u64 stub)
 	if (text == MAP_FAILED || slots == MAP_FAILED || title == MAP_FAILED || n > STUB_TEXT_MAX)
 		_exit(102);
 	memcpy(text, stub_blob_start, n);
+	memcpy((u8 *)text + STUB_SLOT_RANGE, range, sizeof(range));
 	if (mprotect(text, STUB_TEXT_MAX, PROT_READ | PROT_EXEC) < 0)
 		_exit(103);
 	host_title_here(stub + STUB_TITLE_OFF, stub, stub + STUB_TEXT_MAX);
@@ -148,7 +150,7 @@ static void set_handlers(u64 stub)
 {
 	static const int sigs[] = { SIGSYS, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, STUB_SIGNAL };
 	struct { u64 handler, flags, restorer, mask; } sa = {
-		stub + 32, SA_SIGINFO | SA_ONSTACK | SA_RESTART | 0x04000000ull, stub + 16, ~0ull,
+		stub + STUB_HANDLER, SA_SIGINFO | SA_ONSTACK | SA_RESTART | 0x04000000ull, stub + STUB_RESTORER, ~0ull,
 	};
 	stack_t st = {
 		.ss_sp = (void *)(stub + STUB_SLOTS_OFF + sizeof(struct slot)),
@@ -187,24 +189,6 @@ static noreturn_fn void zygote_main(int ready, u64 stub, const struct host_vdso 
 }
 
 /* ---- in the sentry ---- */
-
-void zygote_lock(struct systrap *p)
-{
-	u32 free = 0;
-
-	while (!atomic_compare_exchange_strong(&p->zygote_busy, &free, 1)) {
-		platform_block_begin(&p->base);
-		(void)host_futex_wait(&p->zygote_busy, 1, INT64_MAX);
-		platform_block_end(&p->base, false);
-		free = 0;
-	}
-}
-
-void zygote_unlock(struct systrap *p)
-{
-	atomic_store(&p->zygote_busy, 0);
-	host_futex_wake(&p->zygote_busy, 1);
-}
 
 static int fetch_listener(pid_t child, int ready)
 {

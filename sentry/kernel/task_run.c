@@ -18,6 +18,7 @@
 #include "sentry/core/usercopy.h"
 #include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task_int.h"
+#include "sentry/mm/mm.h"
 #include "sentry/syscalls/syscall.h"
 
 void task_worker(struct kernel *k)
@@ -161,6 +162,8 @@ void task_handle(struct task *t, struct trap *trap)
 		handle_fault(t, trap);
 		break;
 	case TRAP_INTERRUPT:
+		if (trap->site && t->mm)
+			mm_hot_site(t, trap->site);
 		if (t->call_again)
 			redo_call(t);
 		break;

@@ -120,6 +120,9 @@ int mm_install(struct mm *mm, struct ctx *c, const struct mm_piece *p, size_t n)
 /* A free range below mmap_base; 0 = none. */
 u64 mm_pick(struct mm *mm, u64 len);
 
+/* The system call at @site traps often (trap.site). @t is trapped with a frame. */
+void mm_hot_site(struct task *t, u64 site);
+
 /* Copy with another mm (process_vm_readv, /proc/PID/mem, cmdline, environ). Bytes copied. */
 size_t mm_copy_in(struct mm *mm, void *dst, gaddr_t src, size_t n);
 size_t mm_copy_out(struct mm *mm, gaddr_t dst, const void *src, size_t n);

@@ -21,6 +21,11 @@ stub_restorer:                          /* offset 16 */
 	.globl stub_signal_entry
 stub_signal_entry:                      /* offset 32: the handler of every signal */
 	jmp	stub_handler
+	.balign 16
+	.globl stub_slot_range
+stub_slot_range:                        /* offset 48 */
+	.quad	0, 0
+	jmp	stub_fast               /* offset 64 */
 
 	.text
 	.globl stub_syscall

@@ -61,6 +61,8 @@ static long clone_thread(struct slot *s, char *uc)
 	ns->fs_base = s->fs_base;
 	ns->gs_base = s->gs_base;
 	ns->cookie = s->cookie;
+	ns->mail = 0;
+	ns->kick = 0;
 	ns->tid_word = 1;
 	return stub_clone_thread(CLONE_FLAGS_THREAD, (void *)(((uint64_t)nframe - 256) & ~15ull),
 				 &ns->tid_word, nuc);
@@ -111,6 +113,8 @@ void stub_loop(char *uc, long cmd)
 		case CMD_FORK:
 			r = stub_syscall(NR_clone, CLONE_FLAGS_PROCESS, 0, 0, 0, 0, 0);
 			if (r == 0) {
+				s->mail = 0;    /* the parent's; not mapped here */
+				s->kick = 0;
 				cmd = trap_call(STUB_REGISTER, s->cookie, 0);
 				continue;
 			}
@@ -136,10 +140,44 @@ void stub_loop(char *uc, long cmd)
 	}
 }
 
+/*
+ * An interrupt may meet a call on its fast path.  Before it was posted it was never made,
+ * and after its result is the application's the frame is made to say so; in between
+ * the call is left alone and traps again at its end (fast.S).  False: go on.
+ */
+static int settle(struct slot *s, ucontext_t *uc, int *sig)
+{
+	greg_t *reg = uc->uc_mcontext.gregs;
+	const char *ip = (const char *)reg[REG_RIP];
+
+	if (ip == stub_fast_end && *sig == SIGSYS) {
+		reg[REG_RAX] = (greg_t)s->result;
+		reg[REG_RIP] = (greg_t)s->back;
+		*sig = STUB_SIGNAL;
+	} else if (*sig != STUB_SIGNAL || ip < stub_fast_pass || ip >= stub_fast_end) {
+		return 1;
+	} else if (ip <= stub_fast_saved) {
+		reg[REG_RIP] = reg[REG_RCX];
+	} else if (ip < stub_fast_posted || (ip >= stub_fast_refused && ip < stub_fast_kicked)) {
+		reg[REG_RIP] = (greg_t)s->back;
+	} else if (ip >= stub_fast_checked && ip < stub_fast_slow) {
+		reg[REG_RIP] = (greg_t)s->back + 2;
+	} else {
+		s->kick = 1;
+		return 0;
+	}
+	s->kick = 0;
+	return 1;
+}
+
 void stub_handler(int sig, void *info, void *uc)
 {
+	struct slot *s = slot_of(uc);
+
 	(void)info;
-	save_bases(slot_of(uc));
+	if (!settle(s, uc, &sig))
+		return;
+	save_bases(s);
 	stub_loop(uc, trap_call(STUB_TRAPPED, (long)uc, sig));
 }
 

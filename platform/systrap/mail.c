@@ -1,0 +1,334 @@
+/*
+ * mail.c - calls that reach the sentry without the host: mailboxes, and who looks at them when.
+ *
+ * A patched call site (patch.c, stub/fast.S) posts its call in its thread's
+ * mailbox if that is "hot": if the receiver looks at it, spinning on a CPU of its own.  Otherwise,
+ * and whenever the answer takes long, a notification is made as ever, and everything here is as if
+ * there were no mailbox.  So nothing depends on spinning but speed.
+ *
+ * A mailbox becomes hot when its thread's calls follow each other closely, and cool when none came for a
+ * moment.  Spinning that did not pay makes the next time later.  With one CPU nothing is ever hot.
+ *
+ * Protocol: the stub posts (state POSTED, a full barrier), then looks at hot; we clear hot (a
+ * full barrier), then look at state: a posted call is seen by one of us.  If the stub gives up
+ * waiting, it makes the wait call, whose answer is the result: mail_waited().
+ *
+ * Locks: as->mu orders the end of a call against the wait call.  hot[] is changed under the
+ * pool's mu and read by the receiver (who holds the token) without.  The receiver may meet a context that
+ * another worker owns, as its thread runs on while its call is served: mail_forget() waits until it cannot.
+ * The words of a mailbox are the application's: each is read once.
+ */
+#include "platform/systrap/systrap.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include "platform/host/hostfile.h"
+
+#define MAIL_SIZE (MAIL_LINES * sizeof(struct mail))
+#define CLOSE_TICKS 300000u     /* TSC: calls this close to each other follow each other closely */
+#define SPIN_ROUNDS 1500u       /* without a call: about what waking an idle CPU costs */
+#define NEED_MIN    16u         /* close calls before a mailbox becomes hot */
+#define NEED_MAX    1024u
+#define PAYS        64u         /* calls a hot spell must serve to be worth its start */
+#define WAITS_MAX   8u          /* calls in a hot spell that had to wait */
+#define LOOK_AROUND 32u         /* rounds between two looks at the listener */
+
+static _Atomic u32 *word(u32 *w) { return (_Atomic u32 *)w; }
+
+/* Calls that are the host's to answer or need registers: never from here. */
+static bool slow_call(u32 nr)
+{
+	switch (nr) {
+#define FRAME_CALL(nr, name) case nr:
+#include "syscall-tables/frame_calls.def"
+#undef FRAME_CALL
+	case SYS_futex:
+	case SYS_sched_yield:
+	case SYS_rseq:
+	case SYS_membarrier:
+	case SYS_arch_prctl:
+		return true;
+	}
+	return nr > 0x3fffffff;
+}
+
+/* The memory of @c's process, in ours and in its own. */
+static int map_mail(struct systrap_ctx *c)
+{
+	struct systrap_as *as = to_as(c->base.as);
+	u64 addr = ctx_systrap(c)->stub + STUB_MAIL_OFF;
+	hostfd_t fd;
+	struct stub_call calls[3] = {
+		{ SYS_mmap, { addr, MAIL_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, as_file_number(c), 0 } },
+		{ SYS_close, { as_file_number(c) } },
+		{ SYS_madvise, { addr, MAIL_SIZE, MADV_DONTFORK } },
+	};
+	hostfd_t files[3] = { HOSTFD_NONE, HOSTFD_NONE, HOSTFD_NONE };
+	void *m = MAP_FAILED;
+	u32 done;
+	int r = host_memfd("mail", &fd);
+
+	if (r < 0)
+		return r;
+	files[0] = fd;
+	r = host_ftruncate(fd, MAIL_SIZE);
+	if (!r) {
+		m = mmap(NULL, MAIL_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd.fd, 0);
+		r = m == MAP_FAILED ? -ENOMEM : command_calls(c, calls, files, 3, &done);
+	}
+	host_close(fd);
+	if (r < 0) {
+		if (m != MAP_FAILED)
+			munmap(m, MAIL_SIZE);
+		return r;
+	}
+	mutex_lock(&as->mu);
+	as->mail = m;
+	mutex_unlock(&as->mu);
+	return 0;
+}
+
+void mail_open(struct systrap_ctx *c)
+{
+	struct systrap_as *as = to_as(c->base.as);
+	u64 addr = ctx_systrap(c)->stub + STUB_MAIL_OFF + c->slot * sizeof(struct mail);
+
+	c->want_mail = false;
+	if (c->mail || c->slot >= MAIL_LINES || !busy_trylock(&as->changing))
+		return;
+	if ((as->mail || map_mail(c) == 0) &&
+	    slot_write(c, offsetof(struct slot, mail), &addr, sizeof(addr)) == 0) {
+		c->bases_dirty = true;          /* gs leads to the slot */
+		c->mail = &as->mail[c->slot];
+		atomic_store(word(&c->mail->state), MAIL_IDLE);
+	}
+	busy_unlock(&as->changing);
+}
+
+void mail_unmap(struct systrap_as *as)
+{
+	if (as->mail)
+		munmap(as->mail, MAIL_SIZE);
+}
+
+/* ---- hot and cool ---- */
+
+/* A call of @c came the slow way although its site is patched. */
+void mail_missed(struct systrap *p, struct systrap_ctx *c)
+{
+	u64 now = __builtin_ia32_rdtsc();
+
+	c->close_calls = now - c->last_call < CLOSE_TICKS ? c->close_calls + 1 : c->close_calls / 2;
+	c->last_call = now;
+	if (!c->mail && c->close_calls > NEED_MIN / 2 && CPU_COUNT(&p->w.cpus) > 1)
+		c->want_mail = true;
+}
+
+bool mail_heat(struct systrap *p, struct systrap_ctx *c)
+{
+	u32 i = 0, max = MIN(HOT_MAX, (u32)CPU_COUNT(&p->w.cpus) - 1);
+
+	if (c->mail && atomic_load(word(&c->mail->hot)))
+		return c->by_mail || ++c->hot_waits <= WAITS_MAX;
+	if (!c->missed || !c->mail || c->close_calls < MAX(c->hot_need, NEED_MIN) || CPU_COUNT(&p->w.cpus) < 2)
+		return false;
+	mutex_lock(&p->w.mu);
+	while (i < max && atomic_load(&p->w.hot[i]))
+		i++;
+	if (i < max)
+		atomic_store(&p->w.hot[i], c);
+	mutex_unlock(&p->w.mu);
+	if (i == max)
+		return false;
+	c->hot_served = c->hot_waits = 0;
+	c->close_calls = 0;
+	atomic_store(word(&c->mail->hot), 1);
+	return true;
+}
+
+static void drop(struct workers *w, struct systrap_ctx *c)
+{
+	mutex_lock(&w->mu);
+	for (u32 i = 0; i < HOT_MAX; i++)
+		if (atomic_load(&w->hot[i]) == c)
+			atomic_store(&w->hot[i], NULL);
+	mutex_unlock(&w->mu);
+}
+
+/* No more calls of @c are looked for.  The caller looks once more. */
+static void cool(struct systrap *p, struct systrap_ctx *c)
+{
+	if (!atomic_exchange(word(&c->mail->hot), 0))
+		return;
+	/* Each call that came by notification all the same is a loss; a spell can take some. */
+	c->hot_need = c->hot_served < PAYS * (c->hot_waits + 1) ? MIN(MAX(c->hot_need, NEED_MIN) * 2, NEED_MAX) : NEED_MIN;
+	drop(&p->w, c);
+}
+
+void mail_forget(struct systrap_ctx *c)
+{
+	struct workers *w = &ctx_systrap(c)->w;
+	u32 round;
+
+	if (!c->mail)
+		return;
+	drop(w, c);
+	/* The receiver may hold the pointer until the end of its round. */
+	round = atomic_load(&w->round);
+	while (atomic_load(&w->looking) && atomic_load(&w->round) == round)
+		sched_yield();
+}
+
+/* ---- calls ---- */
+
+/* Take a posted call.  @id: the wait call to be answered, or 0. */
+static bool take_posted(struct systrap *p, struct systrap_ctx *c, u64 id, struct trap *ret)
+{
+	struct mail *m = c->mail;
+	int running = CTX_RUNNING;
+	u32 nr = *(volatile u32 *)&m->nr;
+
+	if (!id && slow_call(nr)) {
+		atomic_store(word(&m->state), MAIL_SLOW);
+		return false;
+	}
+	if (!atomic_compare_exchange_strong(&c->state, &running, CTX_TRAPPED))
+		return false;
+	atomic_fetch_sub(&p->w.running, 1);
+	atomic_store(word(&m->state), MAIL_TAKEN);
+	c->framed = false;
+	c->notif_id = id;
+	c->by_mail = !id;
+	c->hot_served++;
+	ret->kind = TRAP_SYSCALL;
+	ret->site = 0;
+	ret->nr = nr;
+	for (int i = 0; i < 6; i++)
+		ret->args[i] = *(volatile u64 *)&m->a[i];
+	ret->ip = site_of_low(to_as(c->base.as), *(volatile u32 *)&m->where);
+	return true;
+}
+
+static bool look(struct systrap *p, struct systrap_ctx *c, struct trap *ret)
+{
+	return atomic_load(word(&c->mail->state)) == MAIL_POSTED && take_posted(p, c, 0, ret);
+}
+
+static bool notified(struct systrap *p)
+{
+	struct pollfd pfd = { .fd = p->listener, .events = POLLIN };
+
+	return poll(&pfd, 1, 0) > 0;
+}
+
+struct systrap_ctx *mail_receive(struct systrap *p, struct trap *ret)
+{
+	struct workers *w = &p->w;
+	struct systrap_ctx *got = NULL;
+	bool any = true;
+
+	atomic_store(&w->looking, true);
+	for (u32 n = 1; any && !got; n++) {
+		bool late = n > SPIN_ROUNDS;
+
+		any = false;
+		for (u32 i = 0; i < HOT_MAX && !got; i++) {
+			struct systrap_ctx *c = atomic_load(&w->hot[i]);
+
+			if (!c)
+				continue;
+			any = true;
+			if (late)
+				cool(p, c);
+			if (look(p, c, ret))
+				got = c;
+		}
+		atomic_fetch_add(&w->round, 1);
+		if (n % LOOK_AROUND == 0 && (atomic_load(&w->nevents) || notified(p)))
+			break;
+		__builtin_ia32_pause();
+	}
+	atomic_store(&w->looking, false);
+	return got;
+}
+
+void mail_chill(struct systrap *p)
+{
+	atomic_store(&p->w.looking, true);
+	for (u32 i = 0; i < HOT_MAX; i++) {
+		struct systrap_ctx *c = atomic_load(&p->w.hot[i]);
+
+		if (c)
+			cool(p, c);
+	}
+	atomic_store(&p->w.looking, false);
+}
+
+bool mail_hot(const struct systrap *p)
+{
+	for (u32 i = 0; i < HOT_MAX; i++)
+		if (atomic_load(&p->w.hot[i]))
+			return true;
+	return false;
+}
+
+struct systrap_ctx *mail_waited(struct systrap *p, struct systrap_ctx *c, u64 id, struct trap *ret)
+{
+	struct systrap_as *as = to_as(c->base.as);
+	bool answer = false, kick = false, hot;
+	long val = 0;
+
+	mutex_lock(&as->mu);
+	if (atomic_load(&c->state) == CTX_TRAPPED && c->by_mail) {
+		c->wait_id = id;
+	} else if (c->mail && atomic_load(word(&c->mail->state)) == MAIL_POSTED &&
+		   slow_call(*(volatile u32 *)&c->mail->nr)) {
+		atomic_store(word(&c->mail->state), MAIL_SLOW);
+		answer = true;
+	} else if (atomic_load(&c->state) == CTX_RUNNING && c->mail &&
+		   atomic_load(word(&c->mail->state)) == MAIL_POSTED && take_posted(p, c, id, ret)) {
+		mutex_unlock(&as->mu);
+		return c;
+	} else {
+		answer = true;
+		val = c->last_result;
+		kick = c->last_kick;
+	}
+	mutex_unlock(&as->mu);
+	if (kick)
+		(void)syscall(SYS_tgkill, as->pid, c->tid, STUB_SIGNAL);
+	if (!answer)
+		return NULL;
+	/* As ctx_resume(): it will run on this CPU. */
+	hot = c->mail && atomic_load(word(&c->mail->hot)) && ++c->hot_waits <= WAITS_MAX;
+	if (!hot)
+		mail_chill(p);
+	notify_send(p, id, val, 0);
+	if (hot)
+		workers_step_aside(p);
+	return NULL;
+}
+
+void mail_blocked(struct systrap_ctx *c)
+{
+	if (c->by_mail)
+		atomic_store(word(&c->mail->state), MAIL_BLOCKED);
+}
+
+u64 mail_answer(struct systrap_ctx *c, long val, bool kick)
+{
+	u64 id = c->wait_id;
+
+	c->by_mail = false;
+	c->wait_id = 0;
+	c->last_result = val;
+	c->last_kick = kick;
+	if (id)
+		return id;
+	c->mail->a[0] = (u64)val;
+	atomic_store(word(&c->mail->state), kick ? MAIL_KICK : MAIL_DONE);
+	return 0;
+}
