@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/statfs.h>
 #include "platform/base/alloc.h"
 #include "platform/base/log.h"
@@ -13,6 +14,8 @@
 
 #define GOFERFS_MAGIC 0xef53            /* programs know ext4's */
 #define THREAD_STACK (128 * 1024)
+#define IDLE_MIN 64u
+#define IDLE_MAX 4096u
 #define NAMES_KEPT 6000                 /* each may hold an inode, and so a descriptor in the gofer */
 
 static void *events_main(void *arg)
@@ -50,6 +53,14 @@ static int start_thread(struct gofer_conn *c)
 	return -r;
 }
 
+/* Descriptors that may be kept without need: a tree that is read again and again ought to fit. */
+static u32 idle_max(void)
+{
+	struct rlimit n;
+
+	return getrlimit(RLIMIT_NOFILE, &n) < 0 ? IDLE_MIN : (u32)MIN(MAX(n.rlim_cur / 4, IDLE_MIN), IDLE_MAX);
+}
+
 int gofer_connect(struct kernel *k, const hostfd_t *socks, int n, struct gofer_conn **ret)
 {
 	struct gofer_conn *c;
@@ -62,6 +73,7 @@ int gofer_connect(struct kernel *k, const hostfd_t *socks, int n, struct gofer_c
 		return -ENOMEM;
 	c->kernel = k;
 	c->inval_sock = socks[0];
+	c->idle_max = idle_max();
 	grpc_init(&c->rpc, socks + 1, (u32)n - 1);
 	r = grpc_bell(&c->rpc);
 	if (r == 0)

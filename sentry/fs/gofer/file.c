@@ -18,7 +18,6 @@
 #include "sentry/fs/gofer/gofer_int.h"
 #include "sentry/kernel/cred.h"
 
-#define IDLE_MAX 1024
 #define SMALL 8192
 #define CHUNK (256 * 1024)
 
@@ -66,7 +65,7 @@ static void now_idle(struct ginode *g)
 		list_add_tail(&g->idle, &c->idle);
 		c->nidle++;
 	}
-	if (c->nidle > IDLE_MAX) {
+	if (c->nidle > c->idle_max) {
 		old = list_first(&c->idle, struct ginode, idle);
 		list_del_init(&old->idle);
 		c->nidle--;

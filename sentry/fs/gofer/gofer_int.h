@@ -39,6 +39,7 @@ struct gofer_conn {
 	struct list_head name_lru;              /* gname.lru, oldest first */
 	struct list_head idle;                  /* ginode.idle: descriptors kept without need, oldest first */
 	u32 nidle;
+	u32 idle_max;                           /* immutable */
 	u64 changes;                            /* invalidations and changes of our own so far */
 	struct ginode *ahead[GOFER_AHEAD_KEPT]; /* references: found ahead, maybe wanted soon */
 	u32 ahead_next;
