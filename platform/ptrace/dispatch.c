@@ -115,6 +115,10 @@ static bool is_native(const struct trap *t)
 	switch (t->nr) {
 	case SYS_sched_yield:
 	case SYS_rseq:
+	case 449:                       /* futex_waitv, futex_wake, futex_wait, futex_requeue */
+	case 454:
+	case 455:
+	case 456:
 		return true;
 	case SYS_futex:
 		switch (t->args[1] & ~(u64)(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME)) {

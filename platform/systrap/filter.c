@@ -89,6 +89,7 @@ static void app_part(struct prog *p)
 {
 	static const u32 futex_ops[] = { FUTEX_WAIT, FUTEX_WAKE, FUTEX_REQUEUE, FUTEX_CMP_REQUEUE,
 					 FUTEX_WAKE_OP, FUTEX_WAIT_BITSET, FUTEX_WAKE_BITSET };
+	static const u32 futexes[] = { 449, 454, 455, 456 };    /* futex_waitv, futex_{wake,wait,requeue} */
 	static const u32 barriers[] = { 0, 8, 16, 32, 64 };     /* QUERY, PRIVATE_EXPEDITED*, REGISTER_* */
 	static const u32 bases[] = { 0x1002, 0x1003 };          /* ARCH_{SET_FS,GET_FS}; GS is the stub's (mail.c) */
 
@@ -98,6 +99,8 @@ static void app_part(struct prog *p)
 #undef FRAME_CALL
 	ret_if(p, SYS_sched_yield, SECCOMP_RET_ALLOW);
 	ret_if(p, SYS_rseq, SECCOMP_RET_ALLOW);
+	for (u32 i = 0; i < ARRAY_SIZE(futexes); i++)
+		ret_if(p, futexes[i], SECCOMP_RET_ALLOW);
 	allow_arg(p, SYS_futex, 1, ~(u32)(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME), futex_ops,
 		  ARRAY_SIZE(futex_ops), SECCOMP_RET_USER_NOTIF);
 	allow_arg(p, SYS_membarrier, 0, ~0u, barriers, ARRAY_SIZE(barriers),

@@ -97,12 +97,13 @@ static enum verdict next(struct task *t, struct lx_siginfo *si, struct lx_sigact
 static void end_native_futex(struct task *t, struct user_regs *r, const struct lx_sigaction *act)
 {
 	u32 op = (u32)r->si & FUTEX_CMD_MASK;
+	bool fresh = r->ax == SYSNO_futex_waitv || r->ax == SYSNO_futex_wait;
 	u8 insn[2];
 
-	if (r->ax != SYSNO_futex || (op != FUTEX_WAIT && op != FUTEX_WAIT_BITSET))
+	if (!fresh && (r->ax != SYSNO_futex || (op != FUTEX_WAIT && op != FUTEX_WAIT_BITSET)))
 		return;
-	/* Timed waits do not restart after a handler (ERESTART_RESTARTBLOCK). */
-	if ((act->flags & SA_RESTART) && r->r10 == 0)
+	/* Timed waits do not restart after a handler (ERESTART_RESTARTBLOCK), but for the newer calls. */
+	if ((act->flags & SA_RESTART) && (fresh || r->r10 == 0))
 		return;
 	if (copy_in(t, insn, GADDR(r->ip), 2) < 0 || insn[0] != 0x0f || insn[1] != 0x05)
 		return;

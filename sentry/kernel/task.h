@@ -174,6 +174,7 @@ struct tgroup *tgroup_find(struct kernel *k, int tgid) must_check;
 int tgroup_for_each(struct kernel *k, int (*fn)(void *arg, struct tgroup *tg), void *arg);
 int tgroup_for_each_task(struct tgroup *tg, int (*fn)(void *arg, struct task *t), void *arg);
 int tgroup_ppid(struct tgroup *tg);             /* 0 for init */
+bool tgroup_is_dying(struct tgroup *tg);        /* all threads are to end, or have */
 bool tgroup_is_single(struct tgroup *tg);       /* has it one thread? */
 /* Shared parts of another task, counted; NULL if it is dead or has none. */
 struct mm *task_mm_get(struct task *t) must_check;

@@ -102,6 +102,16 @@ bool tgroup_live(struct tgroup *tg)
 	return live;
 }
 
+bool tgroup_is_dying(struct tgroup *tg)
+{
+	bool dying;
+
+	mutex_lock(&tg->mu);
+	dying = tg->group_exit || tg->nthreads == 0;
+	mutex_unlock(&tg->mu);
+	return dying;
+}
+
 bool tgroup_is_single(struct tgroup *tg)
 {
 	bool alone;

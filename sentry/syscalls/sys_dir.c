@@ -295,3 +295,25 @@ long sys_getcwd(struct task *t, const struct sysargs *a)
 	r = copy_out(t, arg_addr(a, 0), name, (size_t)n + 1);
 	return r < 0 ? r : n + 1;
 }
+
+/* No file system here gives handles: as one that cannot be exported. */
+long sys_name_to_handle_at(struct task *t, const struct sysargs *a)
+{
+	struct { u32 bytes; s32 type; } h;
+	u32 flags = arg_u32(a, 4), look;
+	char name[PATH_MAX] no_init;
+	auto_path p = { 0 };
+	int r;
+
+	if (flags & ~(u32)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH | 0x200 | 1))
+		return -EINVAL;
+	look = (flags & AT_SYMLINK_FOLLOW ? LOOKUP_FOLLOW : 0) | (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0);
+	r = path_arg(t, a, 1, name);
+	if (r == 0)
+		r = vfs_lookup(t, arg_fd(a, 0), name, look, &p);
+	if (r < 0)
+		return r;
+	if (copy_in(t, &h, arg_addr(a, 2), sizeof(h)) < 0)
+		return -EFAULT;
+	return h.bytes > 128 ? -EINVAL : -EOPNOTSUPP;
+}

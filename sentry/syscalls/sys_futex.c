@@ -56,6 +56,12 @@ long sys_futex(struct task *t, const struct sysargs *a)
 	return futex_unlock_pi(t, arg_addr(a, 0));
 }
 
+/* They run natively; only a guest that is traced comes here. */
+long sys_futex_native(struct task *t unused_ok, const struct sysargs *a unused_ok)
+{
+	return -ENOSYS;
+}
+
 long sys_set_robust_list(struct task *t, const struct sysargs *a)
 {
 	if (arg_size(a, 1) != 24)

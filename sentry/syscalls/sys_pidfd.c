@@ -3,7 +3,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/kcmp.h>
+#include <sys/mman.h>
 
 #include "platform/base/alloc.h"
 #include "sentry/core/iobuf.h"
@@ -101,6 +103,54 @@ long sys_pidfd_getfd(struct task *t, const struct sysargs *a)
 	f = fdtable_get(ft, arg_fd(a, 1));
 	fdtable_unref(t, ft);
 	return f ? fd_install(t, f, true) : -EBADF;
+}
+
+/* ---- memory of others ---- */
+
+#define LX_MADV_COLLAPSE 25
+
+/* Hints only: what they ask for is the host's business.  Bytes, as of writev(2). */
+long sys_process_madvise(struct task *t, const struct sysargs *a)
+{
+	struct iovec { u64 base, len; } v;
+	auto_tgroup *tg = NULL;
+	auto_task *x = NULL;
+	u64 n = arg_u64(a, 2), total = 0;
+	int advice = arg_s32(a, 3), r;
+
+	if (arg_u32(a, 4))
+		return -EINVAL;
+	if (n > 1024)
+		return -EINVAL;
+	r = from_pidfd(t, arg_fd(a, 0), &tg, &x);
+	if (r < 0)
+		return r;
+	if (advice != MADV_COLD && advice != MADV_PAGEOUT && advice != MADV_WILLNEED && advice != LX_MADV_COLLAPSE)
+		return -EINVAL;
+	if (!task_may_access(t, x) || (tg != t->tg && !capable(t, CAP_SYS_NICE)))
+		return -EPERM;
+	for (u64 i = 0; i < n; i++) {
+		if (copy_in(t, &v, gaddr_add(arg_addr(a, 1), i * sizeof(v)), sizeof(v)) < 0)
+			return -EFAULT;
+		if ((v.base & (PAGE_SIZE - 1)) || add_overflows(total, v.len, &total) || total > INT64_MAX)
+			return -EINVAL;
+	}
+	return (long)total;
+}
+
+/* A dying process's memory goes with it anyway. */
+long sys_process_mrelease(struct task *t, const struct sysargs *a)
+{
+	auto_tgroup *tg = NULL;
+	auto_task *x = NULL;
+	int r;
+
+	if (arg_u32(a, 1))
+		return -EINVAL;
+	r = from_pidfd(t, arg_fd(a, 0), &tg, &x);
+	if (r < 0)
+		return r;
+	return tgroup_is_dying(tg) ? 0 : -EINVAL;
 }
 
 /* ---- kcmp ---- */

@@ -102,3 +102,32 @@ long sys_readahead(struct task *t, const struct sysargs *a)
 		return -EBADF;
 	return f->inode && S_ISREG(f->inode->mode) ? 0 : -EINVAL;
 }
+
+/* Every page of the file that is in the range is called cached: the host's page cache cannot be asked. */
+long sys_cachestat(struct task *t, const struct sysargs *a)
+{
+	struct { u64 cache, dirty, writeback, evicted, recently; } st = { 0 };
+	auto_file *f = fd_get(t, arg_fd(a, 0));
+	struct { u64 off, len; } range;
+	struct kstat k;
+	u64 end;
+	int r;
+
+	if (!f)
+		return -EBADF;
+	if (copy_in(t, &range, arg_addr(a, 1), sizeof(range)) < 0)
+		return -EFAULT;
+	if (!f->inode || !S_ISREG(f->inode->mode))
+		return -EOPNOTSUPP;
+	if (arg_u32(a, 3))
+		return -EINVAL;
+	r = inode_getattr(t, f->inode, &k);
+	if (r < 0)
+		return r;
+	if (range.len == 0 || add_overflows(range.off, range.len, &end))
+		end = UINT64_MAX;
+	end = MIN(end, k.size);
+	if (end > range.off)
+		st.cache = (end - 1) / 4096 - range.off / 4096 + 1;
+	return copy_out(t, arg_addr(a, 2), &st, sizeof(st));
+}
