@@ -232,9 +232,13 @@ static void block_signals(void)
 {
 	sigset_t set;
 
-	/* Only the main thread takes SIGWINCH, while it waits (control.c). */
+	/*
+	 * Only the main thread takes SIGWINCH, while it waits (control.c).  Nobody takes SIGCHLD: it would
+	 * wake a thread for each stub that ends, which the reaper is told of anyway.
+	 */
 	sigemptyset(&set);
 	sigaddset(&set, SIGWINCH);
+	sigaddset(&set, SIGCHLD);
 	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
