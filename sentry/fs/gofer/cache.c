@@ -12,6 +12,7 @@
 
 #define NAMES_MAX 24576
 #define ATTR_NS 2000000                 /* attributes whose changes aren't told are good for so long */
+#define SMALL_FILE 65536                /* its space may wait until other handles go back as well */
 #define GONE_MAX 64                     /* more mounts of one directory than there are roots */
 
 int gcache_init(struct gofer_conn *c)
@@ -210,7 +211,7 @@ void ginode_release(struct inode *i)
 	gfile_done(g);
 	glist_unref(g->list);
 	if (!atomic_load(&g->handle_gone))
-		grpc_close(&c->rpc, g->handle, atomic_load(&g->unlinked));
+		grpc_close(&c->rpc, g->handle, atomic_load(&g->unlinked) && i->size > SMALL_FILE);
 	kfree(g->target);
 	inode_done(i);
 	kfree(g);

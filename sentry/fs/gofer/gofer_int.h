@@ -87,7 +87,7 @@ struct ginode {
 	u32 blksize, attributes;                /* i.mu */
 	bool has_btime;                         /* i.mu */
 	_Atomic bool handle_gone;               /* given back early: the host has removed the file */
-	_Atomic bool unlinked;                  /* no name is left: its handle goes back at once */
+	_Atomic bool unlinked;                  /* no name is left: its handle goes back at once, unless it is small */
 
 	struct mutex fd_mu;                     /* RANK_MAPPABLE */
 	hostfd_t rfd, wfd;                      /* fd_mu: donated, for reading and for both */
