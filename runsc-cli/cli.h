@@ -17,7 +17,8 @@ struct cli {
 	bool debug, systemd_cgroup, strace;
 	const char *rootless;           /* "auto", "true", "false" */
 	const char *platform;           /* "systrap", "ptrace" */
-	const char *network;            /* "none" */
+	const char *network;            /* "sandbox", "none", "host" */
+	bool allow_host_network;        /* --network=sandbox: the host's own, for bundles that ask for it */
 	const char *overlay;            /* "none", "memory", "dir=PATH" */
 	struct err err;
 };

@@ -114,6 +114,7 @@ static struct json_object *process(const struct do_opts *o, int argc, char **arg
 static int write_config(struct cli *cli, const char *dir, const struct do_opts *o, int argc, char **argv)
 {
 	struct json_object *c = json_object_new_object(), *root = json_object_new_object();
+	struct json_object *lin = json_object_new_object(), *spaces = json_object_new_array(), *net = json_object_new_object();
 	char path[PATH_MAX];
 	int r;
 
@@ -123,6 +124,11 @@ static int write_config(struct cli *cli, const char *dir, const struct do_opts *
 	json_object_object_add(c, "root", root);
 	json_object_object_add(c, "hostname", str(o->hostname));
 	json_object_object_add(c, "mounts", mounts(o));
+	/* A network of its own, with nothing in it but loopback; without one it would be the host's. */
+	json_object_object_add(net, "type", str("network"));
+	json_object_array_add(spaces, net);
+	json_object_object_add(lin, "namespaces", spaces);
+	json_object_object_add(c, "linux", lin);
 	snprintf(path, sizeof(path), "%s/config.json", dir);
 	r = json_object_to_file_ext(path, c, JSON_C_TO_STRING_PLAIN);
 	json_object_put(c);

@@ -115,8 +115,6 @@ static int check_globals(struct cli *cli)
 	if (strncmp(cli->overlay, "dir=", 4) == 0)
 		return cli_usage(cli, "--overlay=%s: an overlay kept in a directory is not supported; use memory, or none to "
 		                 "write through to the root file system", cli->overlay);
-	if (!strcmp(cli->network, "host"))
-		return cli_usage(cli, "--network=host is not there yet; use sandbox or none");
 	if (cli->root[0] != '/')
 		return cli_usage(cli, "--root: \"%s\" must be an absolute path", cli->root);
 	return 0;
@@ -138,7 +136,8 @@ int main(int argc, char **argv)
 		{ "rootless", 0, OPT_STR, &cli.rootless, "auto|true|false", "accepted" },
 		{ "criu", 0, OPT_ACCEPT_ARG, NULL, "PATH", "accepted" },
 		{ "platform", 0, OPT_STR, &cli.platform, "systrap|ptrace", "how application code runs" },
-		{ "network", 0, OPT_STR, &cli.network, "sandbox|none", "the sandbox's network" },
+		{ "network", 0, OPT_STR, &cli.network, "sandbox|none|host", "a stack of its own; loopback only; the host kernel's sockets" },
+		{ "allow-host-network", 0, OPT_FLAG, &cli.allow_host_network, NULL, "bundles may use the host's own network" },
 		{ "overlay", 0, OPT_STR, &cli.overlay, "none|memory", "keep writes to the root in memory (none)" },
 		{ "strace", 0, OPT_FLAG, &cli.strace, NULL, "log every system call of the container" },
 		{ "version", 'v', OPT_FLAG, &version, NULL, "print the version" },

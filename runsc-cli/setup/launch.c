@@ -138,6 +138,8 @@ static int load_bundle(struct making *m)
 	if (r == 0)
 		r = spec_validate(s, bundle, &m->cli->err);
 	if (r == 0)
+		r = net_check(m->cli, s);
+	if (r == 0)
 		r = roots_resolve(m->cli, s, bundle, m->roots);
 	if (r == 0 && s->root_readonly && !cli_overlay(m->cli))
 		mountpoints_make(s, m->roots);
@@ -340,7 +342,7 @@ int launch_start(struct cli *cli, struct container *c, const struct oci_spec *s)
 
 	if (sock < 0)
 		return err_sys(&cli->err, sock, "container \"%s\" does not answer; is it stopped?", c->id);
-	if (!strcmp(cli->network, "sandbox")) {
+	if (strcmp(cli->network, "none") != 0) {
 		r = net_join(cli, c, s, sock);
 		if (r < 0) {
 			close(sock);

@@ -6,7 +6,8 @@
  * socket on each Ethernet link, hands all over, and only then takes the addresses from the host's kernel, so
  * that it no longer answers for them.
  *
- * Never the host's: a namespace with the inode of our own is refused before anything is touched.
+ * The host's own namespace (the inode of ours) is never changed: with --network=host or --allow-host-network the
+ * sandbox is shown what is there, and a broker makes its sockets (netbroker.c).
  */
 #include "runsc-cli/setup/netjoin.h"
 
@@ -25,12 +26,15 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "platform/base/alloc.h"
+#include "platform/base/log.h"
 #include "runsc-cli/ctl/ctl.h"
+#include "runsc-cli/setup/netbroker.h"
 #include "runsc-cli/setup/resolver.h"
 #include "runsc-cli/setup/sys.h"
 
@@ -118,19 +122,20 @@ static int open_packet(u32 ifindex)
 	return fd;
 }
 
-static int hand_over(int sock, const struct ctl_link *l)
+static int hand_over(int sock, const struct ctl_link *l, bool show)
 {
-	int fd = open_packet(l->ifindex), fds[CTL_MAX_FDS], r;
+	int fd = show ? -1 : open_packet(l->ifindex), fds[CTL_MAX_FDS], r;
 	void *payload = NULL;
 	struct ctl_hdr h;
 	size_t nfds;
 
-	if (fd < 0)
+	if (fd < 0 && !show)
 		return fd;
-	r = ctl_send(sock, CTL_LINK, 0, l, sizeof(*l), &fd, 1);
+	r = ctl_send(sock, CTL_LINK, 0, l, sizeof(*l), &fd, show ? 0 : 1);
 	if (r == 0)
 		r = ctl_recv(sock, 0, &h, &payload, fds, &nfds);
-	close(fd);
+	if (fd >= 0)
+		close(fd);
 	if (r < 0)
 		return r;
 	kfree(payload);
@@ -144,7 +149,7 @@ static void take_addrs(struct caches *c, u32 ifindex)
 			(void)rtnl_addr_delete(c->nl, (struct rtnl_addr *)o, 0);
 }
 
-static int move_link(struct caches *c, struct rtnl_link *link, int sock)
+static int move_link(struct caches *c, struct rtnl_link *link, int sock, bool show)
 {
 	struct ctl_link l = {
 		.ifindex = (u32)rtnl_link_get_ifindex(link), .mtu = rtnl_link_get_mtu(link),
@@ -159,14 +164,14 @@ static int move_link(struct caches *c, struct rtnl_link *link, int sock)
 	snprintf(l.name, sizeof(l.name), "%s", rtnl_link_get_name(link));
 	read_addrs(c, &l);
 	read_routes(c, &l);
-	r = hand_over(sock, &l);
-	if (r == 0)
+	r = hand_over(sock, &l, show);
+	if (r == 0 && !show)
 		take_addrs(c, l.ifindex);
 	return r;
 }
 
-/* In the child, inside the namespace. */
-static int move_all(int sock)
+/* In the child, inside the namespace.  @show: nothing is changed there, the guest only sees it. */
+static int move_all(int sock, bool show)
 {
 	struct caches c = { .nl = nl_socket_alloc() };
 	int r = -EIO;
@@ -176,9 +181,45 @@ static int move_all(int sock)
 	    rtnl_route_alloc_cache(c.nl, AF_UNSPEC, 0, &c.routes) == 0) {
 		r = 0;
 		for (struct nl_object *o = nl_cache_get_first(c.links); o && r == 0; o = nl_cache_get_next(o))
-			r = move_link(&c, (struct rtnl_link *)o, sock);
+			r = move_link(&c, (struct rtnl_link *)o, sock, show);
 	}
 	return r;
+}
+
+/* A namespace that nobody has set up: as runc, raise loopback. */
+static int raise_lo(void)
+{
+	struct ifreq r = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), e = 0;
+
+	if (s < 0 || ioctl(s, SIOCSIFFLAGS, &r) < 0)
+		e = -errno;
+	if (s >= 0)
+		close(s);
+	return e;
+}
+
+static int in_child(struct cli *cli, int ns, int sock, bool show)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		int r = ns >= 0 && setns(ns, CLONE_NEWNET) < 0 ? -errno : 0;
+
+		if (r == 0 && ns >= 0 && show)
+			r = raise_lo();
+		_exit(-(r < 0 ? r : move_all(sock, show)) & 127);
+	}
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (pid < 0)
+		return err_sys(&cli->err, -EAGAIN, "cannot fork");
+	if (!WIFEXITED(status) || WEXITSTATUS(status))
+		return err_sys(&cli->err, WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO,
+		               "cannot %s the container's network interfaces; --network=none runs without",
+		               show ? "read" : "move into the sandbox");
+	return 0;
 }
 
 /* The namespace to join, or -errno. -ENOENT: the host's own is asked for, so there is none. */
@@ -206,27 +247,57 @@ static int open_ns(struct container *c, const struct oci_spec *s)
 	return fd;
 }
 
+/* Does the bundle ask for the network of the caller? */
+static bool wants_host(const struct oci_spec *s)
+{
+	struct stat ours, theirs;
+
+	for (u32 i = 0; i < s->nns; i++)
+		if (!strcmp(s->ns[i].type, "network"))
+			return *s->ns[i].path && stat("/proc/self/ns/net", &ours) == 0 && stat(s->ns[i].path, &theirs) == 0 &&
+			       ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
+	return true;
+}
+
+int net_check(struct cli *cli, const struct oci_spec *s)
+{
+	bool host = wants_host(s);
+
+	if (!strcmp(cli->network, "none") || (!host && strcmp(cli->network, "host") != 0))
+		return 0;
+	if (host && strcmp(cli->network, "host") != 0 && !cli->allow_host_network)
+		return err_set(&cli->err, -EPERM, "config.json asks for the host's own network (linux.namespaces has no network "
+		               "one), which takes the sandbox's isolation from the host's services away; give the runtime "
+		               "--allow-host-network to permit it (Docker: runtimeArgs), or --network=none for loopback only");
+	log_msg(LOG_WARN, "reduced assurance: sockets of this container are made by the %s", host ?
+	        "host's kernel, on the host's own network" : "host's kernel, in the container's network namespace");
+	return 0;
+}
+
+static int join_host(struct cli *cli, struct container *c, const struct oci_spec *s, int ns, int sock)
+{
+	int r = netbroker_start(cli, c, s, ns, sock);
+
+	return r < 0 ? r : in_child(cli, ns, sock, true);
+}
+
 int net_join(struct cli *cli, struct container *c, const struct oci_spec *s, int sock)
 {
-	int ns = open_ns(c, s), status = 0, r;
-	pid_t pid;
+	bool host = wants_host(s);
+	int ns = host ? -1 : open_ns(c, s), r;
 
-	if (ns == -ENOENT)
+	if (host || !strcmp(cli->network, "host")) {
+		r = !host && ns < 0 ? ns : join_host(cli, c, s, ns, sock);
+	} else if (ns == -ENOENT) {
 		return 0;
-	if (ns < 0)
+	} else if (ns < 0) {
 		return err_sys(&cli->err, ns, "cannot open the network namespace of \"%s\"", c->id);
-	pid = fork();
-	if (pid == 0)
-		_exit(setns(ns, CLONE_NEWNET) < 0 ? errno & 127 : -move_all(sock) & 127);
-	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (pid < 0)
-		r = err_sys(&cli->err, -EAGAIN, "cannot fork");
-	else if (!WIFEXITED(status) || WEXITSTATUS(status))
-		r = err_sys(&cli->err, WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO,
-			    "cannot move the container's network interfaces into the sandbox; --network=none runs without");
-	else
-		r = resolver_start(cli, c, s, ns, sock);
-	close(ns);
+	} else {
+		r = in_child(cli, ns, sock, false);
+		if (r == 0)
+			r = resolver_start(cli, c, s, ns, sock);
+	}
+	if (ns >= 0)
+		close(ns);
 	return r;
 }

@@ -11,25 +11,18 @@
  */
 #include "runsc-cli/setup/resolver.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 #include "platform/base/alloc.h"
-#include "platform/host/seccomp.h"
 #include "runsc-cli/ctl/ctl.h"
-#include "runsc-cli/setup/cgroup.h"
-#include "runsc-cli/setup/procs.h"
-#include "runsc-cli/setup/sys.h"
+#include "runsc-cli/setup/helper.h"
 
 #define QUERIES  64
 #define DEADLINE 12                     /* seconds: clients give up after 5 or 10 */
@@ -49,7 +42,7 @@ struct query {
 	u8 *buf;                        /* TCP: 2 bytes of length, message */
 };
 
-struct helper {
+struct resolver {
 	int sock;                       /* to the sandbox */
 	struct query q[QUERIES];
 	u8 buf[DNS_MAX];
@@ -70,7 +63,7 @@ static void query_end(struct query *q)
 	*q = (struct query){ .fd = -1 };
 }
 
-static void answer(struct helper *x, struct query *q, const void *msg, size_t n)
+static void answer(struct resolver *x, struct query *q, const void *msg, size_t n)
 {
 	struct iovec v[2] = { { &q->h, sizeof(q->h) }, { (void *)msg, n } };
 
@@ -99,7 +92,7 @@ static void tcp_query(struct query *q, const u8 *msg, size_t n)
 	q->sending = true;
 }
 
-static void take_query(struct helper *x)
+static void take_query(struct resolver *x)
 {
 	const struct sockaddr_in server = {
 		.sin_family = AF_INET, .sin_port = htons(53), .sin_addr.s_addr = htonl(0x7f00000b),
@@ -130,7 +123,7 @@ static void take_query(struct helper *x)
 		udp_query(q, x->buf, (size_t)n - sizeof(h));
 }
 
-static void tcp_step(struct helper *x, struct query *q)
+static void tcp_step(struct resolver *x, struct query *q)
 {
 	size_t want = q->at < 2 ? 2 : 2 + ((size_t)q->buf[0] << 8 | q->buf[1]);
 	ssize_t n = q->sending ? write(q->fd, q->buf + q->at, q->len - q->at) : read(q->fd, q->buf + q->at, want - q->at);
@@ -150,7 +143,7 @@ static void tcp_step(struct helper *x, struct query *q)
 	}
 }
 
-static void query_step(struct helper *x, struct query *q)
+static void query_step(struct resolver *x, struct query *q)
 {
 	ssize_t n;
 
@@ -165,7 +158,7 @@ static void query_step(struct helper *x, struct query *q)
 		query_end(q);           /* nobody listens there: the client's time runs out */
 }
 
-static noreturn_fn void helper_loop(struct helper *x)
+static noreturn_fn void helper_loop(struct resolver *x)
 {
 	for (;;) {
 		struct pollfd pf[1 + QUERIES] = { { .fd = x->sock, .events = POLLIN } };
@@ -192,57 +185,15 @@ static noreturn_fn void helper_loop(struct helper *x)
 	}
 }
 
-/* Everything goes but the socket, the namespace and the memory. */
-static int jail(int ns, int *sock)
+static void helper_main(int sock)
 {
-	const char *what;
-	int fd = open("/dev/null", O_RDWR | O_CLOEXEC), r;
+	struct resolver *x = kbuf_alloc(sizeof(*x));
 
-	for (int i = 0; i < 3; i++)
-		if (fd < 0 || dup2(fd, i) < 0)
-			return -EBADF;
-	if (setns(ns, CLONE_NEWNET) < 0 || unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP) < 0)
-		return -errno;
-	fd = fcntl(*sock, F_DUPFD_CLOEXEC, 3);
-	if (fd < 0 || dup2(fd, 3) < 0)
-		return -EBADF;
-	*sock = 3;
-	setup_close_range(4, ~0u);
-	(void)setsid();
-	r = setup_empty_root(&what);
-	if (r < 0)
-		return r;
-	r = setup_drop_bounding();
-	if (r < 0)
-		return r;
-	if (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, SENTRY_ID, SENTRY_ID, SENTRY_ID) < 0 ||
-	    syscall(SYS_setresuid, SENTRY_ID, SENTRY_ID, SENTRY_ID) < 0)
-		return -errno;
-	r = setup_drop_caps();
-	if (r == 0 && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0))
-		r = -errno;
-	return r;
-}
-
-static noreturn_fn void helper_main(int ns, int sock)
-{
-	struct sigaction dfl = { .sa_handler = SIG_DFL };
-	sigset_t none;
-	struct helper *x = kbuf_alloc(sizeof(*x));
-
-	(void)prctl(PR_SET_NAME, "resolver");
-	for (int s = 1; s < 65; s++)
-		(void)sigaction(s, &dfl, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	if (!x || jail(ns, &sock) < 0)
-		_exit(1);
+	if (!x)
+		return;
 	x->sock = sock;
 	for (int i = 0; i < QUERIES; i++)
 		x->q[i].fd = -1;
-	if (hc_install(calls, ARRAY_SIZE(calls)) < 0)
-		_exit(1);
 	helper_loop(x);
 }
 
@@ -263,39 +214,12 @@ static bool wanted(const struct oci_spec *s)
 	return hit;
 }
 
-static int give(int sock, int fd)
-{
-	int fds[CTL_MAX_FDS], r = ctl_send(sock, CTL_RESOLVER, 0, NULL, 0, &fd, 1);
-	void *payload = NULL;
-	struct ctl_hdr h;
-	size_t nfds;
-
-	if (r == 0)
-		r = ctl_recv(sock, 0, &h, &payload, fds, &nfds);
-	if (r < 0)
-		return r;
-	kfree(payload);
-	return h.result;
-}
-
 int resolver_start(struct cli *cli, struct container *c, const struct oci_spec *s, int ns, int sock)
 {
-	int pair[2], r;
-	pid_t pid;
+	const struct helper h = {
+		.name = "resolver", .op = CTL_RESOLVER, .ns = ns, .calls = calls, .ncalls = ARRAY_SIZE(calls),
+		.main = helper_main,
+	};
 
-	if (geteuid() != 0 || !wanted(s))
-		return 0;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return err_sys(&cli->err, -errno, "cannot make a socket pair");
-	pid = setup_fork(CLONE_NEWPID, NULL);
-	if (pid == 0) {
-		close(pair[0]);
-		helper_main(ns, pair[1]);
-	}
-	close(pair[1]);
-	r = pid < 0 ? pid : give(sock, pair[0]);
-	close(pair[0]);
-	if (pid > 0)
-		cgroup_join(cli, c, pid);
-	return r < 0 ? err_sys(&cli->err, r, "cannot start the helper for DNS at 127.0.0.11") : 0;
+	return geteuid() == 0 && wanted(s) ? helper_start(cli, c, &h, sock) : 0;
 }

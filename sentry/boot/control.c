@@ -25,6 +25,7 @@
 #include "sentry/boot/boot_int.h"
 #include "sentry/fs/fs.h"
 #include "sentry/mm/mm.h"
+#include "sentry/socket/net.h"
 
 #define MAX_CONNS 256
 #define MAX_EXITS 64
@@ -336,13 +337,22 @@ static int do_link(struct boot *b, struct conn *x, const void *payload, size_t n
 	struct ctl_link l;
 	int r = -EINVAL;
 
-	if (n == sizeof(l) && nfds == 1) {
+	if (n == sizeof(l) && nfds <= 1) {
 		memcpy(&l, payload, sizeof(l));
-		r = boot_add_link(b, &l, HOSTFD(fds[0]));
-		if (r == 0)
+		r = boot_add_link(b, &l, nfds ? HOSTFD(fds[0]) : HOSTFD_NONE);
+		if (r == 0 && nfds)
 			fds[0] = -1;            /* taken over */
 	}
 	return reply(x, CTL_LINK, r, NULL, 0);
+}
+
+static int do_hostnet(struct boot *b, struct conn *x, int fds[CTL_MAX_FDS], size_t nfds)
+{
+	int r = nfds != 1 || b->started ? -EINVAL : net_use_broker(net_first(b->kernel), HOSTFD(fds[0]));
+
+	if (r == 0)
+		fds[0] = -1;                    /* taken over */
+	return reply(x, CTL_HOSTNET, r, NULL, 0);
 }
 
 static int do_resolver(struct boot *b, struct conn *x, int fds[CTL_MAX_FDS], size_t nfds)
@@ -370,6 +380,7 @@ static int dispatch(struct boot *b, struct conn *x, const struct ctl_hdr *h, con
 	case CTL_PS: return do_ps(b, x);
 	case CTL_WINSIZE: return do_winsize(b, x, payload, h->len);
 	case CTL_STATS: return do_stats(b, x);
+	case CTL_HOSTNET: return do_hostnet(b, x, fds, nfds);
 	case CTL_RESOLVER: return do_resolver(b, x, fds, nfds);
 	case CTL_LINK: return do_link(b, x, payload, h->len, fds, nfds);
 	case CTL_NONE:

@@ -19,6 +19,7 @@
 #include "platform/base/str.h"
 #include "sentry/core/usercopy.h"
 #include "sentry/kernel/task.h"
+#include "sentry/socket/hostinet.h"
 #include "sentry/socket/inet.h"
 #include "sentry/socket/net.h"
 #include "sentry/socket/socket.h"
@@ -434,6 +435,8 @@ static int make(struct task *t, int family, int type, int proto, struct file **r
 		return -EAFNOSUPPORT;
 	if ((kind == SOCK_RAW || family == AF_PACKET) && !net_capable(t, task_net(t), CAP_NET_RAW))
 		return -EPERM;
+	if (net_has_broker(task_net(t)) && family != AF_PACKET)
+		return hostinet_create(t, family, type, proto, ret);
 	r = inet_wrap(t, NULL, family, kind, proto, (u32)type, &is);
 	if (r < 0)
 		return r;

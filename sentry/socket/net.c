@@ -13,6 +13,7 @@
 #include "platform/base/alloc.h"
 #include "platform/base/rand.h"
 #include "platform/host/futex.h"
+#include "platform/host/netop.h"
 #include "platform/host/packet.h"
 #include "sentry/kernel/task.h"
 #include "sentry/socket/netlink.h"
@@ -26,6 +27,8 @@ struct net {
 	struct list_head node;          /* guarded by runner->mu */
 	struct stack *stack;            /* immutable */
 	struct netlink_table netlink;
+	struct mutex broker_mu;         /* RANK_RPC: one request at a time */
+	hostfd_t broker;                /* HOSTFD_NONE: sockets are the stack's.  Changes before the first process only */
 };
 
 struct net_runner {
@@ -164,6 +167,8 @@ int net_ns_new(struct kernel *k, struct user_ns *owner, struct ns **ret)
 	n->runner = k->net_runner;
 	netlink_table_init(&n->netlink);
 	list_init(&n->node);
+	mutex_init(&n->broker_mu, RANK_RPC);
+	n->broker = HOSTFD_NONE;
 	r = stack_new(&ops, n, &n->stack);
 	if (r < 0) {
 		kfree(n);
@@ -231,6 +236,26 @@ bool net_capable(struct task *t, const struct net *n, int cap)
 	return ns_capable(t, n ? n->ns.owner : NULL, cap);
 }
 
+bool net_has_broker(const struct net *n) { return n && n->broker.fd >= 0; }
+
+int net_use_broker(struct net *n, hostfd_t fd)
+{
+	if (!n || n->broker.fd >= 0)
+		return -EBUSY;
+	n->broker = fd;
+	return 0;
+}
+
+int net_ask_broker(struct net *n, struct netop *op, hostfd_t pass, hostfd_t *ret_fd)
+{
+	int r;
+
+	mutex_lock(&n->broker_mu);
+	r = host_netop(n->broker, op, pass, ret_fd);
+	mutex_unlock(&n->broker_mu);
+	return r;
+}
+
 /* ---- links over descriptors ---- */
 
 #define RX_BUDGET 64
@@ -246,8 +271,15 @@ static ssize_t port_readv(void *ctx, const struct iovec *iov, int n)
 	return host_readv(((struct fd_port *)ctx)->fd, iov, n);
 }
 
+/* Without a descriptor nothing leaves: the link is there to be looked at. */
 static ssize_t port_writev(void *ctx, const struct iovec *iov, int n)
 {
+	ssize_t all = 0;
+
+	for (int i = 0; i < n && ((struct fd_port *)ctx)->fd.fd < 0; i++)
+		all += (ssize_t)iov[i].iov_len;
+	if (all)
+		return all;
 	return host_writev(((struct fd_port *)ctx)->fd, iov, n);
 }
 
@@ -283,6 +315,6 @@ int net_add_link(struct kernel *k, const struct link_cfg *cfg, hostfd_t fd)
 		return r;
 	}
 	p->ifindex = (u32)r;
-	r = start_thread(port_main, p);
+	r = fd.fd < 0 ? 0 : start_thread(port_main, p);
 	return r < 0 ? r : (int)p->ifindex;
 }

@@ -37,6 +37,17 @@ bool net_capable(struct task *t, const struct net *n, int cap);
 struct link_cfg;
 /*
  * A link over a packet socket with virtio-net headers, and the thread that receives from it.
- * @fd is taken over on success. The interface index or -errno.
+ * @fd is taken over on success; HOSTFD_NONE: a link that is only shown, and loses what is sent.
+ * The interface index or -errno.
  */
 int net_add_link(struct kernel *k, const struct link_cfg *cfg, hostfd_t fd) must_check;
+
+struct netop;
+/*
+ * From now on the sockets of @n, the sandbox's own namespace, are the host's (hostinet.c).  @fd, the broker's
+ * socket, is taken over on success. -EBUSY.
+ */
+int net_use_broker(struct net *n, hostfd_t fd) must_check;
+bool net_has_broker(const struct net *n);
+/* One request (platform/host/netop.h), about the socket @pass. */
+int net_ask_broker(struct net *n, struct netop *op, hostfd_t pass, hostfd_t *ret_fd) must_check;

@@ -185,6 +185,23 @@ gives "and the program does not run" 1 bash -c "timeout 20 '$bin' --root '$w/sta
 BUNDLE_ADD='{"hooks":{"startContainer":[{"path":"/bin/sleep","args":["sleep","60"],"timeout":1}]}}' bundle /bin/echo ran
 says "a startContainer hook has its time" 'Connection timed out|timed out' C run -b "$w/b" a
 
+# ---- the host's network, when asked for ----
+nonet='{"linux":{"namespaces":[{"type":"pid"},{"type":"mount"}]}}'
+BUNDLE_ADD=$nonet bundle /bin/sh -c 'nc -l -p 18077 >/tmp/got & sleep 0.5; echo over the host | nc -w 1 127.0.0.1 18077; wait; cat /tmp/got; ip addr'
+says "the host's network is refused" "asks for the host's own network .*--allow-host-network" C run -b "$w/b" n
+says "--network=none has loopback only" '^1: lo' C --network=none run -b "$w/b" n
+says "--allow-host-network: host sockets" '^over the host$' C --allow-host-network run -b "$w/b" n
+says "--allow-host-network is announced" 'reduced assurance' C --allow-host-network run -b "$w/b" n
+bundle /bin/sh -c 'nc -l -p 18077 >/tmp/got & sleep 0.5; echo in my own | nc -w 1 127.0.0.1 18077; wait; cat /tmp/got'
+says "--network=host: the kernel's sockets in the container's namespace" 'reduced assurance' C --network=host run -b "$w/b" n
+BUNDLE_ADD=$nonet bundle /bin/sleep 100
+C --allow-host-network run -d -b "$w/b" n </dev/null >/dev/null 2>&1
+says "the broker is filtered, without more than one capability" 'Seccomp:.2' bash -c "for p in /proc/[0-9]*; do \
+	[ \"\$(cat \$p/comm 2>/dev/null)\" = net-broker ] && grep -E '^(CapEff:.0000000000000400|NoNewPrivs:.1|Seccomp:)' \$p/status; done | sort -u"
+C delete --force n
+says "the broker ends with its sandbox" '^0$' bash -c 'for _ in $(seq 50); do pgrep -x -r R,S,D net-broker >/dev/null || break; sleep 0.1; done
+	pgrep -c -x -r R,S,D net-broker'
+
 # ---- overlays in memory ----
 bundle /bin/sh -c 'echo new >/etc/hostname && rm /etc/group && mkdir /mine && cat /etc/hostname && ls -d /etc/group /mine'
 says "--overlay=memory takes changes" '^new$' C --overlay=memory run -b "$w/b" o
