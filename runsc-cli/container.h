@@ -24,6 +24,7 @@ struct container {
 	/* state.json */
 	const char *bundle, *rootfs, *created, *owner;
 	struct proc_id sentry, gofer;
+	u64 netns;                              /* inode of the network namespace whose links it took; 0 = none */
 	struct jpair *annotations;
 	u32 nannotations;
 	const char *cgroups[CGROUP_MAX];        /* directories that we made, deepest of each hierarchy */

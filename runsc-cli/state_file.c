@@ -44,6 +44,7 @@ static struct json_object *to_json(const struct container *c)
 	add_str(o, "owner", c->owner);
 	add_proc(o, "sentry", &c->sentry);
 	add_proc(o, "gofer", &c->gofer);
+	json_object_object_add(o, "netns", json_object_new_int64((s64)c->netns));
 	json_object_object_add(o, "annotations", pairs_json(c->annotations, c->nannotations));
 	for (u32 i = 0; i < c->ncgroups; i++)
 		json_object_array_add(cg, json_object_new_string(c->cgroups[i]));
@@ -101,6 +102,8 @@ static int from_json(struct container *c, const struct jnode *n)
 		r = load_proc(n, "sentry", &c->sentry);
 	if (r >= 0)
 		r = load_proc(n, "gofer", &c->gofer);
+	if (r >= 0)
+		r = j_u64(n, "netns", &c->netns);
 	if (r >= 0)
 		r = j_pairs(n, "annotations", &c->annotations, &c->nannotations);
 	if (r >= 0)

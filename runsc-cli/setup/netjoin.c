@@ -12,6 +12,7 @@
 #include "runsc-cli/setup/netjoin.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_packet.h>
@@ -259,12 +260,43 @@ static bool wants_host(const struct oci_spec *s)
 	return true;
 }
 
+/* Has a running sandbox taken the links of the namespace that the bundle names? */
+static int check_unshared(struct cli *cli, const struct oci_spec *s)
+{
+	struct stat st = { 0 };
+	struct dirent *e;
+	int r = 0;
+	DIR *d;
+
+	for (u32 i = 0; i < s->nns; i++)
+		if (!strcmp(s->ns[i].type, "network") && *s->ns[i].path && stat(s->ns[i].path, &st) < 0)
+			return err_sys(&cli->err, -errno, "linux.namespaces: network: %s", s->ns[i].path);
+	d = st.st_ino ? opendir(cli->root) : NULL;
+	while (d && r == 0 && (e = readdir(d))) {
+		struct cli quiet = *cli;
+		struct container c;
+
+		if (e->d_name[0] == '.' || container_open(&quiet, e->d_name, false, &c) < 0)
+			continue;
+		if (c.netns == st.st_ino && proc_alive(&c.sentry))
+			r = err_set(&cli->err, -EOPNOTSUPP, "the container shares the network namespace of another, \"%.12s\", whose "
+			            "sandbox has taken its interfaces into a stack of its own. Connect both to one user network and use names "
+			            "instead, or give the runtime --network=host for both: then they share the kernel's", c.id);
+		container_close(&c);
+	}
+	if (d)
+		closedir(d);
+	return r;
+}
+
 int net_check(struct cli *cli, const struct oci_spec *s)
 {
 	bool host = wants_host(s);
 
-	if (!strcmp(cli->network, "none") || (!host && strcmp(cli->network, "host") != 0))
+	if (!strcmp(cli->network, "none"))
 		return 0;
+	if (!host && strcmp(cli->network, "host") != 0)
+		return check_unshared(cli, s);
 	if (host && strcmp(cli->network, "host") != 0 && !cli->allow_host_network)
 		return err_set(&cli->err, -EPERM, "config.json asks for the host's own network (linux.namespaces has no network "
 		               "one), which takes the sandbox's isolation from the host's services away; give the runtime "
@@ -285,6 +317,7 @@ int net_join(struct cli *cli, struct container *c, const struct oci_spec *s, int
 {
 	bool host = wants_host(s);
 	int ns = host ? -1 : open_ns(c, s), r;
+	struct stat st;
 
 	if (host || !strcmp(cli->network, "host")) {
 		r = !host && ns < 0 ? ns : join_host(cli, c, s, ns, sock);
@@ -294,6 +327,10 @@ int net_join(struct cli *cli, struct container *c, const struct oci_spec *s, int
 		return err_sys(&cli->err, ns, "cannot open the network namespace of \"%s\"", c->id);
 	} else {
 		r = in_child(cli, ns, sock, false);
+		if (r == 0 && fstat(ns, &st) == 0) {
+			c->netns = st.st_ino;
+			r = container_save(cli, c);
+		}
 		if (r == 0)
 			r = resolver_start(cli, c, s, ns, sock);
 	}

@@ -202,6 +202,12 @@ C delete --force n
 says "the broker ends with its sandbox" '^0$' bash -c 'for _ in $(seq 50); do pgrep -x -r R,S,D net-broker >/dev/null || break; sleep 0.1; done
 	pgrep -c -x -r R,S,D net-broker'
 
+bundle /bin/sleep 100
+C run -d --pid-file "$w/pid" -b "$w/b" n </dev/null >/dev/null 2>&1
+BUNDLE_NETNS=/proc/$(cat "$w/pid")/ns/net bundle /bin/true
+says "another sandbox's network cannot be shared: why, and what to do" 'shares the network namespace of another, .*user network.*--network=host' C run -b "$w/b" n2
+C delete --force n
+
 # ---- overlays in memory ----
 bundle /bin/sh -c 'echo new >/etc/hostname && rm /etc/group && mkdir /mine && cat /etc/hostname && ls -d /etc/group /mine'
 says "--overlay=memory takes changes" '^new$' C --overlay=memory run -b "$w/b" o
