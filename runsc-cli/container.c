@@ -125,11 +125,13 @@ int container_save(struct cli *cli, struct container *c)
 static int copy_file(int from, int to)
 {
 	char buf[16384];
-	ssize_t n;
+	ssize_t n, put;
 
-	while ((n = read(from, buf, sizeof(buf))) > 0)
-		if (write(to, buf, (size_t)n) != n)
-			return -EIO;
+	while ((n = read(from, buf, sizeof(buf))) > 0) {
+		put = write(to, buf, (size_t)n);
+		if (put != n)
+			return put < 0 ? -errno : -ENOSPC;
+	}
 	return n < 0 ? -errno : 0;
 }
 

@@ -165,8 +165,8 @@ static int resolve_scripts(struct exec_build *b, const char *name, struct file *
 		r = script_parse(buf, &interp, &arg);
 		if (r == 0)
 			r = push_script(b, name, interp, arg);
-		if (r == 0)
-			r = exec_open(b->t, interp, &next);
+		if (r == 0)     /* an empty name is the working directory to Linux */
+			r = *interp ? exec_open(b->t, interp, &next) : -EACCES;
 		if (r < 0)
 			return r;
 		file_unref(*f);

@@ -1,5 +1,6 @@
 #!/bin/bash
 # programs.sh CSANDBOX [NAME...]: the command lines of programs.list, natively and in the sandbox, compared.
+# ROOTFS_EXTRA is a directory laid over that root; a runsc of this machine is added as a static Go program.
 # PLATFORMS (default systrap; ptrace; gvisor-PLATFORM runs runsc instead), ROOTFS_TAR (default build/rootfs.tar; MAKE_ROOTFS=1 makes it), KEEP=1 keeps outputs.
 cd "$(dirname "$0")/../.." || exit 1
 bin=$(realpath "$1"); shift
@@ -22,15 +23,19 @@ for fd in /proc/self/fd/*; do fd=${fd##*/}; [ "$fd" -le 2 ] || [ "$fd" = 255 ] |
 
 work=$(mktemp -d)
 unmount() { umount "$1/root" 2>/dev/null; umount "$1" 2>/dev/null; }
-cleanup() { for d in "$work"/*/; do unmount "${d%/}"; done; [ -n "$KEEP" ] || rm -rf "$work"; }
+cleanup() { for d in "$work"/*/; do [ "$d" = "$work/extra/" ] || unmount "${d%/}"; done; [ -n "$KEEP" ] || rm -rf "$work"; }
 trap cleanup EXIT
 [ -z "$KEEP" ] || echo "outputs in $work"
+
+mkdir -p "$work/extra/usr/local/bin"
+cp "$(command -v runsc)" "$work/extra/usr/local/bin/" 2>/dev/null
+lower=${ROOTFS_EXTRA:+$(realpath "$ROOTFS_EXTRA"):}$work/extra:$base
 
 # A fresh root over the base, and the command in it.
 prepare() {     # dir script
 	mkdir -p "$1" && mount -t tmpfs tmpfs "$1" || exit 1
 	mkdir -p "$1"/{root,up,wk}
-	mount -t overlay overlay -o "lowerdir=$base,upperdir=$1/up,workdir=$1/wk" "$1/root" || exit 1
+	mount -t overlay overlay -o "lowerdir=$lower,upperdir=$1/up,workdir=$1/wk" "$1/root" || exit 1
 	cp "$2" "$1/root/script"
 }
 
