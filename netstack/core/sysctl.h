@@ -32,6 +32,7 @@
 	X("ipv4/tcp_timestamps",             tcp_ts, 1,               0, 2, 1) \
 	X("ipv4/tcp_sack",                   tcp_sack, 1,             0, 1, 1) \
 	X("ipv4/tcp_early_retrans",          tcp_early, 1,            0, 4, 3) \
+	X("ipv4/tcp_reordering",             tcp_reordering, 1,       1, 300, 3) \
 	X("ipv4/tcp_dsack",                  tcp_dsack, 1,            0, 1, 1) \
 	X("ipv4/tcp_ecn",                    tcp_ecn, 1,              0, 5, 2) \
 	X("ipv4/tcp_fastopen",               tcp_fastopen, 1,         0, INT32_MAX, 1) \

@@ -116,6 +116,7 @@ bool tcp_ack(struct tcp_ep *t, const struct tcp_seg *g)
 {
 	struct ack_info a = { .now = tcp_now(t), .prior_flight = tcp_flight(t) };
 	u32 ack = g->h.ack, old_wnd = t->snd_wnd;
+	u64 before = t->delivered;
 	bool lost;
 
 	if (seq_gt(ack, t->snd_nxt)) {
@@ -149,6 +150,7 @@ bool tcp_ack(struct tcp_ep *t, const struct tcp_seg *g)
 	if (t->sack_ok && (a.acked || a.sacked))
 		lost = rack_detect(t, a.now) || lost;
 	tlp_ack(t, g, &a);
+	a.newly = (u32)(t->delivered - before);
 	recovery_step(t, &a, lost);
 	if (a.acked) {
 		tune_sndbuf(t);

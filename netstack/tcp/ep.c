@@ -58,6 +58,8 @@ void tcp_init_fields(struct tcp_ep *t)
 	t->ca = CA_OPEN;
 	t->rack_sent = 0;
 	t->rack_reordered = t->has_eor = false;
+	t->reordering = (u32)t->ep.stack->sysctl.tcp_reordering[0];
+	t->reord_seen = 0;
 	t->tlp_out = false;
 	memset(&t->rtt, 0, sizeof(t->rtt));
 	for (i = 0; i < TT_MAX; i++)

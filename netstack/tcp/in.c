@@ -371,17 +371,17 @@ static bool fin_acked(struct tcp_ep *t)
 }
 
 /* Data for an owner that is gone cannot be delivered: reset (RFC 2525, 2.17). */
-static bool nobody_reads(struct tcp_ep *t, const struct tcp_seg *g)
+static bool nobody_reads(struct tcp_ep *t, struct nic *n, struct pktbuf *p, const struct tcp_seg *g)
 {
 	if (t->ep.owned || t->parent || !g->len || !seq_gt(g->h.seq + g->len, t->rcv_nxt))
 		return false;
 	MIB(t->ep.stack, TcpExt_TCPAbortOnData);
-	tcp_send_rst(t);
+	tcp_rst_stray(n, p, g);
 	tcp_done(t, 0);
 	return true;
 }
 
-static void synchronised(struct tcp_ep *t, struct pktbuf *p, struct tcp_seg *g)
+static void synchronised(struct tcp_ep *t, struct nic *n, struct pktbuf *p, struct tcp_seg *g)
 {
 	g->wnd = (u32)g->h.wnd << t->snd_wscale;
 	if (!check_sequence(t, g))
@@ -401,7 +401,7 @@ static void synchronised(struct tcp_ep *t, struct pktbuf *p, struct tcp_seg *g)
 		tcp_established(t);
 	}
 	t->probes = 0;
-	if (!tcp_ack(t, g) || !fin_acked(t) || t->state == TCPS_CLOSE || nobody_reads(t, g))
+	if (!tcp_ack(t, g) || !fin_acked(t) || t->state == TCPS_CLOSE || nobody_reads(t, n, p, g))
 		goto drop;
 	if (g->len || (g->h.flags & TH_FIN)) {
 		if (g->h.flags & TH_SYN)
@@ -414,6 +414,10 @@ static void synchronised(struct tcp_ep *t, struct pktbuf *p, struct tcp_seg *g)
 		t->ack_now = true;
 	} else {
 		t->last_recv = tcp_now(t);
+		if (g->h.flags & TH_SYN) {      /* the other SYN-ACK of a simultaneous open */
+			rcv_dsack(t, t->irs, t->irs + 1);
+			t->ack_now = true;
+		}
 	}
 drop:
 	pkt_free(p);
@@ -430,7 +434,7 @@ void tcp_input(struct tcp_ep *t, struct nic *n, struct pktbuf *p, struct tcp_seg
 	} else if (t->state == TCPS_SYN_SENT) {
 		syn_sent(t, n, p, g);
 	} else {
-		synchronised(t, p, g);
+		synchronised(t, n, p, g);
 	}
 	if (t->state != TCPS_CLOSE) {
 		tcp_output(t);

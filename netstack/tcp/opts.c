@@ -175,6 +175,17 @@ int tcp_setsockopt(struct ep *e, int level, int opt, const void *val, size_t len
 	return r;
 }
 
+static void fill_chrono(struct tcp_ep *t, struct tcp_info *i)
+{
+	u64 ns[CHRONO_MAX];
+
+	memcpy(ns, t->chrono.ns, sizeof(ns));
+	ns[t->chrono.now] += tcp_now(t) - t->chrono.since;
+	i->tcpi_busy_time = (ns[CHRONO_BUSY] + ns[CHRONO_RWND] + ns[CHRONO_SNDBUF]) / 1000;
+	i->tcpi_rwnd_limited = ns[CHRONO_RWND] / 1000;
+	i->tcpi_sndbuf_limited = ns[CHRONO_SNDBUF] / 1000;
+}
+
 /* Linux counts segments where we count bytes. */
 static void count_segs(struct tcp_ep *t, struct tcp_info *i)
 {
@@ -224,8 +235,10 @@ static void fill_info(struct tcp_ep *t, struct tcp_info *i)
 	i->tcpi_last_data_sent = (u32)((now - t->last_send) / NSEC_MS);
 	i->tcpi_last_data_recv = (u32)((now - t->last_data) / NSEC_MS);
 	i->tcpi_last_ack_recv = (u32)((now - t->last_recv) / NSEC_MS);
-	i->tcpi_reordering = 3;
-	i->tcpi_pacing_rate = i->tcpi_max_pacing_rate = UINT64_MAX;
+	i->tcpi_reordering = t->reordering;
+	i->tcpi_reord_seen = t->reord_seen;
+	i->tcpi_pacing_rate = tcp_pacing_rate(t);
+	i->tcpi_max_pacing_rate = UINT64_MAX;
 	i->tcpi_bytes_acked = t->st.bytes_acked;
 	i->tcpi_bytes_received = t->st.bytes_received;
 	i->tcpi_segs_out = t->st.segs_out;
@@ -237,6 +250,8 @@ static void fill_info(struct tcp_ep *t, struct tcp_info *i)
 	i->tcpi_delivered = t->ndelivered;
 	i->tcpi_bytes_sent = t->st.bytes_sent;
 	i->tcpi_bytes_retrans = t->st.bytes_retrans;
+	fill_chrono(t, i);
+	i->tcpi_rcv_wnd = t->rcv_adv - t->rcv_nxt;
 	i->tcpi_dsack_dups = t->st.dsacks;
 	i->tcpi_snd_wnd = t->snd_wnd;
 	if (t->state == TCPS_LISTEN) {

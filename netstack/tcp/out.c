@@ -228,6 +228,32 @@ bool tcp_window_limited(const struct tcp_ep *t)
 	return t->was_limited || (t->cwnd < t->ssthresh && t->cwnd < 2 * t->max_out);
 }
 
+void tcp_chrono_set(struct tcp_ep *t, enum tcp_chrono what)
+{
+	u64 now;
+
+	if (t->chrono.now == what)
+		return;
+	now = tcp_now(t);
+	t->chrono.ns[t->chrono.now] += now - t->chrono.since;
+	t->chrono.since = now;
+	t->chrono.now = (u8)what;
+}
+
+static void note_limits(struct tcp_ep *t)
+{
+	u32 left = unsent(t), wnd_end = t->snd_una + t->snd_wnd;
+	enum tcp_chrono c = CHRONO_BUSY;
+
+	if (t->snd_una == t->write_seq)
+		c = CHRONO_IDLE;
+	else if (left && !t->cwnd_limited && seq_gt(t->snd_nxt + MIN(left, (u32)t->mss), wnd_end))
+		c = CHRONO_RWND;
+	else if (t->ep.nospace && (t->chrono.now == CHRONO_SNDBUF || (!left && !t->cwnd_limited)))
+		c = CHRONO_SNDBUF;
+	tcp_chrono_set(t, c);
+}
+
 void tcp_output(struct tcp_ep *t)
 {
 	u32 bits = STATES_CAN_SEND | (t->fo.child ? STATE_BIT(TCPS_SYN_RECV) : 0) | STATE_BIT(TCPS_FIN_WAIT1) | STATE_BIT(TCPS_LAST_ACK) |
@@ -246,6 +272,7 @@ void tcp_output(struct tcp_ep *t)
 		while (send_new(t))
 			;
 	validate(t);
+	note_limits(t);
 	arm(t);
 	if (t->ca <= CA_CWR && t->snd_nxt != t->snd_una && (before || !t->tlp_out))
 		tcp_arm_tlp(t);

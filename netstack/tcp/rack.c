@@ -20,7 +20,7 @@ void rack_seen(struct tcp_ep *t, const struct txr *x, u64 now)
 
 static u64 reo_window(struct tcp_ep *t)
 {
-	if (!t->rack_reordered && (t->ca != CA_OPEN || t->sacked >= 3u * t->mss))
+	if (!t->rack_reordered && (t->ca != CA_OPEN || t->sacked >= t->reordering * t->mss))
 		return 0;
 	return MIN((u64)MAX(t->reo_mult, 1) * t->rtt.min / 4, t->rtt.srtt);
 }

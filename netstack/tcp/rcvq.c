@@ -196,7 +196,7 @@ static void forget_sack(struct tcp_ep *t)
 	t->n_rx_sack = (u8)n;
 }
 
-static void dsack(struct tcp_ep *t, u32 start, u32 end)
+void rcv_dsack(struct tcp_ep *t, u32 start, u32 end)
 {
 	if (!t->sack_ok || !t->ep.stack->sysctl.tcp_dsack[0])
 		return;
@@ -253,11 +253,11 @@ static void ooo_add(struct tcp_ep *t, struct pktbuf *p)
 			break;
 	if (&at->node != &t->oooq && seq_gt(at->end_seq, p->seq)) {
 		if (seq_ge(at->end_seq, p->end_seq)) {
-			dsack(t, p->seq, p->end_seq);
+			rcv_dsack(t, p->seq, p->end_seq);
 			pkt_free(p);
 			return;
 		}
-		dsack(t, p->seq, at->end_seq);
+		rcv_dsack(t, p->seq, at->end_seq);
 		trim_front(p, at->end_seq);
 	}
 	list_add(&p->node, &at->node);
@@ -324,7 +324,7 @@ static bool trim(struct tcp_ep *t, struct pktbuf *p, struct tcp_seg *g)
 	p->seq = g->h.seq;
 	p->tcp_flags = g->h.flags & TH_FIN;
 	if (seq_lt(p->seq, t->rcv_nxt)) {
-		dsack(t, p->seq, seq_min(t->rcv_nxt, p->seq + p->len));
+		rcv_dsack(t, p->seq, seq_min(t->rcv_nxt, p->seq + p->len));
 		t->ack_now = true;
 		trim_front(p, t->rcv_nxt);
 		if (p->len == 0 && !(p->tcp_flags & TH_FIN && g->end == t->rcv_nxt + 1))

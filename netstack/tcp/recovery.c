@@ -61,18 +61,18 @@ static void undo(struct tcp_ep *t)
 }
 
 /* Proportional rate reduction: as much goes out as what arrived, scaled. */
-static void prr(struct tcp_ep *t, const struct ack_info *a)
+static void prr(struct tcp_ep *t, const struct ack_info *a, bool lost)
 {
 	u32 flight = tcp_flight(t), sent;
 	u64 quota;
 
-	t->prr_delivered += a->acked + a->sacked;
+	t->prr_delivered += a->newly;
 	if (flight > t->ssthresh) {
 		quota = ((u64)t->prr_delivered * t->ssthresh + t->prr_flight - 1) / t->prr_flight;
 		sent = quota > t->prr_out ? (u32)(quota - t->prr_out) : 0;
 	} else {
 		sent = t->prr_delivered > t->prr_out ? t->prr_delivered - t->prr_out : 0;
-		sent = MAX(sent, a->acked + a->sacked) + (a->progress ? t->mss : 0);
+		sent = MAX(sent, a->newly) + (a->progress && !lost ? t->mss : 0);
 		sent = MIN(sent, t->ssthresh - flight);
 	}
 	/* The first retransmission always goes (fast retransmit). */
@@ -93,13 +93,13 @@ void recovery_step(struct tcp_ep *t, const struct ack_info *a, bool lost)
 		recovery_enter(t, a->now);
 	switch (t->ca) {
 	case CA_CWR:
-		prr(t, a);
+		prr(t, a, lost);
 		break;
 	case CA_RECOVERY:
 		/* Without SACK a partial ACK says where the next hole is (RFC 6582). */
 		if (!t->sack_ok && a->acked && !list_empty(&t->txrs))
 			txr_mark_lost(t, list_first(&t->txrs, struct txr, node));
-		prr(t, a);
+		prr(t, a, lost);
 		break;
 	case CA_OPEN:
 		if (a->acked && a->was_limited)
@@ -130,6 +130,7 @@ void recovery_timeout(struct tcp_ep *t, u64 now)
 	t->tlp_out = false;
 	t->dupacks = 0;
 	t->rack_sent = 0;
+	t->reordering = MIN(t->reordering, (u32)t->ep.stack->sysctl.tcp_reordering[0]);
 	list_for_each(x, &t->txrs, node)
 		txr_mark_lost(t, x);
 	t->cwnd = tcp_flight(t) + t->mss;

@@ -111,6 +111,21 @@ static void delivered(struct tcp_ep *t, const struct txr *x, struct ack_info *a)
 	t->ndelivered += (x->end - x->seq + t->mss - 1) / MAX(t->mss, 1);
 }
 
+/* @x arrived, never sent twice, after bytes sent later had: how far did they overtake it? */
+static void reordered(struct tcp_ep *t, const struct txr *x)
+{
+	u32 n;
+
+	if ((x->flags & TXR_EVER) || !seq_gt(t->high_sacked, x->end) || !t->sack_ok)
+		return;
+	n = (t->high_sacked - x->seq + t->mss - 1) / MAX(t->mss, 1);
+	t->rack_reordered = true;
+	if (n > t->reordering) {
+		t->reordering = MIN(n, 300u);
+		t->reord_seen++;
+	}
+}
+
 static void mark_sacked(struct tcp_ep *t, struct txr *x, struct ack_info *a)
 {
 	add_counts(t, x, -1);
@@ -120,8 +135,7 @@ static void mark_sacked(struct tcp_ep *t, struct txr *x, struct ack_info *a)
 	x->flags &= (u8)~(TXR_LOST | TXR_RETRANS);
 	add_counts(t, x, 1);
 	t->high_sacked = seq_max(t->high_sacked, t->snd_una);
-	if (seq_gt(t->high_sacked, x->end) && !(x->flags & TXR_EVER))
-		t->rack_reordered = true;
+	reordered(t, x);
 	t->high_sacked = seq_max(t->high_sacked, x->end);
 }
 
@@ -193,8 +207,10 @@ void txr_ack(struct tcp_ep *t, u32 ack, struct ack_info *a)
 			add_counts(t, x, 1);
 			return;
 		}
-		if (!(x->flags & TXR_SACKED))
+		if (!(x->flags & TXR_SACKED)) {
+			reordered(t, x);
 			delivered(t, x, a);
+		}
 		drop(t, x);
 	}
 }

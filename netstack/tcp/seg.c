@@ -139,7 +139,7 @@ static int emit(struct tcp_ep *t, struct pktbuf *p, u32 seq, u8 flags, const str
 	if (t->ecn_ok)
 		ecn = ecn_marks(t, &h, plen);
 	gso = plen > seg_room(t, o) && !full;
-	if (gso)
+	if (gso && seq_ge(seq, t->snd_nxt))
 		h.flags |= TH_PSH;              /* a super-frame is not worth waiting behind (as Linux) */
 	tcp_emit(pkt_push(p, TCP_HLEN), &h);
 	if (gso) {
@@ -285,6 +285,7 @@ bool tcp_retransmit(struct tcp_ep *t, struct txr *x)
 	}
 	if (nic_gso_max(t->ep.rt.nic, ip_is4(&t->ep.raddr) ? GSO_TCP4 : GSO_TCP6))
 		max = MAX(max, (65535u - 120) / t->mss * t->mss);
+	max = MIN(max, MAX((t->cwnd > tcp_flight(t) ? t->cwnd - tcp_flight(t) : 0) / t->mss * t->mss, (u32)t->mss));
 	if (t->has_eor)
 		max = MIN(max, sndq_record(t, seq, max));
 	if (len > max) {

@@ -33,6 +33,9 @@ enum tcp_timer {
 	TT_REXMIT, TT_PERSIST, TT_PTO, TT_REO, TT_DELACK, TT_KEEP, TT_LINGER, TT_MAX
 };
 
+/* Busy at all, and then: no window from the peer, no room for the writer. */
+enum tcp_chrono { CHRONO_IDLE, CHRONO_BUSY, CHRONO_RWND, CHRONO_SNDBUF, CHRONO_MAX };
+
 enum tcp_ca { CA_OPEN, CA_CWR, CA_RECOVERY, CA_LOSS };
 
 #define NSEC_MS          1000000ull
@@ -114,6 +117,7 @@ struct tcp_ep {
 	u64 rack_sent, rack_reo_wnd;            /* RFC 8985 */
 	u32 rack_end;
 	bool rack_reordered;
+	u32 reordering, reord_seen;             /* segments that may overtake one; how often seen */
 	u8 reo_mult;
 	u32 tlp_end;
 	bool tlp_out;
@@ -162,6 +166,9 @@ struct tcp_ep {
 
 	/* ECN (RFC 3168). */
 	bool ecn_asked, ecn_ok, ecn_seen, ecn_echo, ecn_cwr;    /* echo: ECE till CWR; cwr: owed to the peer */
+
+	/* What holds sending back, for TCP_INFO: the longest times, ns. */
+	struct { u64 since, ns[CHRONO_MAX]; u8 now; } chrono;
 
 	/* Timers: one heap entry, several deadlines. */
 	struct ntimer timer;
@@ -315,6 +322,7 @@ struct ack_info {
 	u32 acked, sacked;      /* bytes newly acknowledged, selectively */
 	u64 rtt;                /* sample, 0 none */
 	bool dsack, progress, retrans_acked, was_limited;
+	u32 newly;              /* bytes that were not known to have arrived before */
 	u32 prior_flight;
 };
 u32 sack_process(struct tcp_ep *t, const struct tcp_seg *g, struct ack_info *a);
@@ -338,6 +346,7 @@ void rcv_purge_ooo(struct tcp_ep *t);
 void rcv_init(struct tcp_ep *t);
 ssize_t tcp_recv(struct ep *e, struct net_msg *m);
 void rcv_tune(struct tcp_ep *t);
+void rcv_dsack(struct tcp_ep *t, u32 start, u32 end);   /* tell of a duplicate */
 void rcv_urgent(struct tcp_ep *t, struct pktbuf *p, const struct tcp_seg *g);
 
 /* delack.c */
@@ -354,6 +363,7 @@ void ack_set_quick(struct tcp_ep *t, int v);
 /* sndq.c */
 ssize_t tcp_send(struct ep *e, struct net_msg *m);
 bool tcp_window_limited(const struct tcp_ep *t);        /* by the congestion window, that is */
+void tcp_chrono_set(struct tcp_ep *t, enum tcp_chrono what);
 u64 tcp_pacing_rate(const struct tcp_ep *t);            /* bytes a second */
 u32 sndq_space(const struct tcp_ep *t);
 /* Blocks filled with the caller's bytes (without mu), and putting them behind the last byte. */

@@ -120,6 +120,8 @@ ssize_t rig_splice(void *u, int in, loff_t *in_off, int out, loff_t *out_off, si
 
 	if (!rig_get(u, in) && !rig_get(u, out))
 		return splice(in, in_off, out, out_off, n, flags);
+	if (rig_get(u, in) && ep_atmark(rig_get(u, in)->ep) > 0)
+		return 0;               /* splice stops at the urgent byte */
 	r = rig_read(u, in, buf, MIN(n, sizeof(buf)));
 	return r > 0 ? rig_write(u, out, buf, (size_t)r) : r;
 }
