@@ -123,7 +123,7 @@ static bool for_us4(struct nic *n, struct pktbuf *p, bool *ret_fwd)
 	case RTN_MULTICAST:
 		p->flags |= PKT_MCAST;
 		MIB(s, IpExt_InMcastPkts);
-		return mc_nic_joined(n, &p->dst) || n == s->lo || (n->flags & IFF_ALLMULTI);
+		return mc_nic_joined(n, &p->dst) || (n->flags & IFF_ALLMULTI);
 	default:
 		*ret_fwd = true;
 		return false;

@@ -61,7 +61,7 @@ static bool for_us6(struct nic *n, struct pktbuf *p, bool *ret_fwd)
 		return true;
 	case RTN_MULTICAST:
 		p->flags |= PKT_MCAST;
-		return mc_nic_joined(n, &p->dst) || n == s->lo || (n->flags & IFF_ALLMULTI);
+		return mc_nic_joined(n, &p->dst) || (n->flags & IFF_ALLMULTI);
 	default:
 		/* Answers to our own duplicate address detection come to tentative addresses. */
 		*ret_fwd = true;

@@ -1,0 +1,237 @@
+/*
+ * test_net_hostile.c - a million of everything from one peer: memory stays bounded and a second peer is served.
+ *
+ * Peer one is frames made here; peer two is a whole stack at the other end of the wire.
+ */
+#include "tests/unit/net_rig.h"
+#include "netstack/core/stack.h"
+#include "netstack/wire/csum.h"
+#include "netstack/wire/tcp.h"
+
+#define MILLION   1000000u
+#define LIVE_MAX  (12 << 20)            /* bytes of packet data that one stack may hold */
+#define NS_MS     1000000ull
+
+struct world { struct rig r; struct fault_cfg cfg; u64 rnd; u32 synack; };
+
+static u32 rnd(struct world *w)
+{
+	w->rnd = w->rnd * 6364136223846793005ull + 1442695040888963407ull;
+	return (u32)(w->rnd >> 32);
+}
+
+/* Note the number of each SYN-ACK on the wire. */
+static void on_frame(void *ctx, const void *rec, size_t n)
+{
+	struct tcp_hdr h;
+	const u8 *f = rec;
+
+	if (n >= 54 && f[12] == 8 && f[13] == 0 && f[23] == 6 && tcp_parse(f + 34, n - 34, &h) == 0 &&
+	    (h.flags & (TH_SYN | TH_ACK)) == (TH_SYN | TH_ACK))
+		((struct world *)ctx)->synack = h.seq;
+}
+
+static void begin(struct world *w)
+{
+	struct neigh_info ni = { .ip = ip_from4n(0x0a000009), .mac = { 2, 0, 0, 0, 0, 9 } };
+
+	memset(w, 0, sizeof(*w));
+	w->cfg.seed = 5;
+	w->cfg.pcap = on_frame;
+	w->cfg.pcap_ctx = w;
+	rig_pair(&w->r, &w->cfg);
+	ni.ifindex = w->r.ifi[0];
+	assert_int_equal(neigh_set(w->r.s[0], &ni), 0);
+	rig_run(&w->r, 3000 * NS_MS);
+}
+
+static void finish(struct world *w)
+{
+	rig_run(&w->r, 400000 * NS_MS);
+	rig_done(&w->r);
+}
+
+/* Time goes by now and then, so that timers and the wire have work. */
+static void tick(struct world *w, u32 i)
+{
+	if (i % 512 == 0)
+		rig_run(&w->r, NS_MS);
+	if (i % 65536 == 0)
+		assert_true(w->r.s[0]->pool.live_bytes < LIVE_MAX);
+}
+
+/* An IPv4 frame from 10.0.0.9 to us; the payload is behind 34 bytes of @f already. */
+static void inject4(struct world *w, u8 *f, u8 proto, u16 id, u16 frag, u32 n)
+{
+	u16 c;
+
+	memcpy(f, (u8[]){ 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 9, 8, 0, 0x45, 0 }, 16);
+	put_be16(f + 16, (u16)(20 + n));
+	put_be16(f + 18, id);
+	put_be16(f + 20, frag);
+	f[22] = 64;
+	f[23] = proto;
+	memset(f + 24, 0, 2);
+	memcpy(f + 26, (u8[]){ 10, 0, 0, 9, 10, 0, 0, 1 }, 8);
+	c = csum_fold(csum_bytes(f + 14, 20, 0));
+	memcpy(f + 24, &c, 2);
+	stack_rx(w->r.s[0], w->r.ifi[0], f, 34 + n);
+}
+
+static void inject_tcp(struct world *w, u16 sport, u8 flags, u32 seq, u32 ack, u32 n)
+{
+	struct tcp_hdr h = { .sport = sport, .dport = 80, .seq = seq, .ack = ack, .hlen = 20, .flags = flags,
+			     .wnd = 60000 };
+	u8 f[200] = { 0 };
+	u64 sum;
+	u16 c;
+
+	tcp_emit(f + 34, &h);
+	sum = csum_add(csum_bytes(f + 34, 20 + n, 0),
+		       csum_pseudo((u8[]){ 10, 0, 0, 9 }, (u8[]){ 10, 0, 0, 1 }, 4, 6, 20 + n));
+	c = csum_fold(sum);
+	memcpy(f + 50, &c, 2);
+	inject4(w, f, 6, 0, 0, 20 + n);
+}
+
+/* Peer two connects to port 80 and a message gets through. */
+static void second_peer_is_served(struct world *w, struct ep *l)
+{
+	struct net_sa sa = rig_sa(rig_ip(0), 80);
+	struct ep *c = rig_sock(w->r.s[1], AF_INET, SOCK_STREAM), *e;
+	struct net_sa peer;
+	char b[8];
+
+	assert_int_equal(ep_connect(c, &sa), -EINPROGRESS);
+	rig_run(&w->r, 10000 * NS_MS);
+	assert_int_equal(ep_error(c), 0);
+	do
+		assert_int_equal(ep_accept(l, &peer, &e), 0);
+	while (!ip_eq(&peer.ip, &(struct ipaddr[]){ rig_ip(1) }[0]));
+	assert_int_equal(rig_send(c, "hi", 2), 2);
+	rig_run(&w->r, 1000 * NS_MS);
+	assert_int_equal(rig_recv(e, b, 8), 2);
+	ep_close(c);
+	ep_close(e);
+}
+
+static void a_million_syns(void **state)
+{
+	struct world w;
+	struct ep *l;
+	u32 i;
+
+	(void)state;
+	begin(&w);
+	l = rig_listen(w.r.s[0], ip_any4(), 80);
+	for (i = 0; i < MILLION; i++) {
+		inject_tcp(&w, (u16)rnd(&w), TH_SYN, rnd(&w), 0, 0);
+		tick(&w, i);
+		assert_true(w.r.s[0]->conns.n_req <= 1024);
+	}
+	second_peer_is_served(&w, l);
+	ep_close(l);
+	finish(&w);
+}
+
+static void a_million_fragments(void **state)
+{
+	static u8 big[4000], got[4000];
+	struct net_sa sa = rig_sa(ip_any4(), 53), to = rig_sa(rig_ip(0), 53);
+	struct ep *u, *c;
+	struct world w;
+	u8 f[200] = { 0 };
+	u32 i;
+
+	(void)state;
+	begin(&w);
+	u = rig_sock(w.r.s[0], AF_INET, SOCK_DGRAM);
+	c = rig_sock(w.r.s[1], AF_INET, SOCK_DGRAM);
+	assert_int_equal(ep_bind(u, &sa), 0);
+	for (i = 0; i < MILLION; i++) {
+		/* Never the last piece; every kind of overlap. */
+		inject4(&w, f, 17, (u16)rnd(&w), (u16)(0x2000 | rnd(&w) % 8000), 8 * (1 + rnd(&w) % 16));
+		tick(&w, i);
+	}
+	assert_int_equal(rig_sendto(c, big, sizeof(big), 0, &to), sizeof(big));
+	rig_run(&w.r, 100 * NS_MS);
+	assert_int_equal(rig_recv(u, got, sizeof(got)), sizeof(big));
+	ep_close(u);
+	ep_close(c);
+	finish(&w);
+}
+
+static void a_million_neighbours(void **state)
+{
+	struct net_sa sa = rig_sa(ip_any4(), 53), to = rig_sa(rig_ip(0), 53);
+	struct neigh_info ni;
+	struct ep *u, *c;
+	struct world w;
+	u8 f[60] = { 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 9, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 9 };
+	char b[4];
+	u32 i, n;
+
+	(void)state;
+	begin(&w);
+	u = rig_sock(w.r.s[0], AF_INET, SOCK_DGRAM);
+	c = rig_sock(w.r.s[1], AF_INET, SOCK_DGRAM);
+	assert_int_equal(ep_bind(u, &sa), 0);
+	memcpy(f + 38, (u8[]){ 10, 0, 0, 1 }, 4);
+	for (i = 0; i < MILLION; i++) {
+		f[21] = (u8)(1 + i % 2);                /* requests and answers that nobody asked for */
+		put_be32(f + 28, 0x0a000000 | rnd(&w) % 0x1000000);
+		put_be32(f + 24, rnd(&w));
+		if (get_be32(f + 28) != 0x0a000002)
+			stack_rx(w.r.s[0], w.r.ifi[0], f, sizeof(f));
+		tick(&w, i);
+	}
+	for (n = 0; neigh_nth(w.r.s[0], n, &ni) == 0; n++)
+		;
+	assert_true(n <= 2048);
+	assert_int_equal(rig_sendto(c, "ab", 2, 0, &to), 2);
+	rig_run(&w.r, 5000 * NS_MS);
+	assert_int_equal(rig_recvfrom(u, b, 4, 0, &to), 2);
+	/* And back: this asks for peer two's address if it was pushed out. */
+	assert_int_equal(rig_sendto(u, "cd", 2, 0, &to), 2);
+	rig_run(&w.r, 5000 * NS_MS);
+	assert_int_equal(rig_recv(c, b, 4), 2);
+	ep_close(u);
+	ep_close(c);
+	finish(&w);
+}
+
+static void a_million_segments_out_of_order(void **state)
+{
+	struct ep *l, *e;
+	struct world w;
+	u32 i;
+
+	(void)state;
+	begin(&w);
+	l = rig_listen(w.r.s[0], ip_any4(), 80);
+	inject_tcp(&w, 4000, TH_SYN, 1000, 0, 0);
+	rig_run(&w.r, 10 * NS_MS);
+	inject_tcp(&w, 4000, TH_ACK, 1001, w.synack + 1, 0);
+	assert_int_equal(ep_accept(l, NULL, &e), 0);
+	for (i = 0; i < MILLION; i++) {
+		/* Never the byte that is missing; the same bytes often, with other borders. */
+		inject_tcp(&w, 4000, TH_ACK, 1002 + rnd(&w) % 60000, w.synack + 1, 1 + rnd(&w) % 100);
+		tick(&w, i);
+	}
+	second_peer_is_served(&w, l);
+	ep_close(e);
+	ep_close(l);
+	finish(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_million_syns),
+		cmocka_unit_test(a_million_fragments),
+		cmocka_unit_test(a_million_neighbours),
+		cmocka_unit_test(a_million_segments_out_of_order),
+	};
+
+	return cmocka_run_group_tests(tests, unit_setup, NULL);
+}
