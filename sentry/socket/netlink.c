@@ -1,8 +1,9 @@
 /*
  * netlink.c - AF_NETLINK sockets as files: ports, the queue of replies, dispatch of requests.
  *
- * The kernel's end is the only peer.  Group memberships are kept and told, but nothing is ever
- * multicast: no interface of a sandbox changes behind its back.  NETLINK_KOBJECT_UEVENT is thus quiet.
+ * The kernel's end is the only peer.  What a request changes is told to the members of its group;
+ * changes by other ways (ioctls, router advertisements, neighbours that come and go) are not.
+ * NETLINK_KOBJECT_UEVENT is quiet: a sandbox has no devices that appear.
  *
  * Locks: ns->mu (RANK_FILE) guards the queue, the dump and the destination; it is held while a
  * datagram is copied out, so that a fault loses nothing.  The table's mu (LEAF) guards ports.
@@ -23,11 +24,13 @@
 
 #define MSG_BYTES_MAX (128 * 1024)      /* largest datagram taken from the guest */
 #define GROUPS_MAX 64
+#define MEMBERS_MAX 64                  /* that are told of one change */
 
 struct nl_pkt {
 	struct list_head node;
 	u8 *data;
 	u32 len;
+	u32 group;                      /* multicast to it, or 0 */
 };
 
 struct nl_sock {
@@ -164,7 +167,7 @@ static int nl_getname(struct socket *s, bool peer, void *name)
 /* ---- replies ---- */
 
 /* Queue a copy of @len bytes; a reader that is too slow is told ENOBUFS. */
-static void enqueue(struct nl_sock *ns, const void *data, u32 len) REQUIRES(ns->mu)
+static void enqueue_for(struct nl_sock *ns, const void *data, u32 len, u32 group) REQUIRES(ns->mu)
 {
 	struct nl_pkt *p;
 
@@ -180,12 +183,72 @@ static void enqueue(struct nl_sock *ns, const void *data, u32 len) REQUIRES(ns->
 	}
 	memcpy(p->data, data, len);
 	p->len = len;
+	p->group = group;
 	list_add_tail(&p->node, &ns->rq);
 	ns->rq_bytes += len;
 	return;
 lost:
 	if (!ns->no_enobufs)
 		ns->err = ENOBUFS;
+}
+
+static void enqueue(struct nl_sock *ns, const void *data, u32 len) REQUIRES(ns->mu)
+{
+	enqueue_for(ns, data, len, 0);
+}
+
+/* Tell every socket of @proto that is a member of @group.  No lock held. */
+static void multicast(struct netlink_table *nt, int proto, const struct nl_pkt *p)
+{
+	struct nl_sock *n, *hit[MEMBERS_MAX];
+	int cnt = 0;
+
+	mutex_lock(&nt->mu);
+	list_for_each(n, &nt->socks, node)
+		if (n->s.proto == proto && cnt < MEMBERS_MAX && ref_get_unless_zero(&n->s.f.ref))
+			hit[cnt++] = n;
+	mutex_unlock(&nt->mu);
+	for (int i = 0; i < cnt; i++) {
+		bool member;
+
+		mutex_lock(&hit[i]->mu);
+		member = hit[i]->groups >> (p->group - 1) & 1;
+		if (member)
+			enqueue_for(hit[i], p->data, p->len, p->group);
+		mutex_unlock(&hit[i]->mu);
+		if (member)
+			waitq_wake(&hit[i]->wq, POLLIN | POLLRDNORM);
+		file_unref(&hit[i]->s.f);
+	}
+}
+
+/* What a request has changed, until nothing is locked any more. */
+static void keep_note(struct list_head *notes, const struct nl_req *q)
+{
+	struct nl_pkt *p = q->note_group ? knew(struct nl_pkt) : NULL;
+
+	if (!p)
+		return;
+	p->data = kbuf_alloc(q->note->len);
+	if (!p->data) {
+		kfree(p);
+		return;
+	}
+	memcpy(p->data, q->note->p, q->note->len);
+	p->len = q->note->len;
+	p->group = q->note_group;
+	list_add_tail(&p->node, notes);
+}
+
+static void tell_notes(struct netlink_table *nt, int proto, struct list_head *notes)
+{
+	struct nl_pkt *p, *next;
+
+	list_for_each_safe(p, next, notes, node) {
+		multicast(nt, proto, p);
+		kfree(p->data);
+		kfree(p);
+	}
 }
 
 /* The next datagram of a dump, when all before it has been read. */
@@ -244,21 +307,23 @@ static void acknowledge(struct nl_sock *ns, const struct nlmsghdr *h, const u8 *
 	kfree(fixed);
 }
 
-static int one_request(struct task *t, struct nl_sock *ns, const struct nlmsghdr *h, const u8 *msg) REQUIRES(ns->mu)
+static int one_request(struct task *t, struct nl_sock *ns, const struct nlmsghdr *h, const u8 *msg,
+		       struct list_head *notes) REQUIRES(ns->mu)
 {
-	u8 *room = kbuf_alloc(NL_DGRAM);
-	struct nl_buf b = { .p = room, .cap = NL_DGRAM };
+	u8 *room = kbuf_alloc(2 * NL_DGRAM);
+	struct nl_buf b = { .p = room, .cap = NL_DGRAM }, note = { .p = room + NL_DGRAM, .cap = NL_DGRAM };
 	struct nl_dump d = { .seq = h->nlmsg_seq, .portid = atomic_load(&ns->portid) };
 	struct nl_req q = {
 		.t = t, .st = net_stack(ns->s.net), .net = ns->s.net, .h = *h, .body = msg + NLMSG_HDRLEN,
 		.len = h->nlmsg_len - NLMSG_HDRLEN, .portid = d.portid, .strict = ns->strict,
-		.reply = &b, .dump = &d,
+		.reply = &b, .dump = &d, .note = &note,
 	};
 	int r;
 
 	if (!room)
 		return -ENOBUFS;
 	r = ns->request(&q);
+	keep_note(notes, &q);
 	d.st = q.st;
 	if (r == NL_DUMP && ns->dumping) {
 		r = -EBUSY;
@@ -273,7 +338,8 @@ static int one_request(struct task *t, struct nl_sock *ns, const struct nlmsghdr
 	return r;
 }
 
-static void requests(struct task *t, struct nl_sock *ns, const u8 *buf, u32 len) REQUIRES(ns->mu)
+static void requests(struct task *t, struct nl_sock *ns, const u8 *buf, u32 len, struct list_head *notes)
+	REQUIRES(ns->mu)
 {
 	while (len >= NLMSG_HDRLEN) {
 		struct nlmsghdr h;
@@ -284,7 +350,7 @@ static void requests(struct task *t, struct nl_sock *ns, const u8 *buf, u32 len)
 		if (h.nlmsg_len < NLMSG_HDRLEN || h.nlmsg_len > len)
 			return;
 		if ((h.nlmsg_flags & NLM_F_REQUEST) && h.nlmsg_type >= NLMSG_MIN_TYPE)
-			r = one_request(t, ns, &h, buf);
+			r = one_request(t, ns, &h, buf, notes);
 		if (r < 0 || ((h.nlmsg_flags & NLM_F_ACK) && r != NL_DUMP))
 			acknowledge(ns, &h, buf, r);
 		step = MIN((u32)NLMSG_ALIGN(h.nlmsg_len), len);
@@ -318,6 +384,7 @@ static int check_dest(struct task *t, struct nl_sock *ns, const struct sock_msg 
 static ssize_t nl_sendmsg(struct task *t, struct socket *s, struct sock_msg *m)
 {
 	struct nl_sock *ns = to_nl(s);
+	struct list_head notes;
 	size_t len = m->b->left;
 	ssize_t n = 0;
 	u8 *buf;
@@ -342,16 +409,18 @@ static ssize_t nl_sendmsg(struct task *t, struct socket *s, struct sock_msg *m)
 		kfree(buf);
 		return -EFAULT;
 	}
+	list_init(&notes);
 	mutex_lock(&ns->mu);
-	requests(t, ns, buf, (u32)len);
+	requests(t, ns, buf, (u32)len, &notes);
 	mutex_unlock(&ns->mu);
 	kfree(buf);
+	tell_notes(ns->table, s->proto, &notes);
 	waitq_wake(&ns->wq, POLLIN | POLLRDNORM);
 	return n;
 }
 
 /* Copy the first datagram; it stays where it is after a fault. */
-static ssize_t take_first(struct nl_sock *ns, struct sock_msg *m) REQUIRES(ns->mu)
+static ssize_t take_first(struct nl_sock *ns, struct sock_msg *m, u32 *ret_group) REQUIRES(ns->mu)
 {
 	struct nl_pkt *p;
 	size_t n;
@@ -371,6 +440,7 @@ static ssize_t take_first(struct nl_sock *ns, struct sock_msg *m) REQUIRES(ns->m
 		return -EFAULT;
 	if (n < p->len)
 		m->ret_flags |= MSG_TRUNC;
+	*ret_group = p->group;
 	if (m->flags & MSG_TRUNC)
 		r = (ssize_t)p->len;
 	if (!(m->flags & MSG_PEEK)) {
@@ -387,16 +457,18 @@ static ssize_t nl_recvmsg(struct task *t, struct socket *s, struct sock_msg *m)
 {
 	struct nl_sock *ns = to_nl(s);
 	struct sockaddr_nl from = { .nl_family = AF_NETLINK };
+	u32 group = 0;
 	ssize_t r;
 
 	(void)t;
 	if (m->flags & MSG_OOB)
 		return -EOPNOTSUPP;
 	mutex_lock(&ns->mu);
-	r = take_first(ns, m);
+	r = take_first(ns, m, &group);
 	mutex_unlock(&ns->mu);
 	if (r < 0)
 		return r;
+	from.nl_groups = group && group <= 32 ? 1u << (group - 1) : 0;
 	memcpy(m->name, &from, sizeof(from));
 	m->namelen = sizeof(from);
 	if (s->opt.passcred) {
@@ -405,7 +477,7 @@ static ssize_t nl_recvmsg(struct task *t, struct socket *s, struct sock_msg *m)
 		cmsg_put(m->out, SOL_SOCKET, SCM_CREDENTIALS, &kernel, sizeof(kernel));
 	}
 	if (ns->pktinfo) {
-		struct nl_pktinfo info = { 0 };
+		struct nl_pktinfo info = { .group = group };
 
 		cmsg_put(m->out, SOL_NETLINK, NETLINK_PKTINFO, &info, sizeof(info));
 	}

@@ -64,6 +64,8 @@ struct nl_req {
 	bool strict;                    /* NETLINK_GET_STRICT_CHK */
 	struct nl_buf *reply;           /* NL_DGRAM of room */
 	struct nl_dump *dump;           /* fill it and return NL_DUMP */
+	struct nl_buf *note;            /* a change: what is told to the members of note_group; NL_DGRAM of room */
+	u32 note_group;                 /* RTNLGRP_*; 0: nobody is told */
 };
 
 #define NL_DUMP 1
@@ -77,5 +79,14 @@ bool nl_fixed(const struct nl_req *q, void *dst, size_t n, size_t min);
 int netlink_route(struct nl_req *q) must_check;
 int netlink_route_change(struct nl_req *q) must_check;
 int netlink_sock_diag(struct nl_req *q) must_check;
+
+/* Tell the members of a group of what q, which is RTM_NEW* or RTM_DEL*, has changed. */
+struct addr_info;
+struct neigh_info;
+struct route_info;
+void netlink_note_link(struct nl_req *q, u32 ifindex);
+void netlink_note_addr(struct nl_req *q, const struct addr_info *a);
+void netlink_note_route(struct nl_req *q, const struct route_info *r);
+void netlink_note_neigh(struct nl_req *q, const struct neigh_info *n);
 
 int netlink_create(struct task *t, int type, int proto, struct file **ret) must_check;

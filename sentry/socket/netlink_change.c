@@ -92,10 +92,10 @@ static int change_addr(struct nl_req *q, bool add)
 	}
 	if (v4 && !attr_name(q, sizeof(m), IFA_LABEL, a.label))
 		memcpy(a.label, l.name, NET_IFNAMSIZ);
-	if (!add)
-		return addr_del(q->st, &a);
-	r = addr_add(q->st, &a);
-	return r == -EEXIST && (q->h.nlmsg_flags & NLM_F_REPLACE) ? 0 : r;
+	r = add ? addr_add(q->st, &a) : addr_del(q->st, &a);
+	if (r == 0)
+		netlink_note_addr(q, &a);
+	return r == -EEXIST && add && (q->h.nlmsg_flags & NLM_F_REPLACE) ? 0 : r;
 }
 
 static u32 route_mtu(const struct nl_req *q)
@@ -110,12 +110,27 @@ static u32 route_mtu(const struct nl_req *q)
 	return mtu;
 }
 
+/* The stack's own idea of a route that a request names in part. */
+static struct route_info find_route(struct stack *st, const struct route_info *want)
+{
+	struct route_info r;
+
+	for (unsigned i = 0; route_nth(st, i, &r) == 0; i++)
+		if (r.family == want->family && r.plen == want->plen && r.table == want->table &&
+		    !memcmp(&r.dst, &want->dst, sizeof(r.dst)) &&
+		    (!want->has_gw || (r.has_gw && !memcmp(&r.gw, &want->gw, sizeof(r.gw)))) &&
+		    (!want->ifindex || want->ifindex == r.ifindex))
+			return r;
+	return *want;
+}
+
 static int change_route(struct nl_req *q, bool add)
 {
-	struct route_info r = { 0 };
+	struct route_info r = { 0 }, full;
 	struct rtmsg m;
 	u32 table;
 	bool v4;
+	int e;
 
 	if (!nl_fixed(q, &m, sizeof(m), sizeof(m)))
 		return -EINVAL;
@@ -149,7 +164,14 @@ static int change_route(struct nl_req *q, bool add)
 	(void)attr_u32(q, sizeof(m), RTA_OIF, &r.ifindex);
 	(void)attr_u32(q, sizeof(m), RTA_PRIORITY, &r.metric);
 	r.mtu = route_mtu(q);
-	return add ? route_add(q->st, &r, q->h.nlmsg_flags & NLM_F_REPLACE) : route_del(q->st, &r);
+	if (!add)
+		full = find_route(q->st, &r);
+	e = add ? route_add(q->st, &r, q->h.nlmsg_flags & NLM_F_REPLACE) : route_del(q->st, &r);
+	if (add)
+		full = find_route(q->st, &r);
+	if (e == 0)
+		netlink_note_route(q, &full);
+	return e;
 }
 
 static int change_neigh(struct nl_req *q, bool add)
@@ -157,6 +179,7 @@ static int change_neigh(struct nl_req *q, bool add)
 	struct neigh_info n = { 0 };
 	struct ndmsg m;
 	const void *mac;
+	int r;
 
 	if (!nl_fixed(q, &m, sizeof(m), sizeof(m)))
 		return -EINVAL;
@@ -171,7 +194,10 @@ static int change_neigh(struct nl_req *q, bool add)
 		memcpy(n.mac, mac, sizeof(n.mac));
 	else if (add)
 		return -EOPNOTSUPP;
-	return add ? neigh_set(q->st, &n) : neigh_del(q->st, &n);
+	r = add ? neigh_set(q->st, &n) : neigh_del(q->st, &n);
+	if (r == 0)
+		netlink_note_neigh(q, &n);
+	return r;
 }
 
 static int change_link(struct nl_req *q)
@@ -204,6 +230,8 @@ static int change_link(struct nl_req *q)
 	if (r == 0 && (m.ifi_flags || m.ifi_change))
 		r = link_set_flags(q->st, l.ifindex, m.ifi_flags, (m.ifi_change ? m.ifi_change : UINT32_MAX) &
 				   (IFF_UP | IFF_PROMISC | IFF_ALLMULTI | IFF_NOARP));
+	if (r == 0)
+		netlink_note_link(q, l.ifindex);
 	return r;
 }
 

@@ -271,29 +271,34 @@ static int get_route(struct nl_req *q)
 
 /* ---- neighbours and rules ---- */
 
+static bool put_neigh(struct nl_dump *d, struct nl_buf *b, const struct neigh_info *n)
+{
+	bool v4 = is_v4(&n->ip);
+	struct ndmsg m = {
+		.ndm_family = v4 ? AF_INET : AF_INET6, .ndm_ifindex = (int)n->ifindex, .ndm_state = n->state,
+		.ndm_type = RTN_UNICAST,
+	};
+	struct nda_cacheinfo ci = { 0 };
+
+	nl_begin(b, RTM_NEWNEIGH, NLM_F_MULTI | d->flags, d->seq, d->portid, &m, sizeof(m));
+	put_ip(b, NDA_DST, &n->ip, v4);
+	if (n->state & (NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT))
+		nl_attr(b, NDA_LLADDR, n->mac, 6);
+	nl_attr_u32(b, NDA_PROBES, 0);
+	nl_attr(b, NDA_CACHEINFO, &ci, sizeof(ci));
+	return nl_end(b);
+}
+
 static int dump_neighs(struct nl_dump *d, struct nl_buf *b)
 {
 	struct neigh_info n;
 
 	for (; neigh_nth(d->st, d->pos, &n) == 0; d->pos++) {
-		bool v4 = is_v4(&n.ip);
-		struct ndmsg m = {
-			.ndm_family = v4 ? AF_INET : AF_INET6, .ndm_ifindex = (int)n.ifindex, .ndm_state = n.state,
-			.ndm_type = RTN_UNICAST,
-		};
-		struct nda_cacheinfo ci = { 0 };
-
-		if (d->family && d->family != m.ndm_family)
+		if (d->family && d->family != (is_v4(&n.ip) ? AF_INET : AF_INET6))
 			continue;
 		if (d->ifindex && d->ifindex != n.ifindex)
 			continue;
-		nl_begin(b, RTM_NEWNEIGH, NLM_F_MULTI | d->flags, d->seq, d->portid, &m, sizeof(m));
-		put_ip(b, NDA_DST, &n.ip, v4);
-		if (n.state & (NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT))
-			nl_attr(b, NDA_LLADDR, n.mac, 6);
-		nl_attr_u32(b, NDA_PROBES, 0);
-		nl_attr(b, NDA_CACHEINFO, &ci, sizeof(ci));
-		if (!nl_end(b))
+		if (!put_neigh(d, b, &n))
 			return 1;
 	}
 	return 0;
@@ -332,6 +337,52 @@ static int dump_nothing(struct nl_dump *d, struct nl_buf *b)
 	(void)d;
 	(void)b;
 	return 0;
+}
+
+/* ---- changes, told to groups ---- */
+
+/* The message is one of a dump but for its header, which says what became of the object. */
+static void noted(struct nl_req *q, u32 group)
+{
+	struct nlmsghdr h;
+
+	if (q->note->len < sizeof(h))
+		return;
+	memcpy(&h, q->note->p, sizeof(h));
+	h.nlmsg_type = q->h.nlmsg_type == RTM_SETLINK ? RTM_NEWLINK : q->h.nlmsg_type;
+	h.nlmsg_flags = 0;
+	memcpy(q->note->p, &h, sizeof(h));
+	q->note_group = group;
+}
+
+void netlink_note_link(struct nl_req *q, u32 ifindex)
+{
+	struct link_info l;
+
+	if (link_get(q->st, ifindex, &l) == 0 && put_link(q->note, 0, q->h.nlmsg_seq, q->portid, &l))
+		noted(q, RTNLGRP_LINK);
+}
+
+void netlink_note_addr(struct nl_req *q, const struct addr_info *a)
+{
+	struct nl_dump d = { .seq = q->h.nlmsg_seq, .portid = q->portid };
+
+	if (put_addr(&d, q->note, a))
+		noted(q, is_v4(&a->ip) ? RTNLGRP_IPV4_IFADDR : RTNLGRP_IPV6_IFADDR);
+}
+
+void netlink_note_route(struct nl_req *q, const struct route_info *r)
+{
+	if (put_route(q->note, 0, q->h.nlmsg_seq, q->portid, r, false))
+		noted(q, r->family == AF_INET ? RTNLGRP_IPV4_ROUTE : RTNLGRP_IPV6_ROUTE);
+}
+
+void netlink_note_neigh(struct nl_req *q, const struct neigh_info *n)
+{
+	struct nl_dump d = { .seq = q->h.nlmsg_seq, .portid = q->portid };
+
+	if (put_neigh(&d, q->note, n))
+		noted(q, RTNLGRP_NEIGH);
 }
 
 /* ---- dispatch ---- */

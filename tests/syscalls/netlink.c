@@ -214,4 +214,64 @@ TEST(getifaddrs_has_the_loopback_address)
 	EXPECT_EQ(if_nametoindex("lo"), 1);
 }
 
+/* The type of the next message of a socket that was told of a change; 0: nothing. */
+static int next_change(int fd, struct sockaddr_nl *from)
+{
+	union { struct nlmsghdr h; char room[8192]; } u;
+	socklen_t n = sizeof(*from);
+
+	if (recvfrom(fd, &u, sizeof(u), MSG_DONTWAIT, (void *)from, &n) < 0)
+		return 0;
+	return u.h.nlmsg_type;
+}
+
+struct addr_request { struct nlmsghdr h; struct ifaddrmsg m; struct rtattr a; struct in_addr in; };
+
+TEST(members_of_groups_are_told_of_changes)
+{
+	struct sockaddr_nl nl = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR }, from = { 0 };
+	struct addr_request q = {
+		.h = { .nlmsg_len = sizeof(q), .nlmsg_type = RTM_NEWADDR, .nlmsg_seq = 3,
+		       .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL },
+		.m = { .ifa_family = AF_INET, .ifa_prefixlen = 32, .ifa_index = 1 },
+		.a = { sizeof(q.a) + sizeof(q.in), IFA_LOCAL }, .in.s_addr = htonl(0x0a070707),
+	};
+	struct link_request up = {
+		.h = { .nlmsg_len = sizeof(up), .nlmsg_type = RTM_NEWLINK, .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK },
+		.m = { .ifi_index = 1, .ifi_flags = IFF_UP, .ifi_change = IFF_UP },
+	};
+	int ask, hear, deaf, t, seen = 0;
+
+	if (unshare(CLONE_NEWNET) < 0)
+		SKIP("no network namespaces");
+	ask = route_socket();
+	hear = route_socket();
+	deaf = route_socket();
+	EXPECT_OK(bind(hear, (void *)&nl, sizeof(nl)));
+	nl.nl_groups = RTMGRP_NEIGH;
+	EXPECT_OK(bind(deaf, (void *)&nl, sizeof(nl)));
+	EXPECT_EQ(send(ask, &up, sizeof(up), 0), sizeof(up));
+	EXPECT_EQ(next_error(ask), 0);
+	for (int i = 0; i < 20 && (t = next_change(hear, &from)); i++)
+		if (t == RTM_NEWLINK && from.nl_groups == RTMGRP_LINK && from.nl_pid == 0)
+			seen |= 1;
+	EXPECT_EQ(send(ask, &q, sizeof(q), 0), sizeof(q));
+	EXPECT_EQ(next_error(ask), 0);
+	for (int i = 0; i < 20 && (t = next_change(hear, &from)); i++)
+		if (t == RTM_NEWADDR && from.nl_groups == RTMGRP_IPV4_IFADDR)
+			seen |= 2;
+	q.h.nlmsg_type = RTM_DELADDR;
+	q.h.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+	EXPECT_EQ(send(ask, &q, sizeof(q), 0), sizeof(q));
+	EXPECT_EQ(next_error(ask), 0);
+	for (int i = 0; i < 20 && (t = next_change(hear, &from)); i++)
+		if (t == RTM_DELADDR)
+			seen |= 4;
+	EXPECT_EQ(send(ask, &q, sizeof(q), 0), sizeof(q));      /* not there any more: nobody is told */
+	EXPECT_EQ(next_error(ask), -EADDRNOTAVAIL);
+	EXPECT_EQ(next_change(hear, &from), 0);
+	EXPECT_EQ(seen, 7);
+	EXPECT_EQ(next_change(deaf, &from), 0);
+}
+
 TEST_MAIN()
