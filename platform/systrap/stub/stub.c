@@ -140,6 +140,17 @@ void stub_loop(char *uc, long cmd)
 	}
 }
 
+/* The stub is linked at 0 and runs elsewhere: places in it are told as offsets. */
+static uint64_t text_start(void)
+{
+	uint64_t start;
+
+	__asm__("lea stub_start(%%rip), %0" : "=r"(start));
+	return start;
+}
+
+#define AT(place) ((uint64_t)stub_fast_##place - (uint64_t)stub_start)
+
 /*
  * An interrupt may meet a call on its fast path.  Before it was posted it was never made,
  * and after its result is the application's the frame is made to say so; in between
@@ -148,19 +159,19 @@ void stub_loop(char *uc, long cmd)
 static int settle(struct slot *s, ucontext_t *uc, int *sig)
 {
 	greg_t *reg = uc->uc_mcontext.gregs;
-	const char *ip = (const char *)reg[REG_RIP];
+	uint64_t ip = (uint64_t)reg[REG_RIP] - text_start();
 
-	if (ip == stub_fast_end && *sig == SIGSYS) {
+	if (ip == AT(end) && *sig == SIGSYS) {
 		reg[REG_RAX] = (greg_t)s->result;
 		reg[REG_RIP] = (greg_t)s->back;
 		*sig = STUB_SIGNAL;
-	} else if (*sig != STUB_SIGNAL || ip < stub_fast_pass || ip >= stub_fast_end) {
+	} else if (*sig != STUB_SIGNAL || ip < AT(pass) || ip >= AT(end)) {
 		return 1;
-	} else if (ip <= stub_fast_saved) {
+	} else if (ip <= AT(saved)) {
 		reg[REG_RIP] = reg[REG_RCX];
-	} else if (ip < stub_fast_posted || (ip >= stub_fast_refused && ip < stub_fast_kicked)) {
+	} else if (ip < AT(posted) || (ip >= AT(refused) && ip < AT(kicked))) {
 		reg[REG_RIP] = (greg_t)s->back;
-	} else if (ip >= stub_fast_checked && ip < stub_fast_slow) {
+	} else if (ip >= AT(checked) && ip < AT(slow)) {
 		reg[REG_RIP] = (greg_t)s->back + 2;
 	} else {
 		s->kick = 1;

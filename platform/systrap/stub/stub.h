@@ -13,5 +13,5 @@ long stub_clone_thread(long flags, void *stack, void *ctid, void *uc);
 void stub_loop(char *uc, long cmd);
 
 /* Places in fast.S, in this order. */
-extern const char stub_fast_pass[], stub_fast_saved[], stub_fast_posted[], stub_fast_checked[],
+extern const char stub_start[], stub_fast_pass[], stub_fast_saved[], stub_fast_posted[], stub_fast_checked[],
 	stub_fast_slow[], stub_fast_refused[], stub_fast_kicked[], stub_fast_end[];
