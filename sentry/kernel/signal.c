@@ -15,6 +15,7 @@
 
 #include "platform/base/alloc.h"
 #include "sentry/kernel/pid_ns.h"
+#include "sentry/kernel/ptrace.h"
 #include "sentry/kernel/task_int.h"
 #include "sentry/kernel/user_ns.h"
 
@@ -215,7 +216,7 @@ sigmask_t signal_pending_mask(struct task *t)
 void task_attention_locked(struct task *t)
 {
 	struct tgroup *tg = t->tg;
-	bool a = atomic_load(&t->killed) || t->stop_pending ||
+	bool a = atomic_load(&t->killed) || t->stop_pending || ptrace_trap_pending_locked(t) ||
 		 ((t->pending.set | tg->pending.set) & ~t->blocked) != 0;
 
 	atomic_store(&t->attention, a);
@@ -275,6 +276,8 @@ static bool is_ignored(struct tgroup *tg, struct task *t, int sig, bool forced) 
 {
 	u64 h = tg->sighand->act[sig - 1].handler;
 
+	if (t && ptrace_on(t->pt) && sig != SIGKILL)
+		return false;
 	/* A blocked signal may get a handler before it is unblocked. */
 	if (t && ((t->blocked | t->waiting_for) & SIGBIT(sig)))
 		return false;
@@ -330,7 +333,7 @@ static void hand_over(struct tgroup *tg, struct task *t, int sig, bool forced) R
 		w = choose(tg, sig);
 	if (!w)
 		return;
-	if (is_fatal(tg, sig, forced)) {
+	if (is_fatal(tg, sig, forced) && (sig == SIGKILL || !ptrace_on(w->pt))) {
 		tgroup_exit_locked(tg, sig, NULL);
 		return;
 	}
@@ -397,7 +400,7 @@ void signal_force(struct task *t, const struct lx_siginfo *info)
 	if (a->handler == HANDLER_IGN || (t->blocked & SIGBIT(sig)))
 		a->handler = HANDLER_DFL;
 	t->blocked &= ~SIGBIT(sig);
-	if (a->handler == HANDLER_DFL)
+	if (a->handler == HANDLER_DFL && !ptrace_on(t->pt))
 		tg->unkillable = false;
 	(void)!signal_send_locked(tg, t, sig, info);
 	task_attention_locked(t);

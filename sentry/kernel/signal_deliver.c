@@ -10,6 +10,7 @@
 
 #include "platform/platform.h"
 #include "sentry/core/usercopy.h"
+#include "sentry/kernel/ptrace.h"
 #include "sentry/kernel/task_int.h"
 #include "sentry/syscalls/syscall.h"
 
@@ -56,7 +57,24 @@ static enum verdict default_action(struct task *t, int sig) REQUIRES(t->tg->mu)
 	return SIG_DIE;
 }
 
-static enum verdict next(struct task *t, struct lx_siginfo *si, struct lx_sigaction *act)
+/* tg->mu is dropped and taken again. The signal to act on, 0: none. */
+static int tell_tracer(struct task *t, int sig, struct lx_siginfo *si, struct user_regs *regs) NO_TSA
+{
+	mutex_unlock(&t->tg->mu);
+	signal_info_out(t, si);
+	sig = ptrace_signal(t, sig, si, regs);
+	/* One that is blocked now waits like any other. */
+	if (sig && sig != SIGKILL && (t->blocked & SIGBIT(sig))) {
+		(void)!signal_send_task(t, sig, si);
+		sig = 0;
+	}
+	if (sig == SIGKILL)
+		tgroup_exit(t->tg, SIGKILL);
+	mutex_lock(&t->tg->mu);
+	return sig;
+}
+
+static enum verdict next(struct task *t, struct lx_siginfo *si, struct lx_sigaction *act, struct user_regs *regs)
 {
 	struct tgroup *tg = t->tg;
 	enum verdict v = SIG_AGAIN;
@@ -67,11 +85,21 @@ static enum verdict next(struct task *t, struct lx_siginfo *si, struct lx_sigact
 	if (tg->group_exit || task_killed(t)) {
 		v = SIG_DIE;
 	} else if (t->stop_pending) {
+		sig = tg->stop_signal;
 		mutex_unlock(&tg->mu);
-		signal_stop_here(t);
+		if (!ptrace_group_stop(t, sig, regs))
+			signal_stop_here(t);
+		return SIG_AGAIN;
+	} else if (ptrace_trap_pending_locked(t)) {
+		mutex_unlock(&tg->mu);
+		ptrace_trap(t, regs);
 		return SIG_AGAIN;
 	} else if (!(sig = signal_dequeue_locked(t, ~t->blocked, si))) {
 		v = SIG_NONE;
+	} else if (sig != SIGKILL && ptrace_on(t->pt) && (sig = tell_tracer(t, sig, si, regs)) == 0) {
+		v = SIG_AGAIN;
+	} else if (tg->group_exit || task_killed(t)) {
+		v = SIG_DIE;
 	} else {
 		a = &tg->sighand->act[sig - 1];
 		*act = *a;
@@ -188,7 +216,20 @@ void signal_deliver(struct task *t, long call_result)
 		return;
 	}
 	for (;;) {
-		enum verdict v = next(t, &si, &act);
+		enum verdict v;
+
+		regs.orig_ax = settled ? (u64)-1 : t->call_nr;
+		if (!settled)
+			regs.ax = (u64)call_result;
+		v = next(t, &si, &act, &regs);
+		/* A tracer that wrote the registers has the last word about the call. */
+		if (t->pt && t->pt->regs_set) {
+			t->pt->regs_set = false;
+			if (!settled && (s64)regs.orig_ax < 0)
+				settled = call = true;
+			else if (!settled)
+				call_result = (long)regs.ax;
+		}
 
 		if (v == SIG_DIE) {
 			task_exit_killed(t);

@@ -6,6 +6,7 @@
  * the stop in the sender's context; a thread that wakes from it tells the
  * parent, because that needs kernel->mu, which senders may not take.
  */
+#include "sentry/kernel/ptrace.h"
 #include "sentry/kernel/task_int.h"
 
 void signal_begin_stop_locked(struct task *t, int sig)
@@ -44,6 +45,7 @@ void signal_continue_locked(struct tgroup *tg)
 	list_for_each(t, &tg->threads, thread_node) {
 		t->stop_pending = false;
 		t->in_stop = false;
+		ptrace_continued_locked(t);
 		task_attention_locked(t);
 		task_wake(t);
 	}

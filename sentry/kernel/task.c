@@ -44,6 +44,7 @@ struct task *task_unref(struct task *t)
 {
 	if (t && ref_put(&t->ref)) {
 		sigpending_flush(&t->pending, ~0ull);
+		kfree(t->pt);
 		if (t->cred)
 			cred_unref(t->cred);
 		tgroup_unref(t->tg);

@@ -31,6 +31,7 @@ struct file;
 struct tty_link;
 struct session;
 struct seccomp_prog;
+struct ptrace;
 
 struct pid_ns;
 struct nsset;
@@ -51,6 +52,7 @@ struct tgroup {
 	int exit_signal;                        /* told to the parent; 0 none, SIGCHLD usual */
 	bool zombie, reaped, is_subreaper;
 	int wstatus;                            /* wait(2) status once zombie */
+	struct list_head tracees;               /* ptrace: pt->node of those traced by this process */
 	struct waitq wait_children;             /* wait4: a child changed state */
 
 	struct mutex mu;                        /* RANK_TGROUP */
@@ -141,6 +143,8 @@ struct task {
 	int pdeath_signal;                      /* owner */
 	u32 personality;                        /* owner: personality(2) */
 	u64 timer_slack;                        /* owner */
+	struct ptrace *pt;                      /* set once: ptrace.h */
+	bool traced_call;                       /* owner: call_again because the tracer wants to see it */
 	struct seccomp_prog *seccomp;           /* owner: the guest's own filters */
 	int seccomp_mode;                       /* owner: SECCOMP_MODE_* */
 	_Atomic u64 seccomp_allow[8];           /* of the filters: calls that need no look (seccomp.c); only ever shrinks */
@@ -156,7 +160,7 @@ struct task {
 	struct tgroup *real_parent_at_clone;    /* for PDEATHSIG: borrowed, compare only */
 };
 
-enum task_state { TASK_RUNNING, TASK_SLEEPING, TASK_STOPPED, TASK_ZOMBIE, TASK_DEAD };
+enum task_state { TASK_RUNNING, TASK_SLEEPING, TASK_STOPPED, TASK_TRACED, TASK_ZOMBIE, TASK_DEAD };
 
 struct task *task_ref(struct task *t);
 struct task *task_unref(struct task *t);
@@ -248,6 +252,8 @@ struct process_args {
 	int pid;                                /* 0 = next free */
 	struct tgroup *parent;                  /* NULL, or init for `exec` */
 	s32 oom_score_adj;
+	struct ptrace *pt;                      /* set once: ptrace.h */
+	bool traced_call;                       /* owner: call_again because the tracer wants to see it */
 	struct seccomp_prog *seccomp;           /* referenced; NULL = none */
 	bool hold;                              /* made, but runs only after process_release() */
 };

@@ -12,6 +12,7 @@
 #include <linux/capability.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/ptrace.h>
 
 #include "platform/base/alloc.h"
 #include "platform/platform.h"
@@ -20,6 +21,7 @@
 #include "sentry/kernel/fdtable.h"
 #include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/pidfd.h"
+#include "sentry/kernel/ptrace.h"
 #include "sentry/kernel/seccomp.h"
 #include "sentry/kernel/task_int.h"
 #include "sentry/kernel/unshare.h"
@@ -352,7 +354,7 @@ long task_clone(struct task *t, const struct clone_req *q)
 {
 	struct vfork_done *vd;
 	struct task *n;
-	int r, fd = -1, pid, nr;
+	int r, fd = -1, pid, nr, event;
 
 	r = check_flags(t, q);
 	if (r == 0)
@@ -381,10 +383,16 @@ long task_clone(struct task *t, const struct clone_req *q)
 	nr = pid_nr(t, pid);
 	if (q->flags & CLONE_PARENT_SETTID)
 		(void)!copy_out(t, q->parent_tid, &nr, sizeof(nr));
+	event = t->pt ? ptrace_clone(t, n, q->flags, q->exit_signal) : 0;
 	/* The context keeps the creation reference. */
 	ctx_start(n->ctx);
-	if (vd)
+	if (event)
+		ptrace_event(t, event, (u64)nr);
+	if (vd) {
 		wait_vfork(t, vd);
+		if (t->pt)
+			ptrace_event(t, PTRACE_EVENT_VFORK_DONE, (u64)nr);
+	}
 	return nr;
 unreserve:
 	if (fd >= 0)

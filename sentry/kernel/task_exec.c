@@ -12,6 +12,7 @@
 
 #include "platform/platform.h"
 #include "sentry/kernel/fdtable.h"
+#include "sentry/kernel/ptrace.h"
 #include "sentry/kernel/task_int.h"
 #include "sentry/loader/loader.h"
 #include "sentry/vfs/vfs.h"
@@ -151,7 +152,7 @@ static void switch_image(struct task *t, struct exec_image *im)
 int task_exec(struct task *t, const struct exec_args *a)
 {
 	struct exec_image im = { 0 };
-	int r;
+	int old_tid = t->tid, r;
 
 	r = load_program(t, a, &im);
 	if (r < 0)
@@ -176,6 +177,8 @@ int task_exec(struct task *t, const struct exec_args *a)
 	t->restart_fn = NULL;
 	t->fault_addr = t->fault_trapno = t->fault_err = 0;
 	t->tg->exit_signal = SIGCHLD;
+	if (t->pt)
+		ptrace_exec(t, old_tid);
 	t->personality &= ~0x0400000u;          /* READ_IMPLIES_EXEC is never inherited on x86-64 */
 out:
 	exec_image_done(&im);

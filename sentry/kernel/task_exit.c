@@ -18,6 +18,7 @@
 #include "sentry/ipc/ipc.h"
 #include "sentry/kernel/futex.h"
 #include "sentry/kernel/pid_ns.h"
+#include "sentry/kernel/ptrace.h"
 #include "sentry/kernel/seccomp.h"
 #include "sentry/kernel/task_int.h"
 #include "sentry/mm/mm.h"
@@ -237,10 +238,12 @@ static void process_end(struct tgroup *tg, struct nsset *set)
 {
 	struct kernel *k = tg->kernel;
 	bool is_init, reaped = false;
+	struct task *traced;
 	struct list_head dead;
 	int wstatus;
 
 	ipc_exit(tg, ipc_ns_of(set->of[NS_IPC]));
+	ptrace_tracer_exit(tg);
 	itimer_stop(tg);
 	ptimers_delete_all(tg);
 	if (tg->session && tg->session->leader == tg)
@@ -253,6 +256,7 @@ static void process_end(struct tgroup *tg, struct nsset *set)
 	tg->wstatus = tg->group_exit ? tg->exit_code : tg->leader->exit_status;
 	wstatus = tg->wstatus;
 	mutex_unlock(&tg->mu);
+	traced = ptrace_exited_locked(tg->leader, wstatus);
 	if (is_init)
 		k->init = NULL;
 	if (tg->pid_ns->init == tg)
@@ -270,6 +274,7 @@ static void process_end(struct tgroup *tg, struct nsset *set)
 	}
 	mutex_unlock(&k->mu);
 
+	task_unref(traced);
 	while (!list_empty(&dead)) {
 		struct tgroup *d = list_first(&dead, struct tgroup, sibling);
 
@@ -337,6 +342,7 @@ void task_exit(struct task *t, int wstatus)
 	bool leader, last;
 
 	t->exit_status = wstatus;
+	ptrace_exit_event(t, wstatus);
 	mark_exiting(t);
 	task_release_memory(t);
 	if (t->mm) {
@@ -361,10 +367,14 @@ void task_exit(struct task *t, int wstatus)
 	if (!leader) {
 		struct task *held;
 
+		struct task *traced;
+
 		mutex_lock(&k->mu);
 		held = pid_clear_task_locked(k, t->tid);
 		pid_uncount_locked(k);
+		traced = ptrace_exited_locked(t, wstatus);
 		mutex_unlock(&k->mu);
+		task_unref(traced);
 		task_unref(held);
 	}
 	last = leave_group(t);

@@ -17,6 +17,7 @@
 #include "platform/platform.h"
 #include "sentry/core/usercopy.h"
 #include "sentry/kernel/pid_ns.h"
+#include "sentry/kernel/ptrace.h"
 #include "sentry/kernel/task_int.h"
 #include "sentry/mm/mm.h"
 #include "sentry/syscalls/syscall.h"
@@ -56,6 +57,27 @@ static void take_result(struct task *t, long r)
 		ctx_set_result(t->ctx, is_restart(r) ? -EINTR : r);
 }
 
+/* A call whose beginning and end a tracer sees. There is a frame. */
+static void traced_call(struct task *t)
+{
+	struct user_regs regs;
+	struct sysargs a;
+	long r;
+
+	t->result_in_frame = true;
+	if (ptrace_call_entry(t, &t->call_nr, t->call_args, &r) && !task_killed(t)) {
+		for (int i = 0; i < 6; i++)
+			a.v[i] = t->call_args[i];
+		r = ctx_get_regs(t->ctx, &regs) < 0 ? -EFAULT : sys_enter(t, t->call_nr, regs.ip, &a);
+	}
+	if (!t->ctx)
+		return;
+	if (ptrace_wants_calls(t))
+		r = ptrace_call_exit(t, r);
+	take_result(t, r);
+	ptrace_step_done(t);
+}
+
 static void handle_call(struct task *t, const struct trap *trap)
 {
 	struct sysargs a;
@@ -65,10 +87,19 @@ static void handle_call(struct task *t, const struct trap *trap)
 	for (int i = 0; i < 6; i++)
 		t->call_args[i] = a.v[i] = trap->args[i];
 	t->result_in_frame = false;
+	if (unlikely(t->pt != NULL) && ptrace_wants_calls(t)) {
+		if (ctx_has_frame(t->ctx))
+			traced_call(t);
+		else
+			t->call_again = t->traced_call = true;
+		return;
+	}
 	r = sys_enter(t, trap->nr, trap->ip, &a);
 	t->call_again = r == -ENEEDFRAME && t->ctx;
 	if (!t->call_again)
 		take_result(t, r);
+	if (unlikely(t->pt != NULL) && t->ctx)
+		ptrace_step_done(t);
 }
 
 /* The second half of a call that asked for a frame: its arguments are those of the first. */
@@ -76,6 +107,11 @@ static void redo_call(struct task *t)
 {
 	struct sysargs a;
 
+	if (t->traced_call) {
+		t->call_again = t->traced_call = false;
+		traced_call(t);
+		return;
+	}
 	for (int i = 0; i < 6; i++)
 		a.v[i] = t->call_args[i];
 	t->call_again = false;

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "sentry/kernel/pid_ns.h"
+#include "sentry/kernel/ptrace.h"
 #include "sentry/kernel/rusage.h"
 #include "sentry/kernel/task_int.h"
 #include "sentry/kernel/user_ns.h"
@@ -80,7 +81,7 @@ static void reap(struct task *t, struct tgroup *c, const struct rusage *ru)
  * Look once.  > 0: found; 0: there are children to wait for; -ECHILD.
  * *ret_dead gets a reaped child's reference, dropped without the lock.
  */
-static int look(struct task *t, struct wait_req *q, struct tgroup **ret_dead)
+static int look(struct task *t, struct wait_req *q, struct tgroup **ret_dead, struct task **ret_gone)
 {
 	struct tgroup *c;
 	int r = -ECHILD;
@@ -106,6 +107,11 @@ static int look(struct task *t, struct wait_req *q, struct tgroup **ret_dead)
 			break;
 		}
 	}
+	if (r <= 0 && !list_empty(&t->tg->tracees)) {
+		int traced = ptrace_wait_locked(t, q, ret_gone);
+
+		r = traced == 1 ? q->pid : traced == 0 ? 0 : r;
+	}
 	mutex_unlock(&t->kernel->mu);
 	return r;
 }
@@ -113,18 +119,20 @@ static int look(struct task *t, struct wait_req *q, struct tgroup **ret_dead)
 int task_wait(struct task *t, struct wait_req *q)
 {
 	struct tgroup *dead = NULL;
+	struct task *gone = NULL;
 	struct task_waiter tw;
 	int r;
 
-	r = look(t, q, &dead);
+	r = look(t, q, &dead, &gone);
 	if (r != 0 || (q->options & WNOHANG)) {
 		tgroup_unref(dead);
+		task_unref(gone);
 		return r;
 	}
 	task_waiter_init(&tw, t, POLLIN);
 	waitq_add(&t->tg->wait_children, &tw.w);
 	for (;;) {
-		r = look(t, q, &dead);
+		r = look(t, q, &dead, &gone);
 		if (r != 0)
 			break;
 		r = task_sleep(t, KTIME_MAX);
@@ -133,5 +141,6 @@ int task_wait(struct task *t, struct wait_req *q)
 	}
 	waitq_del(&t->tg->wait_children, &tw.w);
 	tgroup_unref(dead);
+	task_unref(gone);
 	return r;
 }

@@ -19,6 +19,7 @@ struct tgroup *tgroup_new(struct kernel *k)
 	tg->kernel = k;
 	list_init(&tg->children);
 	list_init(&tg->sibling);
+	list_init(&tg->tracees);
 	waitq_init(&tg->wait_children);
 	waitq_init(&tg->signal_wq);
 	waitq_init(&tg->exit_wq);

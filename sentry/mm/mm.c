@@ -185,3 +185,31 @@ size_t mm_copy_out(struct mm *mm, gaddr_t dst, const void *src, size_t n)
 {
 	return aspace_copy_out(mm->as, dst, src, n);
 }
+
+int mm_poke(struct task *x, gaddr_t dst, const void *src, size_t n)
+{
+	struct mm *mm = x->mm;
+	u64 end = dst.v + n, page = dst.v & PAGE_MASK;
+	struct as_op op = { .kind = AS_PROTECT, .addr = GADDR(page), .file = HOSTFD_NONE };
+	const struct vma *v;
+	int r = -EIO;
+
+	if (!mm || end < dst.v)
+		return -EIO;
+	if (mm_copy_out(mm, dst, src, n) == n)
+		return 0;
+	mutex_lock(&mm->mu);
+	v = vma_at(mm, page);
+	op.len = ((end - 1) & PAGE_MASK) + PAGE_SIZE - page;
+	if (v && v->end >= page + op.len && !(v->flags & MAP_SHARED) && !(v->prot & PROT_WRITE)) {
+		op.prot = v->prot | PROT_READ | PROT_WRITE;
+		if (mm_apply1(x->ctx, &op) == 0) {
+			r = mm_copy_out(mm, dst, src, n) == n ? 0 : -EIO;
+			op.prot = v->prot;
+			if (mm_apply1(x->ctx, &op) < 0)
+				r = -EIO;
+		}
+	}
+	mutex_unlock(&mm->mu);
+	return r;
+}

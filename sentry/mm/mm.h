@@ -127,6 +127,9 @@ void mm_hot_site(struct task *t, u64 site);
 size_t mm_copy_in(struct mm *mm, void *dst, gaddr_t src, size_t n);
 size_t mm_copy_out(struct mm *mm, gaddr_t dst, const void *src, size_t n);
 
+/* A tracer writes to its stopped tracee @x, whose owner calls: read-only pages too, but never what is shared. 0 or -EIO. */
+int mm_poke(struct task *x, gaddr_t dst, const void *src, size_t n) must_check;
+
 /* /proc/PID/maps and smaps; totals for statm, status. */
 int mm_show_maps(struct task *reader, struct mm *mm, bool smaps, struct strbuf *out) must_check;
 struct mm_usage { u64 vm, rss_anon, rss_file, rss_shmem, data, stack, text, lib, locked; };

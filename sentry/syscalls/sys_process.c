@@ -12,6 +12,7 @@
 #include "sentry/kernel/fdtable.h"
 #include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/pidfd.h"
+#include "sentry/kernel/ptrace.h"
 #include "sentry/kernel/task.h"
 #include "sentry/kernel/wait.h"
 #include "sentry/syscalls/syscall.h"
@@ -134,6 +135,7 @@ long sys_exit_group(struct task *t, const struct sysargs *a)
 {
 	int status = (int)((arg_u32(a, 0) & 0xff) << 8);
 
+	ptrace_exit_event(t, status);
 	tgroup_exit(t->tg, status);
 	task_exit(t, status);
 	return 0;

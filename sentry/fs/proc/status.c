@@ -8,6 +8,7 @@
 #include "platform/base/str.h"
 #include "sentry/fs/proc/pid_int.h"
 #include "sentry/kernel/pid_ns.h"
+#include "sentry/kernel/ptrace.h"
 #include "sentry/kernel/seccomp.h"
 #include "sentry/kernel/session.h"
 #include "sentry/kernel/task.h"
@@ -77,6 +78,8 @@ static char state_char(struct task *t, const struct family *f)
 		return 'S';
 	case TASK_STOPPED:
 		return 'T';
+	case TASK_TRACED:
+		return 't';
 	case TASK_ZOMBIE:
 		return 'Z';
 	default:
@@ -236,6 +239,8 @@ static const char *state_name(char c)
 		return "S (sleeping)";
 	case 'T':
 		return "T (stopped)";
+	case 't':
+		return "t (tracing stop)";
 	case 'Z':
 		return "Z (zombie)";
 	default:
@@ -285,7 +290,8 @@ int pid_status(struct task *reader, struct pseudo_node *n, struct strbuf *out)
 	strbuf_puts(out, "Name:\t");
 	strbuf_put_octal(out, comm, "\\\n");
 	strbuf_printf(out, "\nUmask:\t%04o\nState:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\n"
-	              "TracerPid:\t0\n", umask, state_name(state_char(t, &f)), proc_nr(n, t->tg->tgid), proc_nr(n, t->tid), f.ppid);
+	              "TracerPid:\t%d\n", umask, state_name(state_char(t, &f)), proc_nr(n, t->tg->tgid), proc_nr(n, t->tid), f.ppid,
+	              proc_nr(n, ptrace_tracer_pid(t)));
 	put_creds(reader, t, out);
 	put_ids(n, out);
 	strbuf_puts(out, "Kthread:\t0\n");

@@ -1,0 +1,239 @@
+/*
+ * sys_ptrace.c - ptrace(2): requests decoded; see sentry/kernel/ptrace.h.
+ */
+#include <errno.h>
+#include <linux/audit.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
+
+#include "platform/base/alloc.h"
+#include "sentry/core/usercopy.h"
+#include "sentry/kernel/pid_ns.h"
+#include "sentry/kernel/ptrace_regs.h"
+#include "sentry/kernel/task.h"
+#include "sentry/mm/mm.h"
+#include "sentry/syscalls/syscall.h"
+
+#define LX_OPTIONS 0x3000ffu
+#define LX_GET_SYSCALL_INFO 0x420e
+#define SET_MAX 16384u
+
+struct lx_call_info {
+	u8 op, pad[3];
+	u32 arch;
+	u64 ip, sp;
+	union {
+		struct { u64 nr, args[6]; } entry;
+		struct { s64 rval; u8 is_error; } exit;
+	};
+};
+
+static long peek(struct task *t, struct task *x, u64 addr, gaddr_t to)
+{
+	struct mm *mm = task_mm_get(x);
+	u64 word;
+	size_t n;
+
+	if (!mm)
+		return -EIO;
+	n = mm_copy_in(mm, &word, GADDR(addr), sizeof(word));
+	mm_unref(mm);
+	return n < sizeof(word) ? -EIO : copy_out(t, to, &word, sizeof(word));
+}
+
+static long peek_user(struct task *t, struct task *x, u64 off, gaddr_t to)
+{
+	u64 word;
+	long r = ptrace_peek_user(t, x, off, &word);
+
+	return r < 0 ? r : copy_out(t, to, &word, sizeof(word));
+}
+
+static long regs(struct task *t, struct task *x, gaddr_t at, bool set)
+{
+	struct user_regs r;
+	long e;
+
+	if (set) {
+		if (copy_in(t, &r, at, sizeof(r)) < 0)
+			return -EFAULT;
+		return ptrace_set_regs(t, x, &r);
+	}
+	e = ptrace_get_regs(t, x, &r);
+	return e < 0 ? e : copy_out(t, at, &r, sizeof(r));
+}
+
+/* GETREGSET and SETREGSET, and the floating point registers by their old names. */
+static long regset(struct task *t, struct task *x, u32 type, gaddr_t base, size_t len, bool set, u64 *ret_len)
+{
+	size_t n = MIN(len, (size_t)SET_MAX);
+	auto_kfree void *buf = kbuf_alloc(MAX(n, 8ul));
+	long r;
+
+	if (!buf)
+		return -ENOMEM;
+	if (set) {
+		if (copy_in(t, buf, base, n) < 0)
+			return -EFAULT;
+		r = ptrace_set_set(t, x, type, buf, n);
+		*ret_len = n;
+		return r < 0 ? r : 0;
+	}
+	r = ptrace_get_set(t, x, type, buf, n);
+	if (r < 0)
+		return r;
+	*ret_len = (u64)r;
+	return copy_out(t, base, buf, (size_t)r);
+}
+
+static long regset_iov(struct task *t, struct task *x, u32 type, gaddr_t at, bool set)
+{
+	struct { u64 base, len; } v;
+	long r;
+
+	if (copy_in(t, &v, at, sizeof(v)) < 0)
+		return -EFAULT;
+	r = regset(t, x, type, GADDR(v.base), v.len, set, &v.len);
+	return r < 0 ? r : copy_out(t, gaddr_add(at, 8), &v.len, sizeof(v.len));
+}
+
+static long siginfo(struct task *t, struct task *x, gaddr_t at, bool set)
+{
+	struct lx_siginfo si;
+	int r;
+
+	if (set && copy_in(t, &si, at, sizeof(si)) < 0)
+		return -EFAULT;
+	r = ptrace_siginfo(x, &si, set);
+	return r < 0 || set ? r : copy_out(t, at, &si, sizeof(si));
+}
+
+static long message(struct task *t, struct task *x, gaddr_t at)
+{
+	u64 v;
+	int r = ptrace_message(x, &v);
+
+	return r < 0 ? r : copy_out(t, at, &v, sizeof(v));
+}
+
+static long blocked(struct task *t, struct task *x, u64 size, gaddr_t at, bool set)
+{
+	sigmask_t m;
+
+	if (size != sizeof(m))
+		return -EINVAL;
+	if (set) {
+		if (copy_in(t, &m, at, sizeof(m)) < 0)
+			return -EFAULT;
+		signal_set_mask(x, m);
+		return 0;
+	}
+	m = x->blocked;
+	return copy_out(t, at, &m, sizeof(m));
+}
+
+static long call_info(struct task *t, struct task *x, u64 size, gaddr_t at)
+{
+	struct lx_call_info i = { .arch = AUDIT_ARCH_X86_64 };
+	enum pt_call which = x->pt->call;
+	struct user_regs r;
+	long e = ptrace_get_regs(t, x, &r), n = 24;
+
+	if (e < 0)
+		return e;
+	i.ip = r.ip;
+	i.sp = r.sp;
+	if (which == PT_ENTRY) {
+		const u64 args[6] = { r.di, r.si, r.dx, r.r10, r.r8, r.r9 };
+
+		i.op = 1;
+		i.entry.nr = r.orig_ax;
+		memcpy(i.entry.args, args, sizeof(args));
+		n = 80;
+	} else if (which == PT_EXIT) {
+		i.op = 2;
+		i.exit.rval = (s64)r.ax;
+		i.exit.is_error = r.ax > (u64)-4096;
+		n = 33;
+	}
+	if (copy_out(t, at, &i, MIN(size, (u64)n)) < 0)
+		return -EFAULT;
+	return n;
+}
+
+/* Of a tracee that must be stopped. */
+static long request(struct task *t, struct task *x, u32 req, u64 addr, u64 data)
+{
+	u64 len;
+
+	switch (req) {
+	case PTRACE_PEEKTEXT:
+	case PTRACE_PEEKDATA:
+		return peek(t, x, addr, GADDR(data));
+	case PTRACE_POKETEXT:
+	case PTRACE_POKEDATA:
+		return ptrace_poke(t, x, addr, data);
+	case PTRACE_PEEKUSER:
+		return peek_user(t, x, addr, GADDR(data));
+	case PTRACE_POKEUSER:
+		return ptrace_poke_user(t, x, addr, data);
+	case PTRACE_CONT:
+		return ptrace_resume(t, x, PTM_RUN, (int)MIN(data, 65ul));
+	case PTRACE_SYSCALL:
+		return ptrace_resume(t, x, PTM_CALLS, (int)MIN(data, 65ul));
+	case PTRACE_SINGLESTEP:
+		return ptrace_resume(t, x, PTM_STEP, (int)MIN(data, 65ul));
+	case PTRACE_DETACH:
+		return ptrace_detach(t, x, (int)MIN(data, 65ul));
+	case PTRACE_GETREGS:
+	case PTRACE_SETREGS:
+		return regs(t, x, GADDR(data), req == PTRACE_SETREGS);
+	case PTRACE_GETFPREGS:
+	case PTRACE_SETFPREGS:
+		return regset(t, x, 2, GADDR(data), 512, req == PTRACE_SETFPREGS, &len);
+	case PTRACE_GETREGSET:
+	case PTRACE_SETREGSET:
+		return regset_iov(t, x, (u32)addr, GADDR(data), req == PTRACE_SETREGSET);
+	case PTRACE_SETOPTIONS:
+		return data & ~(u64)LX_OPTIONS ? -EINVAL : ptrace_set_options(t, x, (u32)data);
+	case PTRACE_GETEVENTMSG:
+		return message(t, x, GADDR(data));
+	case PTRACE_GETSIGINFO:
+	case PTRACE_SETSIGINFO:
+		return siginfo(t, x, GADDR(data), req == PTRACE_SETSIGINFO);
+	case PTRACE_GETSIGMASK:
+	case PTRACE_SETSIGMASK:
+		return blocked(t, x, addr, GADDR(data), req == PTRACE_SETSIGMASK);
+	case PTRACE_LISTEN:
+		return ptrace_listen(t, x);
+	case LX_GET_SYSCALL_INFO:
+		return call_info(t, x, addr, GADDR(data));
+	}
+	return -EIO;
+}
+
+long sys_ptrace(struct task *t, const struct sysargs *a)
+{
+	u64 req = arg_u64(a, 0), addr = arg_u64(a, 2), data = arg_u64(a, 3);
+	auto_task *x = NULL;
+
+	if (req == PTRACE_TRACEME)
+		return ptrace_traceme(t);
+	x = task_find_nr(t, arg_s32(a, 1));
+	if (!x)
+		return -ESRCH;
+	if (req == PTRACE_ATTACH)
+		return ptrace_attach(t, x, false, 0);
+	if (req == PTRACE_SEIZE)
+		return addr || (data & ~(u64)LX_OPTIONS) ? -EIO : ptrace_attach(t, x, true, (u32)data);
+	if (!ptrace_is_tracer(t, x))
+		return -ESRCH;
+	if (req == PTRACE_KILL)
+		return signal_send_tgroup(x->tg, SIGKILL, NULL);
+	if (req == PTRACE_INTERRUPT)
+		return ptrace_interrupt(t, x);
+	if (!ptrace_is_stopped(x))
+		return -ESRCH;
+	return request(t, x, (u32)MIN(req, (u64)UINT32_MAX), addr, data);
+}
