@@ -127,10 +127,11 @@ void ptrace_continued_locked(struct task *x)
 {
 	struct ptrace *pt = x->pt;
 
-	if (!ptrace_on(pt) || !pt->stopped || !pt->listening)
+	if (!ptrace_on(pt) || !pt->seized)
 		return;
 	pt->trap_pending = true;
-	resume_locked(x, pt->mode, 0);
+	if (pt->stopped && pt->listening)
+		resume_locked(x, pt->mode, 0);
 }
 
 int ptrace_attach(struct task *t, struct task *x, bool seize, u32 options)
@@ -251,6 +252,9 @@ int ptrace_listen(struct task *t unused_ok, struct task *x)
 	if (pt->seized && pt->stopped && pt->stop_code >> 8 == PTRACE_EVENT_STOP) {
 		pt->listening = true;
 		pt->reported = true;
+		/* A SIGCONT that came before is told now. */
+		if (pt->trap_pending)
+			resume_locked(x, pt->mode, 0);
 		r = 0;
 	}
 	mutex_unlock(&x->tg->mu);

@@ -147,7 +147,12 @@ long ptrace_set_set(struct task *t, struct task *x, u32 type, void *buf, size_t 
 
 long ptrace_poke(struct task *t, struct task *x, u64 addr, u64 word)
 {
-	return ask(t, x, poke, addr, &word, sizeof(word)) < 0 ? -EIO : 0;
+	return ptrace_poke_bytes(t, x, addr, &word, sizeof(word));
+}
+
+long ptrace_poke_bytes(struct task *t, struct task *x, u64 addr, void *buf, size_t n)
+{
+	return ask(t, x, poke, addr, buf, n) < 0 ? -EIO : 0;
 }
 
 /* The user area: registers, then what no tracer should rely on; debug registers read as 0. */

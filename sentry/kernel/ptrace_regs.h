@@ -10,5 +10,7 @@ long ptrace_set_regs(struct task *t, struct task *x, const struct user_regs *r) 
 long ptrace_get_set(struct task *t, struct task *x, u32 type, void *buf, size_t cap) must_check;
 long ptrace_set_set(struct task *t, struct task *x, u32 type, void *buf, size_t n) must_check;
 long ptrace_poke(struct task *t, struct task *x, u64 addr, u64 word) must_check;
+/* Bytes of any pages but shared ones; -EIO. */
+long ptrace_poke_bytes(struct task *t, struct task *x, u64 addr, void *buf, size_t n) must_check;
 long ptrace_peek_user(struct task *t, struct task *x, u64 off, u64 *ret) must_check;
 long ptrace_poke_user(struct task *t, struct task *x, u64 off, u64 word) must_check;

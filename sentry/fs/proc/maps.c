@@ -7,6 +7,7 @@
 #include "platform/base/alloc.h"
 #include "platform/base/str.h"
 #include "sentry/fs/proc/pid_int.h"
+#include "sentry/kernel/ptrace_regs.h"
 #include "sentry/kernel/task.h"
 #include "sentry/mm/mm.h"
 
@@ -154,19 +155,30 @@ static ssize_t mem_read(struct task *t, struct file *f, struct iobuf *b, s64 *po
 	return total ? (ssize_t)total : b->left ? -EIO : 0;
 }
 
+/* Pages that are not writable: for the tracer of a stopped task, as ptrace(2) would. */
+static bool force(struct task *t, struct file *f, u64 addr, void *buf, size_t n)
+{
+	struct task *x = to_pseudo(f->inode)->task;
+
+	return x && x->mm == file_mm(f) && ptrace_is_tracer(t, x) && ptrace_is_stopped(x) &&
+	       ptrace_poke_bytes(t, x, addr, buf, n) == 0;
+}
+
 static ssize_t mem_write(struct task *t, struct file *f, struct iobuf *b, s64 *pos)
 {
 	size_t want = MIN(b->left, MEM_CHUNK), n;
 	auto_kfree u8 *buf = kbuf_alloc(want ? want : 1);
 	ssize_t r;
 
-	(void)t;
 	if (!buf)
 		return -ENOMEM;
 	r = iobuf_get(b, buf, want);
 	if (r <= 0)
 		return r;
 	n = mm_copy_out(file_mm(f), GADDR((u64)*pos), buf, (size_t)r);
+	/* A debugger writes its breakpoints this way. */
+	if (n < (size_t)r && force(t, f, (u64)*pos, buf, (size_t)r))
+		n = (size_t)r;
 	*pos += (s64)n;
 	return n ? (ssize_t)n : -EIO;
 }
