@@ -203,6 +203,11 @@ struct ctx *workers_run(struct platform *base, struct ctx *done, struct trap *re
 	for (;;) {
 		mutex_lock(&p->w.mu);
 		arrived(&p->w);
+		/* With an event too: those who did not wake another, as we were coming, counted on it. */
+		if (!self.token && p->w.token_free) {
+			p->w.token_free = false;
+			self.token = true;
+		}
 		if (!list_empty(&p->w.events)) {
 			c = list_first(&p->w.events, struct systrap_ctx, event);
 			list_del_init(&c->event);
@@ -210,10 +215,6 @@ struct ctx *workers_run(struct platform *base, struct ctx *done, struct trap *re
 			*ret = c->event_trap;
 			mutex_unlock(&p->w.mu);
 			return ready(c);
-		}
-		if (!self.token && p->w.token_free) {
-			p->w.token_free = false;
-			self.token = true;
 		}
 		if (!self.token) {
 			park(&p->w);
