@@ -185,8 +185,8 @@ static void tell(struct making *m, char what)
 static int spawn(struct making *m)
 {
 	struct container *c = &m->l->c;
+	int r, netns;
 	pid_t pid;
-	int r;
 
 	pid = spawn_gofer(m->cli, m->roots, m->socks, ARRAY_SIZE(m->socks), m->boot.log_fd);
 	if (pid < 0)
@@ -195,7 +195,9 @@ static int spawn(struct making *m)
 	/* What the sentry must not have it closes itself; what only we have must not keep its peers alive. */
 	for (size_t i = 0; i < ARRAY_SIZE(m->socks); i++)
 		close_p(&m->socks[i][1]);
-	pid = spawn_sentry(m->cli, &m->boot, &m->l->sentry_pidfd);
+	netns = net_named(&m->l->spec);
+	pid = spawn_sentry(m->cli, &m->boot, netns, &m->l->sentry_pidfd);
+	close_p(&netns);
 	if (pid < 0)
 		return pid;
 	(void)!proc_id_of(pid, &c->sentry);

@@ -260,6 +260,16 @@ static bool wants_host(const struct oci_spec *s)
 	return true;
 }
 
+int net_named(const struct oci_spec *s)
+{
+	if (geteuid() != 0 || wants_host(s))
+		return -1;
+	for (u32 i = 0; i < s->nns; i++)
+		if (!strcmp(s->ns[i].type, "network") && *s->ns[i].path)
+			return open(s->ns[i].path, O_RDONLY | O_CLOEXEC);
+	return -1;
+}
+
 /* Has a running sandbox taken the links of the namespace that the bundle names? */
 static int check_unshared(struct cli *cli, const struct oci_spec *s)
 {

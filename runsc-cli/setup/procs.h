@@ -10,9 +10,10 @@ pid_t spawn_gofer(struct cli *cli, const struct roots *roots, int socks[][2], in
 
 /*
  * Fork the sentry.  It waits for BOOT_SYNC_MAPPED on its end of the sync socket (@cfg->sync_fd),
- * jails itself, waits for BOOT_SYNC_GO and calls boot_main().
+ * jails itself, waits for BOOT_SYNC_GO and calls boot_main().  It lives in the network namespace @netns, which others
+ * find by its pid (pods), or with -1 in an empty one of its own; it can make no socket in either.
  */
-pid_t spawn_sentry(struct cli *cli, const struct boot_config *cfg, int *ret_pidfd) must_check;
+pid_t spawn_sentry(struct cli *cli, const struct boot_config *cfg, int netns, int *ret_pidfd) must_check;
 /* Map the sentry's one id. */
 int map_sentry_ids(struct cli *cli, pid_t pid) must_check;
 

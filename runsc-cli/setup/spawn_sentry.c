@@ -122,7 +122,7 @@ static void drop_rights(const struct boot_config *cfg)
 		fail(cfg, "clear dumpable", -errno);
 }
 
-static noreturn_fn void sentry_child(const struct boot_config *cfg)
+static noreturn_fn void sentry_child(const struct boot_config *cfg, bool own_net)
 {
 	(void)prctl(PR_SET_NAME, "sentry");
 	reset_signals();
@@ -131,7 +131,7 @@ static noreturn_fn void sentry_child(const struct boot_config *cfg)
 	close_others(cfg);
 	if (setsid() < 0 && errno != EPERM)
 		fail(cfg, "setsid", -errno);
-	if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP) < 0)
+	if (unshare(CLONE_NEWNS | (own_net ? CLONE_NEWNET : 0) | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP) < 0)
 		fail(cfg, "unshare namespaces", -errno);
 	wait_for(cfg, BOOT_SYNC_MAPPED);
 	/* Raw calls: libc's would signal threads that do not exist. */
@@ -148,12 +148,36 @@ static noreturn_fn void sentry_child(const struct boot_config *cfg)
 	_exit(boot_main(cfg));
 }
 
-pid_t spawn_sentry(struct cli *cli, const struct boot_config *cfg, int *ret_pidfd)
+/* Into @ns before the fork: from inside its user namespace the sentry may not. The way back, or -errno. */
+static int enter_net(int ns)
 {
-	pid_t pid = setup_fork(CLONE_NEWUSER | CLONE_NEWPID, ret_pidfd);
+	int back = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 
+	if (back < 0 || setns(ns, CLONE_NEWNET) < 0) {
+		int e = -errno;
+
+		if (back >= 0)
+			close(back);
+		return e;
+	}
+	return back;
+}
+
+pid_t spawn_sentry(struct cli *cli, const struct boot_config *cfg, int netns, int *ret_pidfd)
+{
+	int back = netns >= 0 ? enter_net(netns) : -1;
+	pid_t pid;
+
+	if (netns >= 0 && back < 0)
+		return err_sys(&cli->err, back, "linux.namespaces: cannot join the network namespace");
+	pid = setup_fork(CLONE_NEWUSER | CLONE_NEWPID, ret_pidfd);
 	if (pid == 0)
-		sentry_child(cfg);
+		sentry_child(cfg, netns < 0);
+	if (back >= 0) {
+		if (setns(back, CLONE_NEWNET) < 0)
+			return err_sys(&cli->err, -errno, "cannot return to our network namespace");
+		close(back);
+	}
 	if (pid == -EPERM || pid == -ENOSPC || pid == -EUSERS)
 		return err_sys(&cli->err, pid, "cannot make a user namespace (is user.max_user_namespaces 0, or "
 		               "kernel.unprivileged_userns_clone off? see csandbox doctor)");
