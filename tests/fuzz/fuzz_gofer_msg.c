@@ -44,11 +44,11 @@ static void start(void)
 
 	if (alloc_init((size_t)1 << 30) < 0 || !mkdtemp(dir))
 		abort();
-	signal(SIGXFSZ, SIG_IGN);
-	setrlimit(RLIMIT_FSIZE, &small);
 	root.dirfd = open(dir, O_PATH | O_DIRECTORY);
 	if (server_init(&server, &cfg, "/proc/self/fd") < 0)
 		abort();
+	signal(SIGXFSZ, SIG_IGN);
+	setrlimit(RLIMIT_FSIZE, &small);        /* its own memory is made by now */
 	memcpy(in, &h, sizeof(h));
 	memcpy(in + sizeof(h), &q, sizeof(q));
 	one(h.size);
