@@ -3,8 +3,9 @@
  *
  * One readv or writev a frame, through the owner's wrappers.  With vnet headers
  * super-frames of up to 64 KiB pass both ways, and checksums of transports
- * are left to the other side.  A received frame lands in a small block and,
- * when it is long, a big one behind it, so that small frames pin little.
+ * are left to the other side.  A received frame lands in a big block, which goes
+ * on with it when it is long: one stretch to copy from.  Small frames move to a small block, so
+ * that they pin little.
  */
 #include <errno.h>
 #include <net/if_arp.h>
@@ -89,36 +90,26 @@ static bool take_vnet(struct pktbuf *p, const struct vnet_hdr *v)
 	}
 }
 
-struct rxbuf { struct pblock *small, *big; };
-
-static bool get_blocks(struct stack *s, struct rxbuf *b)
+/* Make a packet of the @len bytes in *@big; small ones move, others take the block (then *@big is NULL). */
+static struct pktbuf *wrap(struct stack *s, struct pblock **big, u32 len)
 {
-	if (!b->small)
-		b->small = pblock_new(&s->pool, PBLOCK_SMALL_CAP);
-	if (!b->big)
-		b->big = pblock_new(&s->pool, PBLOCK_BIG_CAP);
-	return b->small && b->big;
-}
+	struct pktbuf *p;
+	u8 *d;
 
-/* Make a packet of @len received bytes; the blocks used up are replaced next time. */
-static struct pktbuf *wrap(struct stack *s, struct rxbuf *b, u32 len)
-{
-	struct pktbuf *p = pkt_new(&s->pool);
-	u32 first = MIN(len, b->small->cap);
-
+	if (len <= PBLOCK_SMALL_CAP) {
+		p = pkt_room(&s->pool, len, &d);
+		if (p)
+			memcpy(d, (*big)->data, len);
+		return p;
+	}
+	p = pkt_new(&s->pool);
 	if (!p)
 		return NULL;
-	b->small->used = first;
-	p->frag[p->nfrags++] = (struct pfrag){ b->small, 0, first };
-	p->truesize += b->small->cap;
-	b->small = NULL;
-	if (len > first) {
-		b->big->used = len - first;
-		p->frag[p->nfrags++] = (struct pfrag){ b->big, 0, len - first };
-		p->truesize += len > PBLOCK_BIG_CAP / 2 ? len : b->big->cap;
-		b->big = NULL;
-	}
+	(*big)->used = len;
+	p->frag[p->nfrags++] = (struct pfrag){ *big, 0, len };
+	p->truesize += len > PBLOCK_BIG_CAP / 2 ? len : (*big)->cap;
 	p->len = len;
+	*big = NULL;
 	return p;
 }
 
@@ -126,24 +117,28 @@ static int fd_poll(struct nic *n, int budget)
 {
 	struct fd_link *l = n->priv;
 	struct stack *s = n->stack;
-	struct rxbuf b = { 0 };
+	struct pblock *big = NULL;
 	ssize_t r = 0;
 	int cnt = 0;
 
-	while (cnt < budget && get_blocks(s, &b)) {
+	while (cnt < budget) {
 		struct vnet_hdr v = { 0 };
 		u32 h = l->vnet ? sizeof(v) : 0;
-		struct iovec iov[3] = { { &v, sizeof(v) }, { b.small->data, b.small->cap },
-					{ b.big->data, b.big->cap } };
+		struct iovec iov[2] = { { &v, sizeof(v) } };
 		struct pktbuf *p;
 
-		r = l->io->readv(l->ctx, l->vnet ? iov : iov + 1, l->vnet ? 3 : 2);
+		if (!big)
+			big = pblock_new(&s->pool, PBLOCK_BIG_CAP);
+		if (!big)
+			break;
+		iov[1] = (struct iovec){ big->data, big->cap };
+		r = l->io->readv(l->ctx, l->vnet ? iov : iov + 1, l->vnet ? 2 : 1);
 		if (r <= 0)
 			break;
 		cnt++;
 		if ((size_t)r <= h)
 			continue;
-		p = wrap(s, &b, (u32)r - h);
+		p = wrap(s, &big, (u32)r - h);
 		if (!p)
 			break;
 		if (n->features & LINK_F_RXCSUM)
@@ -156,8 +151,7 @@ static int fd_poll(struct nic *n, int budget)
 		nic_rx(n, p);
 		backlog_drain(s);
 	}
-	pblock_unref(b.small);
-	pblock_unref(b.big);
+	pblock_unref(big);
 	if (cnt == 0 && r < 0 && r != -EAGAIN && r != -EINTR)
 		return (int)r;
 	return cnt;

@@ -90,6 +90,15 @@ static bool hold_small(const struct tcp_ep *t, u32 seq, u32 len, u32 left)
 	return !t->nodelay && seq_gt(t->snd_sml, t->snd_una) && seq_le(t->snd_sml, t->snd_nxt);
 }
 
+/*
+ * Every ACK opens the window a little.  Small pieces at each cost as much as large ones; with two thirds of
+ * the window in flight more ACKs are on their way, so wait until a third may go at once.
+ */
+static bool better_later(const struct tcp_ep *t, u32 room)
+{
+	return t->ca == CA_OPEN && room < MIN(t->cwnd, t->snd_wnd) / 3 && room < piece_max(t);
+}
+
 /* One piece of new data; false when no more may go. */
 static bool send_new(struct tcp_ep *t)
 {
@@ -124,7 +133,7 @@ static bool send_new(struct tcp_ep *t)
 		if (c < len) {
 			/* Whole segments only, except that one may always stick out. */
 			c = c / t->mss * t->mss;
-			if (!c)
+			if (!c || better_later(t, c))
 				return false;
 			len = MIN(len, c);
 		}

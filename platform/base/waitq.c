@@ -21,6 +21,8 @@ void waitq_add(struct waitq *q, struct waiter *w)
 	mutex_lock(&q->mu);
 	list_add_tail(&w->node, &q->waiters);
 	mutex_unlock(&q->mu);
+	if (w->by_net && __atomic_load_n(&q->by_net, __ATOMIC_RELAXED))
+		*w->by_net = true;
 }
 
 void waitq_del(struct waitq *q, struct waiter *w)
@@ -30,6 +32,8 @@ void waitq_del(struct waitq *q, struct waiter *w)
 	mutex_lock(&q->mu);
 	list_del_init(&w->node);
 	mutex_unlock(&q->mu);
+	if (w->by_net)
+		*w->by_net = false;
 }
 
 void waitq_wake(struct waitq *q, u32 events)

@@ -15,11 +15,13 @@ struct waiter {
 	struct list_head node;                          /* guarded by the queue's mu */
 	u32 interest;                                   /* POLL* bits; immutable while queued */
 	bool exclusive;                                 /* wake at most one of these a time */
+	bool *by_net;                                   /* set while on a queue that the network wakes; NULL: not told */
 	void (*fn)(struct waiter *w, u32 events);       /* immutable */
 };
 
 struct waitq {
 	struct mutex mu;                                /* RANK_WAITQ */
+	bool by_net;                                    /* what comes by a network link wakes it; only ever set */
 	struct list_head waiters GUARDED_BY(mu);
 };
 

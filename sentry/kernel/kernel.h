@@ -55,6 +55,8 @@ struct kernel {
 	struct futex_table *futexes;            /* immutable */
 	struct unix_table *unix_sockets;        /* abstract names (socket/unix.c); immutable */
 	struct net_runner *net_runner;          /* the network's thread; NULL without a network */
+	struct net_rx *net_rx;                  /* receiving from links: set with receive, before there are tasks */
+	const struct receive_ops *receive;      /* how a sleeping task serves the links; NULL without any */
 	struct super *shm;                      /* tmpfs of unlinked files: tmpfs/anon.c, set once (atomic) */
 	struct devpts *devpts;                  /* immutable */
 	struct vdso *vdso;                      /* loader/vdso.c; NULL: guests get none; immutable */
@@ -70,6 +72,20 @@ struct kernel {
 	void (*on_init_exit)(struct kernel *k, int wstatus);    /* immutable: boot's */
 	void (*on_task_exit)(struct kernel *k, int pid, int wstatus);   /* immutable: exec'd leaders, boot's */
 	void *boot;                             /* boot's own state */
+};
+
+/*
+ * A task that is about to sleep until something comes by the network may do the
+ * receiving itself, so that what comes wakes one thread and not two (socket/net_rx.c).
+ */
+struct receive_ops {
+	bool (*begin)(struct kernel *k);                /* false: somebody else receives; sleep as usual */
+	/* Sleep until a frame is there (1), poke() (0) or the host's deadline (-ETIMEDOUT). */
+	int (*wait)(struct kernel *k, s64 host_deadline);
+	void (*receive)(struct kernel *k);              /* take in what is there */
+	void (*end)(struct kernel *k);
+	void (*poke)(struct kernel *k);                 /* from any thread: end wait() */
+	void (*asleep)(struct kernel *k, int n);        /* +1, -1: a task sleeps for the network as usual */
 };
 
 struct kernel *kernel_new(struct platform *p) must_check;

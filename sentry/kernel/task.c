@@ -143,5 +143,6 @@ void task_waiter_init(struct task_waiter *tw, struct task *t, u32 interest)
 	*tw = (struct task_waiter){ .t = t };
 	list_init(&tw->w.node);
 	tw->w.interest = interest;
+	tw->w.by_net = &t->by_net;
 	tw->w.fn = task_waiter_fn;
 }

@@ -125,6 +125,7 @@ struct task {
 	/* Sleeping: the one wait primitive, task_sleep(). */
 	struct worker *_Atomic sleeper;         /* who waits on wake_word, for platform_waking() */
 	_Atomic u32 wake_word;                  /* futex of this task's worker: enum wake (task_block.c) */
+	bool by_net;                            /* owner: it waits for a socket of the stack */
 	_Atomic int state;                      /* TASK_* for /proc */
 
 	/* What the current call was: for restarts, tracing and /proc/PID/syscall. Owner. */

@@ -5,6 +5,9 @@
  * WAKE_DUE and, only if it found WAKE_SLEEPER, makes the host call.  The word is looked at before
  * the signals, and a sleeper announces itself by compare-and-swap, so a
  * wake-up or a signal that comes at any moment is seen.
+ *
+ * A task that waits for the network may receive from the links meanwhile: it is then a
+ * WAKE_RECEIVER, and its own wake-up costs no host call when it took the frame in itself.
  */
 #include <errno.h>
 
@@ -25,8 +28,15 @@ static bool take_wake(struct task *t)
 	return atomic_compare_exchange_strong(&t->wake_word, &old, WAKE_NONE);
 }
 
-/* @woken: somebody's platform_waking() was for us. */
-static int wait_here(struct task *t, ktime_t deadline, bool killable_only, bool *woken)
+/* Of those who sleep for the network whoever ends the sleep takes one off, be it the waker. */
+static void count_asleep(struct task *t, enum wake how, int n)
+{
+	if (how == WAKE_NET_SLEEPER)
+		t->kernel->receive->asleep(t->kernel, n);
+}
+
+/* @woken: somebody's platform_waking() was for us.  @how: what we are meanwhile. */
+static int wait_here(struct task *t, ktime_t deadline, bool killable_only, enum wake how, bool *woken)
 {
 	s64 host = deadline == KTIME_MAX ? deadline : deadline - t->kernel->mono_offset;
 
@@ -37,23 +47,75 @@ static int wait_here(struct task *t, ktime_t deadline, bool killable_only, bool 
 		int r = 0;
 
 		/* Announce first, then look at the signals: their sender wakes us. */
-		announced = atomic_compare_exchange_strong(&t->wake_word, &old, WAKE_SLEEPER);
+		count_asleep(t, how, 1);
+		announced = atomic_compare_exchange_strong(&t->wake_word, &old, how);
 		if (announced) {
 			if (interrupted(t, killable_only))
 				r = -ERESTARTSYS;
 			else
-				r = host_futex_wait(&t->wake_word, WAKE_SLEEPER, host);
+				r = host_futex_wait(&t->wake_word, how, host);
+		} else {
+			count_asleep(t, how, -1);
 		}
 		*woken = announced;
 		if (take_wake(t))
 			return 0;
-		old = WAKE_SLEEPER;
-		if (!atomic_compare_exchange_strong(&t->wake_word, &old, WAKE_NONE) && take_wake(t))
+		old = how;
+		if (!announced || atomic_compare_exchange_strong(&t->wake_word, &old, WAKE_NONE))
+			count_asleep(t, announced ? how : WAKE_NONE, -1);
+		else if (take_wake(t))
 			return 0;
 		*woken = false;
 		if (r == -ERESTARTSYS || r == -ETIMEDOUT)
 			return r;
 	}
+}
+
+/* As wait_here(), by a task that receives from the links while it waits. */
+static int wait_receiving(struct task *t, ktime_t deadline, bool killable_only, bool *woken)
+{
+	s64 host = deadline == KTIME_MAX ? deadline : deadline - t->kernel->mono_offset;
+	const struct receive_ops *rx = t->kernel->receive;
+	int r = 0;
+
+	*woken = false;
+	for (;;) {
+		u32 old = WAKE_NONE;
+		bool announced;
+
+		r = 0;
+		announced = atomic_compare_exchange_strong(&t->wake_word, &old, WAKE_RECEIVER);
+		if (announced)
+			r = interrupted(t, killable_only) ? -ERESTARTSYS : rx->wait(t->kernel, host);
+		*woken = announced;
+		if (take_wake(t))
+			return 0;
+		old = WAKE_RECEIVER;
+		if (!atomic_compare_exchange_strong(&t->wake_word, &old, WAKE_NONE) && take_wake(t))
+			return 0;
+		*woken = false;
+		if (r > 0)
+			rx->receive(t->kernel);
+		if (take_wake(t))
+			return 0;
+		if (r == -ERESTARTSYS || r == -ETIMEDOUT)
+			return r;
+	}
+}
+
+/* Somewhere to sleep: at the links when the network is waited for and nobody is there, else on the word. */
+static int wait_somewhere(struct task *t, ktime_t deadline, bool killable_only, bool *woken)
+{
+	const struct receive_ops *rx = t->by_net ? t->kernel->receive : NULL;
+	int r;
+
+	if (!rx)
+		return wait_here(t, deadline, killable_only, WAKE_SLEEPER, woken);
+	if (!rx->begin(t->kernel))
+		return wait_here(t, deadline, killable_only, WAKE_NET_SLEEPER, woken);
+	r = wait_receiving(t, deadline, killable_only, woken);
+	rx->end(t->kernel);
+	return r;
 }
 
 static int sleep_on(struct task *t, ktime_t deadline, bool killable_only)
@@ -73,7 +135,7 @@ static int sleep_on(struct task *t, ktime_t deadline, bool killable_only)
 	if (old == TASK_RUNNING)
 		atomic_store(&t->state, TASK_SLEEPING);
 	atomic_store(&t->sleeper, platform_block_begin(p));
-	r = wait_here(t, deadline, killable_only, &woken);
+	r = wait_somewhere(t, deadline, killable_only, &woken);
 	platform_block_end(p, woken);
 	atomic_store(&t->state, old);
 	t->acct_mark = ktime_mono(t->kernel);
@@ -92,8 +154,14 @@ int task_sleep_killable(struct task *t, ktime_t deadline)
 
 void task_wake(struct task *t)
 {
-	if (atomic_exchange(&t->wake_word, WAKE_DUE) != WAKE_SLEEPER)
+	u32 old = atomic_exchange(&t->wake_word, WAKE_DUE);
+
+	if (old == WAKE_NONE || old == WAKE_DUE)
 		return;
+	count_asleep(t, old, -1);
 	platform_waking(t->kernel->platform, atomic_load(&t->sleeper));
-	host_futex_wake(&t->wake_word, 1);
+	if (old == WAKE_RECEIVER)
+		t->kernel->receive->poke(t->kernel);
+	else
+		host_futex_wake(&t->wake_word, 1);
 }

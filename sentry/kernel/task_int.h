@@ -41,7 +41,7 @@ void tgroup_cpu_sample_locked(struct tgroup *tg, struct aspace *as);
 void tgroup_cpu_new_image_locked(struct tgroup *tg, struct aspace *old, struct aspace *fresh);
 
 /* ---- task_block.c ---- */
-enum wake { WAKE_NONE, WAKE_DUE, WAKE_SLEEPER };
+enum wake { WAKE_NONE, WAKE_DUE, WAKE_SLEEPER, WAKE_NET_SLEEPER, WAKE_RECEIVER };
 
 /* ---- signal.c ---- */
 /* With tg->mu held: */

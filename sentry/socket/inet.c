@@ -121,6 +121,7 @@ static int inet_wrap(struct task *t, struct ep *e, int family, int type, int pro
 	if (!is)
 		return -ENOMEM;
 	waitq_init(&is->wq);
+	is->wq.by_net = true;
 	mutex_init(&is->ring_mu, RANK_FILE);
 	is->ep = e;
 	socket_init(t, &is->s, &inet_ops, family, type, proto, flags, &is->wq);

@@ -1,12 +1,11 @@
 /*
- * net.c - the stack's clock, randomness and thread.
+ * net.c - the stack's clock, randomness and the thread that runs its timers; namespaces.
  */
 #include "sentry/socket/net.h"
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
-#include <poll.h>
 #include <pthread.h>
 #include <string.h>
 #include "netstack/api.h"
@@ -14,8 +13,8 @@
 #include "platform/base/rand.h"
 #include "platform/host/futex.h"
 #include "platform/host/netop.h"
-#include "platform/host/packet.h"
 #include "sentry/kernel/task.h"
+#include "sentry/socket/net_rx.h"
 #include "sentry/socket/netlink.h"
 
 #define NET_STACK_SIZE (128 * 1024)
@@ -33,6 +32,7 @@ struct net {
 
 struct net_runner {
 	_Atomic u32 kicked;             /* futex: the thread has something to run */
+	_Atomic u64 due;                /* when it will wake by itself, on the stacks' clock; 0 while it runs */
 	struct mutex mu;                /* RANK_LEAF */
 	struct list_head nets GUARDED_BY(mu);   /* not referenced */
 };
@@ -78,6 +78,15 @@ static struct net *next_net(struct net_runner *r, struct net *prev)
 	return n;
 }
 
+void net_run(struct net *n)
+{
+	u64 next = stack_run(n->stack);
+
+	/* The timers told only us when they are due next. */
+	if (next < atomic_load_explicit(&n->runner->due, memory_order_relaxed))
+		net_kick(n);
+}
+
 static void *net_main(void *arg)
 {
 	struct kernel *k = arg;
@@ -88,6 +97,7 @@ static void *net_main(void *arg)
 		u64 next = NET_NEVER;
 
 		atomic_store(&r->kicked, 0);
+		atomic_store(&r->due, 0);
 		for (n = next_net(r, NULL); n; n = after) {
 			u64 due = stack_run(n->stack);
 
@@ -95,6 +105,7 @@ static void *net_main(void *arg)
 			after = next_net(r, n);
 			net_unref(n);
 		}
+		atomic_store(&r->due, next);
 		/* The stack's clock has the kernel's offset; the futex's has not. */
 		(void)host_futex_wait(&r->kicked, 0, next == NET_NEVER ? INT64_MAX
 				      : (s64)next - k->mono_offset);
@@ -125,7 +136,7 @@ static int raise_lo(struct stack *s)
 	return r;
 }
 
-static int start_thread(void *(*fn)(void *), void *arg)
+int net_thread(void *(*fn)(void *), void *arg)
 {
 	pthread_attr_t at;
 	pthread_t th;
@@ -202,7 +213,9 @@ int net_start(struct kernel *k)
 	if (r == 0)
 		r = raise_lo(net_of_ns(ns)->stack);
 	if (r == 0)
-		r = start_thread(net_main, k);
+		r = net_thread(net_main, k);
+	if (r == 0)
+		r = net_rx_new(k, net_of_ns(ns));
 	if (r == 0)
 		k->nsset->of[NS_NET] = ns;
 	else
@@ -254,67 +267,4 @@ int net_ask_broker(struct net *n, struct netop *op, hostfd_t pass, hostfd_t *ret
 	r = host_netop(n->broker, op, pass, ret_fd);
 	mutex_unlock(&n->broker_mu);
 	return r;
-}
-
-/* ---- links over descriptors ---- */
-
-#define RX_BUDGET 64
-
-struct fd_port {
-	struct net *net;                /* immutable */
-	hostfd_t fd;                    /* immutable */
-	u32 ifindex;                    /* immutable once the thread runs */
-};
-
-static ssize_t port_readv(void *ctx, const struct iovec *iov, int n)
-{
-	return host_readv(((struct fd_port *)ctx)->fd, iov, n);
-}
-
-/* Without a descriptor nothing leaves: the link is there to be looked at. */
-static ssize_t port_writev(void *ctx, const struct iovec *iov, int n)
-{
-	ssize_t all = 0;
-
-	for (int i = 0; i < n && ((struct fd_port *)ctx)->fd.fd < 0; i++)
-		all += (ssize_t)iov[i].iov_len;
-	if (all)
-		return all;
-	return host_writev(((struct fd_port *)ctx)->fd, iov, n);
-}
-
-static const struct link_fd_ops port_ops = { .readv = port_readv, .writev = port_writev };
-
-static void *port_main(void *arg)
-{
-	struct fd_port *p = arg;
-
-	for (;;) {
-		if (host_poll_wait(p->fd, POLLIN) < 0)
-			return NULL;
-		while (link_fd_rx(p->net->stack, p->ifindex, RX_BUDGET) == RX_BUDGET)
-			;
-		/* What came in is dealt with in this thread. */
-		(void)stack_run(p->net->stack);
-		net_kick(p->net);
-	}
-}
-
-int net_add_link(struct kernel *k, const struct link_cfg *cfg, hostfd_t fd)
-{
-	struct fd_port *p = knew(struct fd_port);
-	int r;
-
-	if (!p)
-		return -ENOMEM;
-	p->net = net_first(k);
-	p->fd = fd;
-	r = link_add_fd(p->net->stack, cfg, &port_ops, p, true);
-	if (r < 0) {
-		kfree(p);
-		return r;
-	}
-	p->ifindex = (u32)r;
-	r = fd.fd < 0 ? 0 : start_thread(port_main, p);
-	return r < 0 ? r : (int)p->ifindex;
 }

@@ -36,7 +36,7 @@ bool net_capable(struct task *t, const struct net *n, int cap);
 
 struct link_cfg;
 /*
- * A link over a packet socket with virtio-net headers, and the thread that receives from it.
+ * A link over a packet socket with virtio-net headers; the first one starts the thread that receives.
  * @fd is taken over on success; HOSTFD_NONE: a link that is only shown, and loses what is sent.
  * The interface index or -errno.
  */

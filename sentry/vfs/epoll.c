@@ -456,6 +456,8 @@ static int item_add(struct eventpoll *ep, int fd, struct file *target, const str
 	list_add_tail(&it->file_node, &target->epitems);
 	mutex_unlock(&target->mu);
 	waitq_add(target->wq, &it->w);
+	if (target->wq && __atomic_load_n(&target->wq->by_net, __ATOMIC_RELAXED))
+		__atomic_store_n(&ep->wq.by_net, true, __ATOMIC_RELAXED);
 	if (item_poll(it, it->events) && item_make_ready(it))
 		ep_wake(ep);
 	return 0;

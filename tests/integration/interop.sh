@@ -40,7 +40,7 @@ t() {
 lim() { local n=$1; shift; timeout -k 1 "$n" "$@"; }
 b() { lim "${LIMIT:-30}" $rt_cmd exec "$rig_id" "$@"; }
 bsh() { b sh -c "$1"; }
-p() { lim "${LIMIT:-30}" nsenter -t "$rig_peer" -m -p -n chroot "$rig_dir/$rig_n/b/root" env -i PATH="$PATH" HOME=/root LANG=C.UTF-8 "$@"; }
+p() { rig_charge timeout -k 1 "${LIMIT:-30}" nsenter -t "$rig_peer" -m -p -n chroot "$rig_dir/$rig_n/b/root" env -i PATH="$PATH" HOME=/root LANG=C.UTF-8 "$@"; }
 psh() { p sh -c "$1"; }
 wait_port() { local i; for i in $(seq 50); do "$1" sh -c "ss -Hltn sport = :$2 | grep -q LISTEN" && return; sleep 0.1; done; echo "nobody listens on $2"; return 1; }
 

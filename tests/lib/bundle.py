@@ -66,5 +66,7 @@ def merge(a, b):
 
 
 merge(config, json.loads(env.get("BUNDLE_ADD", "{}")))
+if "BUNDLE_CGROUP" in env:
+    config["linux"]["cgroupsPath"] = env["BUNDLE_CGROUP"]
 with open(os.path.join(sys.argv[1], "config.json"), "w", encoding="utf-8") as f:
     json.dump(config, f, indent=1)

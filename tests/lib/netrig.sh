@@ -59,8 +59,9 @@ rig_up() {      # runtime
 		- "$d/b/root" </dev/null >/dev/null 2>&1 &
 	rig_unshare=$!
 	for i in $(seq 50); do rig_peer=$(pgrep -P "$rig_unshare" -x sleep) && break; sleep 0.1; done
+	mkdir -p "$rig_acct/$rig_id-peer" 2>/dev/null
 	mkdir -p "$d/bundle"
-	BUNDLE_HOST_CAPS=1 BUNDLE_ROOT=$d/a/root BUNDLE_NETNS=/run/netns/$rig_a tests/lib/bundle.py "$d/bundle" sleep 100000 || return 1
+	BUNDLE_HOST_CAPS=1 BUNDLE_CGROUP=/$rig_id BUNDLE_ROOT=$d/a/root BUNDLE_NETNS=/run/netns/$rig_a tests/lib/bundle.py "$d/bundle" sleep 100000 || return 1
 	case $rig_rt in
 	csandbox) rt_cmd="$bin --root $rig_dir/state-csandbox ${BOX_FLAGS}" ;;
 	runsc)  # takes a namespace that shows net.core.rmem_default for the host's; newer kernels show it in all
@@ -73,7 +74,14 @@ rig_up() {      # runtime
 }
 
 box() { $rt_cmd exec "$rig_id" "$@"; }
-peer() { nsenter -t "$rig_peer" -m -p -n chroot "$rig_dir/$rig_n/b/root" env -i PATH="$PATH" HOME=/root LANG=C.UTF-8 "$@"; }
+# Every command at side b is charged to a cgroup of its own, so that rig_cpu can tell.
+rig_acct=/sys/fs/cgroup/cpuacct
+peer() { rig_charge nsenter -t "$rig_peer" -m -p -n chroot "$rig_dir/$rig_n/b/root" env -i PATH="$PATH" HOME=/root LANG=C.UTF-8 "$@"; }
+
+rig_charge() { sh -c 'echo $$ >"$0/cgroup.procs" 2>/dev/null; exec "$@"' "$rig_acct/$rig_id-peer" "$@"; }
+
+# Seconds of CPU that the container and the peer have used so far; nothing without cgroup v1's cpuacct.
+rig_cpu() { cat "$rig_acct/$rig_id/cpuacct.usage" "$rig_acct/$rig_id-peer/cpuacct.usage" 2>/dev/null | awk '{ printf "%.6f ", $1 / 1e9 }'; }
 
 rig_down() {
 	local d=$rig_dir/$rig_n
@@ -86,6 +94,7 @@ rig_down() {
 	ip netns del "${rig_a}w" 2>/dev/null
 	ip netns del "$rig_a" 2>/dev/null
 	ip netns del "$rig_b" 2>/dev/null
+	rmdir "$rig_acct/$rig_id-peer" 2>/dev/null
 	umount -l "$d/a/root" "$d/a" "$d/b/root" "$d/b" 2>/dev/null
 	rig_id=
 }
