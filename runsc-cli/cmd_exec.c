@@ -20,6 +20,7 @@
 #include <unistd.h>
 #include "platform/base/alloc.h"
 #include "platform/base/str.h"
+#include "platform/host/shed.h"
 #include "runsc-cli/ctl/ctl.h"
 #include "runsc-cli/foreground.h"
 #include "runsc-cli/setup/console.h"
@@ -161,6 +162,7 @@ static int session_signals(struct session *x)
 
 static int session_wait(struct session *x)
 {
+	host_shed();
 	for (;;) {
 		struct pollfd pf[] = { { .fd = x->sock, .events = POLLIN }, { .fd = x->sigfd, .events = POLLIN } };
 		struct signalfd_siginfo si;
