@@ -129,6 +129,9 @@ int link_set_mac(struct stack *s, u32 ifindex, const u8 mac[6]) must_check;
 int link_set_name(struct stack *s, u32 ifindex, const char *name) must_check;
 int link_del(struct stack *s, u32 ifindex) must_check;
 
+/* The i-th multicast group of a link, and how many sockets joined it; -ENOENT ends. */
+int link_group_nth(struct stack *s, u32 ifindex, unsigned i, struct ipaddr *ret, u32 *ret_users) must_check;
+
 /* -------------------------------------------- addresses, routes, neighbours */
 
 struct addr_info {

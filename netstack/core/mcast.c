@@ -145,6 +145,26 @@ bool mc_nth_group(struct nic *n, unsigned i, struct ipaddr *ret)
 	return hit;
 }
 
+int link_group_nth(struct stack *s, u32 ifindex, unsigned i, struct ipaddr *ret, u32 *ret_users)
+{
+	struct nic *n = nic_by_index(s, ifindex);
+	struct mcgroup *x;
+	int r = -ENOENT;
+
+	if (!n)
+		return -ENODEV;
+	mutex_lock(&s->cfg_mu);
+	list_for_each(x, &n->groups, node)
+		if (i-- == 0) {
+			*ret = x->group;
+			*ret_users = x->users;
+			r = 0;
+			break;
+		}
+	mutex_unlock(&s->cfg_mu);
+	return r;
+}
+
 static struct mcmember *member(struct ep *e, const struct ipaddr *g, struct nic *n)
 {
 	struct mcmember *m;

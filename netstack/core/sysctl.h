@@ -8,7 +8,70 @@
 #pragma once
 #include "platform/base/compiler.h"
 
+/*
+ * Kept and shown, without effect here: what container engines and init systems set, and what only
+ * matters to parts that this stack does not have (redirects, source routes, ARP variants, probing).
+ */
+#define NET_SYSCTLS_KEPT(X) \
+	X("ipv4/conf/all/accept_redirects", v4a_accept_redirects, 1, 0, 1, 1) \
+	X("ipv4/conf/all/accept_source_route", v4a_accept_source_route, 1, 0, 1, 0) \
+	X("ipv4/conf/all/arp_accept", v4a_arp_accept, 1, 0, 2, 0) \
+	X("ipv4/conf/all/arp_announce", v4a_arp_announce, 1, 0, 2, 0) \
+	X("ipv4/conf/all/arp_ignore", v4a_arp_ignore, 1, 0, 8, 0) \
+	X("ipv4/conf/all/arp_notify", v4a_arp_notify, 1, 0, 1, 0) \
+	X("ipv4/conf/all/log_martians", v4a_log_martians, 1, 0, 1, 0) \
+	X("ipv4/conf/all/proxy_arp", v4a_proxy_arp, 1, 0, 1, 0) \
+	X("ipv4/conf/all/route_localnet", v4a_route_localnet, 1, 0, 1, 0) \
+	X("ipv4/conf/all/rp_filter", v4a_rp_filter, 1, 0, 2, 0) \
+	X("ipv4/conf/all/secure_redirects", v4a_secure_redirects, 1, 0, 1, 1) \
+	X("ipv4/conf/all/send_redirects", v4a_send_redirects, 1, 0, 1, 1) \
+	X("ipv4/conf/default/accept_redirects", v4d_accept_redirects, 1, 0, 1, 1) \
+	X("ipv4/conf/default/accept_source_route", v4d_accept_source_route, 1, 0, 1, 0) \
+	X("ipv4/conf/default/arp_accept", v4d_arp_accept, 1, 0, 2, 0) \
+	X("ipv4/conf/default/arp_announce", v4d_arp_announce, 1, 0, 2, 0) \
+	X("ipv4/conf/default/arp_ignore", v4d_arp_ignore, 1, 0, 8, 0) \
+	X("ipv4/conf/default/arp_notify", v4d_arp_notify, 1, 0, 1, 0) \
+	X("ipv4/conf/default/log_martians", v4d_log_martians, 1, 0, 1, 0) \
+	X("ipv4/conf/default/proxy_arp", v4d_proxy_arp, 1, 0, 1, 0) \
+	X("ipv4/conf/default/route_localnet", v4d_route_localnet, 1, 0, 1, 0) \
+	X("ipv4/conf/default/rp_filter", v4d_rp_filter, 1, 0, 2, 0) \
+	X("ipv4/conf/default/secure_redirects", v4d_secure_redirects, 1, 0, 1, 1) \
+	X("ipv4/conf/default/send_redirects", v4d_send_redirects, 1, 0, 1, 1) \
+	X("ipv6/conf/all/accept_redirects", v6a_accept_redirects, 1, 0, 1, 1) \
+	X("ipv6/conf/all/accept_source_route", v6a_accept_source_route, 1, -1, 1, 0) \
+	X("ipv6/conf/all/autoconf", v6a_autoconf, 1, 0, 1, 1) \
+	X("ipv6/conf/all/use_tempaddr", v6a_use_tempaddr, 1, -1, 2, 0) \
+	X("ipv6/conf/default/accept_redirects", v6d_accept_redirects, 1, 0, 1, 1) \
+	X("ipv6/conf/default/accept_source_route", v6d_accept_source_route, 1, -1, 1, 0) \
+	X("ipv6/conf/default/autoconf", v6d_autoconf, 1, 0, 1, 1) \
+	X("ipv6/conf/default/use_tempaddr", v6d_use_tempaddr, 1, -1, 2, 0) \
+	X("core/netdev_max_backlog", netdev_backlog, 1, 0, INT32_MAX, 1000) \
+	X("core/busy_poll", busy_poll, 1, 0, INT32_MAX, 0) \
+	X("core/busy_read", busy_read, 1, 0, INT32_MAX, 0) \
+	X("ipv4/icmp_ratemask", icmp_ratemask, 1, 0, INT32_MAX, 6168) \
+	X("ipv4/icmp_ignore_bogus_error_responses", icmp_bogus, 1, 0, 1, 1) \
+	X("ipv4/icmp_errors_use_inbound_ifaddr", icmp_inbound, 1, 0, 1, 0) \
+	X("ipv4/ip_dynaddr", ip_dynaddr, 1, 0, 7, 0) \
+	X("ipv4/ip_early_demux", early_demux, 1, 0, 1, 1) \
+	X("ipv4/ipfrag_time", frag_time, 1, 1, 3600, 30) \
+	X("ipv4/ipfrag_high_thresh", frag_high, 1, 0, INT32_MAX, 4194304) \
+	X("ipv4/igmp_max_msf", igmp_max_msf, 1, 1, 4096, 10) \
+	X("ipv4/tcp_autocorking", tcp_autocork, 1, 0, 1, 1) \
+	X("ipv4/tcp_early_retrans", tcp_early_retrans, 1, 0, 4, 3) \
+	X("ipv4/tcp_fack", tcp_fack, 1, 0, 1, 0) \
+	X("ipv4/tcp_frto", tcp_frto, 1, 0, 2, 2) \
+	X("ipv4/tcp_mtu_probing", tcp_mtu_probing, 1, 0, 2, 0) \
+	X("ipv4/tcp_base_mss", tcp_base_mss, 1, 536, 65535, 1024) \
+	X("ipv4/tcp_reordering", tcp_reordering, 1, 1, 300, 3) \
+	X("ipv4/tcp_rfc1337", tcp_rfc1337, 1, 0, 1, 0) \
+	X("ipv4/tcp_stdurg", tcp_stdurg, 1, 0, 1, 0) \
+	X("ipv4/tcp_thin_linear_timeouts", tcp_thin, 1, 0, 1, 0) \
+	X("ipv4/tcp_adv_win_scale", tcp_adv_win, 1, -31, 31, 1) \
+	X("ipv4/udp_rmem_min", udp_rmem_min, 1, 1, INT32_MAX, 4096) \
+	X("ipv4/udp_wmem_min", udp_wmem_min, 1, 1, INT32_MAX, 4096)
+
 #define NET_SYSCTLS(X) \
+	NET_SYSCTLS_KEPT(X) \
 	X("core/somaxconn",                  somaxconn, 1,            0, INT32_MAX, 4096) \
 	X("core/rmem_default",               rmem_default, 1,         2048, INT32_MAX, 212992) \
 	X("core/rmem_max",                   rmem_max, 1,             2048, INT32_MAX, 212992) \

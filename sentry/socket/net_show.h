@@ -27,3 +27,8 @@ void net_show_counters6(struct net *n, struct strbuf *out);
 const char *net_sysctl_name(struct net *n, unsigned i);
 int net_sysctl_show(struct net *n, const char *name, struct strbuf *out) must_check;
 int net_sysctl_store(struct net *n, const char *name, const char *text) must_check;
+
+/* net_show_mc.c */
+void net_show_igmp(struct net *n, struct strbuf *out);
+void net_show_igmp6(struct net *n, struct strbuf *out);
+void net_show_dev_mcast(struct net *n, struct strbuf *out);

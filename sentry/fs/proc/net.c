@@ -18,6 +18,9 @@
 SHOW(show_arp, net_show_arp(net, out))
 SHOW(show_dev, net_show_dev(net, out))
 SHOW(show_if_inet6, net_show_if_inet6(net, out))
+SHOW(show_igmp, net_show_igmp(net, out))
+SHOW(show_igmp6, net_show_igmp6(net, out))
+SHOW(show_dev_mcast, net_show_dev_mcast(net, out))
 SHOW(show_netstat, net_show_counters(net, out, true))
 SHOW(show_raw, net_show_raw(net, out, false))
 SHOW(show_raw6, net_show_raw(net, out, true))
@@ -38,6 +41,7 @@ SHOW(show_udp6, net_show_udp(net, out, true))
 static const struct pseudo_entry entries[] = {
 	ROW("arp", show_arp), ROW("dev", show_dev), ROW("if_inet6", show_if_inet6), ROW("ipv6_route", show_route6),
 	TEXT("netlink", "sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode\n"),
+	ROW("igmp", show_igmp), ROW("igmp6", show_igmp6), ROW("dev_mcast", show_dev_mcast),
 	ROW("netstat", show_netstat),
 	TEXT("packet", "sk       RefCnt Type Proto  Iface R Rmem   User   Inode\n"),
 	ROW("raw", show_raw), ROW("raw6", show_raw6), ROW("route", show_route), ROW("snmp", show_snmp),
