@@ -57,12 +57,10 @@
 	X("ipv4/ipfrag_high_thresh", frag_high, 1, 0, INT32_MAX, 4194304) \
 	X("ipv4/igmp_max_msf", igmp_max_msf, 1, 1, 4096, 10) \
 	X("ipv4/tcp_autocorking", tcp_autocork, 1, 0, 1, 1) \
-	X("ipv4/tcp_early_retrans", tcp_early_retrans, 1, 0, 4, 3) \
 	X("ipv4/tcp_fack", tcp_fack, 1, 0, 1, 0) \
 	X("ipv4/tcp_frto", tcp_frto, 1, 0, 2, 2) \
 	X("ipv4/tcp_mtu_probing", tcp_mtu_probing, 1, 0, 2, 0) \
 	X("ipv4/tcp_base_mss", tcp_base_mss, 1, 536, 65535, 1024) \
-	X("ipv4/tcp_reordering", tcp_reordering, 1, 1, 300, 3) \
 	X("ipv4/tcp_rfc1337", tcp_rfc1337, 1, 0, 1, 0) \
 	X("ipv4/tcp_stdurg", tcp_stdurg, 1, 0, 1, 0) \
 	X("ipv4/tcp_thin_linear_timeouts", tcp_thin, 1, 0, 1, 0) \
