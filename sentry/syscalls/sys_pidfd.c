@@ -71,6 +71,7 @@ long sys_pidfd_send_signal(struct task *t, const struct sysargs *a)
 			return -EFAULT;
 		if (si.signo != sig)
 			return -EINVAL;
+		signal_info_in(t, &si);
 		if ((si.code >= 0 || si.code == SI_TKILL) && tg != t->tg)
 			return -EPERM;
 	} else {

@@ -510,7 +510,8 @@ int mount_attach(struct task *t, struct mount *m, const struct path *at)
 		return -ENOENT;
 	}
 	mutex_lock(&v->mu);
-	r = check_place_locked(t, &place, m->root);
+	/* Two may have seen the same detached tree: it goes to one place. */
+	r = m->parent || (m->ns && !m->ns->detached) ? -EINVAL : check_place_locked(t, &place, m->root);
 	if (r == 0) {
 		if (!m->id)
 			m->id = v->next_id++;
