@@ -87,6 +87,32 @@ static struct json_object *strings(const char *const *v, size_t n)
 	return a;
 }
 
+static struct json_object *enabled(bool on)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_object_object_add(o, "enabled", json_object_new_boolean(on));
+	return o;
+}
+
+static struct json_object *seccomp_features(void)
+{
+	static const char *const actions[] = {
+		"SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD",
+		"SCMP_ACT_LOG", "SCMP_ACT_TRACE", "SCMP_ACT_TRAP",
+	};
+	static const char *const operators[] = {
+		"SCMP_CMP_EQ", "SCMP_CMP_GE", "SCMP_CMP_GT", "SCMP_CMP_LE", "SCMP_CMP_LT", "SCMP_CMP_MASKED_EQ", "SCMP_CMP_NE",
+	};
+	static const char *const archs[] = { "SCMP_ARCH_X86_64" };
+	struct json_object *o = enabled(true);
+
+	json_object_object_add(o, "actions", strings(actions, ARRAY_SIZE(actions)));
+	json_object_object_add(o, "operators", strings(operators, ARRAY_SIZE(operators)));
+	json_object_object_add(o, "archs", strings(archs, ARRAY_SIZE(archs)));
+	return o;
+}
+
 static struct json_object *linux_features(void)
 {
 	static const char *const ns[] = { "cgroup", "ipc", "mount", "network", "pid", "user", "uts" };
@@ -105,9 +131,9 @@ static struct json_object *linux_features(void)
 	json_object_object_add(x, "v2", json_object_new_boolean(1));
 	json_object_object_add(x, "systemd", json_object_new_boolean(0));
 	json_object_object_add(o, "cgroup", x);
-	x = json_object_new_object();
-	json_object_object_add(x, "enabled", json_object_new_boolean(0));
-	json_object_object_add(o, "seccomp", x);
+	json_object_object_add(o, "seccomp", seccomp_features());
+	json_object_object_add(o, "apparmor", enabled(false));
+	json_object_object_add(o, "selinux", enabled(false));
 	return o;
 }
 

@@ -156,6 +156,7 @@ says "an unknown command" 'no such command' C frobnicate
 says "an unknown option" 'flag provided but not defined' C run --frob e
 says "the version" '^csandbox version' C --version
 says "features" 'ociVersionMax' C features
+says "features: seccomp" 'SCMP_ACT_ERRNO' C features
 says "spec" 'ociVersion' bash -c "cd '$w' && '$bin' spec && cat config.json"
 says "errors go to --log as JSON" '"level":"error","msg":"container \\"x\\" does not exist"' \
 	bash -c "'$bin' --root '$w/state' --log '$w/log' --log-format json state x 2>/dev/null; cat '$w/log'"
