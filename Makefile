@@ -217,6 +217,7 @@ packetdrill: build/packetdrill.so ## its scripts on the netstack (root): PACKETD
 	$(Q)tests/integration/packetdrill/run.sh '$(PACKETDRILL)' build/packetdrill.so '$(SCRIPTS)'
 bench: all syscalls-build ## compare with native and with peers that are installed (root)
 	$(Q)tests/bench/run.sh $(BIN)
+	$(Q)tests/bench/net.sh $(BIN)
 demo: ## on a fresh machine: install, build, and look around inside a sandbox
 	$(Q)tests/deps.sh --demo
 	$(Q)$(MAKE) --no-print-directory -j$(NCPUS) all
