@@ -96,7 +96,36 @@ static bool hold_small(const struct tcp_ep *t, u32 seq, u32 len, u32 left)
  */
 static bool better_later(const struct tcp_ep *t, u32 room)
 {
-	return t->ca == CA_OPEN && room < MIN(t->cwnd, t->snd_wnd) / 3 && room < piece_max(t);
+	u64 now;
+
+	if (t->ca != CA_OPEN || list_empty(&t->txrs))
+		return false;
+	/* Only while things move fast, and an ACK is due soon (as Linux). */
+	now = tcp_now(t);
+	if (now - t->last_send > NSEC_MS ||
+	    now - list_first(&t->txrs, struct txr, node)->sent < t->rtt.srtt / 2)
+		return false;
+	return room < MIN(t->cwnd, t->snd_wnd) / 3 && room < piece_max(t);
+}
+
+/* @n bytes of new data left, perhaps with the FIN. */
+static bool note_sent(struct tcp_ep *t, u32 n, u8 flags)
+{
+	u32 end = t->snd_nxt + n + (flags & TH_FIN ? 1 : 0);
+	struct txr *x = txr_add(t, t->snd_nxt, end);
+
+	if (!x)
+		return false;                   /* out of memory: it will be sent again */
+	if (n % t->mss)
+		t->snd_sml = t->snd_nxt + n;
+	if (flags & TH_PSH)
+		x->flags |= TXR_PSH;
+	if (t->ca != CA_OPEN)
+		t->prr_out += end - t->snd_nxt;
+	t->snd_nxt = end;
+	if (flags & TH_FIN)
+		t->fin_sent = true;
+	return true;
 }
 
 /* One piece of new data; false when no more may go. */
@@ -105,7 +134,6 @@ static bool send_new(struct tcp_ep *t)
 	u32 left = unsent(t), wnd_end = t->snd_una + t->snd_wnd, len, room;
 	bool fin = t->fin_queued && !t->fin_sent, cut = false;
 	u8 flags = TH_ACK;
-	struct txr *x;
 	int r;
 
 	if (!left && !fin)
@@ -156,20 +184,7 @@ static bool send_new(struct tcp_ep *t)
 		if (r == 0)
 			return false;
 	}
-	if ((u32)r % t->mss)
-		t->snd_sml = t->snd_nxt + (u32)r;
-	len = (u32)r + (flags & TH_FIN ? 1 : 0);
-	x = txr_add(t, t->snd_nxt, t->snd_nxt + len);
-	if (!x)
-		return false;                   /* out of memory: it will be sent again */
-	if (flags & TH_PSH)
-		x->flags |= TXR_PSH;
-	t->snd_nxt += len;
-	if (flags & TH_FIN)
-		t->fin_sent = true;
-	if (t->ca == CA_RECOVERY)
-		t->prr_out += len;
-	return true;
+	return note_sent(t, (u32)r, flags);
 }
 
 /* RFC 5681 4.1: after idleness the old window means nothing. */

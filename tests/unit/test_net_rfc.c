@@ -1,0 +1,361 @@
+/* TCP ideas one by one against a scripted peer: Fast Open, ECN, delayed ACKs, records, completions. */
+#include "tests/unit/net_rig.h"
+#include "netstack/core/errqueue.h"
+#include "netstack/tcp/optnum.h"
+#include "netstack/wire/csum.h"
+#include "netstack/wire/tcp.h"
+
+#define MS 1000000ull
+
+struct script {
+	struct rig r;
+	struct fault_cfg cfg;
+	u32 ours, theirs;
+	u16 sport, dport;
+	struct tcp_hdr last;
+	u32 last_len, count;
+	u8 last_tos, optb[40];
+	struct tcp_opts opts;
+};
+
+static void on_frame(void *ctx, const void *rec, size_t n)
+{
+	struct script *s = ctx;
+	const u8 *f = rec;
+
+	if (n < 54 || f[12] != 8 || f[13] != 0 || f[23] != 6 || tcp_parse(f + 34, n - 34, &s->last) < 0)
+		return;
+	s->last_len = get_be16(f + 16) - 20u - s->last.hlen;
+	s->last_tos = f[15];
+	memcpy(s->optb, f + 54, s->last.hlen - 20u);
+	tcp_parse_opts(s->optb, s->last.hlen - 20u, &s->opts);
+	s->count++;
+}
+
+struct seg { u8 flags, tos, nopt; u32 seq, ack; const u8 *opt; const char *data; };
+
+static void inject(struct script *s, struct seg g)
+{
+	u8 f[400] = { 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 9, 8, 0, 0x45 };
+	size_t n = g.data ? strlen(g.data) : 0, hl = 20u + g.nopt;
+	struct tcp_hdr h = { .sport = s->sport, .dport = s->dport, .seq = g.seq, .ack = g.ack,
+			     .hlen = (u8)hl, .flags = g.flags, .wnd = 60000 };
+	u64 sum;
+	u16 c;
+
+	f[15] = g.tos;
+	put_be16(f + 16, (u16)(20 + hl + n));
+	f[22] = 64;
+	f[23] = 6;
+	memcpy(f + 26, (u8[]){ 10, 0, 0, 9, 10, 0, 0, 1 }, 8);
+	c = csum_fold(csum_bytes(f + 14, 20, 0));
+	memcpy(f + 24, &c, 2);
+	if (g.nopt)
+		memcpy(f + 54, g.opt, g.nopt);
+	if (n)
+		memcpy(f + 34 + hl, g.data, n);
+	tcp_emit(f + 34, &h);
+	sum = csum_add(csum_bytes(f + 34, hl + n, 0), csum_pseudo(f + 26, f + 30, 4, 6, (u32)(hl + n)));
+	c = csum_fold(sum);
+	memcpy(f + 50, &c, 2);
+	stack_rx(s->r.s[0], s->r.ifi[0], f, 34 + hl + n);
+	rig_run(&s->r, MS);
+}
+
+static void begin(struct script *s)
+{
+	struct neigh_info ni = { .ip = ip_from4n(0x0a000009), .mac = { 2, 0, 0, 0, 0, 9 } };
+
+	memset(s, 0, sizeof(*s));
+	s->cfg.seed = 9;
+	s->cfg.pcap = on_frame;
+	s->cfg.pcap_ctx = s;
+	s->sport = 1234;
+	s->dport = 80;
+	s->ours = 1000;
+	rig_pair(&s->r, &s->cfg);
+	ni.ifindex = s->r.ifi[0];
+	assert_int_equal(neigh_set(s->r.s[0], &ni), 0);
+	rig_run(&s->r, 1000 * MS);
+}
+
+static struct ep *handshake(struct script *s, struct ep *l, u8 ecn)
+{
+	struct ep *e = NULL;
+
+	inject(s, (struct seg){ .flags = TH_SYN | ecn, .seq = s->ours });
+	s->theirs = s->last.seq + 1;
+	s->ours++;
+	inject(s, (struct seg){ .flags = TH_ACK, .seq = s->ours, .ack = s->theirs });
+	assert_int_equal(ep_accept(l, NULL, &e), 0);
+	return e;
+}
+
+static void finish(struct script *s, struct ep *l, struct ep *e)
+{
+	ep_close(e);
+	ep_close(l);
+	rig_run(&s->r, 400000 * MS);
+	rig_done(&s->r);
+}
+
+static void a_cookie_is_asked_for_then_opens_at_once(void **state)
+{
+	struct net_sa to = rig_sa(rig_ip(1), 80);
+	struct fault_cfg cfg = { .seed = 3 };
+	struct ep *l, *c, *a = NULL;
+	struct tcp_info ti;
+	size_t n = sizeof(ti);
+	struct rig r;
+	char b[8];
+
+	(void)state;
+	rig_pair(&r, &cfg);
+	assert_int_equal(stack_sysctl_set(r.s[1], "ipv4/tcp_fastopen", "0x402"), 0);
+	l = rig_listen(r.s[1], ip_any4(), 80);
+	c = rig_sock(r.s[0], AF_INET, SOCK_STREAM);
+	assert_int_equal(rig_sendto(c, "abc", 3, MSG_FASTOPEN | MSG_DONTWAIT, &to), -EINPROGRESS);
+	rig_run(&r, 500 * MS);
+	assert_int_equal(ep_accept(l, NULL, &a), 0);
+	assert_int_equal(rig_recv(a, b, 8), -EAGAIN);           /* nothing went into that SYN */
+	ep_close(a);
+	ep_close(c);
+	c = rig_sock(r.s[0], AF_INET, SOCK_STREAM);
+	{
+		struct memio m = { { 3, memio_send }, (u8 *)"xyz", 0 };
+		struct net_msg msg = { .io = &m.io, .flags = MSG_FASTOPEN | MSG_DONTWAIT, .name = &to };
+
+		assert_int_equal(ep_send(c, &msg), -EINPROGRESS);
+		assert_int_equal(msg.taken, 3);
+	}
+	rig_run(&r, 500 * MS);
+	assert_int_equal(ep_accept(l, NULL, &a), 0);
+	assert_int_equal(rig_recv(a, b, 8), 3);
+	assert_memory_equal(b, "xyz", 3);
+	assert_int_equal(ep_getsockopt(c, IPPROTO_TCP, TCP_INFO, &ti, &n), 0);
+	assert_true(ti.tcpi_options & TCPI_OPT_SYN_DATA);
+	ep_close(a);
+	ep_close(c);
+	ep_close(l);
+	rig_run(&r, 400000 * MS);
+	rig_done(&r);
+}
+
+static void a_forged_cookie_opens_nothing(void **state)
+{
+	static const u8 forged[] = { 34, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 1 };
+	struct script s;
+	struct ep *l, *e = NULL;
+	u8 good[12] = { 34, 10, [10] = 1, [11] = 1 };
+	char b[8];
+
+	(void)state;
+	begin(&s);
+	assert_int_equal(stack_sysctl_set(s.r.s[0], "ipv4/tcp_fastopen", "0x402"), 0);
+	l = rig_listen(s.r.s[0], ip_any4(), 80);
+	inject(&s, (struct seg){ TH_SYN, 0, sizeof(forged), 1000, 0, forged, "data" });
+	assert_int_equal(s.last.ack, 1001);                     /* the data was not taken */
+	assert_int_equal(ep_accept(l, NULL, &e), -EAGAIN);
+	assert_true(s.opts.has_fo && s.opts.fo_len == 8);       /* but a cookie is offered */
+	memcpy(good + 2, s.opts.fo_cookie, 8);
+	s.sport++;
+	inject(&s, (struct seg){ TH_SYN, 0, sizeof(good), 5000, 0, good, "data" });
+	assert_int_equal(s.last.ack, 5005);
+	assert_int_equal(s.last.flags, TH_SYN | TH_ACK);
+	assert_int_equal(ep_accept(l, NULL, &e), 0);            /* before the handshake is done */
+	assert_int_equal(rig_recv(e, b, 8), 4);
+	assert_int_equal(rig_send(e, "reply", 5), 5);
+	rig_run(&s.r, MS);
+	assert_int_equal(s.last_len, 5);
+	inject(&s, (struct seg){ .flags = TH_RST, .seq = 5005 });
+	assert_int_equal(rig_recv(e, b, 8), -ECONNRESET);
+	finish(&s, l, e);
+}
+
+static void data_of_a_lost_fast_syn_goes_again_after_a_plain_one(void **state)
+{
+	struct net_sa to = rig_sa(ip_from4n(0x0a000009), 80);
+	static const u8 cookie[] = { 34, 6, 9, 9, 9, 9, 1, 1 };
+	struct script s;
+	struct ep *c;
+
+	(void)state;
+	begin(&s);
+	c = rig_sock(s.r.s[0], AF_INET, SOCK_STREAM);
+	assert_int_equal(rig_sendto(c, "abc", 3, MSG_FASTOPEN | MSG_DONTWAIT, &to), -EINPROGRESS);
+	rig_run(&s.r, MS);
+	assert_true(s.opts.has_fo && s.opts.fo_len == 0);
+	s.dport = s.last.sport;
+	s.sport = 80;
+	inject(&s, (struct seg){ TH_SYN | TH_ACK, 0, sizeof(cookie), 7000, s.last.seq + 1, cookie, NULL });
+	ep_close(c);
+	c = rig_sock(s.r.s[0], AF_INET, SOCK_STREAM);
+	assert_int_equal(rig_sendto(c, "abc", 3, MSG_FASTOPEN | MSG_DONTWAIT, &to), -EINPROGRESS);
+	rig_run(&s.r, MS);
+	assert_int_equal(s.last_len, 3);
+	assert_int_equal(s.last.flags, TH_SYN);
+	rig_run(&s.r, 1000 * MS);
+	assert_int_equal(s.last_len, 0);                        /* no data, no cookie the second time */
+	assert_false(s.opts.has_fo);
+	s.dport = s.last.sport;
+	inject(&s, (struct seg){ .flags = TH_SYN | TH_ACK, .seq = 7000, .ack = s.last.seq + 1 });
+	assert_int_equal(s.last_len, 3);
+	assert_int_equal(s.last.flags, TH_ACK | TH_PSH);
+	ep_close(c);
+	rig_run(&s.r, 2000000 * MS);
+	rig_done(&s.r);
+}
+
+static void a_congestion_mark_is_echoed_until_cwr(void **state)
+{
+	struct script s;
+	struct ep *l, *e;
+
+	(void)state;
+	begin(&s);
+	l = rig_listen(s.r.s[0], ip_any4(), 80);
+	inject(&s, (struct seg){ .flags = TH_SYN | TH_ECE | TH_CWR, .seq = s.ours });
+	assert_int_equal(s.last.flags, TH_SYN | TH_ACK | TH_ECE);
+	s.sport++;
+	e = handshake(&s, l, TH_ECE | TH_CWR);
+	inject(&s, (struct seg){ TH_ACK, 3, 0, s.ours, s.theirs, NULL, "marked" });
+	s.ours += 6;
+	assert_true(s.last.flags & TH_ECE);
+	inject(&s, (struct seg){ TH_ACK, 2, 0, s.ours, s.theirs, NULL, "plain" });
+	s.ours += 5;
+	rig_run(&s.r, 300 * MS);
+	assert_true(s.last.flags & TH_ECE);
+	inject(&s, (struct seg){ TH_ACK | TH_CWR, 2, 0, s.ours, s.theirs, NULL, "slower" });
+	s.ours += 6;
+	assert_false(s.last.flags & TH_ECE);
+	finish(&s, l, e);
+}
+
+static void an_echo_halves_the_window_once_and_is_answered_by_cwr(void **state)
+{
+	struct tcp_info a, b;
+	size_t n = sizeof(a);
+	struct script s;
+	struct ep *l, *e;
+
+	(void)state;
+	begin(&s);
+	l = rig_listen(s.r.s[0], ip_any4(), 80);
+	e = handshake(&s, l, TH_ECE | TH_CWR);
+	assert_int_equal(rig_send(e, "one", 3), 3);
+	rig_run(&s.r, MS);
+	assert_int_equal(s.last_tos & 3, 2);                    /* ECT(0) on data */
+	assert_int_equal(ep_getsockopt(e, IPPROTO_TCP, TCP_INFO, &a, &n), 0);
+	inject(&s, (struct seg){ .flags = TH_ACK | TH_ECE, .seq = s.ours, .ack = s.theirs + 3 });
+	assert_int_equal(ep_getsockopt(e, IPPROTO_TCP, TCP_INFO, &b, &n), 0);
+	assert_true(b.tcpi_snd_ssthresh < a.tcpi_snd_cwnd);
+	assert_int_equal(rig_send(e, "two", 3), 3);
+	rig_run(&s.r, MS);
+	assert_true(s.last.flags & TH_CWR);
+	inject(&s, (struct seg){ .flags = TH_ACK, .seq = s.ours, .ack = s.theirs + 6 });
+	assert_int_equal(rig_send(e, "three", 5), 5);
+	rig_run(&s.r, MS);
+	assert_false(s.last.flags & TH_CWR);
+	finish(&s, l, e);
+}
+
+static void an_answer_takes_the_acknowledgement_along(void **state)
+{
+	struct script s;
+	struct ep *l, *e;
+	char b[16];
+	u32 n;
+	int i;
+
+	(void)state;
+	begin(&s);
+	l = rig_listen(s.r.s[0], ip_any4(), 80);
+	e = handshake(&s, l, 0);
+	n = s.count;
+	inject(&s, (struct seg){ TH_ACK | TH_PSH, 0, 0, s.ours, s.theirs, NULL, "ask" });
+	assert_int_equal(s.count, n + 1);                       /* a new connection is answered at once */
+	for (i = 0; i < 3; i++) {                               /* it talks back and forth from here on */
+		assert_int_equal(rig_recv(e, b, 16), 3);
+		assert_int_equal(rig_send(e, "tell", 4), 4);
+		rig_run(&s.r, MS);
+		s.ours += 3;
+		s.theirs += 4;
+		n = s.count;
+		inject(&s, (struct seg){ TH_ACK | TH_PSH, 0, 0, s.ours, s.theirs, NULL, "ask" });
+		assert_int_equal(s.count, n);                   /* the answer will say it */
+	}
+	rig_run(&s.r, 100 * MS);
+	assert_int_equal(s.count, n + 1);                       /* unless none comes for 40 ms */
+	finish(&s, l, e);
+}
+
+static void a_record_ends_its_segment(void **state)
+{
+	struct script s;
+	struct ep *l, *e;
+	int on = 1;
+	u32 n;
+
+	(void)state;
+	begin(&s);
+	l = rig_listen(s.r.s[0], ip_any4(), 80);
+	e = handshake(&s, l, 0);
+	assert_int_equal(ep_setsockopt(e, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)), 0);
+	assert_int_equal(rig_sendto(e, "wait", 4, MSG_MORE, NULL), 4);
+	rig_run(&s.r, MS);
+	n = s.count;
+	assert_int_equal(rig_sendto(e, "end", 3, MSG_EOR | MSG_MORE, NULL), 3);
+	assert_int_equal(rig_send(e, "next", 4), 4);
+	rig_run(&s.r, MS);
+	assert_int_equal(s.count, n + 2);
+	assert_int_equal(s.last_len, 4);
+	assert_int_equal(s.last.seq, s.theirs + 7);
+	finish(&s, l, e);
+}
+
+static void completions_of_zerocopy_sends_are_told_in_ranges(void **state)
+{
+	struct script s;
+	struct ep *l, *e;
+	int on = 1, i;
+	u8 ctl[128];
+	struct memio m = { { 0, memio_recv }, ctl, 0 };
+	struct net_msg msg = { .io = &m.io, .flags = MSG_ERRQUEUE, .ctl = ctl, .ctl_len = sizeof(ctl) };
+	struct net_ext_err ee;
+
+	(void)state;
+	begin(&s);
+	l = rig_listen(s.r.s[0], ip_any4(), 80);
+	e = handshake(&s, l, 0);
+	assert_int_equal(ep_setsockopt(e, SOL_SOCKET, SO_ZEROCOPY, &on, sizeof(on)), 0);
+	for (i = 0; i < 3; i++)
+		assert_int_equal(rig_sendto(e, "data", 4, MSG_ZEROCOPY, NULL), 4);
+	rig_run(&s.r, MS);
+	assert_int_equal(ep_recv(e, &msg), -EAGAIN);            /* not acknowledged */
+	inject(&s, (struct seg){ .flags = TH_ACK, .seq = s.ours, .ack = s.theirs + 4 });
+	inject(&s, (struct seg){ .flags = TH_ACK, .seq = s.ours, .ack = s.theirs + 12 });
+	assert_true(ep_poll(e) & POLLERR);
+	msg.ctl_len = sizeof(ctl);
+	assert_int_equal(ep_recv(e, &msg), 0);
+	memcpy(&ee, ctl + sizeof(struct cmsghdr), sizeof(ee));
+	assert_int_equal(ee.origin, EE_ORIGIN_ZEROCOPY);
+	assert_int_equal(ee.info, 0);
+	assert_int_equal(ee.data, 2);
+	finish(&s, l, e);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_cookie_is_asked_for_then_opens_at_once),
+		cmocka_unit_test(a_forged_cookie_opens_nothing),
+		cmocka_unit_test(data_of_a_lost_fast_syn_goes_again_after_a_plain_one),
+		cmocka_unit_test(a_congestion_mark_is_echoed_until_cwr),
+		cmocka_unit_test(an_echo_halves_the_window_once_and_is_answered_by_cwr),
+		cmocka_unit_test(an_answer_takes_the_acknowledgement_along),
+		cmocka_unit_test(a_record_ends_its_segment),
+		cmocka_unit_test(completions_of_zerocopy_sends_are_told_in_ranges),
+	};
+
+	return cmocka_run_group_tests(tests, unit_setup, NULL);
+}
