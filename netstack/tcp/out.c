@@ -101,7 +101,7 @@ static bool better_later(const struct tcp_ep *t, u32 room)
 	if (t->ca != CA_OPEN || list_empty(&t->txrs))
 		return false;
 	/* Only while things move fast, and an ACK is due soon (as Linux). */
-	now = tcp_now(t);
+	now = stack_now(t->ep.stack);
 	if (now - t->last_send > NSEC_MS ||
 	    now - list_first(&t->txrs, struct txr, node)->sent < t->rtt.srtt / 2)
 		return false;
