@@ -106,6 +106,7 @@ nginx_conf='daemon on; pid /tmp/nginx.pid; error_log /tmp/nginx.err; worker_proc
 make_www() { echo "mkdir -p /srv/www /tmp/b && echo hello >/srv/www/small && dd if=/dev/urandom of=/srv/www/big bs=1M count=${SIZE:-64} 2>/dev/null && cd /srv/www && sha256sum big >big.sum && chmod -R a+rX /srv"; }
 start_nginx() {
 	local side
+	local LIMIT=$((60 + ${SIZE:-64}))
 	[ -x "$base/usr/sbin/nginx" ] || return
 	for side in b p; do
 		$side sh -c "$(make_www) && echo '$nginx_conf' >/tmp/nginx.conf && nginx -c /tmp/nginx.conf" || echo "# nginx does not start at side $side"
