@@ -116,10 +116,8 @@ static void watch(struct net_rx *n)
 
 	while (atomic_load(&n->owner) == RX_TASK || atomic_load(&n->asleep) == 0) {
 		(void)host_futex_wait(&n->word, THREAD_TICKS, tick_from_now(n));
-		if (atomic_exchange(&n->word, THREAD_TICKS) == THREAD_CALLED) {
-			quiet = 0;
+		if (atomic_exchange(&n->word, THREAD_TICKS) == THREAD_CALLED)
 			continue;
-		}
 		now = atomic_load(&n->frames);
 		quiet = now == seen ? quiet + 1 : 0;
 		seen = now;
@@ -128,7 +126,7 @@ static void watch(struct net_rx *n)
 				return;
 		} else if (quiet >= QUIET_TICKS) {
 			sleep_deep(n);
-			quiet = 0;
+			quiet = QUIET_TICKS - 2;        /* a task that only left for its timer is back soon */
 		}
 	}
 }
