@@ -105,7 +105,7 @@ void systrap_ctx_free(struct ctx *base)
 	struct systrap *p = ctx_systrap(c);
 	bool gone = atomic_load(&to_as(base->as)->dead);
 	/* The first thread stays: without it the host no longer finds the memory by the process's number. */
-	bool told = c->framed && !gone && c->notif_id && c->tid != to_as(base->as)->pid;
+	bool told = c->framed && !gone && (c->notif_id || c->by_mail) && c->tid != to_as(base->as)->pid;
 	u64 id = c->notif_id;
 
 	/* Before the thread may end: its number can be used again at once. */
@@ -114,7 +114,12 @@ void systrap_ctx_free(struct ctx *base)
 	mail_forget(c);
 	workers_forget(c);
 	/* A thread in a frameless call stays where it is until its process ends. */
-	if (told)
+	if (told && c->by_mail) {
+		mutex_lock(&to_as(base->as)->mu);
+		id = mail_answer(c, CMD_EXIT, false);
+		mutex_unlock(&to_as(base->as)->mu);
+	}
+	if (told && id)
 		notify_send(p, id, CMD_EXIT, 0);
 	ctx_destroy(c, told);
 }

@@ -30,10 +30,14 @@ int slot_read(struct systrap_ctx *c, size_t off, void *dst, size_t n)
 static long tell(struct systrap_ctx *c, u32 cmd)
 {
 	struct systrap *p = ctx_systrap(c);
+	bool mailed = c->by_mail;
 	u64 id = c->notif_id;
 
 	if (!c->framed)
 		return -EPERM;
+	/* Its stub will make notifications: from here on all of them. */
+	if (mail_cool(p, c))
+		mail_forget(c);
 	if (atomic_load(&to_as(c->base.as)->dead))
 		return -ESRCH;
 	atomic_store(&c->done, 0);
@@ -50,7 +54,13 @@ static long tell(struct systrap_ctx *c, u32 cmd)
 			return -ESRCH;
 		}
 	}
-	notify_send(p, id, cmd, 0);
+	if (mailed) {
+		mutex_lock(&to_as(c->base.as)->mu);
+		id = mail_answer(c, cmd, false);
+		mutex_unlock(&to_as(c->base.as)->mu);
+	}
+	if (id)
+		notify_send(p, id, cmd, 0);
 	workers_await(p, &c->done);
 	atomic_store(&c->may_clone, false);
 	return c->done_val;

@@ -73,7 +73,7 @@ static void allow_arg(struct prog *p, u32 nr, u32 arg, u32 mask, const u32 *v, u
 static void stub_part(struct prog *p)
 {
 	static const u32 allowed[] = { SYS_rt_sigreturn, SYS_futex, SYS_close, SYS_sigaltstack, SYS_exit };
-	static const u32 asked[] = { STUBCALL_NR, STUBWAIT_NR, SYS_mmap, SYS_munmap, SYS_mprotect, SYS_mremap,
+	static const u32 asked[] = { STUBCALL_NR, STUBWAIT_NR, STUBFRAME_NR, SYS_mmap, SYS_munmap, SYS_mprotect, SYS_mremap,
 				     SYS_madvise, SYS_clone };
 
 	load(p, FIELD(nr));

@@ -28,8 +28,10 @@
 #define STUB_TRAPPED    2       /* (2, ucontext, signal) */
 #define STUB_DONE       3       /* (3, result): the last command is finished */
 
-/* Two further numbers. A call that was posted in a mailbox and is waited for: returns its result. */
+/* Three further numbers. A call that was posted in a mailbox and is waited for: returns its result. */
 #define STUBWAIT_NR     0x57b6
+/* The same for a frame that was reported in a mailbox: returns a command. */
+#define STUBFRAME_NR    0x57b8
 /* Makes a frame: the registers of the call that an interrupt met on its fast path. */
 #define STUBKICK_NR     0x57b7
 

@@ -50,6 +50,7 @@ static bool slow_call(u32 nr)
 	case SYS_rseq:
 	case SYS_membarrier:
 	case SYS_arch_prctl:
+	case 449: case 454: case 455: case 456: /* futex_waitv, futex_wake, futex_wait, futex_requeue */
 		return true;
 	}
 	return nr > 0x3fffffff;
@@ -158,14 +159,14 @@ static void drop(struct workers *w, struct systrap_ctx *c)
 	mutex_unlock(&w->mu);
 }
 
-/* No more calls of @c are looked for.  The caller looks once more. */
-static void cool(struct systrap *p, struct systrap_ctx *c)
+bool mail_cool(struct systrap *p, struct systrap_ctx *c)
 {
-	if (!atomic_exchange(word(&c->mail->hot), 0))
-		return;
+	if (!c->mail || !atomic_exchange(word(&c->mail->hot), 0))
+		return false;
 	/* Each call that came by notification all the same is a loss; a spell can take some. */
 	c->hot_need = c->hot_served < PAYS * (c->hot_waits + 1) ? MIN(MAX(c->hot_need, NEED_MIN) * 2, NEED_MAX) : NEED_MIN;
 	drop(&p->w, c);
+	return true;
 }
 
 void mail_forget(struct systrap_ctx *c)
@@ -203,11 +204,15 @@ static bool take_posted(struct systrap *p, struct systrap_ctx *c, u64 id, struct
 	c->notif_id = id;
 	c->by_mail = !id;
 	c->hot_served++;
+	for (int i = 0; i < 6; i++)
+		ret->args[i] = *(volatile u64 *)&m->a[i];
+	if (nr == STUBCALL_NR && ret->args[0] == STUB_TRAPPED) {
+		notify_frame(c, ret->args[1], (int)ret->args[2], ret);
+		return true;
+	}
 	ret->kind = TRAP_SYSCALL;
 	ret->site = 0;
 	ret->nr = nr;
-	for (int i = 0; i < 6; i++)
-		ret->args[i] = *(volatile u64 *)&m->a[i];
 	ret->ip = site_of_low(to_as(c->base.as), *(volatile u32 *)&m->where);
 	return true;
 }
@@ -242,7 +247,7 @@ struct systrap_ctx *mail_receive(struct systrap *p, struct trap *ret)
 				continue;
 			any = true;
 			if (late)
-				cool(p, c);
+				(void)mail_cool(p, c);
 			if (look(p, c, ret))
 				got = c;
 		}
@@ -262,7 +267,7 @@ void mail_chill(struct systrap *p)
 		struct systrap_ctx *c = atomic_load(&p->w.hot[i]);
 
 		if (c)
-			cool(p, c);
+			(void)mail_cool(p, c);
 	}
 	atomic_store(&p->w.looking, false);
 }
@@ -282,8 +287,10 @@ struct systrap_ctx *mail_waited(struct systrap *p, struct systrap_ctx *c, u64 id
 	long val = 0;
 
 	mutex_lock(&as->mu);
-	if (atomic_load(&c->state) == CTX_TRAPPED && c->by_mail) {
+	if (c->by_mail) {
 		c->wait_id = id;
+	} else if (atomic_load(&c->in_command) && !c->answered) {
+		kill(as->pid, SIGKILL);         /* a lie */
 	} else if (c->mail && atomic_load(word(&c->mail->state)) == MAIL_POSTED &&
 		   slow_call(*(volatile u32 *)&c->mail->nr)) {
 		atomic_store(word(&c->mail->state), MAIL_SLOW);
@@ -293,9 +300,11 @@ struct systrap_ctx *mail_waited(struct systrap *p, struct systrap_ctx *c, u64 id
 		mutex_unlock(&as->mu);
 		return c;
 	} else {
+		/* It gave up just when the answer came. */
 		answer = true;
 		val = c->last_result;
 		kick = c->last_kick;
+		c->answered = false;
 	}
 	mutex_unlock(&as->mu);
 	if (kick)
@@ -326,6 +335,7 @@ u64 mail_answer(struct systrap_ctx *c, long val, bool kick)
 	c->wait_id = 0;
 	c->last_result = val;
 	c->last_kick = kick;
+	c->answered = !id;
 	if (id)
 		return id;
 	c->mail->a[0] = (u64)val;

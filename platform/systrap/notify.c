@@ -9,6 +9,7 @@
 #include "platform/systrap/systrap.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
@@ -94,13 +95,9 @@ static bool take(struct systrap *p, struct systrap_ctx *c, const struct seccomp_
 	return true;
 }
 
-/* A frame is reported. */
-static struct systrap_ctx *trapped(struct systrap *p, struct systrap_ctx *c,
-				   const struct seccomp_notif *n, struct trap *ret)
+void notify_frame(struct systrap_ctx *c, u64 uc, int sig, struct trap *ret)
 {
-	if (!take(p, c, n))
-		return NULL;
-	if (!frame_fetch(c, n->data.args[1], (int)n->data.args[2], ret)) {
+	if (!frame_fetch(c, uc, sig, ret)) {
 		kill(to_as(c->base.as)->pid, SIGKILL);
 		*ret = (struct trap){ .kind = TRAP_DEAD };
 	}
@@ -108,6 +105,15 @@ static struct systrap_ctx *trapped(struct systrap *p, struct systrap_ctx *c,
 		ret->site = c->hot_site;
 		c->hot_site = 0;
 	}
+}
+
+/* A frame is reported. */
+static struct systrap_ctx *trapped(struct systrap *p, struct systrap_ctx *c,
+				   const struct seccomp_notif *n, struct trap *ret)
+{
+	if (!take(p, c, n))
+		return NULL;
+	notify_frame(c, n->data.args[1], (int)n->data.args[2], ret);
 	if (c->internal) {
 		atomic_store(&c->done, 1);
 		host_futex_wake(&c->done, 1);
@@ -119,7 +125,7 @@ static struct systrap_ctx *trapped(struct systrap *p, struct systrap_ctx *c,
 static struct systrap_ctx *stub_call(struct systrap *p, struct systrap_ctx *c,
 				     const struct seccomp_notif *n, struct trap *ret)
 {
-	if (n->data.nr == STUBWAIT_NR && !atomic_load(&c->in_command))
+	if (n->data.nr == STUBWAIT_NR || n->data.nr == STUBFRAME_NR)
 		return mail_waited(p, c, n->id, ret);
 	if (n->data.nr != STUBCALL_NR)
 		approve_call(p, c, n);
@@ -154,10 +160,26 @@ static struct systrap_ctx *app_call(struct systrap *p, struct systrap_ctx *c,
 	return c;
 }
 
+/*
+ * A thread whose context was freed while it waited for its mail.  If it can end it is told to,
+ * else it stays where it is until its process ends, as after any call (systrap_ctx_free()).
+ */
+static bool gone_thread(struct systrap *p, const struct seccomp_notif *n)
+{
+	if (!in_stub(p, n->data.instruction_pointer) ||
+	    (n->data.nr != STUBWAIT_NR && n->data.nr != STUBFRAME_NR))
+		return false;
+	if (n->data.nr == STUBFRAME_NR && n->pid < TID_MAX && !atomic_load(&p->by_pid[n->pid]))
+		notify_send(p, n->id, CMD_EXIT, 0);
+	return true;
+}
+
 static struct systrap_ctx *received(struct systrap *p, const struct seccomp_notif *n, struct trap *ret)
 {
 	struct systrap_ctx *c = n->pid < TID_MAX ? atomic_load(&p->by_tid[n->pid]) : NULL;
 
+	if (!c && gone_thread(p, n))
+		return NULL;
 	if (!c) {
 		register_child(p, n);
 		return NULL;
@@ -169,6 +191,28 @@ static struct systrap_ctx *received(struct systrap *p, const struct seccomp_noti
 		return NULL;
 	}
 	return app_call(p, c, n, ret);
+}
+
+bool notify_await(struct systrap *p)
+{
+	struct pollfd pfd[2] = {
+		{ .fd = p->listener, .events = POLLIN },
+		{ .fd = p->bell, .events = POLLIN },
+	};
+	u64 n;
+
+	if (poll(pfd, 2, -1) > 0 && (pfd[1].revents & POLLIN))
+		(void)!read(p->bell, &n, sizeof(n));
+	return pfd[0].revents & POLLIN;
+}
+
+/* Something ended without a notification: whoever waits for it looks again. */
+static void ring(struct systrap *p, _Atomic u32 *word)
+{
+	u64 one = 1;
+
+	host_futex_wake(word, 1);
+	(void)!write(p->bell, &one, sizeof(one));
 }
 
 struct systrap_ctx *notify_receive(struct systrap *p, struct trap *ret)
@@ -200,7 +244,7 @@ static void ctx_died(struct systrap *p, struct systrap_ctx *c)
 	if (atomic_exchange(&c->in_command, false)) {
 		c->done_val = -ESRCH;
 		atomic_store(&c->done, 1);
-		host_futex_wake(&c->done, 1);
+		ring(p, &c->done);
 	} else {
 		report_dead(p, c);
 	}
@@ -239,7 +283,11 @@ void ctx_resume(struct systrap_ctx *c)
 		if (atomic_exchange(&c->kicked, false))
 			kick = true;
 		if (mailed) {
-			id = mail_answer(c, val, kick);
+			/* A frame: the signal is blocked until its end. */
+			if (kick && framed)
+				(void)syscall(SYS_tgkill, pid, tid, STUB_SIGNAL);
+			id = mail_answer(c, val, kick && !framed);
+			kick &= !framed;
 			heat &= id != 0;
 		}
 	} else {
@@ -311,7 +359,7 @@ static void pending_died(struct systrap *p, pid_t pid, const struct systrap_as *
 		list_del_init(&c->pending);
 		atomic_fetch_sub(&p->w.running, 1);
 		atomic_store(&c->registered, CHILD_DIED);
-		host_futex_wake(&c->registered, 1);
+		ring(p, &c->registered);
 	}
 }
 

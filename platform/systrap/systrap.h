@@ -84,6 +84,7 @@ struct systrap_ctx {
 	u64 wait_id;                            /* guarded by as->mu: the wait call to answer instead, or 0 */
 	long last_result;                       /* guarded by as->mu: of the last call by mail */
 	bool last_kick;                         /* guarded by as->mu */
+	bool answered;                          /* guarded by as->mu: by mail, and no wait call came since */
 	u64 last_call;                          /* receiver: TSC of the last miss */
 	u32 close_calls, hot_need, hot_served, hot_waits;  /* receiver */
 
@@ -139,6 +140,7 @@ struct workers {
 struct systrap {
 	struct platform base;
 	int listener;                           /* immutable */
+	int bell;                               /* immutable: an eventfd: a death ended what a receiver waits for */
 	u64 stub;                               /* immutable: start of the platform's range in every stub */
 	u64 vdso;                               /* immutable: the host's vDSO in every stub, or 0 */
 	u32 xstate_size;                        /* immutable: of a frame's XSAVE area */
@@ -192,6 +194,8 @@ void mail_missed(struct systrap *p, struct systrap_ctx *c);
 /* To be called by the receiver, before it answers @c. True: it is hot from now on. */
 bool mail_heat(struct systrap *p, struct systrap_ctx *c);
 bool mail_hot(const struct systrap *p);                 /* is any? */
+/* No calls of @c are looked for from now on; one may have been posted just before. Was it hot? */
+bool mail_cool(struct systrap *p, struct systrap_ctx *c);
 void mail_chill(struct systrap *p);                     /* none is, from now on */
 struct systrap_ctx *mail_receive(struct systrap *p, struct trap *ret);
 /* The wait call @id of @c. As notify_receive(). */
@@ -227,6 +231,10 @@ void workers_await(struct systrap *p, _Atomic u32 *word);
 
 /* notify.c: receive one notification and act. A context with a trap for a worker, or NULL. */
 struct systrap_ctx *notify_receive(struct systrap *p, struct trap *ret);
+/* The trapped @c has reported the frame at @uc. */
+void notify_frame(struct systrap_ctx *c, u64 uc, int sig, struct trap *ret);
+/* Wait for a notification or the bell. Is there a notification? */
+bool notify_await(struct systrap *p);
 void notify_send(struct systrap *p, u64 id, long val, u32 flags);
 /* Answer what @c waits for; it runs. */
 void ctx_resume(struct systrap_ctx *c);

@@ -325,6 +325,8 @@ void workers_await(struct systrap *p, _Atomic u32 *word)
 			(void)host_futex_wait(word, 0, INT64_MAX);
 			continue;
 		}
+		if (!notify_await(p))
+			continue;
 		c = notify_receive(p, &trap);
 		if (c)          /* not for us; and what we wait for may never come */
 			post(p, c, &trap, true);

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -312,6 +313,11 @@ int systrap_create(const struct platform_config *cfg, struct platform **ret)
 	if (!p)
 		return -ENOMEM;
 	p->base.ops = &systrap_ops;
+	p->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (p->bell < 0) {
+		kfree(p);
+		return -errno;
+	}
 	mutex_init(&p->mu, RANK_PLATFORM);
 	list_init(&p->pending);
 	workers_init(&p->w);
