@@ -174,10 +174,9 @@ void mail_forget(struct systrap_ctx *c)
 	struct workers *w = &ctx_systrap(c)->w;
 	u32 round;
 
-	if (!c->mail)
-		return;
-	drop(w, c);
-	/* The receiver may hold the pointer until the end of its round. */
+	if (c->mail)
+		drop(w, c);
+	/* The receiver may hold the pointer until the end of its round, or of the notification it serves. */
 	round = atomic_load(&w->round);
 	while (atomic_load(&w->looking) && atomic_load(&w->round) == round)
 		sched_yield();
