@@ -107,6 +107,12 @@ void ctx_set_owner(struct ctx *c, void *owner) { c->owner = owner; }
 void *ctx_owner(const struct ctx *c) { return c->owner; }
 int ctx_clone(struct ctx *parent, struct ctx **ret) { return parent->p->ops->ctx_clone(parent, ret); }
 void ctx_start(struct ctx *c) { c->p->ops->ctx_start(c); }
+void ctx_retire(struct ctx *c)
+{
+	if (c->p->ops->ctx_retire)
+		c->p->ops->ctx_retire(c);
+}
+
 void ctx_free(struct ctx *c) { c->p->ops->ctx_free(c); }
 bool ctx_has_frame(const struct ctx *c) { return c->p->ops->has_frame(c); }
 void ctx_need_frame(struct ctx *c) { c->p->ops->need_frame(c); }

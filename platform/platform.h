@@ -106,6 +106,11 @@ int aspace_fork(struct ctx *parent, struct aspace **ret_as, struct ctx **ret_ctx
 int ctx_clone(struct ctx *parent, struct ctx **ret) must_check;
 /* Let a new context appear in platform_switch() as TRAP_START. */
 void ctx_start(struct ctx *c);
+/*
+ * The context will run no application code any more.  It must have a frame.  To be called before the
+ * application may learn that the thread has ended: the host forgets what it keeps in its memory.
+ */
+void ctx_retire(struct ctx *c);
 /* The context's thread ends.  Drops its hold on the address space. */
 void ctx_free(struct ctx *c);
 

@@ -22,6 +22,7 @@ struct platform_ops {
 	int (*as_fork)(struct ctx *parent, struct aspace **ret_as, struct ctx **ret_ctx);
 	int (*ctx_clone)(struct ctx *parent, struct ctx **ret);
 	void (*ctx_start)(struct ctx *c);
+	void (*ctx_retire)(struct ctx *c);      /* may be NULL */
 	void (*ctx_free)(struct ctx *c);
 	void (*as_release)(struct aspace *as);
 	int (*apply)(struct ctx *c, const struct as_op *ops, size_t n, size_t *ret_done);

@@ -99,6 +99,21 @@ static void ctx_destroy(struct systrap_ctx *c, bool slot_is_free)
 	kfree(c);
 }
 
+/*
+ * The thread still returns to user mode, into the stub, after the application was told that it has ended and
+ * may have unmapped its stack with the rseq area: the host would kill the process.
+ */
+void systrap_retire(struct ctx *base)
+{
+	struct systrap_ctx *c = to_ctx(base);
+	struct stub_call call = { SYS_rseq, { c->rseq[0], c->rseq[1], 1, c->rseq[3] } };
+	u32 done;
+
+	if (c->framed && c->rseq[1] && !c->rseq[2])
+		(void)!command_calls(c, &call, NULL, 1, &done);
+	c->rseq[1] = 0;
+}
+
 void systrap_ctx_free(struct ctx *base)
 {
 	struct systrap_ctx *c = to_ctx(base);
@@ -210,6 +225,8 @@ static void inherit_frame(struct systrap_ctx *child, const struct systrap_ctx *p
 	child->fs_base = parent->fs_base;
 	child->gs_base = parent->gs_base;
 	child->framed = true;
+	if (!delta)                             /* a fork inherits it, a thread does not */
+		memcpy(child->rseq, parent->rseq, sizeof(child->rseq));
 	child->k.ax = 0;
 	child->regs_dirty = true;
 	/* Changes made to the parent since its trap are in the copy only. */

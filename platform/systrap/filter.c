@@ -7,12 +7,12 @@
  * the application's own close or exit would run natively.
  *
  *   from the stub's text  rt_sigreturn futex close sigaltstack exit: allowed
- *                         mmap munmap mprotect mremap madvise clone, trap and wait calls: asked
+ *                         mmap munmap mprotect mremap madvise clone rseq, trap and wait calls: asked
  *                         kick call: SIGSYS
  *                         anything else: killed
- *   from anywhere else    futex wait/wake kinds, sched_yield, rseq, private
+ *   from anywhere else    futex wait/wake kinds, sched_yield, private
  *                         membarriers, FS base: native; GS base, calls that need registers: SIGSYS;
- *                         the rest, unknown numbers too: asked, and answered by the sentry
+ *                         rseq: asked, and let through (notify.c); the rest, unknown numbers too: asked, and answered by the sentry
  * Another architecture's entry (int 0x80) is SIGSYS, and becomes what Linux without it does.
  */
 #include "platform/systrap/systrap.h"
@@ -74,7 +74,7 @@ static void stub_part(struct prog *p)
 {
 	static const u32 allowed[] = { SYS_rt_sigreturn, SYS_futex, SYS_close, SYS_sigaltstack, SYS_exit };
 	static const u32 asked[] = { STUBCALL_NR, STUBWAIT_NR, STUBFRAME_NR, SYS_mmap, SYS_munmap, SYS_mprotect, SYS_mremap,
-				     SYS_madvise, SYS_clone };
+				     SYS_madvise, SYS_clone, SYS_rseq };
 
 	load(p, FIELD(nr));
 	for (size_t i = 0; i < ARRAY_SIZE(allowed); i++)
@@ -98,7 +98,6 @@ static void app_part(struct prog *p)
 #include "syscall-tables/frame_calls.def"
 #undef FRAME_CALL
 	ret_if(p, SYS_sched_yield, SECCOMP_RET_ALLOW);
-	ret_if(p, SYS_rseq, SECCOMP_RET_ALLOW);
 	for (u32 i = 0; i < ARRAY_SIZE(futexes); i++)
 		ret_if(p, futexes[i], SECCOMP_RET_ALLOW);
 	allow_arg(p, SYS_futex, 1, ~(u32)(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME), futex_ops,

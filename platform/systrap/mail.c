@@ -289,7 +289,7 @@ struct systrap_ctx *mail_waited(struct systrap *p, struct systrap_ctx *c, u64 id
 	if (c->by_mail) {
 		c->wait_id = id;
 	} else if (atomic_load(&c->in_command) && !c->answered) {
-		kill(as->pid, SIGKILL);         /* a lie */
+		notify_kill(c, "it waits for an answer that it has had");
 	} else if (c->mail && atomic_load(word(&c->mail->state)) == MAIL_POSTED &&
 		   slow_call(*(volatile u32 *)&c->mail->nr)) {
 		atomic_store(word(&c->mail->state), MAIL_SLOW);

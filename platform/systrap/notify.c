@@ -30,6 +30,15 @@ void notify_send(struct systrap *p, u64 id, long val, u32 flags)
 	(void)ioctl(p->listener, SECCOMP_IOCTL_NOTIF_SEND, &r);
 }
 
+void notify_kill(struct systrap_ctx *c, const char *why)
+{
+	struct systrap_as *as = to_as(c->base.as);
+
+	if (!atomic_load(&as->dead))
+		log_ratelimited("systrap: process %d, thread %d killed: %s", as->pid, c->tid, why);
+	kill(as->pid, SIGKILL);
+}
+
 static bool in_stub(const struct systrap *p, u64 ip) { return ip - p->stub < STUB_TEXT_MAX; }
 
 /* A child of clone says who it is. Anything wrong ends it. */
@@ -98,7 +107,7 @@ static bool take(struct systrap *p, struct systrap_ctx *c, const struct seccomp_
 void notify_frame(struct systrap_ctx *c, u64 uc, int sig, struct trap *ret)
 {
 	if (!frame_fetch(c, uc, sig, ret)) {
-		kill(to_as(c->base.as)->pid, SIGKILL);
+		notify_kill(c, "its frame cannot be read");
 		*ret = (struct trap){ .kind = TRAP_DEAD };
 	}
 	if (ret->kind == TRAP_INTERRUPT) {
@@ -134,7 +143,7 @@ static struct systrap_ctx *stub_call(struct systrap *p, struct systrap_ctx *c,
 	else if (n->data.args[0] == STUB_TRAPPED && !atomic_load(&c->in_command))
 		return trapped(p, c, n, ret);
 	else
-		kill(to_as(c->base.as)->pid, SIGKILL);  /* a lie, or a fault inside the stub */
+		notify_kill(c, "its stub's trap call is out of turn, or faulted");
 	return NULL;
 }
 
@@ -144,6 +153,12 @@ static struct systrap_ctx *app_call(struct systrap *p, struct systrap_ctx *c,
 {
 	u64 ip = n->data.instruction_pointer;
 
+	if (n->data.nr == SYS_rseq) {
+		/* The host's, but it writes to that area whenever the thread returns to user mode: see systrap_retire(). */
+		memcpy(c->rseq, n->data.args, sizeof(c->rseq));
+		notify_send(p, n->id, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
+		return NULL;
+	}
 	if (!take(p, c, n))
 		return NULL;
 	c->framed = false;
@@ -187,7 +202,7 @@ static struct systrap_ctx *received(struct systrap *p, const struct seccomp_noti
 	if (in_stub(p, n->data.instruction_pointer))
 		return stub_call(p, c, n, ret);
 	if (atomic_load(&c->in_command)) {
-		kill(to_as(c->base.as)->pid, SIGKILL);  /* owned by its worker: only the stub may call */
+		notify_kill(c, "a call while its stub obeys a command");
 		return NULL;
 	}
 	return app_call(p, c, n, ret);
@@ -261,7 +276,7 @@ void ctx_resume(struct systrap_ctx *c)
 	u64 id = c->notif_id;
 
 	if (framed && frame_flush(c) < 0)
-		kill(as->pid, SIGKILL);
+		notify_kill(c, "its frame cannot be written");
 	if (!framed)
 		val = c->result;
 	kick = c->want_frame || (!framed && (c->hot_site || c->want_mail));
@@ -377,6 +392,9 @@ void *reaper_main(void *arg)
 				continue;
 			return NULL;    /* ECHILD: the zygote is gone, nothing more can come */
 		}
+		/* Stubs end by SIGKILL or exit; anything else was the filter, or a fault in the stub itself. */
+		if (si.si_code != CLD_EXITED && si.si_status != SIGKILL)
+			log_ratelimited("systrap: process %d died of signal %d", si.si_pid, si.si_status);
 		mutex_lock(&p->mu);
 		as = si.si_pid < (pid_t)TID_MAX ? atomic_exchange(&p->by_pid[si.si_pid], NULL) : NULL;
 		if (!as)

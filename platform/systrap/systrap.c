@@ -46,6 +46,7 @@ const struct platform_ops systrap_ops = {
 	.as_fork = systrap_as_fork,
 	.ctx_clone = systrap_ctx_clone,
 	.ctx_start = systrap_ctx_start,
+	.ctx_retire = systrap_retire,
 	.ctx_free = systrap_ctx_free,
 	.as_release = systrap_as_release,
 	.apply = systrap_apply,

@@ -75,6 +75,8 @@ struct systrap_ctx {
 	bool internal;                          /* the zygote: its traps never reach the sentry */
 	u64 notif_id;                           /* owner: the notification to answer */
 
+	u64 rseq[4];                            /* receiver: arguments of the last rseq call; [1] != 0, [2] == 0: registered */
+
 	/* Patched call sites: mail.c, patch.c. */
 	struct mail *mail;                      /* owner, set once: this slot's, or NULL */
 	bool want_mail;                         /* owner: give it one when it has a frame */
@@ -233,6 +235,8 @@ void workers_await(struct systrap *p, _Atomic u32 *word);
 struct systrap_ctx *notify_receive(struct systrap *p, struct trap *ret);
 /* The trapped @c has reported the frame at @uc. */
 void notify_frame(struct systrap_ctx *c, u64 uc, int sig, struct trap *ret);
+/* End @c's process, which does not keep to the protocol. */
+void notify_kill(struct systrap_ctx *c, const char *why);
 /* Wait for a notification or the bell. Is there a notification? */
 bool notify_await(struct systrap *p);
 void notify_send(struct systrap *p, u64 id, long val, u32 flags);
@@ -268,6 +272,7 @@ int systrap_as_fork(struct ctx *parent, struct aspace **ret_as, struct ctx **ret
 int systrap_ctx_clone(struct ctx *parent, struct ctx **ret);
 void systrap_ctx_start(struct ctx *base);
 void systrap_ctx_free(struct ctx *base);
+void systrap_retire(struct ctx *base);
 void systrap_as_release(struct aspace *base);
 int systrap_apply(struct ctx *base, const struct as_op *ops, size_t n, size_t *ret_done);
 size_t systrap_copy_in(struct aspace *base, void *dst, gaddr_t src, size_t n);

@@ -82,6 +82,7 @@ void task_release_memory(struct task *t)
 		gaddr_t a = t->clear_child_tid;
 
 		t->clear_child_tid = GADDR(0);
+		ctx_retire(t->ctx);
 		if (copy_out(t, a, &zero, sizeof(zero)) == 0)
 			(void)!aspace_futex_wake(t->ctx, a, 1, true);
 	}
