@@ -231,6 +231,7 @@ static bool notified(struct systrap *p)
 struct systrap_ctx *mail_receive(struct systrap *p, struct trap *ret)
 {
 	struct workers *w = &p->w;
+	u32 first = atomic_load(&w->round);
 	struct systrap_ctx *got = NULL;
 	bool any = true;
 
@@ -238,9 +239,13 @@ struct systrap_ctx *mail_receive(struct systrap *p, struct trap *ret)
 	for (u32 n = 1; any && !got; n++) {
 		bool late = n > SPIN_ROUNDS;
 
+		/* Counted over all spells: a thread that always has a call must not keep others waiting. */
+		if (atomic_fetch_add(&w->round, 1) % LOOK_AROUND == 0 &&
+		    (atomic_load(&w->nevents) || notified(p)))
+			break;
 		any = false;
 		for (u32 i = 0; i < HOT_MAX && !got; i++) {
-			struct systrap_ctx *c = atomic_load(&w->hot[i]);
+			struct systrap_ctx *c = atomic_load(&w->hot[(first + i) % HOT_MAX]);
 
 			if (!c)
 				continue;
@@ -250,11 +255,9 @@ struct systrap_ctx *mail_receive(struct systrap *p, struct trap *ret)
 			if (look(p, c, ret))
 				got = c;
 		}
-		atomic_fetch_add(&w->round, 1);
-		if (n % LOOK_AROUND == 0 && (atomic_load(&w->nevents) || notified(p)))
-			break;
 		__builtin_ia32_pause();
 	}
+	atomic_fetch_add(&w->round, 1);
 	atomic_store(&w->looking, false);
 	return got;
 }

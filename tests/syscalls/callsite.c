@@ -335,6 +335,29 @@ TEST(calls_that_block_at_hot_sites)
 	EXPECT_EQ(status, 0);
 }
 
+TEST(a_hot_thread_keeps_nobody_waiting)
+{
+	volatile int *over = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct stat st;
+	int status;
+	pid_t pid;
+
+	REQUIRE(over != MAP_FAILED);
+	pid = fork();
+	if (pid == 0) {
+		while (!*over)
+			syscall(SYS_getpid);
+		_exit(0);
+	}
+	for (int i = 0; i < 200; i++) {
+		EXPECT_EQ(stat(".", &st), 0);
+		usleep(500);
+	}
+	*over = 1;
+	EXPECT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_EQ(status, 0);
+}
+
 TEST(every_kind_of_call_through_one_hot_site)
 {
 	long pid = getpid(), bad = 0;
