@@ -96,8 +96,10 @@ static int take_reply(struct gofer_rpc *r, struct exchange *x, int *fd)
 		return (int)n;
 	if ((size_t)n > x->tail_cap)
 		return grpc_break(r, "a reply is longer than allowed");
-	memcpy(x->rep, at + sizeof(h), x->rep_len);
-	memcpy(x->tail, at + sizeof(h) + x->rep_len, (size_t)n);
+	if (x->rep_len)                         /* a message without a reply names no place for one */
+		memcpy(x->rep, at + sizeof(h), x->rep_len);
+	if (n)
+		memcpy(x->tail, at + sizeof(h) + x->rep_len, (size_t)n);
 	x->tail_len = (size_t)n;
 	return 0;
 }
