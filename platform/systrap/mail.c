@@ -16,7 +16,7 @@
  * Locks: as->mu orders the end of a call against the wait call.  hot[] is changed under the
  * pool's mu and read by the receiver (who holds the token) without.  The receiver may meet a context that
  * another worker owns, as its thread runs on while its call is served: mail_forget() waits until it cannot.
- * The words of a mailbox are the application's: each is read once.
+ * The words of a mailbox are the application's: each is read once, and hot is told there but kept in c->hot.
  */
 #include "platform/systrap/systrap.h"
 
@@ -132,7 +132,7 @@ bool mail_heat(struct systrap *p, struct systrap_ctx *c)
 {
 	u32 i = 0, max = MIN(HOT_MAX, (u32)CPU_COUNT(&p->w.cpus) - 1);
 
-	if (c->mail && atomic_load(word(&c->mail->hot)))
+	if (atomic_load(&c->hot))
 		return c->by_mail || ++c->hot_waits <= WAITS_MAX;
 	if (!c->missed || !c->mail || c->close_calls < MAX(c->hot_need, NEED_MIN) || CPU_COUNT(&p->w.cpus) < 2)
 		return false;
@@ -146,6 +146,7 @@ bool mail_heat(struct systrap *p, struct systrap_ctx *c)
 		return false;
 	c->hot_served = c->hot_waits = 0;
 	c->close_calls = 0;
+	atomic_store(&c->hot, true);
 	atomic_store(word(&c->mail->hot), 1);
 	return true;
 }
@@ -161,8 +162,9 @@ static void drop(struct workers *w, struct systrap_ctx *c)
 
 bool mail_cool(struct systrap *p, struct systrap_ctx *c)
 {
-	if (!c->mail || !atomic_exchange(word(&c->mail->hot), 0))
+	if (!atomic_exchange(&c->hot, false))
 		return false;
+	atomic_store(word(&c->mail->hot), 0);
 	/* Each call that came by notification all the same is a loss; a spell can take some. */
 	c->hot_need = c->hot_served < PAYS * (c->hot_waits + 1) ? MIN(MAX(c->hot_need, NEED_MIN) * 2, NEED_MAX) : NEED_MIN;
 	drop(&p->w, c);
@@ -184,18 +186,20 @@ void mail_forget(struct systrap_ctx *c)
 
 /* ---- calls ---- */
 
-/* Take a posted call.  @id: the wait call to be answered, or 0. */
+/* Take a posted call, or mark it as one not to be made here.  @id: the wait call to be answered, or 0. */
 static bool take_posted(struct systrap *p, struct systrap_ctx *c, u64 id, struct trap *ret)
 {
 	struct mail *m = c->mail;
 	int running = CTX_RUNNING;
 	u32 nr = *(volatile u32 *)&m->nr;
 
-	if (!id && slow_call(nr)) {
+	if (slow_call(nr)) {
 		atomic_store(word(&m->state), MAIL_SLOW);
 		return false;
 	}
-	if (!atomic_compare_exchange_strong(&c->state, &running, CTX_TRAPPED))
+	/* While it obeys a command its owner waits for the stub, whatever is posted. */
+	if (atomic_load(&c->in_command) ||
+	    !atomic_compare_exchange_strong(&c->state, &running, CTX_TRAPPED))
 		return false;
 	atomic_fetch_sub(&p->w.running, 1);
 	atomic_store(word(&m->state), MAIL_TAKEN);
@@ -293,10 +297,6 @@ struct systrap_ctx *mail_waited(struct systrap *p, struct systrap_ctx *c, u64 id
 		c->wait_id = id;
 	} else if (atomic_load(&c->in_command) && !c->answered) {
 		notify_kill(c, "it waits for an answer that it has had");
-	} else if (c->mail && atomic_load(word(&c->mail->state)) == MAIL_POSTED &&
-		   slow_call(*(volatile u32 *)&c->mail->nr)) {
-		atomic_store(word(&c->mail->state), MAIL_SLOW);
-		answer = true;
 	} else if (atomic_load(&c->state) == CTX_RUNNING && c->mail &&
 		   atomic_load(word(&c->mail->state)) == MAIL_POSTED && take_posted(p, c, id, ret)) {
 		mutex_unlock(&as->mu);
@@ -314,7 +314,7 @@ struct systrap_ctx *mail_waited(struct systrap *p, struct systrap_ctx *c, u64 id
 	if (!answer)
 		return NULL;
 	/* As ctx_resume(): it will run on this CPU. */
-	hot = c->mail && atomic_load(word(&c->mail->hot)) && ++c->hot_waits <= WAITS_MAX;
+	hot = atomic_load(&c->hot) && ++c->hot_waits <= WAITS_MAX;
 	if (!hot)
 		mail_chill(p);
 	notify_send(p, id, val, 0);

@@ -79,6 +79,7 @@ struct systrap_ctx {
 
 	/* Patched call sites: mail.c, patch.c. */
 	struct mail *mail;                      /* owner, set once: this slot's, or NULL */
+	_Atomic bool hot;                       /* in the pool's hot[] */
 	bool want_mail;                         /* owner: give it one when it has a frame */
 	bool missed;                            /* owner: this call came from a patched site by notification */
 	u64 hot_site;                           /* owner: tell the sentry when there is a frame */
