@@ -8,15 +8,16 @@
 #define STACK_DEPTH ((u64)1 << 20)
 #define PAGE 4096ull
 
-extern const Elf64_Ehdr __ehdr_start __attribute__((visibility("hidden")));
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
 
 /* Segments that cannot be written hold what is in the file; those with relocations do not. */
 static void shed_image(void)
 {
-	const Elf64_Phdr *ph = (const void *)((const char *)&__ehdr_start + __ehdr_start.e_phoff);
+	const Elf64_Ehdr *image = (const void *)__ehdr_start;
+	const Elf64_Phdr *ph = (const void *)(__ehdr_start + image->e_phoff);
 
-	for (u32 i = 0; i < __ehdr_start.e_phnum; i++) {
-		u64 at = (u64)(uintptr_t)&__ehdr_start + ph[i].p_vaddr, end = at + ph[i].p_filesz;
+	for (u32 i = 0; i < image->e_phnum; i++) {
+		u64 at = (u64)(uintptr_t)image + ph[i].p_vaddr, end = at + ph[i].p_filesz;
 
 		if (ph[i].p_type != PT_LOAD || (ph[i].p_flags & PF_W))
 			continue;
