@@ -1,6 +1,7 @@
 #!/bin/bash
 # run.sh DIR SECONDS: run each fuzzer of DIR for that long on its corpus (tests/fuzz/corpus/<name>, if there).
-# A crash leaves its input in build/fuzz/crashes and fails the run.
+# A crash leaves its input in build/fuzz/crashes and fails the run.  Output goes through a pipe: one limits its files' size.
+set -o pipefail
 cd "$(dirname "$0")/../.." || exit 1
 dir=$1 secs=$2 bad=0 n=0
 mkdir -p build/fuzz/crashes
@@ -13,7 +14,7 @@ for f in "$dir"/fuzz_*; do
 	seed=tests/fuzz/corpus/$name
 	if "$f" -max_total_time="$secs" -timeout=10 -rss_limit_mb=2048 -print_final_stats=0 \
 		-artifact_prefix="build/fuzz/crashes/$name-" "$corpus" $([ -d "$seed" ] && echo "$seed") \
-		>"build/fuzz/$name.log" 2>&1; then
+		2>&1 | cat >"build/fuzz/$name.log"; then
 		echo "ok $name: $(grep -o '^Done [0-9]* runs' "build/fuzz/$name.log")"
 	else
 		echo "not ok $name"
