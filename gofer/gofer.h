@@ -36,6 +36,7 @@ struct gofer_config {
 	int ctl_fds[GOFER_MAX_CTL];     /* SOCK_SEQPACKET: requests and replies */
 	int nctl;
 	int log_fd;                     /* -1: none */
+	int hold_fd;                    /* kept open and never used: a lock goes when the gofer does; -1: none */
 	bool jail;
 	u32 max_nodes;                  /* 0 = default: inodes held for the client */
 };

@@ -94,7 +94,7 @@ static int by_value(const void *a, const void *b)
 
 static int close_others(const struct gofer_config *cfg, const struct gofer_root *roots)
 {
-	int keep[GOFER_MAX_ROOTS + GOFER_MAX_CTL + 2], n = 0;
+	int keep[GOFER_MAX_ROOTS + GOFER_MAX_CTL + 3], n = 0;
 	unsigned from = 3;
 
 	for (int i = 0; i < cfg->nroots; i++)
@@ -103,6 +103,7 @@ static int close_others(const struct gofer_config *cfg, const struct gofer_root 
 		keep[n++] = cfg->ctl_fds[i];
 	keep[n++] = cfg->inval_fd;
 	keep[n++] = cfg->log_fd;
+	keep[n++] = cfg->hold_fd;
 	qsort(keep, (size_t)n, sizeof(keep[0]), by_value);
 	for (int i = 0; i < n; i++) {
 		if (keep[i] < (int)from)

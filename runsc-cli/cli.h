@@ -58,10 +58,15 @@ void opts_print(const struct opt *o);
 /* Exactly one container id after the options: the id, or NULL with the error set. */
 const char *opts_id(struct cli *cli, int argc, char **argv, int at) must_check;
 
-/* --overlay=memory: nothing below the root file system is written to, by anybody. */
+/* --overlay=memory, dir=PATH: nothing below the root file system is written to, by anybody. */
 static inline bool cli_overlay(const struct cli *cli)
 {
-	return cli->overlay[0] == 'm';
+	return cli->overlay[0] != 'n';
+}
+
+static inline bool cli_overlay_dir(const struct cli *cli)
+{
+	return cli->overlay[0] == 'd';
 }
 
 /* A usage error. */

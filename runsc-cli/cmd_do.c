@@ -1,7 +1,8 @@
 /*
  * cmd_do.c - do: run a command of the host's own root file system (or another directory) in a sandbox.
  *
- * The gofer serves the root read-only; what the command writes goes to an overlay in memory and ends with it.
+ * The gofer serves the root read-only; what the command writes goes to an overlay in memory and ends with it,
+ * or, with --overlay=dir=PATH, is kept there.
  * /run and /dev are its own: the host's services are not there.
  * A bundle is written to a temporary directory and removed at the end.
  */
@@ -181,7 +182,7 @@ int cmd_do(struct cli *cli, int argc, char **argv)
 	o.rootfs = real;
 	if (o.writable && strcmp(real, "/") == 0)
 		return cli_usage(cli, "--writable: not with the host's own root");
-	if (!o.writable)
+	if (!o.writable && !cli_overlay(cli))
 		cli->overlay = "memory";
 	return run_bundle(cli, &o, argc - at, argv + at);
 }

@@ -112,9 +112,8 @@ static int check_globals(struct cli *cli)
 	if (strcmp(cli->overlay, "none") != 0 && strcmp(cli->overlay, "memory") != 0 &&
 	    strncmp(cli->overlay, "dir=", 4) != 0)
 		return cli_usage(cli, "--overlay: \"%s\" is none of none, memory, dir=PATH", cli->overlay);
-	if (strncmp(cli->overlay, "dir=", 4) == 0)
-		return cli_usage(cli, "--overlay=%s: an overlay kept in a directory is not supported; use memory, or none to "
-		                 "write through to the root file system", cli->overlay);
+	if (strcmp(cli->overlay, "dir=") == 0)
+		return cli_usage(cli, "--overlay=dir: give the directory, dir=PATH");
 	if (cli->root[0] != '/')
 		return cli_usage(cli, "--root: \"%s\" must be an absolute path", cli->root);
 	return 0;
@@ -138,7 +137,7 @@ int main(int argc, char **argv)
 		{ "platform", 0, OPT_STR, &cli.platform, "systrap|ptrace", "how application code runs" },
 		{ "network", 0, OPT_STR, &cli.network, "sandbox|none|host", "a stack of its own; loopback only; the host kernel's sockets" },
 		{ "allow-host-network", 0, OPT_FLAG, &cli.allow_host_network, NULL, "bundles may use the host's own network" },
-		{ "overlay", 0, OPT_STR, &cli.overlay, "none|memory", "keep writes to the root in memory (none)" },
+		{ "overlay", 0, OPT_STR, &cli.overlay, "none|memory|dir=PATH", "keep writes to the root in memory, or in PATH" },
 		{ "strace", 0, OPT_FLAG, &cli.strace, NULL, "log every system call of the container" },
 		{ "version", 'v', OPT_FLAG, &version, NULL, "print the version" },
 		{ NULL, 0, 0, NULL, NULL, NULL }

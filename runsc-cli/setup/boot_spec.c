@@ -84,7 +84,7 @@ int spec_to_boot(struct cli *cli, struct oci_spec *s, const struct roots *roots,
 	*b = (struct boot_config){
 		.hostname = s->hostname, .domainname = s->domainname, .cgroup_path = s->cgroups_path,
 		.platform = cli->platform, .strace = cli->strace, .root_readonly = s->root_readonly,
-		.overlay = cli_overlay(cli), .process = proc,
+		.overlay = cli_overlay(cli), .upper_root = roots->upper, .process = proc,
 		.masked = s->masked, .nmasked = s->nmasked, .readonly = s->readonly, .nreadonly = s->nreadonly,
 		.mem_limit = s->res.mem_limit > 0 ? (u64)s->res.mem_limit : 0,
 		.pids_limit = s->res.pids_limit > 0 ? (u64)s->res.pids_limit : 0,

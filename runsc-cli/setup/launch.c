@@ -195,6 +195,7 @@ static int spawn(struct making *m)
 	/* What the sentry must not have it closes itself; what only we have must not keep its peers alive. */
 	for (size_t i = 0; i < ARRAY_SIZE(m->socks); i++)
 		close_p(&m->socks[i][1]);
+	close_p(&m->roots->lock_fd);
 	netns = net_named(&m->l->spec);
 	pid = spawn_sentry(m->cli, &m->boot, netns, &m->l->sentry_pidfd);
 	close_p(&netns);
@@ -304,6 +305,8 @@ static void close_making(struct making *m)
 	close_p(&m->sync);
 	close_p(&m->null_fd);
 	close_p(&m->slave);
+	if (m->roots)
+		close_p(&m->roots->lock_fd);
 	kfree(m->roots);
 }
 
@@ -321,6 +324,7 @@ int launch_create(struct cli *cli, const char *id, const struct launch_opts *o, 
 	m.roots = kbuf_alloc(sizeof(*m.roots));
 	if (!m.roots)
 		return err_set(&cli->err, -ENOMEM, "no memory");
+	m.roots->upper = m.roots->lock_fd = -1;
 	r = container_new(cli, id, &l->c);
 	if (r == 0) {
 		r = make(&m);

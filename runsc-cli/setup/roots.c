@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "runsc-cli/setup/sys.h"
+#include "runsc-cli/setup/upper.h"
 
 static int resolve(struct cli *cli, const char *bundle, const char *path, const char *what, struct root_src *ret)
 {
@@ -64,7 +65,7 @@ int roots_resolve(struct cli *cli, const struct oci_spec *s, const char *bundle,
 			return r;
 		ret->of_mount[i] = (int)ret->n++;
 	}
-	return 0;
+	return cli_overlay_dir(cli) ? upper_prepare(cli, ret) : 0;
 }
 
 int roots_open(const struct root_src *r)

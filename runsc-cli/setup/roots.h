@@ -24,6 +24,8 @@ struct roots {
 	struct root_src v[ROOTS_MAX];   /* [0] is the root file system */
 	u32 n;
 	int of_mount[1024];             /* by index into spec->mounts; -1 = no bind */
+	int upper;                      /* index of --overlay=dir's (upper.h), or -1 */
+	int lock_fd;                    /* and what holds its lock, or -1: for the gofer to keep */
 };
 
 int roots_resolve(struct cli *cli, const struct oci_spec *s, const char *bundle, struct roots *ret) must_check;

@@ -53,7 +53,7 @@ static int gofer_child(const struct roots *roots, int socks[][2], int nsocks, in
 	struct gofer_root gr[ROOTS_MAX];
 	struct gofer_config cfg = {
 		.roots = gr, .nroots = (int)roots->n, .inval_fd = socks[0][1], .nctl = nsocks - 1,
-		.log_fd = log_fd, .jail = true,
+		.log_fd = log_fd, .hold_fd = roots->lock_fd, .jail = true,
 	};
 	uid_t uid = geteuid();
 	gid_t gid = getegid();

@@ -122,35 +122,39 @@ static int connect_gofer(struct boot *b)
 	return gofer_connect(b->kernel, s, ARRAY_SIZE(s), &b->gofer);
 }
 
-/* --overlay=memory: the gofer's tree below, what is written in memory above it. */
+/* --overlay=dir: the upper layer is another tree of the gofer's. */
+static int cover_kept(struct boot *b, struct inode *lower, struct super **sb, struct inode **root)
+{
+	struct inode *store;
+	struct super *store_sb;
+	int r = goferfs_new(b->kernel, b->gofer, (u32)b->cfg->upper_root, false, &store_sb, &store);
+
+	if (r < 0)
+		return r;
+	r = overlay_kept(NULL, b->kernel, lower, store, sb, root);
+	inode_unref(store);
+	super_unref(store_sb);
+	return r;
+}
+
+/* --overlay: the gofer's tree below, what is written above it. */
 static int cover_root(struct boot *b, struct super **sb, struct inode **root)
 {
 	struct super *lower_sb = *sb;
 	struct inode *lower = *root;
-	int r = overlay_memory(NULL, b->kernel, lower, sb, root);
+	int r = b->cfg->upper_root >= 0 ? cover_kept(b, lower, sb, root) :
+	                                  overlay_memory(NULL, b->kernel, lower, sb, root);
 
 	super_unref(lower_sb);
 	inode_unref(lower);
 	return r < 0 ? boot_fail(b, r, "cannot make the overlay of the root file system: %s", strerror(-r)) : 0;
 }
 
-static int make_root(struct boot *b)
+static int mount_root(struct boot *b, struct super *sb, struct inode *root)
 {
-	struct super *sb;
-	struct inode *root;
 	struct path at;
-	int r = goferfs_new(b->kernel, b->gofer, 0, b->cfg->root_readonly || b->cfg->overlay, &sb, &root);
+	int r = mnt_ns_new(b->kernel, sb, root, MNT_RELATIME, &b->mnt_ns);
 
-	if (r < 0)
-		return boot_fail(b, r, "cannot read the root file system: %s; is the gofer alive?", strerror(-r));
-	if (b->cfg->overlay) {
-		r = cover_root(b, &sb, &root);
-		if (r < 0)
-			return r;
-	}
-	r = mnt_ns_new(b->kernel, sb, root, MNT_RELATIME, &b->mnt_ns);
-	super_unref(sb);
-	inode_unref(root);
 	if (r < 0)
 		return r;
 	at = mnt_ns_root(b->mnt_ns);
@@ -160,6 +164,27 @@ static int make_root(struct boot *b)
 		return -ENOMEM;
 	b->hands = task_new_kernel(b->kernel, b->fs, b->mnt_ns, NULL);
 	return b->hands ? 0 : -ENOMEM;
+}
+
+static int make_root(struct boot *b)
+{
+	struct super *sb;
+	struct inode *root;
+	int tidy, r = goferfs_new(b->kernel, b->gofer, 0, b->cfg->root_readonly || b->cfg->overlay, &sb, &root);
+
+	if (r < 0)
+		return boot_fail(b, r, "cannot read the root file system: %s; is the gofer alive?", strerror(-r));
+	if (b->cfg->overlay) {
+		r = cover_root(b, &sb, &root);
+		if (r < 0)
+			return r;
+	}
+	r = mount_root(b, sb, root);
+	if (r == 0 && b->cfg->overlay && (tidy = overlay_tidy(b->hands, sb)) < 0)
+		log_warn("the work directory of the overlay cannot be emptied: %s", strerror(-tidy));
+	super_unref(sb);
+	inode_unref(root);
+	return r;
 }
 
 static int check_program(struct boot *b)

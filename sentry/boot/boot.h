@@ -41,6 +41,7 @@ struct boot_config {
 	const char *id, *hostname, *domainname, *cgroup_path;
 	const char *platform;
 	bool strace, root_readonly, overlay;
+	int upper_root;                 /* overlay: index of the gofer's root that keeps the writes; -1: in memory */
 	struct ctl_process *process;
 	struct boot_mount *mounts;
 	u32 nmounts;

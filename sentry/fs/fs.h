@@ -24,15 +24,14 @@ int tmpfs_add_seals(struct file *f, u32 seals) must_check;
 /* mount(2)'s tmpfs, shmem of the kernel itself and memory overlays. opts as in tmpfs(5), or NULL. */
 int tmpfs_make(struct task *t, struct kernel *k, const char *source, const char *opts, struct super **ret_sb,
                struct inode **ret_root) must_check;
-/*
- * sentry/fs/overlay: @upper (NULL: read-only) over @lower[0] over @lower[1]...; all are directories, all are referenced.
- * A memory overlay is one whose upper is the root of tmpfs_make(..., "mode=755,...").
- */
-int overlay_new(struct task *t, struct kernel *k, struct inode *upper, struct inode *const *lower, u32 nlower,
-                const char *source, struct super **ret_sb, struct inode **ret_root) must_check;
-/* The usual one: a fresh tmpfs over @lower, which gives the root its mode and owner. */
+/* sentry/fs/overlay: a fresh tmpfs over @lower, which gives the root its mode and owner. */
 int overlay_memory(struct task *t, struct kernel *k, struct inode *lower, struct super **ret_sb,
                    struct inode **ret_root) must_check;
+/* The directory "upper" in @store over @lower; changes are prepared in its "work". */
+int overlay_kept(struct task *t, struct kernel *k, struct inode *lower, struct inode *store, struct super **ret_sb,
+                 struct inode **ret_root) must_check;
+/* Remove what one that was killed left in its "work". */
+int overlay_tidy(struct task *t, struct super *sb) must_check;
 /* mount -t overlay -o lowerdir=a:b,upperdir=c,workdir=d */
 int overlay_make(struct task *t, struct kernel *k, const char *source, const char *opts, struct super **ret_sb,
                  struct inode **ret_root) must_check;

@@ -51,7 +51,7 @@ ssize_t ovl_getxattr(struct task *t, struct inode *i, const char *name, void *bu
 {
 	struct inode *real = onode_real(onode_of(i));
 
-	if (str_starts(name, OVL_PREFIX))
+	if (str_starts(name, overlay_of(i)->marks->prefix))
 		return -ENODATA;
 	return real->ops->getxattr ? real->ops->getxattr(t, real, name, buf, cap) : -EOPNOTSUPP;
 }
@@ -62,7 +62,7 @@ int ovl_setxattr(struct task *t, struct inode *i, const char *name, const void *
 	struct inode *u;
 	int r;
 
-	if (str_starts(name, OVL_PREFIX))
+	if (str_starts(name, overlay_of(i)->marks->prefix))
 		return -EPERM;
 	r = ovl_copy_up(t, n, true);
 	if (r < 0)
@@ -102,7 +102,7 @@ ssize_t ovl_listxattr(struct task *t, struct inode *i, char *buf, size_t cap)
 	for (size_t at = 0; at < (size_t)n;) {
 		size_t len = strnlen(buf + at, (size_t)n - at) + 1;
 
-		if (!str_starts(buf + at, OVL_PREFIX)) {
+		if (!str_starts(buf + at, overlay_of(i)->marks->prefix)) {
 			memmove(buf + out, buf + at, len);
 			out += len;
 		}

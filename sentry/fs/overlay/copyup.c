@@ -2,8 +2,8 @@
  * copyup.c - what is changed moves to the upper layer first.
  *
  * Under copy_mu: the parents, then the object itself with content, owner,
- * mode, xattrs and times.  The new upper inode is published last, so a failed
- * copy leaves at most an entry that the next try replaces.
+ * mode, xattrs and times.  The new upper inode is published last; a copy that
+ * fails is removed again.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -53,7 +53,7 @@ static int copy_content(struct task *t, struct inode *lower, struct inode *upper
 }
 
 /* Those that the upper layer cannot keep are left behind, as on Linux. */
-static void copy_xattrs(struct task *t, struct inode *lower, struct inode *upper)
+static void copy_xattrs(struct task *t, const struct overlay *ov, struct inode *lower, struct inode *upper)
 {
 	auto_kfree char *names = NULL, *value = NULL;
 	ssize_t n;
@@ -71,7 +71,7 @@ static void copy_xattrs(struct task *t, struct inode *lower, struct inode *upper
 	for (ssize_t at = 0; at < n; at += (ssize_t)strlen(names + at) + 1) {
 		ssize_t len;
 
-		if (str_starts(names + at, OVL_PREFIX))
+		if (str_starts(names + at, ov->marks->prefix))
 			continue;
 		len = lower->ops->getxattr(t, lower, names + at, value, XATTR_MAX);
 		if (len >= 0 && upper->ops->setxattr(t, upper, names + at, value, (size_t)len, 0) < 0)
@@ -79,27 +79,21 @@ static void copy_xattrs(struct task *t, struct inode *lower, struct inode *upper
 	}
 }
 
-static int make_upper(struct task *t, struct onode *n, const struct kstat *st, struct inode *dir,
-                      struct inode **ret)
+static int draft_upper(struct task *t, struct onode *n, const struct kstat *st, struct draft *ret)
 {
-	const struct inode_ops *ops = dir->ops;
+	struct ovl_make m = { .mode = st->mode, .major = st->rdev_major, .minor = st->rdev_minor };
+	struct inode *lower = n->lower[0];
 	char target[4096];
 	ssize_t len;
 
-	switch (st->mode & S_IFMT) {
-	case S_IFDIR:
-		return ops->mkdir(t, dir, n->name, n->len, st->mode, ret);
-	case S_IFREG:
-		return ops->create(t, dir, n->name, n->len, st->mode, ret);
-	case S_IFLNK:
-		len = n->lower[0]->ops->readlink(t, n->lower[0], target, sizeof(target) - 1);
+	if (S_ISLNK(st->mode)) {
+		len = lower->ops->readlink(t, lower, target, sizeof(target) - 1);
 		if (len < 0)
 			return (int)len;
 		target[len] = 0;
-		return ops->symlink(t, dir, n->name, n->len, target, ret);
-	default:
-		return ops->mknod(t, dir, n->name, n->len, st->mode, st->rdev_major, st->rdev_minor, ret);
+		m.target = target;
 	}
+	return ovl_draft(t, overlay_of(&n->i), onode_upper(n->parent), n->name, n->len, &m, ret);
 }
 
 static int copy_attrs(struct task *t, struct inode *upper, const struct kstat *st)
@@ -117,33 +111,26 @@ static int copy_attrs(struct task *t, struct inode *upper, const struct kstat *s
 /* The directory has its upper inode already. */
 static int copy_one(struct task *t, struct onode *n, bool data)
 {
-	struct inode *dir = onode_upper(n->parent), *lower = n->lower[0];
-	auto_inode *made = NULL;
+	struct inode *lower = n->lower[0];
+	auto_draft d = { 0 };
 	struct kstat st;
 	int r = inode_getattr(t, lower, &st);
 
-	if (r < 0)
-		return r;
-	mutex_lock(&dir->mu);
-	r = make_upper(t, n, &st, dir, &made);
-	mutex_unlock(&dir->mu);
+	if (r == 0)
+		r = draft_upper(t, n, &st, &d);
 	if (r < 0)
 		return r;
 	if (S_ISREG(st.mode) && data && st.size > 0)
-		r = copy_content(t, lower, made);
+		r = copy_content(t, lower, d.made);
 	if (r == 0) {
-		copy_xattrs(t, lower, made);
-		r = copy_attrs(t, made, &st);
+		copy_xattrs(t, overlay_of(&n->i), lower, d.made);
+		r = copy_attrs(t, d.made, &st);
 	}
-	if (r < 0) {
-		mutex_lock(&dir->mu);
-		if (S_ISDIR(st.mode) ? dir->ops->rmdir(t, dir, n->name, n->len, made) :
-		                       dir->ops->unlink(t, dir, n->name, n->len, made))
-			r = -EIO;
-		mutex_unlock(&dir->mu);
-		return r;
-	}
-	atomic_store(&n->upper, inode_ref(made));
+	if (r == 0)
+		r = ovl_draft_place(t, &d, onode_upper(n->parent), n->name, n->len, NULL);
+	if (r < 0)
+		return ovl_draft_drop(t, &d) < 0 ? -EIO : r;
+	atomic_store(&n->upper, inode_ref(d.made));
 	return 0;
 }
 

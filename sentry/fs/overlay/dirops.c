@@ -48,42 +48,68 @@ static int drop_whiteout(struct task *t, struct place *p, const char *name, size
 	return is_whiteout(p->old) ? p->udir->ops->unlink(t, p->udir, name, len, p->old) : -EEXIST;
 }
 
-static int set_opaque(struct task *t, struct inode *upper)
+static int set_opaque(struct task *t, const struct overlay *ov, struct inode *upper)
 {
-	return upper->ops->setxattr ? upper->ops->setxattr(t, upper, OVL_OPAQUE, "y", 1, 0) : -EOPNOTSUPP;
+	return upper->ops->setxattr ? upper->ops->setxattr(t, upper, ov->marks->opaque, "y", 1, 0) : -EOPNOTSUPP;
 }
 
-static int make_locked(struct task *t, struct place *p, const char *name, size_t len, u32 mode,
-                       const char *target, u32 major, u32 minor, struct inode **ret)
+/* Not as a member of the directory, but with the owner that one would have. */
+static int own_as_in(struct task *t, struct inode *udir, u32 mode, struct inode *made)
 {
-	const struct inode_ops *ops = p->udir->ops;
+	struct iattr a = { .valid = IATTR_UID | IATTR_GID | IATTR_MODE, .mode = mode };
+
+	if (!(udir->mode & S_ISGID))
+		return 0;
+	inode_new_owner(t, udir, &a.mode, &a.uid, &a.gid);
+	a.mode &= 07777;
+	if (S_ISLNK(mode))
+		a.valid &= ~(u32)IATTR_MODE;
+	return made->ops->setattr ? made->ops->setattr(t, made, &a) : 0;
+}
+
+/* Over a whiteout, by way of the work directory: there is no moment at which the lower name shows. */
+static int make_over(struct task *t, struct overlay *ov, struct place *p, const char *name, size_t len,
+                     const struct ovl_make *m, struct inode **ret)
+{
+	auto_draft d = { 0 };
+	int r = ovl_draft(t, ov, p->udir, name, len, m, &d);
+
+	if (r < 0)
+		return r;
+	if (!m->link)
+		r = own_as_in(t, p->udir, m->mode, d.made);
+	if (r == 0 && p->hides && S_ISDIR(m->mode))
+		r = set_opaque(t, ov, d.made);
+	if (r == 0)
+		r = ovl_draft_place(t, &d, p->udir, name, len, p->old);
+	if (r < 0)
+		return ovl_draft_drop(t, &d) < 0 ? -EIO : r;
+	if (ret)
+		*ret = inode_ref(d.made);
+	return 0;
+}
+
+static int make_locked(struct task *t, struct place *p, const char *name, size_t len, const struct ovl_make *m,
+                       struct inode **ret)
+{
 	int r = drop_whiteout(t, p, name, len);
 
 	if (r < 0)
 		return r;
-	switch (mode & S_IFMT) {
-	case S_IFREG:
-		r = ops->create(t, p->udir, name, len, mode, ret);
-		break;
-	case S_IFDIR:
-		r = ops->mkdir(t, p->udir, name, len, mode, ret);
-		break;
-	case S_IFLNK:
-		r = ops->symlink(t, p->udir, name, len, target, ret);
-		break;
-	default:
-		r = ops->mknod(t, p->udir, name, len, mode, major, minor, ret);
-		break;
-	}
+	if (m->link)
+		r = p->udir->ops->link ? p->udir->ops->link(t, p->udir, name, len, m->link) : -EPERM;
+	else
+		r = ovl_make_entry(t, p->udir, name, len, m, ret);
 	if (r < 0 && p->old && put_whiteout(t, p->udir, name, len) < 0)
 		return -EIO;
 	return r;
 }
 
 /* A new directory shows nothing of a lower one.  vfs keeps others from it until this is done. */
-static int finish_dir(struct task *t, struct place *p, const char *name, size_t len, struct inode *made)
+static int finish_dir(struct task *t, struct overlay *ov, struct place *p, const char *name, size_t len,
+                      struct inode *made)
 {
-	int r = set_opaque(t, made);
+	int r = set_opaque(t, ov, made);
 
 	if (r == 0)
 		return 0;
@@ -94,23 +120,37 @@ static int finish_dir(struct task *t, struct place *p, const char *name, size_t 
 	return r;
 }
 
-static int make(struct task *t, struct inode *dir, const char *name, size_t len, u32 mode, const char *target,
-                u32 major, u32 minor, struct inode **ret)
+/* In the upper layer: a new entry where there is none, or a whiteout. */
+static int make_upper(struct task *t, struct overlay *ov, struct place *p, const char *name, size_t len,
+                      const struct ovl_make *m, struct inode **ret)
 {
+	int r;
+
+	if (p->old && !is_whiteout(p->old))
+		return -EEXIST;
+	if (p->old && ov->work)
+		return make_over(t, ov, p, name, len, m, ret);
+	mutex_lock(&p->udir->mu);
+	r = make_locked(t, p, name, len, m, ret);
+	mutex_unlock(&p->udir->mu);
+	if (r == 0 && S_ISDIR(m->mode) && p->hides)
+		r = finish_dir(t, ov, p, name, len, *ret);
+	return r;
+}
+
+static int make(struct task *t, struct inode *dir, const char *name, size_t len, const struct ovl_make *m,
+                struct inode **ret)
+{
+	struct overlay *ov = overlay_of(dir);
 	auto_inode *made = NULL;
 	auto_place p = { 0 };
 	struct onode *n;
 	int r = place_of(t, dir, name, len, &p);
 
-	if (r < 0)
-		return r;
-	mutex_lock(&p.udir->mu);
-	r = make_locked(t, &p, name, len, mode, target, major, minor, &made);
-	mutex_unlock(&p.udir->mu);
-	if (r == 0 && S_ISDIR(mode) && p.hides)
-		r = finish_dir(t, &p, name, len, made);
 	if (r == 0)
-		r = onode_new(t, overlay_of(dir), onode_of(dir), name, len, made, NULL, 0, &n);
+		r = make_upper(t, ov, &p, name, len, m, &made);
+	if (r == 0)
+		r = onode_new(t, ov, onode_of(dir), name, len, made, NULL, 0, &n);
 	if (r == 0)
 		*ret = &n->i;
 	return r;
@@ -119,7 +159,7 @@ static int make(struct task *t, struct inode *dir, const char *name, size_t len,
 static int ovl_create(struct task *t, struct inode *dir, const char *name, size_t len, u32 mode,
                       struct inode **ret)
 {
-	return make(t, dir, name, len, mode, NULL, 0, 0, ret);
+	return make(t, dir, name, len, &(struct ovl_make){ .mode = mode }, ret);
 }
 
 static int ovl_tmpfile(struct task *t, struct inode *dir, u32 mode, struct inode **ret)
@@ -149,13 +189,13 @@ static int ovl_mknod(struct task *t, struct inode *dir, const char *name, size_t
 {
 	if (S_ISCHR(mode) && major == 0 && minor == 0)
 		return -EPERM;          /* it would be a whiteout */
-	return make(t, dir, name, len, mode, NULL, major, minor, ret);
+	return make(t, dir, name, len, &(struct ovl_make){ .mode = mode, .major = major, .minor = minor }, ret);
 }
 
 static int ovl_symlink(struct task *t, struct inode *dir, const char *name, size_t len, const char *target,
                        struct inode **ret)
 {
-	return make(t, dir, name, len, S_IFLNK | 0777, target, 0, 0, ret);
+	return make(t, dir, name, len, &(struct ovl_make){ .mode = S_IFLNK | 0777, .target = target }, ret);
 }
 
 static int ovl_link(struct task *t, struct inode *dir, const char *name, size_t len, struct inode *target)
@@ -168,16 +208,7 @@ static int ovl_link(struct task *t, struct inode *dir, const char *name, size_t 
 		r = place_of(t, dir, name, len, &p);
 	if (r < 0)
 		return r;
-	if (!p.udir->ops->link)
-		return -EPERM;
-	mutex_lock(&p.udir->mu);
-	r = drop_whiteout(t, &p, name, len);
-	if (r == 0) {
-		r = p.udir->ops->link(t, p.udir, name, len, onode_upper(n));
-		if (r < 0 && p.old && put_whiteout(t, p.udir, name, len) < 0)
-			r = -EIO;
-	}
-	mutex_unlock(&p.udir->mu);
+	r = make_upper(t, overlay_of(dir), &p, name, len, &(struct ovl_make){ .link = onode_upper(n) }, NULL);
 	return r < 0 ? r : onode_refresh(t, n);
 }
 
@@ -194,8 +225,31 @@ static int remove_locked(struct task *t, struct place *p, const char *name, size
 	return r == 0 && p->hides ? put_whiteout(t, p->udir, name, len) : r;
 }
 
+/* The whiteout takes the entry's place at once. */
+static int remove_over(struct task *t, struct overlay *ov, struct place *p, const char *name, size_t len)
+{
+	auto_draft d = { 0 };
+	int r = ovl_draft(t, ov, p->udir, name, len, &(struct ovl_make){ .mode = S_IFCHR }, &d);
+
+	if (r < 0)
+		return r;
+	r = ovl_draft_place(t, &d, p->udir, name, len, p->old);
+	if (r < 0 && ovl_draft_drop(t, &d) < 0)
+		return -EIO;
+	return r;
+}
+
+/* A directory that shows nothing becomes one that has nothing. */
+static int empty_dir(struct task *t, struct overlay *ov, struct place *p)
+{
+	int r = p->hides ? set_opaque(t, ov, p->old) : 0;
+
+	return r < 0 ? r : ovl_clear_whiteouts(t, p->old);
+}
+
 static int remove_name(struct task *t, struct inode *dir, const char *name, size_t len)
 {
+	struct overlay *ov = overlay_of(dir);
 	auto_place p = { 0 };
 	int r = place_of(t, dir, name, len, &p);
 
@@ -204,9 +258,11 @@ static int remove_name(struct task *t, struct inode *dir, const char *name, size
 	if (p.old && is_whiteout(p.old))
 		return -ENOENT;
 	if (p.old && S_ISDIR(p.old->mode))
-		r = ovl_clear_whiteouts(t, p.old);
+		r = empty_dir(t, ov, &p);
 	if (r < 0)
 		return r;
+	if (p.old && p.hides && ov->work)
+		return remove_over(t, ov, &p, name, len);
 	mutex_lock(&p.udir->mu);
 	r = remove_locked(t, &p, name, len);
 	mutex_unlock(&p.udir->mu);
@@ -237,27 +293,38 @@ static int ovl_rmdir(struct task *t, struct inode *dir, const char *name, size_t
 
 /* ---- rename ---- */
 
-/* The upper layer does it; before, what is in the way is made harmless. */
-static int rename_upper(struct task *t, struct place *from, const char *oname, size_t olen, struct place *to,
-                        const char *nname, size_t nlen, u32 flags)
+/*
+ * The upper layer does it, and leaves a whiteout where the lower name would show.  A directory does not
+ * replace a whiteout, which is a file: they change places, and it may be just what is wanted there.
+ */
+static int rename_locked(struct task *t, struct place *from, const char *oname, size_t olen, struct place *to,
+                         const char *nname, size_t nlen, bool white)
+{
+	struct inode *od = from->udir, *nd = to->udir;
+	bool swap = to->old && is_whiteout(to->old) && S_ISDIR(from->old->mode);
+	int r = od->ops->rename(t, od, oname, olen, from->old, nd, nname, nlen, to->old,
+	                        swap ? RENAME_EXCHANGE : white ? RENAME_WHITEOUT : 0);
+
+	if (r == 0 && swap && !white)
+		return od->ops->unlink(t, od, oname, olen, to->old);
+	if (r != -EINVAL || swap || !white)
+		return r;
+	/* The host's file system does not know whiteouts. */
+	r = od->ops->rename(t, od, oname, olen, from->old, nd, nname, nlen, to->old, 0);
+	return r < 0 ? r : put_whiteout(t, od, oname, olen);
+}
+
+static int rename_upper(struct task *t, struct overlay *ov, struct place *from, const char *oname, size_t olen,
+                        struct place *to, const char *nname, size_t nlen, u32 flags)
 {
 	int r = 0;
 
 	if (S_ISDIR(from->old->mode) && to->hides)
-		r = set_opaque(t, from->old);
+		r = set_opaque(t, ov, from->old);
 	if (r < 0)
 		return r;
 	mutex_lock_pair(&from->udir->mu, &to->udir->mu);
-	/* A directory does not replace a whiteout, which is a file. */
-	if (to->old && is_whiteout(to->old) && S_ISDIR(from->old->mode)) {
-		r = to->udir->ops->unlink(t, to->udir, nname, nlen, to->old);
-		to->old = inode_unref(to->old);
-	}
-	if (r == 0)
-		r = from->udir->ops->rename(t, from->udir, oname, olen, from->old, to->udir, nname, nlen, to->old,
-		                            flags & ~(u32)RENAME_WHITEOUT);
-	if (r == 0 && (from->hides || (flags & RENAME_WHITEOUT)))
-		r = put_whiteout(t, from->udir, oname, olen);
+	r = rename_locked(t, from, oname, olen, to, nname, nlen, from->hides || (flags & RENAME_WHITEOUT));
 	mutex_unlock_pair(&from->udir->mu, &to->udir->mu);
 	return r;
 }
@@ -284,9 +351,9 @@ static int ovl_rename(struct task *t, struct inode *odir, const char *oname, siz
 	if (r == 0 && (!from.old || is_whiteout(from.old)))
 		r = -ENOENT;
 	if (r == 0 && to.old && S_ISDIR(to.old->mode))
-		r = ovl_clear_whiteouts(t, to.old);
+		r = empty_dir(t, overlay_of(ndir), &to);
 	if (r == 0)
-		r = rename_upper(t, &from, oname, olen, &to, nname, nlen, flags);
+		r = rename_upper(t, overlay_of(ndir), &from, oname, olen, &to, nname, nlen, flags);
 	if (r == 0 && target && onode_upper(onode_of(target)))
 		return onode_refresh(t, onode_of(target));
 	return r;

@@ -197,6 +197,39 @@ int ovl_clear_whiteouts(struct task *t, struct inode *upper_dir)
 	return r < 0 ? r : 0;
 }
 
+static int clear_entry(struct task *t, struct inode *dir, const struct mentry *e)
+{
+	auto_inode *x = NULL;
+	int r = dir->ops->lookup(t, dir, e->name, e->len, &x);
+
+	if (r == 0 && S_ISDIR(x->mode))
+		r = ovl_clear_whiteouts(t, x);
+	if (r < 0)
+		return r;
+	mutex_lock(&dir->mu);
+	r = S_ISDIR(x->mode) ? dir->ops->rmdir(t, dir, e->name, e->len, x) :
+	                       dir->ops->unlink(t, dir, e->name, e->len, x);
+	mutex_unlock(&dir->mu);
+	return r;
+}
+
+int ovl_clear_dir(struct task *t, struct inode *upper_dir)
+{
+	struct merged m;
+	int r, first = 0;
+
+	merged_init(&m);
+	r = read_layer(t, upper_dir, &m);
+	for (size_t i = 0; r >= 0 && i < m.n; i++) {
+		int one = is_dots(m.list[i]) ? 0 : clear_entry(t, upper_dir, m.list[i]);
+
+		if (first == 0)
+			first = one;
+	}
+	merged_done(&m);
+	return r < 0 ? r : first;
+}
+
 /* ---- open directories ---- */
 
 struct odir {

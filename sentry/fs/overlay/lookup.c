@@ -82,11 +82,11 @@ int onode_new(struct task *t, struct overlay *ov, struct onode *parent, const ch
 	return 0;
 }
 
-static int is_opaque(struct task *t, struct inode *i)
+static int is_opaque(struct task *t, const struct overlay *ov, struct inode *i)
 {
 	char v;
 
-	return i->ops->getxattr && i->ops->getxattr(t, i, OVL_OPAQUE, &v, 1) == 1 && v == 'y';
+	return i->ops->getxattr && i->ops->getxattr(t, i, ov->marks->opaque, &v, 1) == 1 && v == 'y';
 }
 
 int upper_entry(struct task *t, struct onode *dir, const char *name, size_t len, struct inode **ret)
@@ -137,7 +137,7 @@ int lower_has(struct task *t, struct onode *dir, const char *name, size_t len, b
 static int gather(struct task *t, struct onode *dir, const char *name, size_t len, struct inode *upper,
                   struct inode **lower, u32 *n)
 {
-	bool many = overlay_of(&dir->i)->many;
+	const struct overlay *ov = overlay_of(&dir->i);
 
 	for (u32 i = 0; i < dir->nlower; i++) {
 		auto_inode *x = NULL;
@@ -152,7 +152,7 @@ static int gather(struct task *t, struct onode *dir, const char *name, size_t le
 		if (is_whiteout(x) || ((upper || *n > 0) && !is_dir))
 			return 0;
 		lower[(*n)++] = inode_ref(x);
-		if (!is_dir || (many && is_opaque(t, x)))
+		if (!is_dir || (ov->many && is_opaque(t, ov, x)))
 			return 0;
 	}
 	return 0;
@@ -162,6 +162,7 @@ static int lookup_locked(struct task *t, struct onode *dir, const char *name, si
 {
 	auto_inode *upper = NULL;
 	struct inode **lower = NULL;
+	struct overlay *ov = overlay_of(&dir->i);
 	struct onode *n;
 	u32 nlower = 0;
 	int r = upper_entry(t, dir, name, len, &upper);
@@ -170,7 +171,7 @@ static int lookup_locked(struct task *t, struct onode *dir, const char *name, si
 		return r;
 	if (upper && is_whiteout(upper))
 		return -ENOENT;
-	if (dir->nlower && (!upper || (S_ISDIR(upper->mode) && !is_opaque(t, upper)))) {
+	if (dir->nlower && (!upper || (S_ISDIR(upper->mode) && !is_opaque(t, ov, upper)))) {
 		lower = kbuf_array(dir->nlower, sizeof(*lower));
 		if (!lower)
 			return -ENOMEM;
@@ -182,7 +183,7 @@ static int lookup_locked(struct task *t, struct onode *dir, const char *name, si
 		put_layers(lower, nlower);
 		return r;
 	}
-	r = onode_new(t, overlay_of(&dir->i), dir, name, len, upper, lower, nlower, &n);
+	r = onode_new(t, ov, dir, name, len, upper, lower, nlower, &n);
 	if (r == 0)
 		*ret = &n->i;
 	return r;

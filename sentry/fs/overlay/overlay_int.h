@@ -4,12 +4,13 @@
  * super.c   making, options        lookup.c  nodes and names
  * copyup.c  from lower to upper    dirops.c  create .. rename, whiteouts
  * file.c    open files             list.c    merged directories
- * attr.c    attributes, xattrs
+ * attr.c    attributes, xattrs     work.c    changes that are whole or not there
  *
  * An onode stands for the visible object of one name: its upper inode, if it has one,
  * and otherwise the first lower one; a directory without the opaque mark merges all
  * its lower directories.  A character device 0:0 is a whiteout.  Formats are those of
- * Linux's overlayfs, so layers can be exchanged with it.
+ * Linux's overlayfs, so layers can be exchanged with it: marks are trusted.overlay.*, or
+ * user.overlay.* (its option userxattr) where the layer is a host directory.
  *
  * What is not copied up knows its parent and name; those cannot change before it is
  * copied up, since rename copies first and directories with lower parts are
@@ -21,13 +22,16 @@
 #pragma once
 #include "sentry/vfs/inode.h"
 
-#define OVL_OPAQUE "trusted.overlay.opaque"
-#define OVL_PREFIX "trusted.overlay."
+/* Names of the extended attributes that are marks. */
+struct ovl_marks { const char *prefix, *opaque; };
 
 struct overlay {
 	struct super sb;
 	struct mutex copy_mu;           /* RANK_COPYUP */
 	struct super *backing;          /* immutable: whose statfs is shown; a reference */
+	struct inode *work;             /* immutable: a directory of the upper layer's super, or NULL; a reference */
+	const struct ovl_marks *marks;  /* immutable */
+	_Atomic u64 work_seq;           /* names in work */
 	bool writable;                  /* immutable */
 	bool many;                      /* immutable: more than one lower layer */
 };
@@ -74,6 +78,36 @@ int onode_refresh(struct task *t, struct onode *n) must_check;
 /* copyup.c: 0 when @n has an upper inode.  @data false: content is to be thrown away. */
 int ovl_copy_up(struct task *t, struct onode *n, bool data) must_check;
 
+/* work.c */
+struct ovl_make {
+	u32 mode;
+	const char *target;             /* symlinks */
+	u32 major, minor;
+	struct inode *link;             /* instead of all that: one more name of this; borrowed */
+};
+
+struct draft {
+	struct inode *dir;              /* borrowed: where it is now */
+	struct inode *made;             /* a reference */
+	const char *name;
+	size_t len;
+	char temp[24];
+};
+
+#define auto_draft cleanup_with(ovl_draft_done) struct draft
+
+/* The caller holds dir->mu. */
+int ovl_make_entry(struct task *t, struct inode *dir, const char *name, size_t len, const struct ovl_make *m,
+                   struct inode **ret) must_check;
+/* In the work directory; without one at its place already: @name in @udir. */
+int ovl_draft(struct task *t, struct overlay *ov, struct inode *udir, const char *name, size_t len,
+              const struct ovl_make *m, struct draft *ret) must_check;
+/* To its place, where @old (or nothing: NULL) is; that goes. */
+int ovl_draft_place(struct task *t, struct draft *d, struct inode *udir, const char *name, size_t len,
+                    struct inode *old) must_check;
+int ovl_draft_drop(struct task *t, struct draft *d) must_check;       /* remove it again */
+void ovl_draft_done(struct draft *d);
+
 /* file.c, list.c */
 int ovl_open(struct task *t, struct inode *i, const struct path *p, u32 flags, struct file **ret);
 int ovl_open_dir(struct task *t, struct inode *i, const struct path *p, u32 flags, struct file **ret);
@@ -81,6 +115,8 @@ int ovl_open_dir(struct task *t, struct inode *i, const struct path *p, u32 flag
 int ovl_check_empty(struct task *t, struct onode *dir) must_check;
 /* Remove the whiteouts of an upper directory that is to go. */
 int ovl_clear_whiteouts(struct task *t, struct inode *upper_dir) must_check;
+/* Remove what is in a directory, one level deep and whiteouts below that. */
+int ovl_clear_dir(struct task *t, struct inode *upper_dir) must_check;
 
 extern const struct inode_ops ovl_dir_ops, ovl_file_ops;
 

@@ -26,6 +26,7 @@ static void ovl_sb_release(struct super *sb)
 {
 	struct overlay *ov = container_of(sb, struct overlay, sb);
 
+	inode_unref(ov->work);
 	super_unref(ov->backing);
 	kfree((void *)(uintptr_t)sb->source);
 	kfree(ov);
@@ -35,9 +36,22 @@ static const struct super_ops ovl_super_ops = {
 	.fstype = "overlay", .statfs = ovl_statfs, .release = ovl_sb_release,
 };
 
-int overlay_new(struct task *t, struct kernel *k, struct inode *upper, struct inode *const *lower, u32 nlower,
-                const char *source, struct super **ret_sb, struct inode **ret_root)
+static const struct ovl_marks trusted_marks = { "trusted.overlay.", "trusted.overlay.opaque" };
+static const struct ovl_marks user_marks = { "user.overlay.", "user.overlay.opaque" };
+
+/* All borrowed: @upper may be NULL (read-only), and @work. */
+struct parts {
+	struct inode *upper, *work;
+	struct inode *const *lower;
+	u32 nlower;
+	const struct ovl_marks *marks;
+};
+
+static int overlay_new(struct task *t, struct kernel *k, const struct parts *p, const char *source,
+                       struct super **ret_sb, struct inode **ret_root)
 {
+	struct inode *upper = p->upper, *const *lower = p->lower;
+	u32 nlower = p->nlower;
 	struct overlay *ov = knew(struct overlay);
 	struct inode **low = kbuf_array(MAX(nlower, 1), sizeof(*low));
 	struct onode *root;
@@ -53,6 +67,8 @@ int overlay_new(struct task *t, struct kernel *k, struct inode *upper, struct in
 	ov->sb.source = kbuf_strdup(source ? source : "overlay");
 	ov->writable = upper != NULL;
 	ov->many = nlower > 1;
+	ov->marks = p->marks;
+	ov->work = p->work ? inode_ref(p->work) : NULL;
 	ov->backing = super_ref(upper ? upper->sb : lower[0]->sb);
 	for (u32 i = 0; i < nlower; i++)
 		low[i] = inode_ref(lower[i]);
@@ -83,10 +99,34 @@ int overlay_memory(struct task *t, struct kernel *k, struct inode *lower, struct
 	r = tmpfs_make(t, k, "overlay", opts, &sb, &upper);
 	if (r < 0)
 		return r;
-	r = overlay_new(t, k, upper, &lower, 1, "overlay", ret_sb, ret_root);
+	r = overlay_new(t, k, &(struct parts){ .upper = upper, .lower = &lower, .nlower = 1, .marks = &trusted_marks },
+	                "overlay", ret_sb, ret_root);
 	inode_unref(upper);
 	super_unref(sb);
 	return r;
+}
+
+int overlay_kept(struct task *t, struct kernel *k, struct inode *lower, struct inode *store, struct super **ret_sb,
+                 struct inode **ret_root)
+{
+	auto_inode *upper = NULL, *work = NULL;
+	int r = store->ops->lookup(t, store, "upper", 5, &upper);
+
+	if (r == 0)
+		r = store->ops->lookup(t, store, "work", 4, &work);
+	if (r == 0 && (!S_ISDIR(upper->mode) || !S_ISDIR(work->mode)))
+		r = -ENOTDIR;
+	if (r < 0)
+		return r;
+	return overlay_new(t, k, &(struct parts){ .upper = upper, .work = work, .lower = &lower, .nlower = 1,
+	                   .marks = &user_marks }, "overlay", ret_sb, ret_root);
+}
+
+int overlay_tidy(struct task *t, struct super *sb)
+{
+	struct overlay *ov = container_of(sb, struct overlay, sb);
+
+	return ov->work ? ovl_clear_dir(t, ov->work) : 0;
 }
 
 /* ---- mount(2) ---- */
@@ -95,6 +135,7 @@ struct layers {
 	struct inode *lower[LAYERS_MAX];
 	u32 n;
 	struct inode *upper;
+	bool userxattr;
 };
 
 static int find_dir(struct task *t, const char *name, struct inode **ret)
@@ -137,9 +178,11 @@ static int parse(struct task *t, struct layers *l, char *opts)
 			r = add_lowers(t, l, p + 9);
 		else if (str_starts(p, "upperdir=") && !l->upper)
 			r = find_dir(t, p + 9, &l->upper);
+		else if (str_eq(p, "userxattr"))
+			l->userxattr = true;
 		else if (*p && !str_starts(p, "workdir=") && !str_starts(p, "redirect_dir=") &&
 		         !str_starts(p, "index=") && !str_starts(p, "xino=") && !str_starts(p, "metacopy=") &&
-		         !str_starts(p, "volatile") && !str_starts(p, "userxattr"))
+		         !str_starts(p, "volatile"))
 			r = -EINVAL;
 	}
 	return r;
@@ -155,7 +198,8 @@ int overlay_make(struct task *t, struct kernel *k, const char *source, const cha
 	if (r == 0 && l->n == 0)
 		r = -EINVAL;
 	if (r == 0)
-		r = overlay_new(t, k, l->upper, l->lower, l->n, source, ret_sb, ret_root);
+		r = overlay_new(t, k, &(struct parts){ .upper = l->upper, .lower = l->lower, .nlower = l->n,
+		                .marks = l->userxattr ? &user_marks : &trusted_marks }, source, ret_sb, ret_root);
 	for (u32 i = 0; l && i < l->n; i++)
 		inode_unref(l->lower[i]);
 	if (l)

@@ -1,0 +1,12 @@
+#!/bin/bash
+# overlaydir.sh CSANDBOX: --overlay=dir=PATH: what is written stays in PATH, in the format of Linux's overlay (the
+# host mounts it and compares), the root is untouched, errors are clear, and kills at OVERLAY_KILLS (8) random moments leave
+# a tree that is whole.  Root needed.
+here=$(dirname "$(realpath "$0")")
+[ "$(id -u)" = 0 ] || { echo "skip overlaydir: needs root"; echo "overlaydir: 0 passed, 0 failed, 1 skipped"; exit 0; }
+w=$(mktemp -d -p "${TMPDIR:-/var/tmp}")
+trap 'rm -rf "$w"' EXIT
+chmod 755 "$w"
+mkdir "$w/b"
+"$here/../lib/busybox_root.sh" "$w/b/rootfs"
+exec python3 "$here/overlaydir.py" "$(realpath "$1")" "$w" "${OVERLAY_KILLS:-8}"
