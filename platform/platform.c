@@ -107,16 +107,22 @@ void ctx_set_owner(struct ctx *c, void *owner) { c->owner = owner; }
 void *ctx_owner(const struct ctx *c) { return c->owner; }
 int ctx_clone(struct ctx *parent, struct ctx **ret) { return parent->p->ops->ctx_clone(parent, ret); }
 void ctx_start(struct ctx *c) { c->p->ops->ctx_start(c); }
-void ctx_retire(struct ctx *c)
+void ctx_retire(struct ctx *c, gaddr_t word)
 {
-	if (c->p->ops->ctx_retire)
-		c->p->ops->ctx_retire(c);
+	const struct platform_ops *ops = c->p->ops;
+	u32 zero = 0;
+
+	if (ops->ctx_retire)
+		(void)!ops->ctx_retire(c, word);
+	else if (ops->copy_out(c->as, word, &zero, sizeof(zero)) == sizeof(zero))
+		(void)!ops->futex_wake(c, word, 1, true);
 }
 
 void ctx_free(struct ctx *c) { c->p->ops->ctx_free(c); }
 bool ctx_has_frame(const struct ctx *c) { return c->p->ops->has_frame(c); }
 void ctx_need_frame(struct ctx *c) { c->p->ops->need_frame(c); }
 void ctx_set_result(struct ctx *c, long v) { c->p->ops->set_result(c, v); }
+bool ctx_pass(struct ctx *c) { return c->p->ops->pass && c->p->ops->pass(c); }
 int ctx_get_regs(struct ctx *c, struct user_regs *ret) { return c->p->ops->get_regs(c, ret); }
 int ctx_set_regs(struct ctx *c, const struct user_regs *r) { return c->p->ops->set_regs(c, r); }
 long ctx_get_fp(struct ctx *c, void *buf, size_t cap) { return c->p->ops->get_fp(c, buf, cap); }

@@ -107,10 +107,10 @@ int ctx_clone(struct ctx *parent, struct ctx **ret) must_check;
 /* Let a new context appear in platform_switch() as TRAP_START. */
 void ctx_start(struct ctx *c);
 /*
- * The context will run no application code any more.  It must have a frame.  To be called before the
- * application may learn that the thread has ended: the host forgets what it keeps in its memory.
+ * The context will run no application code any more.  It must have a frame.  The host forgets what it keeps of it
+ * in the application's memory; then the application learns of it: 0 is stored in @word, and one (shared) waiter woken.
  */
-void ctx_retire(struct ctx *c);
+void ctx_retire(struct ctx *c, gaddr_t word);
 /* The context's thread ends.  Drops its hold on the address space. */
 void ctx_free(struct ctx *c);
 
@@ -172,6 +172,12 @@ void ctx_need_frame(struct ctx *c);
 
 /* The value that a finished TRAP_SYSCALL returns in ax.  Cheap; a frame is not needed. */
 void ctx_set_result(struct ctx *c, long v);
+/*
+ * Let the application make the call that trapped itself, once resumed: the host sees just the arguments that were
+ * reported, whatever the application does meanwhile, and its result is the call's.  For calls that
+ * take nothing but numbers, change memory of the caller's alone, and are as right a moment later.  False: it cannot be done so.
+ */
+bool ctx_pass(struct ctx *c) must_check;
 int ctx_get_regs(struct ctx *c, struct user_regs *ret) must_check;        /* need a frame */
 int ctx_set_regs(struct ctx *c, const struct user_regs *r) must_check;
 /*

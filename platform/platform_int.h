@@ -22,7 +22,7 @@ struct platform_ops {
 	int (*as_fork)(struct ctx *parent, struct aspace **ret_as, struct ctx **ret_ctx);
 	int (*ctx_clone)(struct ctx *parent, struct ctx **ret);
 	void (*ctx_start)(struct ctx *c);
-	void (*ctx_retire)(struct ctx *c);      /* may be NULL */
+	int (*ctx_retire)(struct ctx *c, gaddr_t word);        /* NULL: copy_out, futex_wake */
 	void (*ctx_free)(struct ctx *c);
 	void (*as_release)(struct aspace *as);
 	int (*apply)(struct ctx *c, const struct as_op *ops, size_t n, size_t *ret_done);
@@ -37,6 +37,7 @@ struct platform_ops {
 	bool (*has_frame)(const struct ctx *c);
 	void (*need_frame)(struct ctx *c);
 	void (*set_result)(struct ctx *c, long v);
+	bool (*pass)(struct ctx *c);            /* NULL: never */
 	int (*get_regs)(struct ctx *c, struct user_regs *ret);
 	int (*set_regs)(struct ctx *c, const struct user_regs *r);
 	size_t (*fp_size)(const struct platform *p);

@@ -20,7 +20,6 @@
 #include "platform/host/futex.h"
 #include "platform/host/process.h"
 
-#define SLOT_BATCH 8u           /* slots mapped at a time */
 #define FILE_FD_BASE 64u        /* numbers for files on their way into a stub: one a slot and call */
 
 struct systrap_as *as_alloc(struct systrap *p)
@@ -29,9 +28,7 @@ struct systrap_as *as_alloc(struct systrap *p)
 
 	if (!as)
 		return NULL;
-	as->used_words = 1;
-	as->used = kbuf_array(as->used_words, sizeof(u64));
-	if (!as->used) {
+	if (slots_init(as) < 0) {
 		kfree(as);
 		return NULL;
 	}
@@ -72,12 +69,11 @@ struct systrap_ctx *ctx_alloc(struct systrap *p, struct systrap_as *as, u32 slot
 	c->base.p = &p->base;
 	c->base.as = aspace_ref(&as->base);
 	c->slot = slot;
-	c->cookie = rand_u64();
 	atomic_store(&c->state, CTX_TRAPPED);   /* no worker may be told of it before it has an owner */
 	list_init(&c->pending);
 	list_init(&c->event);
 	mutex_lock(&as->mu);
-	as->used[slot / 64] |= 1ull << (slot % 64);
+	slot_use(as, slot);
 	list_add_tail(&c->node, &as->ctxs);
 	mutex_unlock(&as->mu);
 	return c;
@@ -91,7 +87,7 @@ static void ctx_destroy(struct systrap_ctx *c, bool slot_is_free)
 	mutex_lock(&as->mu);
 	list_del_init(&c->node);
 	if (slot_is_free)
-		as->used[c->slot / 64] &= ~(1ull << (c->slot % 64));
+		slot_drop(as, c->slot);
 	mutex_unlock(&as->mu);
 	if (c->tid)
 		atomic_compare_exchange_strong(&p->by_tid[c->tid], &(struct systrap_ctx *){ c }, NULL);
@@ -101,17 +97,35 @@ static void ctx_destroy(struct systrap_ctx *c, bool slot_is_free)
 
 /*
  * The thread still returns to user mode, into the stub, after the application was told that it has ended and
- * may have unmapped its stack with the rseq area: the host would kill the process.
+ * may have unmapped its stack with the rseq area: the host would kill the process.  So that is forgotten
+ * first, and only then the word is cleared; by a futex call, which can fault.
  */
-void systrap_retire(struct ctx *base)
+int systrap_retire(struct ctx *base, gaddr_t word)
 {
 	struct systrap_ctx *c = to_ctx(base);
-	struct stub_call call = { SYS_rseq, { c->rseq[0], c->rseq[1], 1, c->rseq[3] } };
-	u32 done;
+	struct stub_call calls[2], wake = {
+		SYS_futex, { word.v, FUTEX_WAKE_OP, 1, 0, word.v, FUTEX_OP(FUTEX_OP_SET, 0, FUTEX_OP_CMP_LT, 0) },
+	};
+	bool area = c->rseq[1] && !c->rseq[2];
+	u32 n = 0, done = 0, zero = 0;
+	int r;
 
-	if (c->framed && c->rseq[1] && !c->rseq[2])
-		(void)!command_calls(c, &call, NULL, 1, &done);
-	c->rseq[1] = 0;
+	if (!c->framed)
+		return -EPERM;
+	if (area)
+		calls[n++] = (struct stub_call){ SYS_rseq, { c->rseq[0], c->rseq[1], 1, c->rseq[3] } };
+	if (word.v % 4 == 0)
+		calls[n++] = wake;
+	r = n ? command_calls(c, calls, NULL, n, &done) : 0;
+	if (area && done > 0)
+		c->rseq[1] = 0;
+	/* It lied about its area, and is not to be parked. */
+	if (area && !done && r < 0 && r != -ESRCH && word.v % 4 == 0)
+		r = command_calls(c, &wake, NULL, 1, &done);
+	/* As Linux does: stored, but no futex. */
+	if (word.v % 4 && systrap_copy_out(base->as, word, &zero, sizeof(zero)) != sizeof(zero))
+		r = -EFAULT;
+	return r;
 }
 
 void systrap_ctx_free(struct ctx *base)
@@ -123,7 +137,7 @@ void systrap_ctx_free(struct ctx *base)
 	bool told = c->framed && !gone && (c->notif_id || c->by_mail) && c->tid != to_as(base->as)->pid;
 	u64 id = c->notif_id;
 
-	/* Before the thread may end: its number can be used again at once. */
+	/* Before the thread may end or be used again: its number can be, at once. */
 	if (c->tid)
 		atomic_compare_exchange_strong(&p->by_tid[c->tid], &(struct systrap_ctx *){ c }, NULL);
 	mail_forget(c);
@@ -133,6 +147,10 @@ void systrap_ctx_free(struct ctx *base)
 		mutex_lock(&to_as(base->as)->mu);
 		id = mail_answer(c, CMD_EXIT, false);
 		mutex_unlock(&to_as(base->as)->mu);
+	}
+	if (told && slot_park(c)) {
+		told = false;           /* the slot stays its */
+		id = 0;
 	}
 	if (told && id)
 		notify_send(p, id, CMD_EXIT, 0);
@@ -150,6 +168,7 @@ void systrap_ctx_start(struct ctx *base)
 
 static void pending_add(struct systrap *p, struct systrap_ctx *child)
 {
+	child->cookie = rand_u64();
 	atomic_fetch_add(&p->w.running, 1);
 	mutex_lock(&p->mu);
 	list_add_tail(&child->pending, &p->pending);
@@ -200,39 +219,6 @@ static int await_child(struct systrap_ctx *child, long r)
 	return r < 0 ? (int)r : -EAGAIN;
 }
 
-static int copy_slots(struct systrap_as *to, struct systrap_as *from)
-{
-	u64 *used;
-
-	mutex_lock(&from->mu);
-	used = kbuf_array(from->used_words, sizeof(u64));
-	if (used) {
-		kfree(to->used);
-		to->used = used;
-		to->used_words = from->used_words;
-		to->nslots = from->nslots;
-	}
-	mutex_unlock(&from->mu);
-	return used ? 0 : -ENOMEM;
-}
-
-/* The child runs in a copy of the parent's slot: its frame is where the parent's is. */
-static void inherit_frame(struct systrap_ctx *child, const struct systrap_ctx *parent, u64 delta)
-{
-	child->k = parent->k;
-	child->frame = parent->frame + delta;
-	child->k.fpstate = parent->k.fpstate + delta;
-	child->fs_base = parent->fs_base;
-	child->gs_base = parent->gs_base;
-	child->framed = true;
-	if (!delta)                             /* a fork inherits it, a thread does not */
-		memcpy(child->rseq, parent->rseq, sizeof(child->rseq));
-	child->k.ax = 0;
-	child->regs_dirty = true;
-	/* Changes made to the parent since its trap are in the copy only. */
-	child->bases_dirty = true;
-}
-
 static int fork_from(struct systrap_ctx *parent, struct aspace **ret_as, struct ctx **ret_ctx)
 {
 	struct systrap *p = ctx_systrap(parent);
@@ -242,7 +228,7 @@ static int fork_from(struct systrap_ctx *parent, struct aspace **ret_as, struct 
 
 	if (!as)
 		return -ENOMEM;
-	r = copy_slots(as, to_as(parent->base.as));
+	r = slots_copy(as, to_as(parent->base.as));
 	if (!r)
 		r = sites_copy(as, to_as(parent->base.as));
 	if (r < 0)
@@ -255,7 +241,8 @@ static int fork_from(struct systrap_ctx *parent, struct aspace **ret_as, struct 
 	r = await_child(c, command_clone(parent, CMD_FORK, CLONE_FLAGS_PROCESS, c->cookie, 0));
 	if (r < 0)
 		goto drop_ctx;
-	inherit_frame(c, parent, 0);
+	memcpy(c->rseq, parent->rseq, sizeof(c->rseq));     /* a fork inherits it, a thread does not */
+	frame_inherit(c, parent, parent->frame, parent->k.fpstate);
 	*ret_as = &as->base;
 	*ret_ctx = &c->base;
 	return 0;
@@ -288,80 +275,19 @@ int systrap_as_new(struct platform *base, struct aspace **ret_as, struct ctx **r
 	return r;
 }
 
-/* Map more slots after the last. as->mu is not held; one context at a time per process does this. */
-static int grow_slots(struct systrap_ctx *via, u32 n)
-{
-	struct stub_call call = {
-		SYS_mmap, { slot_addr(ctx_systrap(via), n), SLOT_BATCH * SLOT_SIZE, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, (u64)-1, 0 },
-	};
-	struct systrap_as *as = to_as(via->base.as);
-	u32 done, words = (n + SLOT_BATCH + 63) / 64;
-	int r;
-
-	if (n + SLOT_BATCH > SLOT_MAX)
-		return -EAGAIN;
-	r = command_calls(via, &call, NULL, 1, &done);
-	if (r < 0)
-		return r;
-	mutex_lock(&as->mu);
-	if (words > as->used_words) {
-		u64 *used = kbuf_realloc(as->used, words * sizeof(u64));
-
-		if (used) {
-			as->used = used;
-			as->used_words = words;
-		} else {
-			r = -ENOMEM;
-		}
-	}
-	if (!r && as->nslots < n + SLOT_BATCH)
-		as->nslots = n + SLOT_BATCH;
-	mutex_unlock(&as->mu);
-	return r;
-}
-
-/* A free slot whose last thread has really ended, claimed in the bitmap. */
-static int claim_slot(struct systrap_ctx *via, u32 *ret)
-{
-	struct systrap_as *as = to_as(via->base.as);
-
-	for (;;) {
-		u32 n, i;
-		int r;
-
-		mutex_lock(&as->mu);
-		n = as->nslots;
-		for (i = 0; i < n; i++) {
-			u32 word = 0;
-
-			if (as->used[i / 64] >> (i % 64) & 1)
-				continue;
-			if (systrap_copy_in(&as->base, &word,
-					    GADDR(slot_addr(ctx_systrap(via), i) + offsetof(struct slot, tid_word)), 4) == 4 &&
-			    word)
-				continue;
-			as->used[i / 64] |= 1ull << (i % 64);
-			break;
-		}
-		mutex_unlock(&as->mu);
-		if (i < n) {
-			*ret = i;
-			return 0;
-		}
-		r = grow_slots(via, n);
-		if (r < 0)
-			return r;
-	}
-}
-
+/* A parked thread if there is one, else a new one that the parent's stub clones. */
 int systrap_ctx_clone(struct ctx *base, struct ctx **ret)
 {
-	struct systrap_ctx *parent = to_ctx(base), *c;
+	struct systrap_ctx *parent = to_ctx(base), *c = slot_unpark(parent);
 	struct systrap *p = ctx_systrap(parent);
 	u32 slot = 0;
-	int r = claim_slot(parent, &slot);
+	int r;
 
+	if (c) {
+		*ret = &c->base;
+		return 0;
+	}
+	r = slot_claim(parent, &slot);
 	if (r < 0)
 		return r;
 	c = ctx_alloc(p, to_as(base->as), slot);
@@ -374,7 +300,8 @@ int systrap_ctx_clone(struct ctx *base, struct ctx **ret)
 		ctx_destroy(c, true);
 		return r;
 	}
-	inherit_frame(c, parent, ctx_slot(c) - ctx_slot(parent));
+	frame_inherit(c, parent, parent->frame + (ctx_slot(c) - ctx_slot(parent)),
+		      parent->k.fpstate + (ctx_slot(c) - ctx_slot(parent)));
 	*ret = &c->base;
 	return 0;
 }

@@ -66,6 +66,12 @@ static long tell(struct systrap_ctx *c, u32 cmd)
 	return c->done_val;
 }
 
+/* What the filter allows: never a notification. */
+static bool unasked(const struct stub_call *call)
+{
+	return call->nr == SYS_close || call->nr == SYS_futex || (call->nr == SYS_rseq && call->a[2] == 1);
+}
+
 int command_calls(struct systrap_ctx *c, const struct stub_call *calls, const hostfd_t *files, u32 n,
 		  u32 *ret_done)
 {
@@ -76,7 +82,7 @@ int command_calls(struct systrap_ctx *c, const struct stub_call *calls, const ho
 	if (n > SLOT_CALLS)
 		return -E2BIG;
 	for (u32 i = 0; i < n; i++) {
-		if (calls[i].nr == SYS_close)   /* allowed unasked: never a notification */
+		if (unasked(&calls[i]))
 			continue;
 		c->calls[asked] = calls[i];
 		c->files[asked++] = files ? files[i] : HOSTFD_NONE;

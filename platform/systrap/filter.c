@@ -6,8 +6,8 @@
  * to any syscall instruction.  The instruction pointer only routes: without it
  * the application's own close or exit would run natively.
  *
- *   from the stub's text  rt_sigreturn futex close sigaltstack exit: allowed
- *                         mmap munmap mprotect mremap madvise clone rseq, trap and wait calls: asked
+ *   from the stub's text  rt_sigreturn futex close sigaltstack exit, unregistering rseq: allowed
+ *                         mmap munmap mprotect mremap madvise clone, trap and wait calls: asked
  *                         kick call: SIGSYS
  *                         anything else: killed
  *   from anywhere else    futex wait/wake kinds, sched_yield, private
@@ -74,7 +74,8 @@ static void stub_part(struct prog *p)
 {
 	static const u32 allowed[] = { SYS_rt_sigreturn, SYS_futex, SYS_close, SYS_sigaltstack, SYS_exit };
 	static const u32 asked[] = { STUBCALL_NR, STUBWAIT_NR, STUBFRAME_NR, SYS_mmap, SYS_munmap, SYS_mprotect, SYS_mremap,
-				     SYS_madvise, SYS_clone, SYS_rseq };
+				     SYS_madvise, SYS_clone };
+	static const u32 unregister[] = { 1 };
 
 	load(p, FIELD(nr));
 	for (size_t i = 0; i < ARRAY_SIZE(allowed); i++)
@@ -82,6 +83,7 @@ static void stub_part(struct prog *p)
 	for (size_t i = 0; i < ARRAY_SIZE(asked); i++)
 		ret_if(p, asked[i], SECCOMP_RET_USER_NOTIF);
 	ret_if(p, STUBKICK_NR, SECCOMP_RET_TRAP);
+	allow_arg(p, SYS_rseq, 2, ~0u, unregister, ARRAY_SIZE(unregister), SECCOMP_RET_KILL_PROCESS);
 	ret(p, SECCOMP_RET_KILL_PROCESS);
 }
 

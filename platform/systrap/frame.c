@@ -176,6 +176,34 @@ int frame_learn_xstate(struct systrap *p, struct systrap_ctx *c)
 	return 0;
 }
 
+bool frame_copy_fp(const struct systrap_ctx *from, u64 to)
+{
+	struct systrap *p = ctx_systrap(from);
+	size_t n = p->xstate_size + 4;
+	auto_kfree u8 *fp = kbuf_alloc(n);
+	struct sw_bytes sw;
+
+	if (!fp || systrap_copy_in(from->base.as, fp, GADDR(from->k.fpstate), n) != n)
+		return false;
+	memcpy(&sw, fp + SW_OFFSET, sizeof(sw));
+	return sw.magic1 == FP_MAGIC1 && sw.xstate_size == p->xstate_size &&
+	       systrap_copy_out(from->base.as, GADDR(to), fp, n) == n;
+}
+
+void frame_inherit(struct systrap_ctx *c, const struct systrap_ctx *parent, u64 frame, u64 fpstate)
+{
+	c->k = parent->k;
+	c->frame = frame;
+	c->k.fpstate = fpstate;
+	c->fs_base = parent->fs_base;
+	c->gs_base = parent->gs_base;
+	c->framed = true;
+	c->k.ax = 0;
+	c->regs_dirty = true;
+	/* Changes made to the parent since its trap are in the copy only. */
+	c->bases_dirty = true;
+}
+
 size_t systrap_fp_size(const struct platform *base) { return to_systrap(base)->xstate_size + 4; }
 
 long systrap_get_fp(struct ctx *base, void *buf, size_t cap)

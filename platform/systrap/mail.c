@@ -50,6 +50,7 @@ static bool slow_call(u32 nr)
 	case SYS_rseq:
 	case SYS_membarrier:
 	case SYS_arch_prctl:
+	case SYS_madvise:               /* mostly the host's: systrap_pass() */
 	case 449: case 454: case 455: case 456: /* futex_waitv, futex_wake, futex_wait, futex_requeue */
 		return true;
 	}

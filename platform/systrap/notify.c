@@ -272,13 +272,15 @@ void ctx_resume(struct systrap_ctx *c)
 	bool framed = c->framed, kick, dead;
 	pid_t pid = as->pid, tid = c->tid;
 	bool mailed = c->by_mail, heat;
+	u32 flags = c->pass ? SECCOMP_USER_NOTIF_FLAG_CONTINUE : 0;
 	long val = CMD_RESUME;
 	u64 id = c->notif_id;
 
 	if (framed && frame_flush(c) < 0)
 		notify_kill(c, "its frame cannot be written");
 	if (!framed)
-		val = c->result;
+		val = flags ? 0 : c->result;
+	c->pass = false;
 	kick = c->want_frame || (!framed && (c->hot_site || c->want_mail));
 	c->want_frame = false;
 	heat = !framed && !kick && workers_receives() && mail_heat(p, c);
@@ -321,9 +323,18 @@ void ctx_resume(struct systrap_ctx *c)
 	/* It will run on this CPU: either it gets it, or we leave it. */
 	if (!heat && mail_hot(p) && workers_receives())
 		mail_chill(p);
-	notify_send(p, id, val, 0);
+	notify_send(p, id, val, flags);
 	if (heat)
 		workers_step_aside(p);
+}
+
+bool systrap_pass(struct ctx *base)
+{
+	struct systrap_ctx *c = to_ctx(base);
+
+	/* Its notification holds the arguments that were looked at. */
+	c->pass = !c->framed && !c->by_mail && c->notif_id;
+	return c->pass;
 }
 
 void systrap_interrupt(struct ctx *base)

@@ -61,6 +61,7 @@ const struct platform_ops systrap_ops = {
 	.has_frame = has_frame,
 	.need_frame = need_frame,
 	.set_result = set_result,
+	.pass = systrap_pass,
 	.get_regs = systrap_get_regs,
 	.set_regs = systrap_set_regs,
 	.fp_size = systrap_fp_size,

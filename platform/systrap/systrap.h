@@ -7,6 +7,7 @@
  *   workers.c  who receives, who waits      notify.c   what a notification means
  *   frame.c    registers of a trapped ctx   command.c  making a stub act
  *   approve.c  the host calls it may make   aspace.c   processes, threads, maps, copies
+ *   slots.c    where threads live
  *
  * States of a context: RUNNING (application code, or its stub obeying a
  * command), TRAPPED (a worker owns it), DEAD (its process is gone and that was
@@ -41,6 +42,16 @@ struct kframe {
 _Static_assert(offsetof(struct kframe, info) == 304, "struct ucontext");
 _Static_assert(sizeof(struct kframe) == 304 + 128, "siginfo");
 
+/* A host thread without a context, for the next clone: slots.c. */
+struct parked {
+	pid_t tid;
+	u32 slot;
+	u64 notif_id;                           /* its stub awaits a command */
+	u64 frame, fpstate;
+	struct mail *mail;
+};
+#define PARKED_MAX 4u
+
 struct systrap_as {
 	struct aspace base;
 	pid_t pid;                              /* immutable once registered */
@@ -48,8 +59,10 @@ struct systrap_as {
 	_Atomic u32 over;                       /* AS_RELEASED | AS_REAPED: freed when both are set */
 	struct mutex mu;                        /* RANK_PLATFORM */
 	u32 nslots;                             /* guarded by mu: slots [0, nslots) are mapped */
-	u64 *used;                              /* guarded by mu: bitmap of slots with a context */
-	u32 used_words;                         /* guarded by mu */
+	u64 *used, *leaving;                    /* guarded by mu: bitmaps of slots, in one allocation: slots.c */
+	u32 slot_words;                         /* guarded by mu: of each */
+	u32 nparked;                            /* guarded by mu */
+	struct parked parked[PARKED_MAX];       /* guarded by mu */
 	_Atomic u32 changing;                   /* futex: one change of code or mailboxes at a time, and no fork meanwhile */
 	struct mail *mail;                      /* set once, guarded by mu: MAIL_LINES of them, or NULL */
 	_Atomic(struct sites *) sites;          /* set once: patch.c */
@@ -97,6 +110,7 @@ struct systrap_ctx {
 	u64 fs_base, gs_base;
 	bool regs_dirty, ax_dirty, bases_dirty;
 	long result;                            /* of a frameless call */
+	bool pass;                              /* owner: its own host call, as reported, is the answer */
 
 	/* The command in progress: written by the owner before the stub is told. */
 	struct stub_call calls[SLOT_CALLS];     /* what may be called, in this order */
@@ -251,6 +265,10 @@ void approve_call(struct systrap *p, struct systrap_ctx *c, const struct seccomp
 /* frame.c */
 bool frame_fetch(struct systrap_ctx *c, u64 uc, int sig, struct trap *ret);
 int frame_flush(struct systrap_ctx *c) must_check;
+/* @c, a new context, has the registers of @parent, in a frame at @frame with its extended state at @fpstate. */
+void frame_inherit(struct systrap_ctx *c, const struct systrap_ctx *parent, u64 frame, u64 fpstate);
+/* Copy the extended state of @from to that of another frame. False: not as it should be. */
+bool frame_copy_fp(const struct systrap_ctx *from, u64 to) must_check;
 int frame_learn_xstate(struct systrap *p, struct systrap_ctx *c) must_check;
 int systrap_get_regs(struct ctx *base, struct user_regs *ret);
 int systrap_set_regs(struct ctx *base, const struct user_regs *r);
@@ -266,6 +284,17 @@ long command_simple(struct systrap_ctx *c, u32 cmd) must_check;
 int slot_write(struct systrap_ctx *c, size_t off, const void *src, size_t n) must_check;
 int slot_read(struct systrap_ctx *c, size_t off, void *dst, size_t n) must_check;
 
+/* slots.c. use and drop: as->mu is held. */
+int slots_init(struct systrap_as *as) must_check;
+int slots_copy(struct systrap_as *to, struct systrap_as *from) must_check;
+void slot_use(struct systrap_as *as, u32 slot);
+void slot_drop(struct systrap_as *as, u32 slot);        /* its thread is told to end */
+int slot_claim(struct systrap_ctx *via, u32 *ret) must_check;
+/* Keep the thread of @c, which is about to be freed, and its slot. False: end it. */
+bool slot_park(struct systrap_ctx *c);
+/* A kept thread as a context like @parent, not resumed yet; or NULL. */
+struct systrap_ctx *slot_unpark(const struct systrap_ctx *parent);
+
 /* aspace.c */
 u64 as_file_number(const struct systrap_ctx *c);        /* what the first file of @c's command is called in its stub */
 int systrap_as_new(struct platform *base, struct aspace **ret_as, struct ctx **ret_ctx);
@@ -273,7 +302,7 @@ int systrap_as_fork(struct ctx *parent, struct aspace **ret_as, struct ctx **ret
 int systrap_ctx_clone(struct ctx *parent, struct ctx **ret);
 void systrap_ctx_start(struct ctx *base);
 void systrap_ctx_free(struct ctx *base);
-void systrap_retire(struct ctx *base);
+int systrap_retire(struct ctx *base, gaddr_t word);
 void systrap_as_release(struct aspace *base);
 int systrap_apply(struct ctx *base, const struct as_op *ops, size_t n, size_t *ret_done);
 size_t systrap_copy_in(struct aspace *base, void *dst, gaddr_t src, size_t n);
@@ -284,3 +313,4 @@ void as_put(struct systrap_as *as, u32 what);
 struct systrap_as *as_alloc(struct systrap *p) must_check;
 struct systrap_ctx *ctx_alloc(struct systrap *p, struct systrap_as *as, u32 slot) must_check;
 void systrap_interrupt(struct ctx *base);
+bool systrap_pass(struct ctx *base);

@@ -11,5 +11,5 @@
 #define ERESTARTNOINTR        513       /* always restart */
 #define ERESTARTNOHAND        514       /* restart only if no handler runs */
 #define ERESTART_RESTARTBLOCK 516       /* through restart_syscall(2), or EINTR */
-#define ENOFRAME_RESULT       600       /* the handler has set all registers itself */
+#define ENOFRAME_RESULT       600       /* the handler has set all registers itself, or the host will (ctx_pass) */
 #define ENEEDFRAME            601       /* call the handler again, with a frame this time; nothing was done yet */

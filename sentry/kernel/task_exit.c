@@ -71,8 +71,6 @@ bool task_exit_needs_frame(struct task *t)
 
 void task_release_memory(struct task *t)
 {
-	u32 zero = 0;
-
 	if (!t->mm)
 		return;
 	futex_exit_robust(t);
@@ -82,9 +80,7 @@ void task_release_memory(struct task *t)
 		gaddr_t a = t->clear_child_tid;
 
 		t->clear_child_tid = GADDR(0);
-		ctx_retire(t->ctx);
-		if (copy_out(t, a, &zero, sizeof(zero)) == 0)
-			(void)!aspace_futex_wake(t->ctx, a, 1, true);
+		ctx_retire(t->ctx, a);
 	}
 	vfork_complete(t);
 }

@@ -3,10 +3,13 @@
  *
  * Advice that changes what a program can see goes to the platform (AS_ADVISE): contents
  * dropped, what fork copies, huge pages, pages made present.  Mere hints are
- * checked and then forgotten.
+ * checked and then forgotten.  The common case, one range whose contents are dropped, the application
+ * carries out itself (ctx_pass).
  */
 #include <errno.h>
 #include <fcntl.h>
+#include "platform/platform.h"
+#include "sentry/core/errno.h"
 #include "sentry/kernel/task.h"
 #include "sentry/mm/vma_int.h"
 
@@ -83,6 +86,9 @@ static int check_vma(const struct vma *v, int advice)
 	}
 }
 
+/* Contents are dropped, and the vmas stay as they are: as right if another change comes first. */
+static bool drops(int advice) { return advice == MADV_DONTNEED || advice == MADV_FREE; }
+
 static void set_advice(struct vma *v, u64 advice)
 {
 	switch (advice) {
@@ -111,7 +117,7 @@ static void set_advice(struct vma *v, u64 advice)
 static int advise_locked(struct vma_edit *e, struct ctx *c, u64 start, u64 end, int advice)
 {
 	bool pass = classify(advice) == ADV_PASS;
-	int r = 0, hole = 0;
+	int r = 0, hole = 0, code;
 
 	if (!mm_count_ok(e->mm, 2))
 		return -EAGAIN;
@@ -127,11 +133,19 @@ static int advise_locked(struct vma_edit *e, struct ctx *c, u64 start, u64 end, 
 		r = check_vma(v, advice);
 		if (r < 0)
 			return r;
+		code = v->prot & PROT_EXEC;
 		/* One request for a run of neighbours that all may. */
 		for (stop = MIN(v->end, end); stop < end; stop = MIN(v->end, end)) {
 			v = vma_next(v);
 			if (!v || v->start != stop || check_vma(v, advice) < 0)
 				break;
+			code |= v->prot & PROT_EXEC;
+		}
+		/* Without a frame nothing was done yet: all in one by the application itself, or again with one. */
+		if (pass && !ctx_has_frame(c)) {
+			if (at == start && stop == end && !code && drops(advice) && ctx_pass(c))
+				return -ENOFRAME_RESULT;
+			return -ENEEDFRAME;
 		}
 		if (pass) {
 			struct as_op op = {
