@@ -140,6 +140,7 @@ void systrap_ctx_free(struct ctx *base)
 	/* Before the thread may end or be used again: its number can be, at once. */
 	if (c->tid)
 		atomic_compare_exchange_strong(&p->by_tid[c->tid], &(struct systrap_ctx *){ c }, NULL);
+	(void)mail_cool(p, c);
 	mail_forget(c);
 	workers_forget(c);
 	/* A thread in a frameless call stays where it is until its process ends. */
