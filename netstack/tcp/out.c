@@ -131,7 +131,7 @@ static bool note_sent(struct tcp_ep *t, u32 n, u8 flags)
 /* One piece of new data; false when no more may go. */
 static bool send_new(struct tcp_ep *t)
 {
-	u32 left = unsent(t), wnd_end = t->snd_una + t->snd_wnd, len, room;
+	u32 left = unsent(t), wnd_end = t->snd_una + t->snd_wnd, len, room, tail;
 	bool fin = t->fin_queued && !t->fin_sent, cut = false;
 	u8 flags = TH_ACK;
 	int r;
@@ -167,6 +167,10 @@ static bool send_new(struct tcp_ep *t)
 		}
 		if (len > t->mss && len < left)
 			len = len / t->mss * t->mss;
+		/* Whole segments need not wait for a tail that must. */
+		tail = len % t->mss;
+		if (tail && tail < len && len == left && !cut && hold_small(t, t->snd_nxt + len - tail, tail, tail))
+			len -= tail;
 		if (!(cut && len == left) && hold_small(t, t->snd_nxt, len, left))
 			return false;
 	}

@@ -4,7 +4,7 @@
  */
 #include "netstack/tcp/tcp.h"
 
-/* A range was delivered: remember the latest sent one (step 2). */
+/* A range was delivered: remember its round trip, and the latest sent one (step 2). */
 void rack_seen(struct tcp_ep *t, const struct txr *x, u64 now)
 {
 	u64 rtt = now - x->sent;
@@ -12,6 +12,7 @@ void rack_seen(struct tcp_ep *t, const struct txr *x, u64 now)
 	/* An ACK faster than any round trip belongs to the original, not the copy. */
 	if ((x->flags & TXR_EVER) && rtt < t->rtt.min)
 		return;
+	t->rack_rtt = rtt;
 	if (x->sent > t->rack_sent || (x->sent == t->rack_sent && seq_gt(x->end, t->rack_end))) {
 		t->rack_sent = x->sent;
 		t->rack_end = x->end;
@@ -20,7 +21,7 @@ void rack_seen(struct tcp_ep *t, const struct txr *x, u64 now)
 
 static u64 reo_window(struct tcp_ep *t)
 {
-	if (!t->rack_reordered && (t->ca != CA_OPEN || t->sacked >= t->reordering * t->mss))
+	if (!t->rack_reordered && (t->ca >= CA_RECOVERY || t->sacked >= t->reordering * t->mss))
 		return 0;
 	return MIN((u64)MAX(t->reo_mult, 1) * t->rtt.min / 4, t->rtt.srtt);
 }
@@ -42,10 +43,11 @@ bool rack_detect(struct tcp_ep *t, u64 now)
 		/* Sent after the latest delivered one: nothing known. */
 		if (x->sent > t->rack_sent || (x->sent == t->rack_sent && seq_ge(x->end, t->rack_end)))
 			continue;
-		deadline = x->sent + t->rtt.srtt + wnd;
-		if (x->flags & TXR_RETRANS)
-			MIB(t->ep.stack, TcpExt_TCPLostRetransmit);
-		if (wnd == 0 || deadline <= now) {
+		/* Step 5: lost when it took longer than what was delivered last, and then some. */
+		deadline = x->sent + t->rack_rtt + wnd;
+		if (deadline <= now) {
+			if (x->flags & TXR_RETRANS)
+				MIB(t->ep.stack, TcpExt_TCPLostRetransmit);
 			txr_mark_lost(t, x);
 			any = true;
 		} else if (!wait || deadline < wait) {

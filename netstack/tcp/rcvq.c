@@ -274,13 +274,17 @@ static void ooo_add(struct tcp_ep *t, struct pktbuf *p)
 			trim_front(n, p->end_seq);
 			break;
 		}
-		p->tcp_flags |= n->tcp_flags & TH_FIN;
+		if (n->end_seq == p->end_seq)
+			p->tcp_flags |= n->tcp_flags & TH_FIN;
 		ooo_drop(t, n);
 	}
 }
 
+/* The stream ends here, whatever a peer that lies has sent from beyond it. */
 static void got_fin(struct tcp_ep *t)
 {
+	rcv_purge_ooo(t);
+	t->n_rx_sack = 0;
 	t->fin_rcvd = true;
 	t->rcv_nxt++;
 	t->ep.shut |= 1;

@@ -114,7 +114,7 @@ struct tcp_ep {
 	u32 ntxr, sacked, lost, retrans;        /* bytes */
 	u32 high_sacked, dupacks, recover;
 	u8 ca;
-	u64 rack_sent, rack_reo_wnd;            /* RFC 8985 */
+	u64 rack_sent, rack_rtt;                /* RFC 8985 */
 	u32 rack_end;
 	bool rack_reordered;
 	u32 reordering, reord_seen;             /* segments that may overtake one; how often seen */
