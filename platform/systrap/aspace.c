@@ -43,6 +43,7 @@ void as_put(struct systrap_as *as, u32 what)
 {
 	if ((atomic_fetch_or(&as->over, what) | what) != (AS_RELEASED | AS_REAPED))
 		return;
+	atomic_fetch_sub(&to_systrap(as->base.p)->nparked, as->nparked);
 	mail_unmap(as);
 	kfree(atomic_load(&as->sites));
 	kfree(as->used);
@@ -220,7 +221,7 @@ static int await_child(struct systrap_ctx *child, long r)
 	return r < 0 ? (int)r : -EAGAIN;
 }
 
-static int fork_from(struct systrap_ctx *parent, struct aspace **ret_as, struct ctx **ret_ctx)
+static int fork_reserved(struct systrap_ctx *parent, struct aspace **ret_as, struct ctx **ret_ctx)
 {
 	struct systrap *p = ctx_systrap(parent);
 	struct systrap_as *as = as_alloc(p);
@@ -254,6 +255,19 @@ drop_as:
 	return r;
 }
 
+static int fork_from(struct systrap_ctx *parent, struct aspace **ret_as, struct ctx **ret_ctx)
+{
+	struct systrap *p = ctx_systrap(parent);
+	int r = workers_reserve(p);
+
+	if (r < 0)
+		return r;
+	r = fork_reserved(parent, ret_as, ret_ctx);
+	if (r < 0)
+		workers_unreserve(p);
+	return r;
+}
+
 int systrap_as_fork(struct ctx *parent, struct aspace **ret_as, struct ctx **ret_ctx)
 {
 	struct systrap_as *as = to_as(parent->as);
@@ -277,9 +291,10 @@ int systrap_as_new(struct platform *base, struct aspace **ret_as, struct ctx **r
 }
 
 /* A parked thread if there is one, else a new one that the parent's stub clones. */
-int systrap_ctx_clone(struct ctx *base, struct ctx **ret)
+static int clone_reserved(struct systrap_ctx *parent, struct ctx **ret)
 {
-	struct systrap_ctx *parent = to_ctx(base), *c = slot_unpark(parent);
+	struct systrap_ctx *c = slot_unpark(parent);
+	struct systrap_as *as = to_as(parent->base.as);
 	struct systrap *p = ctx_systrap(parent);
 	u32 slot = 0;
 	int r;
@@ -291,9 +306,13 @@ int systrap_ctx_clone(struct ctx *base, struct ctx **ret)
 	r = slot_claim(parent, &slot);
 	if (r < 0)
 		return r;
-	c = ctx_alloc(p, to_as(base->as), slot);
-	if (!c)
+	c = ctx_alloc(p, as, slot);
+	if (!c) {
+		mutex_lock(&as->mu);
+		slot_drop(as, slot);
+		mutex_unlock(&as->mu);
 		return -ENOMEM;
+	}
 	pending_add(p, c);
 	r = await_child(c, command_clone(parent, CMD_CLONE, CLONE_FLAGS_THREAD, c->cookie,
 					 ctx_slot(c)));
@@ -305,6 +324,19 @@ int systrap_ctx_clone(struct ctx *base, struct ctx **ret)
 		      parent->k.fpstate + (ctx_slot(c) - ctx_slot(parent)));
 	*ret = &c->base;
 	return 0;
+}
+
+int systrap_ctx_clone(struct ctx *parent, struct ctx **ret)
+{
+	struct systrap *p = to_systrap(parent->p);
+	int r = workers_reserve(p);
+
+	if (r < 0)
+		return r;
+	r = clone_reserved(to_ctx(parent), ret);
+	if (r < 0)
+		workers_unreserve(p);
+	return r;
 }
 
 /* ---- memory ---- */

@@ -145,12 +145,14 @@ int slot_claim(struct systrap_ctx *via, u32 *ret)
 bool slot_park(struct systrap_ctx *c)
 {
 	struct systrap_as *as = to_as(c->base.as);
+	_Atomic u32 *all = &ctx_systrap(c)->nparked;
 	bool parked = false;
 
 	if (!c->framed || c->by_mail || !c->notif_id || c->rseq[1])
 		return false;
 	mutex_lock(&as->mu);
-	if (as->nparked < PARKED_MAX && !atomic_load(&as->dead)) {
+	if (as->nparked < PARKED_MAX && atomic_load(all) < PARKED_ALL && !atomic_load(&as->dead)) {
+		atomic_fetch_add(all, 1);
 		as->parked[as->nparked++] = (struct parked){
 			.tid = c->tid, .slot = c->slot, .notif_id = c->notif_id,
 			.frame = c->frame, .fpstate = c->k.fpstate, .mail = c->mail,
@@ -185,6 +187,7 @@ struct systrap_ctx *slot_unpark(const struct systrap_ctx *parent)
 	mutex_unlock(&as->mu);
 	if (!any)
 		return NULL;
+	atomic_fetch_sub(&p->nparked, 1);
 	if (frame_copy_fp(parent, t.fpstate))
 		c = ctx_alloc(p, as, t.slot);
 	if (!c) {

@@ -50,7 +50,8 @@ struct parked {
 	u64 frame, fpstate;
 	struct mail *mail;
 };
-#define PARKED_MAX 4u
+#define PARKED_MAX 4u                           /* in a process */
+#define PARKED_ALL 64u                          /* in the sandbox, about: they count against the host's pids limit */
 
 struct systrap_as {
 	struct aspace base;
@@ -143,6 +144,8 @@ struct workers {
 	bool token_free;                        /* guarded by mu: nobody is the receiver */
 	struct list_head parked;                /* guarded by mu */
 	struct list_head events;                /* guarded by mu: contexts with something to tell */
+	u32 contexts;                           /* guarded by mu: all but the zygote's, and those freed by workers still at it */
+	u32 threads;                            /* guarded by mu: workers, more than contexts */
 	s32 coming;                             /* guarded by mu: workers on their way to workers_run(); < 0: gone by before its waker said so */
 	_Atomic(struct systrap_ctx *) hot[HOT_MAX];     /* changed under mu: mailboxes to look at */
 	_Atomic bool looking;                   /* the receiver may hold pointers to contexts it does not own */
@@ -168,6 +171,7 @@ struct systrap {
 	struct list_head pending;               /* guarded by mu: children that will register */
 	pid_t strays[64];                       /* guarded by mu: died before we knew them */
 	u32 nstrays;                            /* guarded by mu */
+	_Atomic u32 nparked;                    /* in all address spaces */
 	_Atomic(struct systrap_ctx *) *by_tid;  /* TID_MAX entries, sparse */
 	_Atomic(struct systrap_as *) *by_pid;   /* TID_MAX entries, sparse; holds no reference */
 	_Atomic u32 zygote_busy;                /* futex: one command at a time to the zygote, held across waits */
@@ -240,7 +244,10 @@ void workers_waking(struct platform *base, struct worker *sleeper);
 void workers_block_end(struct platform *base, bool woken);
 /* Tell some worker that @c has a trap of @kind (a soft event). The caller has made it TRAPPED or DEAD. */
 void workers_post(struct systrap *p, struct systrap_ctx *c, const struct trap *trap);
-void workers_forget(const struct systrap_ctx *c);       /* it is about to be freed by its owner */
+/* There is to be one more context: is there a worker for it? 0 or -EAGAIN. */
+int workers_reserve(struct systrap *p) must_check;
+void workers_unreserve(struct systrap *p);              /* it was not made */
+void workers_forget(const struct systrap_ctx *c);       /* it is about to be freed */
 bool workers_receives(void);                    /* does this thread hold the token? */
 void workers_step_aside(struct systrap *p);     /* move to another CPU than this one */
 /* Wait until *word is non-zero, serving notifications if this thread is the receiver. */

@@ -5,11 +5,21 @@
  * thread that waits in it, so a second one would cost a context switch a call.
  * The holder keeps the token while it serves a call, since most take a
  * microsecond, and gives it up only before it may wait long (block_begin): to a parked worker,
- * or a new one, if some context may still send a notification, else to nobody.  A
+ * if some context may still send a notification, else to nobody.  A
  * contended mutex counts (its holder may wait for a notification).  If a worker was just woken from
  * its own wait, nobody else is: it comes by, and wakes another if it must wait again first.  Who
  * resumes a context next finds it free.  Invariant: while running > 0, somebody holds the
  * token or is about to take it.
+ *
+ * That "somebody" exists, however few threads the host allows: there is always one worker more than
+ * there are contexts (workers_reserve(); a context that cannot have its worker is not made).  A
+ * worker waits for long only on behalf of a context: from its trap to its resumption, or, if the worker
+ * frees it, until it is back in workers_run().  So one worker at least is bound to none: it holds the token, is parked, or is
+ * on its way through workers_run(), where it looks at token and events before it parks.  Hence whoever gives
+ * the token up and finds nobody parked just leaves it free.  The same holds for an event, which is
+ * itself a context without a worker: besides the receiver, who may not look at events, one more is free.
+ * And a worker that awaits its stub's answer (workers_await) without the token need not look for it again:
+ * if it becomes free later, the free worker takes it.
  *
  * Which worker this thread is lives in a thread-local: the one piece of state
  * that does not hang from struct platform, as it belongs to the thread.
@@ -36,6 +46,7 @@ struct worker {
 	bool token;                     /* own thread, or set under mu while parked */
 	bool is_worker;                 /* runs workers_run(); others give the token back at once */
 	struct systrap_ctx *serving;    /* own thread: the context that it owns, or NULL */
+	u32 freed;                      /* own thread: contexts that it freed, still counted in the pool's contexts */
 	bool coming;                    /* counted in the pool's coming. Own thread */
 	pid_t tid;                      /* set before a sleep */
 	_Atomic bool placed;            /* a waker has narrowed our affinity */
@@ -55,7 +66,7 @@ void workers_init(struct workers *w)
 		CPU_ZERO(&w->cpus);
 }
 
-static bool spawn(struct systrap *p)
+static int spawn(struct systrap *p)
 {
 	pthread_attr_t at;
 	pthread_t th;
@@ -68,7 +79,34 @@ static bool spawn(struct systrap *p)
 	pthread_attr_destroy(&at);
 	if (r)
 		log_ratelimited("systrap: cannot make a worker thread: error %d; raise the pids limit", r);
-	return r == 0;
+	return -r;
+}
+
+int workers_reserve(struct systrap *p)
+{
+	struct workers *w = &p->w;
+	bool enough;
+
+	mutex_lock(&w->mu);
+	w->contexts++;
+	enough = w->threads > w->contexts;
+	if (!enough)
+		w->threads++;
+	mutex_unlock(&w->mu);
+	if (enough || spawn(p) == 0)
+		return 0;
+	mutex_lock(&w->mu);
+	w->contexts--;
+	w->threads--;
+	mutex_unlock(&w->mu);
+	return -EAGAIN;
+}
+
+void workers_unreserve(struct systrap *p)
+{
+	mutex_lock(&p->w.mu);
+	p->w.contexts--;
+	mutex_unlock(&p->w.mu);
 }
 
 int workers_start(struct platform *base, void *(*body)(void *), void *arg)
@@ -87,7 +125,8 @@ int workers_start(struct platform *base, void *(*body)(void *), void *arg)
 	pthread_attr_destroy(&at);
 	if (r)
 		return -r;
-	return spawn(p) ? 0 : -EAGAIN;
+	p->w.threads = 1;
+	return spawn(p);
 }
 
 static void unpark(struct worker *w)
@@ -106,7 +145,7 @@ static void park(struct workers *w)
 	mutex_lock(&w->mu);
 }
 
-/* Someone must look at the pool: a parked worker, or a new one. Called with mu; returns without. */
+/* Someone must look at the pool: a parked worker, or the one that comes by anyway. Called with mu; returns without. */
 static void rouse(struct systrap *p, bool with_token) RELEASES(p->w.mu)
 {
 	struct worker *w = NULL;
@@ -119,15 +158,8 @@ static void rouse(struct systrap *p, bool with_token) RELEASES(p->w.mu)
 		p->w.token_free = true;
 	}
 	mutex_unlock(&p->w.mu);
-	if (w) {
+	if (w)
 		unpark(w);
-	} else if (!spawn(p) && with_token && self.is_worker) {
-		/* Nobody else can: keep receiving, late as that may be. */
-		mutex_lock(&p->w.mu);
-		self.token = p->w.token_free;
-		p->w.token_free = false;
-		mutex_unlock(&p->w.mu);
-	}
 }
 
 /* @rouse_one: we may not come to workers_run() soon, so somebody must be sent there. */
@@ -159,6 +191,13 @@ static void arrived(struct workers *w)
 	self.coming = false;
 }
 
+/* Called with mu: nothing of the contexts that we freed is left to do. */
+static void unbound(struct workers *w)
+{
+	w->contexts -= self.freed;
+	self.freed = 0;
+}
+
 /* What waited for a frame is done before the sentry sees the trap. */
 static struct ctx *ready(struct systrap_ctx *c)
 {
@@ -170,8 +209,12 @@ static struct ctx *ready(struct systrap_ctx *c)
 
 void workers_forget(const struct systrap_ctx *c)
 {
-	if (self.serving == c)
+	if (self.serving == c) {
 		self.serving = NULL;
+		self.freed++;           /* what is left of its task is served on: see unbound() */
+	} else {
+		workers_unreserve(ctx_systrap(c));
+	}
 }
 
 bool workers_receives(void) { return self.token; }
@@ -203,6 +246,7 @@ struct ctx *workers_run(struct platform *base, struct ctx *done, struct trap *re
 	for (;;) {
 		mutex_lock(&p->w.mu);
 		arrived(&p->w);
+		unbound(&p->w);
 		/* With an event too: those who did not wake another, as we were coming, counted on it. */
 		if (!self.token && p->w.token_free) {
 			p->w.token_free = false;
@@ -313,13 +357,16 @@ void workers_await(struct systrap *p, _Atomic u32 *word)
 	struct trap trap;
 
 	mutex_lock(&p->w.mu);
-	/* The receiver must not count on us while we count on it. */
+	/* The receiver must not count on us while we count on it, nor who posted an event. */
 	arrived(&p->w);
 	if (!self.token && p->w.token_free) {
 		p->w.token_free = false;
 		self.token = true;
 	}
-	mutex_unlock(&p->w.mu);
+	if (list_empty(&p->w.events))
+		mutex_unlock(&p->w.mu);
+	else
+		rouse(p, false);
 	while (!atomic_load(word)) {
 		if (!self.token) {
 			(void)host_futex_wait(word, 0, INT64_MAX);
