@@ -291,16 +291,12 @@ static int create(struct boot *b, const struct ctl_process *p, struct parts *x, 
 		.ctty = x->tty ? tty_file_link(x->tty) : NULL,
 		.pid = b->held || b->started ? 0 : 1, .seccomp = b->seccomp, .hold = hold,
 	};
-	struct tgroup *init = b->held || b->started ? tgroup_find(b->kernel, 1) : NULL;
 	int pid = 0, r;
 
-	a.parent = init;
 	x->cred = NULL;
 	x->fs = NULL;
 	x->files = NULL;
 	r = process_create(b->kernel, &a, &pid);
-	if (init)
-		tgroup_unref(init);
 	if (r < 0)
 		return boot_fail(b, r, PREFIX "exec %s: %s", x->program, r == -ENOEXEC ? "exec format error" : strerror(-r));
 	return pid;

@@ -73,7 +73,7 @@ static int load(struct task *t, const struct exec_args *ea)
 	return 0;
 }
 
-/* Its own session and group, in the tables, child of @a->parent. */
+/* Its own session and group, in the tables. It is nobody's child: its parent is outside, as with runc. */
 static int enter_tables(struct task *t, struct process_args *a, struct session *s)
 {
 	struct kernel *k = t->kernel;
@@ -95,9 +95,6 @@ static int enter_tables(struct task *t, struct process_args *a, struct session *
 	tg->unkillable = pid == 1;
 	mutex_unlock(&tg->mu);
 	tgroup_join_locked(tg, pid, s);
-	tg->parent = a->parent;
-	if (tg->parent)
-		list_add_tail(&tg->sibling, &tg->parent->children);
 	if (pid == 1)
 		k->init = tg->pid_ns->init = tg;
 out:

@@ -45,7 +45,7 @@ struct tgroup {
 	struct pid_ns *pid_ns;                  /* immutable once published: a reference */
 
 	/* guarded by kernel->mu */
-	struct tgroup *parent;                  /* NULL for init */
+	struct tgroup *parent;                  /* NULL for init, and what `csandbox exec` starts: nobody waits for it */
 	struct list_head children, sibling;
 	int pgid;
 	struct session *session;                /* a reference */
@@ -251,7 +251,6 @@ struct process_args {
 	const struct rlimit64_g *rlim;          /* RLIM_NLIMITS of them */
 	struct tty_link *ctty;                  /* controlling terminal (session.h), or NULL */
 	int pid;                                /* 0 = next free */
-	struct tgroup *parent;                  /* NULL, or init for `exec` */
 	s32 oom_score_adj;
 	struct ptrace *pt;                      /* set once: ptrace.h */
 	bool traced_call;                       /* owner: call_again because the tracer wants to see it */
