@@ -59,6 +59,29 @@ static int resources_file(struct cli *cli, const char *file, struct oci_spec *s)
 	return spec_parse(s, file, text, (size_t)n + got + 2, &cli->err);
 }
 
+/* The sentry counts the guest's tasks. A paused one learns it when it goes on: no reply comes before. */
+static int tell_sentry(struct cli *cli, struct container *c, const struct oci_resources *res)
+{
+	struct ctl_limits l = { .max_tasks = res->pids_limit > 0 ? (u64)res->pids_limit : 0 };
+	enum status st = container_status(c);
+	int r, sock;
+
+	if (res->pids_limit == RES_UNSET || res->pids_limit == 0 || st == ST_STOPPED || st == ST_CREATING)
+		return 0;
+	if (st == ST_PAUSED) {
+		r = sock = container_connect(c);
+		if (sock >= 0) {
+			r = ctl_send(sock, CTL_LIMITS, 0, &l, sizeof(l), NULL, 0);
+			close(sock);
+		}
+	} else {
+		r = container_call(c, CTL_LIMITS, &l, sizeof(l), NULL, 0);
+	}
+	if (r == -ESRCH || r == -ECONNREFUSED || r == -EPIPE)
+		return 0;
+	return r < 0 ? err_sys(&cli->err, r, "cannot change the pids limit of container \"%s\"", c->id) : 0;
+}
+
 int cmd_update(struct cli *cli, int argc, char **argv)
 {
 	const char *file = NULL, *mem = NULL, *res = NULL, *swap = NULL, *shares = NULL, *quota = NULL, *period = NULL,
@@ -79,6 +102,7 @@ int cmd_update(struct cli *cli, int argc, char **argv)
 		{ "blkio-weight", 0, OPT_STR, &weight, "N", "I/O weight" },
 		{ NULL, 0, 0, NULL, NULL, NULL }
 	};
+	static const char nothing[] = "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"/\"}}";
 	struct oci_spec s;
 	struct container c;
 	const char *id;
@@ -90,7 +114,7 @@ int cmd_update(struct cli *cli, int argc, char **argv)
 	if (!id)
 		return -EINVAL;
 	r = file ? resources_file(cli, file, &s)
-	         : spec_parse(&s, "update", "{\"ociVersion\":\"1.0.0\",\"root\":{\"path\":\"/\"}}", 44, &cli->err);
+	         : spec_parse(&s, "update", nothing, sizeof(nothing) - 1, &cli->err);
 	if (r < 0)
 		return r;
 	r = container_open(cli, id, true, &c);
@@ -110,6 +134,8 @@ int cmd_update(struct cli *cli, int argc, char **argv)
 		if (mems)
 			s.res.mems = mems;
 		if (r == 0)
+			r = tell_sentry(cli, &c, &s.res);
+		if (r == 0)
 			cgroup_limit(cli, &c, &s.res);
 		container_close(&c);
 	}
@@ -120,6 +146,7 @@ int cmd_update(struct cli *cli, int argc, char **argv)
 static void print_stats(struct container *c)
 {
 	struct json_object *o = json_object_new_object(), *d = json_object_new_object(), *m, *u;
+	struct ctl_stats st = { 0 };
 	u64 v = 0;
 
 	json_object_object_add(o, "type", json_object_new_string("stats"));
@@ -133,10 +160,11 @@ static void print_stats(struct container *c)
 	json_object_object_add(m, "usage", u);
 	json_object_object_add(d, "memory", m);
 	m = json_object_new_object();
-	if (cgroup_read(c, "pids.current", &v))
-		json_object_object_add(m, "current", json_object_new_uint64(v));
-	if (cgroup_read(c, "pids.max", &v))
-		json_object_object_add(m, "limit", json_object_new_uint64(v));
+	if (container_status(c) == ST_RUNNING && container_call(c, CTL_STATS, NULL, 0, &st, sizeof(st)) >= 0) {
+		json_object_object_add(m, "current", json_object_new_uint64(st.ntasks));
+		if (st.max_tasks)
+			json_object_object_add(m, "limit", json_object_new_uint64(st.max_tasks));
+	}
 	json_object_object_add(d, "pids", m);
 	m = json_object_new_object();
 	u = json_object_new_object();

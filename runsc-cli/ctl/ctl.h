@@ -18,7 +18,7 @@ enum ctl_op {
 	CTL_COUNT
 };
 
-#define CTL_MAGIC   0x32427363u         /* changes with every incompatible change below */
+#define CTL_MAGIC   0x33427363u         /* changes with every incompatible change below */
 #define CTL_MAX     (4u << 20)          /* bytes of a message */
 #define CTL_MAX_FDS 4
 
@@ -30,7 +30,8 @@ struct ctl_pid { s32 pid; };
 struct ctl_proc { s32 pid, host; };             /* host: its process, as the sentry's pid namespace numbers it */
 struct ctl_exit { s32 pid; s32 wstatus; };
 struct ctl_winsize { s32 pid; u16 rows, cols; };
-struct ctl_stats { u64 mem_bytes, ntasks, mem_limit, uptime_ns; };
+struct ctl_stats { u64 mem_bytes, ntasks, max_tasks, mem_limit, uptime_ns; };
+struct ctl_limits { u64 max_tasks; };                           /* 0: none */
 
 /* An interface of the container's namespace on its way into the sandbox. Addresses: IPv4 as ::ffff:a.b.c.d. */
 #define CTL_LINK_ADDRS  16

@@ -28,6 +28,25 @@ static void put_num(struct cli *cli, const char *dir, const char *file, s64 v)
 	put(cli, dir, file, text);
 }
 
+/*
+ * The guest's tasks are counted by the sentry, exactly.  The host's limit is only the second
+ * layer: each task has a thread in a stub and a worker in the sentry, and while it execs both twice;
+ * and there are our own threads, and those kept for later clones.  PIDS_MAX is Linux's.
+ */
+#define PIDS_A_TASK 4
+#define PIDS_OWN    128
+#define PIDS_MAX    4194304
+
+static void put_pids(struct cli *cli, const char *dir, s64 limit)
+{
+	if (limit == RES_UNSET || limit == 0)
+		return;
+	if (limit < 0 || limit > (PIDS_MAX - PIDS_OWN) / PIDS_A_TASK)
+		put(cli, dir, "pids.max", "max");
+	else
+		put_num(cli, dir, "pids.max", limit * PIDS_A_TASK + PIDS_OWN);
+}
+
 /* v2 says "max" where v1 says -1. */
 static void put_max(struct cli *cli, const char *dir, const char *file, s64 v)
 {
@@ -54,10 +73,7 @@ static void limit_v1(struct cli *cli, const char *dir, const struct oci_resource
 		put_num(cli, dir, "memory.memsw.limit_in_bytes", r->mem_swap);
 	if (r->mem_reservation != 0)
 		put_num(cli, dir, "memory.soft_limit_in_bytes", r->mem_reservation);
-	if (r->pids_limit > 0)
-		put_num(cli, dir, "pids.max", r->pids_limit);
-	else if (r->pids_limit != RES_UNSET && r->pids_limit < 0)
-		put(cli, dir, "pids.max", "max");
+	put_pids(cli, dir, r->pids_limit);
 	if (r->cpu_shares > 0)
 		put_num(cli, dir, "cpu.shares", r->cpu_shares);
 	if (r->cpu_period > 0)
@@ -81,8 +97,7 @@ static void limit_v2(struct cli *cli, const char *dir, const struct oci_resource
 		put_num(cli, dir, "memory.swap.max", r->mem_swap - r->mem_limit);
 	else if (r->mem_swap == -1)
 		put(cli, dir, "memory.swap.max", "max");
-	if (r->pids_limit != RES_UNSET && r->pids_limit != 0)
-		put_max(cli, dir, "pids.max", r->pids_limit);
+	put_pids(cli, dir, r->pids_limit);
 	if (r->cpu_shares >= 2 && r->cpu_shares <= 262144)
 		put_num(cli, dir, "cpu.weight", 1 + (r->cpu_shares - 2) * 9999 / 262142);
 	if ((r->cpu_quota != RES_UNSET && r->cpu_quota != 0) || r->cpu_period > 0) {

@@ -23,6 +23,7 @@
 #include "sentry/boot/boot_int.h"
 #include "sentry/fs/fs.h"
 #include "sentry/fs/gofer/gofer.h"
+#include "sentry/kernel/pid.h"
 #include "sentry/kernel/seccomp.h"
 #include "sentry/kernel/sysinfo.h"
 #include "sentry/loader/loader.h"
@@ -74,7 +75,7 @@ static int make_kernel(struct boot *b)
 	k->boot = b;
 	k->strace = c->strace;
 	k->ncpus = MAX(c->ncpus, 1u);
-	k->max_tasks = (u32)MIN(c->pids_limit, (u64)UINT32_MAX);
+	pid_limit(k, c->pids_limit);
 	k->on_init_exit = control_init_exit;
 	k->on_task_exit = control_task_exit;
 	set_memory(k, c->mem_limit);

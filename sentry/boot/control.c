@@ -24,6 +24,7 @@
 #include "platform/host/shed.h"
 #include "sentry/boot/boot_int.h"
 #include "sentry/fs/fs.h"
+#include "sentry/kernel/pid.h"
 #include "sentry/mm/mm.h"
 #include "sentry/socket/net.h"
 
@@ -321,8 +322,20 @@ static int do_stats(struct boot *b, struct conn *x)
 
 	mutex_lock(&k->mu);
 	s.ntasks = k->ntasks;
+	s.max_tasks = k->max_tasks;
 	mutex_unlock(&k->mu);
 	return reply(x, CTL_STATS, 0, &s, sizeof(s));
+}
+
+static int do_limits(struct boot *b, struct conn *x, const void *payload, size_t n)
+{
+	struct ctl_limits l;
+
+	if (n != sizeof(l))
+		return -EINVAL;
+	memcpy(&l, payload, sizeof(l));
+	pid_limit(b->kernel, l.max_tasks);
+	return reply(x, CTL_LIMITS, 0, NULL, 0);
 }
 
 static int do_state(struct boot *b, struct conn *x)
@@ -380,6 +393,7 @@ static int dispatch(struct boot *b, struct conn *x, const struct ctl_hdr *h, con
 	case CTL_PS: return do_ps(b, x);
 	case CTL_WINSIZE: return do_winsize(b, x, payload, h->len);
 	case CTL_STATS: return do_stats(b, x);
+	case CTL_LIMITS: return do_limits(b, x, payload, h->len);
 	case CTL_HOSTNET: return do_hostnet(b, x, fds, nfds);
 	case CTL_RESOLVER: return do_resolver(b, x, fds, nfds);
 	case CTL_LINK: return do_link(b, x, payload, h->len, fds, nfds);

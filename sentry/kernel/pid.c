@@ -153,6 +153,21 @@ struct tgroup *pid_clear_tgroup_locked(struct kernel *k, int pid)
 	return tg;
 }
 
+void pid_limit(struct kernel *k, u64 max)
+{
+	mutex_lock(&k->mu);
+	k->max_tasks = (u32)MIN(max, (u64)UINT32_MAX);
+	mutex_unlock(&k->mu);
+}
+
+void pid_count(struct kernel *k, u32 *ret_now, u32 *ret_max)
+{
+	mutex_lock(&k->mu);
+	*ret_now = k->ntasks;
+	*ret_max = k->max_tasks;
+	mutex_unlock(&k->mu);
+}
+
 void pid_uncount_locked(struct kernel *k)
 {
 	BUG_ON(k->ntasks == 0);

@@ -36,6 +36,9 @@ void pid_set_tgroup_locked(struct kernel *k, int pid, struct tgroup *tg); /* tak
 /* The caller gets the table's reference back (NULL if there was none). */
 struct task *pid_clear_task_locked(struct kernel *k, int pid) must_check;
 struct tgroup *pid_clear_tgroup_locked(struct kernel *k, int pid) must_check;
+/* The tasks there are, zombies too, and how many there may be (0: any number). */
+void pid_count(struct kernel *k, u32 *ret_now, u32 *ret_max);
+void pid_limit(struct kernel *k, u64 max);
 /* A task has gone for good: the limit's count. */
 void pid_uncount_locked(struct kernel *k);
 

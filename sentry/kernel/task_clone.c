@@ -74,12 +74,19 @@ static int count_thread(void *arg, struct tgroup *tg)
 	return 0;
 }
 
-/* RLIMIT_NPROC counts the real user's threads; the sandbox's root is exempt. */
+/*
+ * The sandbox's limit is checked again when the number is given; here, so that nothing is built in vain.
+ * RLIMIT_NPROC counts the real user's threads; the sandbox's root is exempt.
+ */
 static int check_nproc(struct task *t)
 {
 	u64 limit = task_rlimit(t, RLIMIT_NPROC);
 	struct nproc_count c = { .uid = t->cred->uid };
+	u32 now, max;
 
+	pid_count(t->kernel, &now, &max);
+	if (max && now >= max)
+		return -EAGAIN;
 	if (limit >= PID_MAX || c.uid == 0 || capable(t, CAP_SYS_RESOURCE) || capable(t, CAP_SYS_ADMIN))
 		return 0;
 	tgroup_for_each(t->kernel, count_thread, &c);

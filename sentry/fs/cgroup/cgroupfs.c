@@ -8,6 +8,7 @@
 
 #include "platform/base/str.h"
 #include "sentry/fs/pseudo/pseudo.h"
+#include "sentry/kernel/pid.h"
 #include "sentry/kernel/task.h"
 #include "sentry/mm/mm.h"
 
@@ -42,14 +43,20 @@ static int show_memory_max(struct task *t, struct pseudo_node *n, struct strbuf 
 
 static int show_pids_max(struct task *t, struct pseudo_node *n, struct strbuf *out)
 {
+	u32 now, max;
+
 	(void)n;
-	return show_limit(out, t->kernel->max_tasks);
+	pid_count(t->kernel, &now, &max);
+	return show_limit(out, max);
 }
 
 static int show_pids_current(struct task *t, struct pseudo_node *n, struct strbuf *out)
 {
+	u32 now, max;
+
 	(void)n;
-	strbuf_printf(out, "%u\n", t->kernel->ntasks);
+	pid_count(t->kernel, &now, &max);
+	strbuf_printf(out, "%u\n", now);
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "platform/base/rand.h"
 #include "platform/base/str.h"
 #include "sentry/fs/proc/proc.h"
+#include "sentry/kernel/pid.h"
 #include "sentry/kernel/task.h"
 #include <linux/capability.h>
 
@@ -100,8 +101,11 @@ static int show_uuid(struct task *t, struct pseudo_node *n, struct strbuf *out)
 
 static int show_threads_max(struct task *t, struct pseudo_node *n, struct strbuf *out)
 {
+	u32 now, max;
+
 	(void)n;
-	strbuf_printf(out, "%u\n", t->kernel->max_tasks ? t->kernel->max_tasks : 32768);
+	pid_count(t->kernel, &now, &max);
+	strbuf_printf(out, "%u\n", max ? max : 32768);
 	return 0;
 }
 
