@@ -9,7 +9,7 @@ import sys
 import time
 
 w, rounds = sys.argv[1], int(sys.argv[2])
-exe, state = w + "/csandbox", w + "/state"
+exe, state, store = w + "/csandbox", w + "/state", w + "/store"
 top = "/csandbox-test-%d" % os.getpid()
 cli = [exe, "--root", state, "--network=none"]
 quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -54,9 +54,9 @@ def groups():
             if not d.endswith("/neighbour") and os.path.isdir(d)]
 
 
-def one(kind, base, spared):
+def one(kind, base, spared, kept):
     """One round: what is wrong afterwards (empty: nothing), and whether a process was hit."""
-    run = subprocess.Popen(cli + ["run", "-b", w + "/busy", "k"], **quiet)
+    run = subprocess.Popen(cli + ["--overlay=dir=" + store] * kept + ["run", "-b", w + "/busy", "k"], **quiet)
     # Half of the rounds while it starts, half while it runs; one in eight while it is deleted.
     time.sleep(random.random() * random.choice((0.05, 0.4)))
     ending = None
@@ -97,6 +97,7 @@ def one(kind, base, spared):
 def main():
     passed = failed = 0
     shared = memory_files()
+    os.mkdir(store)
     set_group("busy", "k")
     set_group("neighbour", "neighbour")
     neighbour = subprocess.Popen(cli + ["run", "-b", w + "/neighbour", "neighbour"], stdin=subprocess.DEVNULL,
@@ -112,7 +113,7 @@ def main():
     for kind in COMM:
         hits = bad = 0
         for i in range(rounds):
-            why, hit = one(kind, base, spared)
+            why, hit = one(kind, base, spared, i % 2)       # every other one writes to a directory
             hits += hit
             if why:
                 bad += 1
