@@ -7,11 +7,19 @@
 
 #define CPUCLOCK_SCHED 2
 
-u64 host_process_cpu_time(pid_t pid)
+static u64 read_clock(clockid_t c)
 {
 	struct timespec ts;
 
-	if (pid <= 0 || clock_gettime((clockid_t)((~(u32)pid << 3) | CPUCLOCK_SCHED), &ts) < 0)
-		return 0;
-	return (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
+	return clock_gettime(c, &ts) < 0 ? 0 : (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
+}
+
+u64 host_process_cpu_time(pid_t pid)
+{
+	return pid <= 0 ? 0 : read_clock((clockid_t)((~(u32)pid << 3) | CPUCLOCK_SCHED));
+}
+
+u64 host_thread_cpu_time(void)
+{
+	return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }

@@ -7,11 +7,36 @@
  * latest sum, which stays when the process is gone.  The sentry's own work for a
  * task is measured by task_account() and counts as system time.
  *
- * One thread's user time is only estimated when there are several: the time between resumption and
- * trap.
+ * One thread's user time is only estimated when there are or were several: the time between
+ * resumption and trap, native waits included, as the host tells of processes only.
  */
+#include <pthread.h>
+#include "platform/host/cputime.h"
 #include "sentry/kernel/task_int.h"
 #include "sentry/mm/mm.h"
+
+#define LONG_NS 300000
+
+/*
+ * A worker that had to wait for a CPU has used less than went by.  What its thread used since it was last
+ * looked at is a bound for all that was charged since: looked at only when a stretch is long.
+ */
+static u64 really_used(struct task *t, u64 d)
+{
+	u64 cpu, used;
+
+	t->acct_sum += d;
+	if (d < LONG_NS)
+		return d;
+	cpu = host_thread_cpu_time();
+	used = pthread_equal(t->acct_worker, pthread_self()) ? cpu - t->acct_cpu : cpu;
+	if (t->acct_sum > used)
+		d -= MIN(d, t->acct_sum - used);
+	t->acct_worker = pthread_self();
+	t->acct_cpu = cpu;
+	t->acct_sum = 0;
+	return d;
+}
 
 void task_account(struct task *t, bool user)
 {
@@ -23,7 +48,7 @@ void task_account(struct task *t, bool user)
 	if (user)
 		atomic_fetch_add_explicit(&t->utime_ns, (u64)d, memory_order_relaxed);
 	else
-		atomic_fetch_add_explicit(&t->stime_ns, (u64)d, memory_order_relaxed);
+		atomic_fetch_add_explicit(&t->stime_ns, really_used(t, (u64)d), memory_order_relaxed);
 }
 
 /* A thread that computes has not been charged since it was resumed. */
@@ -93,7 +118,15 @@ void tgroup_times(struct tgroup *tg, u64 *ret_utime, u64 *ret_stime)
 void task_times(struct task *t, u64 *ret_utime, u64 *ret_stime)
 {
 	u64 all_ut, all_st;
+	bool alone;
 
+	mutex_lock(&t->tg->mu);
+	alone = t->tg->nthreads == 1 && t->tg->dead_utime + t->tg->dead_stime == 0;
+	mutex_unlock(&t->tg->mu);
+	if (alone) {
+		tgroup_times(t->tg, ret_utime, ret_stime);
+		return;
+	}
 	*ret_utime = task_utime(t, ktime_mono(t->kernel));
 	*ret_stime = atomic_load(&t->stime_ns);
 	tgroup_times(t->tg, &all_ut, &all_st);

@@ -46,6 +46,8 @@ struct kernel {
 	struct mutex epoll_nest_mu;             /* RANK_EPOLLNEST: adding an epoll to an epoll */
 
 	u32 ntasks, max_tasks;                  /* guarded by mu: pids limit */
+	_Atomic u64 nforks;                     /* tasks ever made */
+	_Atomic u64 ended_utime, ended_stime;   /* ns, of processes that are gone */
 
 	struct user_ns *user_ns;                /* immutable: the first; a reference */
 	struct nsset *nsset;                    /* immutable once boot is done: the first of each kind */

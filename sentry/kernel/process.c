@@ -86,12 +86,14 @@ static int enter_tables(struct task *t, struct process_args *a, struct session *
 		goto out;
 	t->tid = pid;
 	tg->tgid = pid;
+	atomic_fetch_add(&k->nforks, 1);
 	s->sid = pid;
 	pid_set_task_locked(k, pid, task_ref(t));
 	pid_set_tgroup_locked(k, pid, tgroup_ref(tg));
 	mutex_lock(&tg->mu);
 	tgroup_add_thread_locked(tg, t);
 	tgroup_cpu_new_image_locked(tg, NULL, t->mm->as);
+	cpulimit_set_locked(tg);
 	tg->unkillable = pid == 1;
 	mutex_unlock(&tg->mu);
 	tgroup_join_locked(tg, pid, s);

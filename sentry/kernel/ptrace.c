@@ -406,7 +406,7 @@ static bool take_event(struct task *t, struct wait_req *q, struct task *x, bool 
 	q->pid = pid_nr_in_locked(t->tg->pid_ns, x->tid);
 	q->uid = user_ns_show_uid(task_user_ns(t), c->uid);
 	cred_unref(c);
-	rusage_of_process(x->tg, &q->ru);
+	rusage_of_both(x->tg, &q->ru);
 	return true;
 }
 

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <linux/capability.h>
 
-#include "sentry/kernel/task.h"
+#include "sentry/kernel/task_int.h"
 
 #define NR_OPEN_MAX (1u << 20)          /* fs.nr_open */
 
@@ -32,6 +32,8 @@ int rlimit_change(struct task *by, struct tgroup *tg, u32 resource, const struct
 	} else if (lim) {
 		__atomic_store_n(&cur->max, lim->max, __ATOMIC_RELAXED);
 		__atomic_store_n(&cur->cur, lim->cur, __ATOMIC_RELAXED);
+		if (resource == RLIMIT_CPU)
+			cpulimit_set_locked(tg);
 	}
 	mutex_unlock(&tg->mu);
 	return r;

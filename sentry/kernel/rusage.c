@@ -92,6 +92,15 @@ void rusage_of_children(struct tgroup *tg, struct rusage *ret)
 	mutex_unlock(&tg->mu);
 }
 
+void rusage_of_both(struct tgroup *tg, struct rusage *ret)
+{
+	struct rusage kids;
+
+	rusage_of_process(tg, ret);
+	rusage_of_children(tg, &kids);
+	rusage_add(ret, &kids);
+}
+
 void task_account_now(struct task *t)
 {
 	task_account(t, false);

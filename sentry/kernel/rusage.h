@@ -11,6 +11,8 @@ struct tgroup;
 
 void rusage_of_task(struct task *t, struct rusage *ret);
 void rusage_of_process(struct tgroup *tg, struct rusage *ret);
+/* The process and those it has waited for, as wait4(2) tells. */
+void rusage_of_both(struct tgroup *tg, struct rusage *ret);
 /* Of waited-for children. */
 void rusage_of_children(struct tgroup *tg, struct rusage *ret);
 /* Charge the caller up to now, so that its own use is current. */

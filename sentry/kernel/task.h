@@ -13,6 +13,7 @@
  *        The owner reads its own pointers without a lock, as only it changes them.
  */
 #pragma once
+#include <pthread.h>
 #include <sys/resource.h>
 #include "sentry/core/errno.h"
 #include "platform/base/waitq.h"
@@ -82,6 +83,11 @@ struct tgroup {
 		struct tgroup *tg;
 		ktime_t expiry, interval;               /* CPU time; guarded by mu; expiry 0 = off */
 	} itimer_virt, itimer_prof;
+	struct cpu_limit {                              /* RLIMIT_CPU: cpulimit.c */
+		struct ktimer tm;
+		ktime_t used, pause;                    /* guarded by mu: when last looked; pause 0: never */
+		bool over;                              /* guarded by mu */
+	} cpu_limit;
 	struct rusage child_rusage GUARDED_BY(mu);
 	u64 dead_utime, dead_stime, dead_nvcsw, dead_nivcsw;    /* guarded by mu: of threads that ended */
 	u64 cpu_base, cpu_done, cpu_seen;               /* guarded by mu: cputime.c */
@@ -155,6 +161,8 @@ struct task {
 	_Atomic u64 utime_ns, stime_ns;         /* accounting, best effort: written by the owner */
 	u64 nvcsw, nivcsw, minflt, majflt;
 	_Atomic ktime_t acct_mark;              /* when time was last charged: written by the owner */
+	pthread_t acct_worker;                  /* owner thread: cputime.c, like the next two */
+	u64 acct_cpu, acct_sum;
 	ktime_t start_time;                     /* CLOCK_BOOTTIME; immutable */
 	u64 cpu_mask[2];                        /* sched_setaffinity: answered, not enforced */
 	gaddr_t set_child_tid;                  /* owner: written when the task starts (CLONE_CHILD_SETTID) */

@@ -254,6 +254,7 @@ static int publish(struct task *t, struct task *n, const struct clone_req *q)
 	if (pid < 0)
 		goto out;
 	n->tid = pid;
+	atomic_fetch_add(&k->nforks, 1);
 	pid_set_task_locked(k, pid, task_ref(n));
 	if (thread) {
 		tgroup_add_thread_locked(tg, n);
@@ -276,6 +277,7 @@ static int publish(struct task *t, struct task *n, const struct clone_req *q)
 		mutex_lock(&tg->mu);
 		tgroup_add_thread_locked(tg, n);
 		tgroup_cpu_new_image_locked(tg, NULL, n->mm->as);
+		cpulimit_set_locked(tg);
 		mutex_unlock(&tg->mu);
 		tgroup_join_locked(tg, parent->pgid, parent->session);
 		tg->parent = (q->flags & CLONE_PARENT) ? parent->parent : parent;

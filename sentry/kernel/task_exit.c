@@ -181,7 +181,11 @@ struct tgroup *tgroup_release_locked(struct tgroup *tg)
 {
 	struct kernel *k = tg->kernel;
 	struct task *leader = pid_clear_task_locked(k, tg->tgid);
+	u64 ut, st;
 
+	tgroup_times(tg, &ut, &st);
+	atomic_fetch_add(&k->ended_utime, ut);
+	atomic_fetch_add(&k->ended_stime, st);
 	tg->reaped = true;
 	list_del_init(&tg->sibling);
 	tgroup_leave_locked(tg);
@@ -242,6 +246,7 @@ static void process_end(struct tgroup *tg, struct nsset *set)
 	ipc_exit(tg, ipc_ns_of(set->of[NS_IPC]));
 	ptrace_tracer_exit(tg);
 	itimer_stop(tg);
+	cpulimit_stop(tg);
 	ptimers_delete_all(tg);
 	if (tg->session && tg->session->leader == tg)
 		session_leader_exit(tg);

@@ -96,5 +96,9 @@ void ptimers_signal_dequeued_locked(struct tgroup *tg, struct lx_siginfo *si);
 void ptimers_delete_all(struct tgroup *tg);             /* exec, exit; no lock held */
 void itimer_stop(struct tgroup *tg);                    /* exit; no lock held */
 void itimers_init(struct tgroup *tg);
+/* ---- cpulimit.c ---- */
+void cpulimit_init(struct tgroup *tg);
+void cpulimit_set_locked(struct tgroup *tg) REQUIRES(tg->mu);   /* rlim[RLIMIT_CPU] is new */
+void cpulimit_stop(struct tgroup *tg);                  /* exit; no lock held */
 /* Timers whose queued signal was dropped (now ignored) go on. */
 void ptimers_signal_lost_locked(struct tgroup *tg);

@@ -37,7 +37,7 @@ static void fill(struct task *t, struct wait_req *q, struct tgroup *c, int code,
 	q->status = status;
 	q->uid = cred ? user_ns_show_uid(task_user_ns(t), cred->uid) : 0;
 	cred_unref(cred);
-	rusage_of_process(c, &q->ru);
+	rusage_of_both(c, &q->ru);
 }
 
 /* A stop or continue of a live child.  True when *q was filled. */
@@ -64,16 +64,10 @@ static bool try_job_event(struct task *t, struct wait_req *q, struct tgroup *c)
 }
 
 /* A reaped child adds its times, and those of its own reaped children, to the parent's. */
-static void reap(struct task *t, struct tgroup *c, const struct rusage *ru)
+static void reap(struct task *t, const struct rusage *ru)
 {
-	struct rusage kids;
-
-	mutex_lock(&c->mu);
-	kids = c->child_rusage;
-	mutex_unlock(&c->mu);
 	mutex_lock(&t->tg->mu);
 	rusage_add(&t->tg->child_rusage, ru);
-	rusage_add(&t->tg->child_rusage, &kids);
 	mutex_unlock(&t->tg->mu);
 }
 
@@ -96,7 +90,7 @@ static int look(struct task *t, struct wait_req *q, struct tgroup **ret_dead, st
 
 			fill(t, q, c, (st & 0x7f) == 0 ? CLD_EXITED : (st & 0x80) ? CLD_DUMPED : CLD_KILLED, st);
 			if (!(q->options & WNOWAIT)) {
-				reap(t, c, &q->ru);
+				reap(t, &q->ru);
 				*ret_dead = tgroup_release_locked(c);
 			}
 			r = q->pid;

@@ -10,7 +10,7 @@
 #include "sentry/kernel/task.h"
 #include "sentry/mm/mm.h"
 
-struct totals { u64 rss_anon, rss_file, utime, running, procs; };
+struct totals { u64 rss_anon, rss_file, utime, stime, running, procs; };
 
 static int add_task(void *arg, struct task *it)
 {
@@ -29,7 +29,8 @@ static int add_process(void *arg, struct tgroup *tg)
 	u64 ut, st;
 
 	tgroup_times(tg, &ut, &st);
-	s->utime += ut + st;
+	s->utime += ut;
+	s->stime += st;
 	if (mm) {
 		mm_usage(mm, &u);
 		s->rss_anon += u.rss_anon + u.rss_shmem;
@@ -43,7 +44,7 @@ static int add_process(void *arg, struct tgroup *tg)
 
 static struct totals sum(struct kernel *k)
 {
-	struct totals s = { 0 };
+	struct totals s = { .utime = atomic_load(&k->ended_utime), .stime = atomic_load(&k->ended_stime) };
 
 	(void)tgroup_for_each(k, add_process, &s);
 	return s;
@@ -77,11 +78,12 @@ static int show_meminfo(struct task *t, struct pseudo_node *n, struct strbuf *ou
 
 static int show_uptime(struct task *t, struct pseudo_node *n, struct strbuf *out)
 {
-	u64 up = (u64)ktime_boot(t->kernel) / 10000000;
+	struct totals s = sum(t->kernel);
+	u64 up = (u64)ktime_boot(t->kernel) / 10000000, all = up * t->kernel->ncpus;
+	u64 idle = all - MIN(all, (s.utime + s.stime) / 10000000);
 
 	(void)n;
-	strbuf_printf(out, "%lu.%02lu %lu.%02lu\n", up / 100, up % 100, up * t->kernel->ncpus / 100,
-	              up * t->kernel->ncpus % 100);
+	strbuf_printf(out, "%lu.%02lu %lu.%02lu\n", up / 100, up % 100, idle / 100, idle % 100);
 	return 0;
 }
 
@@ -89,16 +91,17 @@ static int show_stat(struct task *t, struct pseudo_node *n, struct strbuf *out)
 {
 	struct kernel *k = t->kernel;
 	struct totals s = sum(k);
-	u64 up = (u64)ktime_boot(k) / 10000000, user = MIN(s.utime / 10000000, up * k->ncpus);
+	u64 up = (u64)ktime_boot(k) / 10000000, all = up * k->ncpus;
+	u64 user = MIN(s.utime / 10000000, all), sys = MIN(s.stime / 10000000, all - user);
 	u64 boot = (u64)(ktime_real(k) - ktime_boot(k)) / (u64)NSEC_PER_SEC;
 
 	(void)n;
-	strbuf_printf(out, "cpu  %lu 0 0 %lu 0 0 0 0 0 0\n", user, up * k->ncpus - user);
+	strbuf_printf(out, "cpu  %lu 0 %lu %lu 0 0 0 0 0 0\n", user, sys, all - user - sys);
 	for (u32 i = 0; i < k->ncpus; i++)
-		strbuf_printf(out, "cpu%u %lu 0 0 %lu 0 0 0 0 0 0\n", i, user / k->ncpus,
-		              up - MIN(up, user / k->ncpus));
+		strbuf_printf(out, "cpu%u %lu 0 %lu %lu 0 0 0 0 0 0\n", i, user / k->ncpus, sys / k->ncpus,
+		              up - MIN(up, user / k->ncpus + sys / k->ncpus));
 	strbuf_printf(out, "intr 0\nctxt 0\nbtime %lu\nprocesses %lu\nprocs_running %lu\nprocs_blocked 0\n"
-	              "softirq 0 0 0 0 0 0 0 0 0 0 0\n", boot, s.procs, MAX(s.running, 1ul));
+	              "softirq 0 0 0 0 0 0 0 0 0 0 0\n", boot, (u64)atomic_load(&k->nforks), MAX(s.running, 1ul));
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "sentry/fs/proc/pid_int.h"
 #include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/ptrace.h"
+#include "sentry/kernel/rusage.h"
 #include "sentry/kernel/seccomp.h"
 #include "sentry/kernel/session.h"
 #include "sentry/kernel/task.h"
@@ -109,6 +110,11 @@ static void usage_of(struct task *t, struct mm_usage *u, u64 *start_stack, u64 c
 	mm_unref(mm);
 }
 
+static u64 ticks(const struct timeval *tv)
+{
+	return ((u64)tv->tv_sec * NSEC_PER_SEC + (u64)tv->tv_usec * 1000) / TICK_NS;
+}
+
 int pid_stat(struct task *reader, struct pseudo_node *n, struct strbuf *out)
 {
 	struct task *t = n->task;
@@ -116,10 +122,12 @@ int pid_stat(struct task *reader, struct pseudo_node *n, struct strbuf *out)
 	bool may = proc_permit(reader, n) == 0;
 	struct mm_usage u;
 	struct family f;
+	struct rusage kids;
 	struct signals s;
 	char comm[16];
 	u64 rss, ut, st;
 
+	rusage_of_children(t->tg, &kids);
 	if (t->tid == t->tg->tgid)
 		tgroup_times(t->tg, &ut, &st);
 	else
@@ -131,7 +139,8 @@ int pid_stat(struct task *reader, struct pseudo_node *n, struct strbuf *out)
 	rss = (u.rss_anon + u.rss_file + u.rss_shmem) / PAGE_SIZE;
 	strbuf_printf(out, "%d (%s) %c %d %d %d %u %d 4194304 %lu 0 %lu 0 ", proc_nr(n, t->tid), comm,
 	              state_char(t, &f), f.ppid, f.pgid, f.sid, f.tty, f.tpgid, t->minflt, t->majflt);
-	strbuf_printf(out, "%lu %lu 0 0 %d %d %u 0 %lu ", ut / TICK_NS, st / TICK_NS,
+	strbuf_printf(out, "%lu %lu %lu %lu %d %d %u 0 %lu ", ut / TICK_NS, st / TICK_NS,
+	              ticks(&kids.ru_utime), ticks(&kids.ru_stime),
 	              20 + t->nice, t->nice, MAX(s.nthreads, 1u), (u64)t->start_time / TICK_NS);
 	strbuf_printf(out, "%lu %lu %lu ", u.vm, rss, task_rlimit(t, RLIMIT_RSS));
 	if (may)
