@@ -149,6 +149,10 @@ static int insert_locked(struct stack *s, struct fragq *q, struct pktbuf *p, con
 			return -EINVAL;
 		q->has_last = true;
 		q->total = end;
+		/* Nothing may lie beyond the end, whichever came first. */
+		x = list_empty(&q->pieces) ? NULL : list_last(&q->pieces, struct piece, node);
+		if (x && x->off + x->len > end)
+			return -EINVAL;
 	}
 	if (q->has_last && end > q->total)
 		return -EINVAL;

@@ -5,6 +5,7 @@
  */
 #include "tests/unit/net_rig.h"
 #include "netstack/core/stack.h"
+#include "netstack/tcp/tcp.h"
 #include "netstack/wire/csum.h"
 #include "netstack/wire/tcp.h"
 
@@ -17,7 +18,7 @@
 #define LIVE_MAX  (12 << 20)            /* bytes of packet data that one stack may hold */
 #define NS_MS     1000000ull
 
-struct world { struct rig r; struct fault_cfg cfg; u64 rnd; u32 synack; };
+struct world { struct rig r; struct fault_cfg cfg; u64 rnd; u32 synack; u8 from; };       /* from: 10.0.0.x */
 
 static u32 rnd(struct world *w)
 {
@@ -41,6 +42,7 @@ static void begin(struct world *w)
 	struct neigh_info ni = { .ip = ip_from4n(0x0a000009), .mac = { 2, 0, 0, 0, 0, 9 } };
 
 	memset(w, 0, sizeof(*w));
+	w->from = 9;
 	w->cfg.seed = 5;
 	w->cfg.pcap = on_frame;
 	w->cfg.pcap_ctx = w;
@@ -56,16 +58,18 @@ static void finish(struct world *w)
 	rig_done(&w->r);
 }
 
-/* Time goes by now and then, so that timers and the wire have work. */
+/* Time goes by now and then, so that timers and the wire have work; nothing grows beyond its limit. */
 static void tick(struct world *w, u32 i)
 {
 	if (i % 512 == 0)
 		rig_run(&w->r, NS_MS);
-	if (i % 65536 == 0)
+	if (i % 4096 == 4095) {
 		assert_true(w->r.s[0]->pool.live_bytes < LIVE_MAX);
+		assert_true(w->r.s[0]->frags.mem <= FRAG_MEM_MAX);
+	}
 }
 
-/* An IPv4 frame from 10.0.0.9 to us; the payload is behind 34 bytes of @f already. */
+/* An IPv4 frame from 10.0.0.9 (or w->from) to us; the payload is behind 34 bytes of @f already. */
 static void inject4(struct world *w, u8 *f, u8 proto, u16 id, u16 frag, u32 n)
 {
 	u16 c;
@@ -77,7 +81,7 @@ static void inject4(struct world *w, u8 *f, u8 proto, u16 id, u16 frag, u32 n)
 	f[22] = 64;
 	f[23] = proto;
 	memset(f + 24, 0, 2);
-	memcpy(f + 26, (u8[]){ 10, 0, 0, 9, 10, 0, 0, 1 }, 8);
+	memcpy(f + 26, (u8[]){ 10, 0, 0, w->from, 10, 0, 0, 1 }, 8);
 	c = csum_fold(csum_bytes(f + 14, 20, 0));
 	memcpy(f + 24, &c, 2);
 	stack_rx(w->r.s[0], w->r.ifi[0], f, 34 + n);
@@ -139,6 +143,18 @@ static void a_million_syns(void **state)
 	finish(&w);
 }
 
+/* A piece of peer two's datagram of 16 + 16 bytes, as if it came a little at a time. */
+static void half_of_peer_two(struct world *w, bool last)
+{
+	u8 f[80] = { 0 };
+
+	put_be16(f + 36, 53);
+	put_be16(f + 38, 32);
+	w->from = 2;
+	inject4(w, f, 17, 7, last ? 2 : 0x2000, 16);
+	w->from = 9;
+}
+
 static void a_million_fragments(void **state)
 {
 	static u8 big[4000], got[4000];
@@ -157,12 +173,45 @@ static void a_million_fragments(void **state)
 		/* Never the last piece; every kind of overlap. */
 		inject4(&w, f, 17, (u16)rnd(&w), (u16)(0x2000 | rnd(&w) % 8000), 8 * (1 + rnd(&w) % 16));
 		tick(&w, i);
+		/* What peer two has sent so far is not pushed out. */
+		if (i % 10000 == 100)
+			half_of_peer_two(&w, false);
+		if (i % 10000 == 9100) {
+			half_of_peer_two(&w, true);
+			assert_int_equal(rig_recv(u, got, sizeof(got)), 24);
+		}
 	}
 	assert_int_equal(rig_sendto(c, big, sizeof(big), 0, &to), sizeof(big));
 	rig_run(&w.r, 100 * NS_MS);
 	assert_int_equal(rig_recv(u, got, sizeof(got)), sizeof(big));
+	rig_run(&w.r, 61000 * NS_MS);
+	assert_int_equal(w.r.s[0]->frags.n, 0);
+	assert_int_equal(w.r.s[0]->frags.mem, 0);
 	ep_close(u);
 	ep_close(c);
+	finish(&w);
+}
+
+/* RFC 791 3.2: pieces that lie beyond the last one fit no datagram, also when their bytes add up. */
+static void no_piece_beyond_the_last(void **state)
+{
+	struct net_sa sa = rig_sa(ip_any4(), 53);
+	struct world w;
+	struct ep *u;
+	u8 f[200] = { 0 }, b[64];
+
+	(void)state;
+	begin(&w);
+	u = rig_sock(w.r.s[0], AF_INET, SOCK_DGRAM);
+	assert_int_equal(ep_bind(u, &sa), 0);
+	put_be16(f + 36, 53);
+	put_be16(f + 38, 32);
+	inject4(&w, f, 17, 9, 0x2000, 8);
+	inject4(&w, f, 17, 9, 0x2000 | 64, 16);
+	inject4(&w, f, 17, 9, 3, 8);                    /* 8 + 16 + 8 bytes: the 32 that end there */
+	assert_int_equal(rig_recv(u, b, sizeof(b)), -EAGAIN);
+	assert_int_equal(w.r.s[0]->frags.n, 0);
+	ep_close(u);
 	finish(&w);
 }
 
@@ -205,6 +254,60 @@ static void a_million_neighbours(void **state)
 	finish(&w);
 }
 
+/* A neighbour solicitation for us from fd::@who, with its address (RFC 4861). */
+static void solicit(struct world *w, u32 who)
+{
+	u8 f[86] = { 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 9, 0x86, 0xdd, 0x60 };
+	u16 c;
+
+	put_be16(f + 18, 32);
+	f[20] = 58;
+	f[21] = 255;
+	f[22] = 0xfd;
+	put_be32(f + 34, who);
+	f[38] = f[62] = 0xfd;
+	f[53] = f[77] = 1;
+	f[54] = 135;
+	f[78] = 1;
+	f[79] = 1;
+	put_be32(f + 82, who);
+	c = csum_fold(csum_add(csum_bytes(f + 54, 32, 0), csum_pseudo(f + 22, f + 38, 16, 58, 32)));
+	memcpy(f + 56, &c, 2);
+	stack_rx(w->r.s[0], w->r.ifi[0], f, sizeof(f));
+}
+
+static void a_million_ipv6_neighbours(void **state)
+{
+	struct net_sa sa = rig_sa(ip_any6(), 53), to = rig_sa(rig_ip6(0), 53);
+	struct neigh_info ni;
+	struct ep *u, *c;
+	struct world w;
+	char b[4];
+	u32 i, n;
+
+	(void)state;
+	begin(&w);
+	u = rig_sock(w.r.s[0], AF_INET6, SOCK_DGRAM);
+	c = rig_sock(w.r.s[1], AF_INET6, SOCK_DGRAM);
+	assert_int_equal(ep_bind(u, &sa), 0);
+	for (i = 0; i < MILLION / 4; i++) {
+		solicit(&w, 0x10000 + rnd(&w) % 0x1000000);
+		tick(&w, i);
+	}
+	for (n = 0; neigh_nth(w.r.s[0], n, &ni) == 0; n++)
+		;
+	assert_in_range(n, 500, 2048);
+	assert_int_equal(rig_sendto(c, "ab", 2, 0, &to), 2);
+	rig_run(&w.r, 5000 * NS_MS);
+	assert_int_equal(rig_recvfrom(u, b, 4, 0, &to), 2);
+	assert_int_equal(rig_sendto(u, "cd", 2, 0, &to), 2);
+	rig_run(&w.r, 5000 * NS_MS);
+	assert_int_equal(rig_recv(c, b, 4), 2);
+	ep_close(u);
+	ep_close(c);
+	finish(&w);
+}
+
 static void a_million_segments_out_of_order(void **state)
 {
 	struct ep *l, *e;
@@ -222,6 +325,7 @@ static void a_million_segments_out_of_order(void **state)
 		/* Never the byte that is missing; the same bytes often, with other borders. */
 		inject_tcp(&w, 4000, TH_ACK, 1002 + rnd(&w) % 60000, w.synack + 1, 1 + rnd(&w) % 100);
 		tick(&w, i);
+		assert_true(tcp(e)->ooo_n <= TCP_OOO_MAX);
 	}
 	second_peer_is_served(&w, l);
 	ep_close(e);
@@ -234,7 +338,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_million_syns),
 		cmocka_unit_test(a_million_fragments),
+		cmocka_unit_test(no_piece_beyond_the_last),
 		cmocka_unit_test(a_million_neighbours),
+		cmocka_unit_test(a_million_ipv6_neighbours),
 		cmocka_unit_test(a_million_segments_out_of_order),
 	};
 
