@@ -94,8 +94,13 @@ static int new_process(struct pt *p, struct pt_ctx *from, struct aspace **ret_as
 {
 	struct pt_as *as = pt_as_alloc(p);
 	struct pt_ctx *c = as ? pt_ctx_alloc(p, as) : NULL;
-	int r = c ? do_clone(from, c, FORK_FLAGS) : -ENOMEM;
+	int r = c ? pt_reserve(p) : -ENOMEM;
 
+	if (r == 0) {
+		r = do_clone(from, c, FORK_FLAGS);
+		if (r < 0)
+			pt_unreserve(p);
+	}
 	if (r < 0) {
 		kfree(c);
 		kfree(as);
@@ -126,9 +131,15 @@ int pt_as_fork(struct ctx *parent, struct aspace **ret_as, struct ctx **ret_ctx)
 int pt_ctx_clone(struct ctx *base, struct ctx **ret)
 {
 	struct pt_ctx *parent = to_pt_ctx(base);
-	struct pt_ctx *c = pt_ctx_alloc(ctx_pt(parent), to_pt_as(base->as));
-	int r = c ? do_clone(parent, c, THREAD_FLAGS) : -ENOMEM;
+	struct pt *p = ctx_pt(parent);
+	struct pt_ctx *c = pt_ctx_alloc(p, to_pt_as(base->as));
+	int r = c ? pt_reserve(p) : -ENOMEM;
 
+	if (r == 0) {
+		r = do_clone(parent, c, THREAD_FLAGS);
+		if (r < 0)
+			pt_unreserve(p);
+	}
 	if (r < 0) {
 		kfree(c);
 		return r;
@@ -169,6 +180,7 @@ void pt_ctx_free(struct ctx *base)
 	bool leader = r.c->tid == to_pt_as(as)->pid;
 
 	pt_call(ctx_pt(r.c), &r.q);
+	pt_unreserve(ctx_pt(r.c));
 	if (!leader)
 		kfree(r.c);             /* a parked one goes with its address space */
 	aspace_unref(as);

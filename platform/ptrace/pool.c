@@ -3,9 +3,14 @@
  *
  * A trap wakes an idle worker.  When none is idle a new one is made, unless a
  * few are busy without waiting: they will come back soon.
+ *
+ * A worker that waits for long serves a context, and what waits in the queue is a context that no worker serves.  So
+ * while there are as many workers as contexts one comes by, even if the host allows no more
+ * threads: a context that cannot have its worker is not made.
  */
 #include "platform/ptrace/pt.h"
 
+#include <errno.h>
 #include "platform/base/log.h"
 #include "platform/host/futex.h"
 
@@ -68,6 +73,32 @@ static void rouse(struct pt_pool *w) RELEASES(w->mu)
 		w->nworkers--;
 		mutex_unlock(&w->mu);
 	}
+}
+
+int pt_reserve(struct pt *p)
+{
+	struct pt_pool *w = &p->pool;
+	bool enough;
+
+	mutex_lock(&w->mu);
+	enough = w->nworkers > w->ncontexts++;
+	if (!enough)
+		w->nworkers++;
+	mutex_unlock(&w->mu);
+	if (enough || spawn(w->body, w->arg, WORKER_STACK) == 0)
+		return 0;
+	mutex_lock(&w->mu);
+	w->ncontexts--;
+	w->nworkers--;
+	mutex_unlock(&w->mu);
+	return -EAGAIN;
+}
+
+void pt_unreserve(struct pt *p)
+{
+	mutex_lock(&p->pool.mu);
+	p->pool.ncontexts--;
+	mutex_unlock(&p->pool.mu);
 }
 
 void pt_post(struct pt *p, struct pt_ctx *c, const struct trap *trap)

@@ -84,6 +84,7 @@ struct pt_pool {
 	struct mutex mu;                /* RANK_PLATFORM */
 	struct list_head events;        /* guarded by mu */
 	u32 nworkers, nidle, nblocked;  /* guarded by mu */
+	u32 ncontexts;                  /* guarded by mu: without the zygote's; at most nworkers */
 	_Atomic u32 seq;                /* futex: counts events */
 	void *(*body)(void *);          /* immutable after start */
 	void *arg;
@@ -135,6 +136,9 @@ void pt_call_regs(const struct pt *p, const struct pt_ctx *c, long nr, const u64
 /* pool.c */
 void pt_pool_init(struct pt_pool *w);
 int pt_start_workers(struct platform *base, void *(*body)(void *), void *arg) must_check;
+/* There is to be one more context: is there a worker for it? 0 or -EAGAIN. */
+int pt_reserve(struct pt *p) must_check;
+void pt_unreserve(struct pt *p);                        /* it is gone, or was not made */
 void pt_post(struct pt *p, struct pt_ctx *c, const struct trap *trap);
 struct ctx *pt_run(struct platform *base, struct ctx *done, struct trap *ret);
 struct worker *pt_block_begin(struct platform *base);
