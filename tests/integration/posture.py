@@ -142,7 +142,7 @@ def directories(pid):
 
 
 GOFER_CAPS = 0x8800001f         # CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID MKNOD SETFCAP
-LIMITS = {"sentry": 60, "gofer": 45, "stub": 12}
+LIMITS = {"sentry": 60, "gofer": 45, "stub": 13}
 
 
 def examine(kind, pid):
