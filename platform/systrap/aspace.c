@@ -486,8 +486,8 @@ int systrap_futex_wake(struct ctx *base, gaddr_t addr, int n, bool shared)
 	};
 	u32 one = 1;
 
-	if (slot_write(c, offsetof(struct slot, calls), &call, sizeof(call)) < 0 ||
-	    slot_write(c, offsetof(struct slot, ncalls), &one, sizeof(one)) < 0)
+	if (slot_write2(c, ctx_slot(c) + offsetof(struct slot, calls), &call, sizeof(call),
+			offsetof(struct slot, ncalls), &one, sizeof(one)) < 0)
 		return -ESRCH;
 	return command_simple(c, CMD_WAKE) < 0 ? -ESRCH : 0;
 }

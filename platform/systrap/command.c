@@ -11,10 +11,22 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include "platform/host/process.h"
 
 int slot_write(struct systrap_ctx *c, size_t off, const void *src, size_t n)
 {
 	if (systrap_copy_out(c->base.as, GADDR(ctx_slot(c) + off), src, n) != n)
+		return -ESRCH;
+	return 0;
+}
+
+int slot_write2(struct systrap_ctx *c, u64 at, const void *src, size_t n, size_t off, const void *src2, size_t n2)
+{
+	struct iovec local[2] = { { (void *)src, n }, { (void *)src2, n2 } };
+	struct iovec remote[2] = { { (void *)at, n }, { (void *)(ctx_slot(c) + off), n2 } };
+
+	if (atomic_load(&to_as(c->base.as)->dead) ||
+	    host_vm_writev(to_as(c->base.as)->pid, local, 2, remote, 2) != (ssize_t)(n + n2))
 		return -ESRCH;
 	return 0;
 }
@@ -89,9 +101,8 @@ int command_calls(struct systrap_ctx *c, const struct stub_call *calls, const ho
 	}
 	c->ncalls = asked;
 	atomic_store(&c->next_call, 0);
-	r = slot_write(c, offsetof(struct slot, calls), calls, n * sizeof(*calls));
-	if (!r)
-		r = slot_write(c, offsetof(struct slot, ncalls), &count, sizeof(count));
+	r = slot_write2(c, ctx_slot(c) + offsetof(struct slot, calls), calls, n * sizeof(*calls),
+			offsetof(struct slot, ncalls), &count, sizeof(count));
 	if (!r)
 		r = tell(c, CMD_CALLS);
 	c->ncalls = 0;

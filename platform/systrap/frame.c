@@ -101,24 +101,23 @@ bool frame_fetch(struct systrap_ctx *c, u64 uc, int sig, struct trap *ret)
 int frame_flush(struct systrap_ctx *c)
 {
 	struct aspace *as = c->base.as;
+	u64 at = c->frame + offsetof(struct kframe, r8), n = offsetof(struct kframe, cs) - offsetof(struct kframe, r8);
+	u64 gs = c->gs_base || !to_as(as)->mail ? c->gs_base : ctx_slot(c);
+	u64 bases[3] = { c->fs_base, gs, 1 };
+	const void *what = &c->k.r8;
 	int r = 0;
 
-	if (c->regs_dirty) {
-		size_t n = offsetof(struct kframe, cs) - offsetof(struct kframe, r8);
-
-		if (systrap_copy_out(as, GADDR(c->frame + offsetof(struct kframe, r8)), &c->k.r8, n) != n)
-			r = -ESRCH;
-	} else if (c->ax_dirty) {
-		if (systrap_copy_out(as, GADDR(c->frame + offsetof(struct kframe, ax)), &c->k.ax, 8) != 8)
-			r = -ESRCH;
+	if (!c->regs_dirty && c->ax_dirty) {
+		at = c->frame + offsetof(struct kframe, ax);
+		n = sizeof(c->k.ax);
+		what = &c->k.ax;
 	}
-	if (c->bases_dirty) {
-		u64 gs = c->gs_base || !to_as(as)->mail ? c->gs_base : ctx_slot(c);
-		u64 b[3] = { c->fs_base, gs, 1 };
-
-		if (slot_write(c, 0, b, sizeof(b)) < 0)
-			r = -ESRCH;
-	}
+	if (!c->regs_dirty && !c->ax_dirty)
+		r = c->bases_dirty ? slot_write(c, 0, bases, sizeof(bases)) : 0;
+	else if (c->bases_dirty)
+		r = slot_write2(c, at, what, n, 0, bases, sizeof(bases));
+	else if (systrap_copy_out(as, GADDR(at), what, n) != n)
+		r = -ESRCH;
 	c->regs_dirty = c->ax_dirty = c->bases_dirty = false;
 	return r;
 }

@@ -289,6 +289,8 @@ int command_calls(struct systrap_ctx *c, const struct stub_call *calls, const ho
 long command_clone(struct systrap_ctx *c, u32 cmd, u64 flags, u64 cookie, u64 new_slot) must_check;
 long command_simple(struct systrap_ctx *c, u32 cmd) must_check;
 int slot_write(struct systrap_ctx *c, size_t off, const void *src, size_t n) must_check;
+/* The same with one host call, after something anywhere at @at. */
+int slot_write2(struct systrap_ctx *c, u64 at, const void *src, size_t n, size_t off, const void *src2, size_t n2) must_check;
 int slot_read(struct systrap_ctx *c, size_t off, void *dst, size_t n) must_check;
 
 /* slots.c. use and drop: as->mu is held. */
