@@ -15,6 +15,8 @@ int h_getattr(struct call *c)
 		return -EBADF;
 	if ((q->flags & GW_GETATTR_WATCH) && n->type == S_IFDIR >> 12 && call_watch(c, n))
 		rep->flags |= GW_NODE_WATCHED;
+	if ((q->flags & GW_GETATTR_CLOSES) && (rep->flags & GW_NODE_WATCHED))
+		watch_closes(&c->s->watches, &c->s->links, n->fd);
 	r = path_stat(n->fd, &rep->attr);
 	call_put(c, n);
 	return r;

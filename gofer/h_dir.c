@@ -69,6 +69,32 @@ int h_unlink(struct call *c)
 	return r;
 }
 
+/* Events that a rename causes: a move, or two when they change places. */
+struct moves { u32 token[4]; };
+
+static void expect_moves(struct watches *w, const struct fdnode *od, const char *oname, const struct fdnode *nd,
+                         const char *nname, bool exchange, struct moves *ret)
+{
+	ret->token[0] = watch_expect(w, od->watch, IN_MOVED_FROM, oname);
+	ret->token[1] = watch_expect(w, nd->watch, IN_MOVED_TO, nname);
+	ret->token[2] = watch_expect(w, exchange ? nd->watch : -1, IN_MOVED_FROM, nname);
+	ret->token[3] = watch_expect(w, exchange ? od->watch : -1, IN_MOVED_TO, oname);
+}
+
+static int rename_known(struct call *c, const struct fdnode *od, const char *oname, const struct fdnode *nd,
+                        const char *nname, u32 flags)
+{
+	struct watches *w = &c->s->watches;
+	struct moves m;
+	int r;
+
+	expect_moves(w, od, oname, nd, nname, flags & RENAME_EXCHANGE, &m);
+	r = path_rename(od->fd, oname, nd->fd, nname, flags);
+	for (size_t i = 0; r < 0 && i < ARRAY_SIZE(m.token); i++)
+		watch_unexpect(w, m.token[i]);
+	return r;
+}
+
 int h_rename(struct call *c)
 {
 	const struct gw_rename_req *q = c->req;
@@ -89,7 +115,7 @@ int h_rename(struct call *c)
 	if (ndir) {
 		r = same_root(c, odir, ndir);
 		if (r == 0)
-			r = path_rename(odir->fd, oname, ndir->fd, nname, q->flags);
+			r = rename_known(c, odir, oname, ndir, nname, q->flags);
 		call_put(c, ndir);
 	}
 	call_put(c, odir);

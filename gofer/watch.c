@@ -11,7 +11,8 @@
 #define NBUCKETS 4096u
 #define NONE UINT32_MAX
 #define MASK (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB | IN_MODIFY | \
-              IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_EXCL_UNLINK)
+              IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_EXCL_UNLINK | IN_MASK_ADD)
+#define NAMES (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO)
 #define EXPECT_NS 2000000000ll          /* an announcement older than this is void */
 #define GATHER_NS 3000000               /* after a batch: let a stream of events merge in the kernel's queue */
 
@@ -78,6 +79,12 @@ int watch_add(struct watches *w, const struct fdlinks *l, int fd, u64 dev, u64 i
 	w->slot[i].refs++;
 	mutex_unlock(&w->mu);
 	return (int)i;
+}
+
+void watch_closes(struct watches *w, const struct fdlinks *l, int fd)
+{
+	/* The inode is watched: this adds to its mask. */
+	(void)!path_watch(l, w->ifd, fd, MASK | IN_CLOSE_WRITE);
 }
 
 void watch_put(struct watches *w, int slot)
@@ -156,13 +163,18 @@ static bool is_own_locked(struct watches *w, u32 slot, u32 mask, const char *nam
 
 static u16 what_of(u32 mask, bool named)
 {
+	u16 dir = mask & IN_ISDIR ? GW_EV_DIR : 0;
+
 	if (mask & IN_DELETE)
-		return GW_EV_NAME | GW_EV_GONE;
-	if (mask & (IN_CREATE | IN_MOVED_FROM | IN_MOVED_TO))
-		return GW_EV_NAME;
+		return GW_EV_NAME | GW_EV_GONE | dir;
+	if (mask & IN_CREATE)
+		return GW_EV_NAME | GW_EV_MADE | dir;
+	if (mask & (IN_MOVED_FROM | IN_MOVED_TO))
+		return (u16)(GW_EV_NAME | (mask & IN_MOVED_FROM ? GW_EV_LEFT : GW_EV_CAME) | dir);
 	if (!named)
 		return GW_EV_SELF;
-	return (u16)((mask & IN_ATTRIB ? GW_EV_ATTR : 0) | (mask & IN_MODIFY ? GW_EV_DATA : 0));
+	return (u16)((mask & IN_ATTRIB ? GW_EV_ATTR : 0) | (mask & IN_MODIFY ? GW_EV_DATA : 0) |
+	             (mask & IN_CLOSE_WRITE ? GW_EV_CLOSED : 0) | dir);
 }
 
 /* Translate one event into @out (room for the largest); bytes used, 0 = nothing to tell. */
@@ -179,15 +191,16 @@ static size_t tell(struct watches *w, const struct inotify_event *e, u8 *out)
 	} else if ((i = find_locked(w, e->wd)) != NONE) {
 		if (e->mask & IN_IGNORED)
 			unhash_locked(w, i);
-		else if (!((e->mask & (IN_CREATE | IN_DELETE)) && is_own_locked(w, i, e->mask, name)))
+		else if (!((e->mask & NAMES) && is_own_locked(w, i, e->mask, name)))
 			ev.what = what_of(e->mask, name[0] != '\0');
 		ev.dev = w->slot[i].dev;
 		ev.ino = w->slot[i].ino;
+		ev.cookie = e->cookie;
 	}
 	mutex_unlock(&w->mu);
 	if (!ev.what)
 		return 0;
-	ev.namelen = ev.what & (GW_EV_NAME | GW_EV_ATTR | GW_EV_DATA) ? (u16)strnlen(name, GW_NAME_MAX) : 0;
+	ev.namelen = ev.what & (GW_EV_NAME | GW_EV_ATTR | GW_EV_DATA | GW_EV_CLOSED) ? (u16)strnlen(name, GW_NAME_MAX) : 0;
 	memcpy(out, &ev, sizeof(ev));
 	memset(out + sizeof(ev), 0, GW_PAD8(ev.namelen));
 	memcpy(out + sizeof(ev), name, ev.namelen);

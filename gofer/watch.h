@@ -6,7 +6,7 @@
  * no change falls between.  When watches run out the directory is just not
  * watched, and the client asks every time.
  *
- * Own changes would come back as events; IN_CREATE and IN_DELETE of a name that we made or
+ * Own changes would come back as events; those of a name that we made, moved or
  * removed ourselves are announced with watch_expect() and swallowed (they can't
  * have been merged with somebody else's, as one of a kind can't follow itself). Other kinds are passed on.
  *
@@ -41,6 +41,8 @@ struct watches {
 int watches_init(struct watches *w) must_check;
 /* Watch the directory @fd; returns its slot or -1. */
 int watch_add(struct watches *w, const struct fdlinks *l, int fd, u64 dev, u64 ino);
+/* Tell of closes after writing in it as well: it is watched already. */
+void watch_closes(struct watches *w, const struct fdlinks *l, int fd);
 void watch_put(struct watches *w, int slot);            /* -1 is fine */
 
 /* An event that our own call is about to cause in @slot (-1: none). Returns a token for watch_unexpect(). */

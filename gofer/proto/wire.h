@@ -61,6 +61,7 @@ struct gw_walk_rep { u32 n; u32 flags; };       /* GW_NODE_WATCHED: dir; then n 
 
 /* getattr, open, readlink, listxattr, statfs, fsync */
 #define GW_GETATTR_WATCH 0x1    /* getattr: watch it, if it is a directory */
+#define GW_GETATTR_CLOSES 0x2   /* with it: tell GW_EV_CLOSED too */
 #define GW_OPEN_READ  0x1
 #define GW_OPEN_WRITE 0x2
 #define GW_OPEN_TRUNC 0x4
@@ -114,7 +115,13 @@ struct gw_close_req { u32 n, pad; };                    /* then n u32 */
 #define GW_EV_GONE     0x20     /* with NAME: it was removed */
 #define GW_EV_OVERFLOW 0x8      /* events were lost: forget everything */
 struct gw_inval { u32 n, pad; };
-struct gw_event { u64 dev, ino; u16 what; u16 namelen; u32 pad; };      /* directory; then the name, padded to 8 */
+/* How the name changed, and more that only watchers want to know. */
+#define GW_EV_MADE     0x40
+#define GW_EV_LEFT     0x80     /* moved from here */
+#define GW_EV_CAME     0x100    /* moved to here */
+#define GW_EV_CLOSED   0x200    /* who had it open for writing closed it (GW_GETATTR_CLOSES) */
+#define GW_EV_DIR      0x400    /* the name is a directory's */
+struct gw_event { u64 dev, ino; u16 what; u16 namelen; u32 cookie; };   /* directory; then the name, padded to 8 */
 
 enum gw_op {
 #define GMSG(nr, name, req, rep) GW_OP_##name = nr,

@@ -58,7 +58,7 @@ long sys_inotify_add_watch(struct task *t, const struct sysargs *a)
 		r = vfs_lookup(t, AT_FDCWD, name, look, &p);
 	if (r == 0)
 		r = inode_permission(t, path_inode(&p), R_OK);
-	return r < 0 ? r : inotify_watch(f, path_inode(&p), mask);
+	return r < 0 ? r : inotify_watch_path(f, &p, mask);
 }
 
 long sys_inotify_rm_watch(struct task *t, const struct sysargs *a)

@@ -76,6 +76,8 @@ static int make_last(struct walk *w, const struct making *m, struct dentry **ret
 	if (r == 0)
 		r = dentry_create(w->cur.dentry, w->last, w->last_len, made, ret);
 	mutex_unlock(&dir->mu);
+	if (r == 0 && m->link_to)
+		notify_inode(m->link_to, IN_ATTRIB);
 	if (r == 0)
 		notify_child(dir, made, w->last, w->last_len, IN_CREATE | (is_dir ? IN_ISDIR : 0), 0);
 	return r;

@@ -91,6 +91,8 @@ struct inode_ops {
 	 * (inode NULL: a negative one).  NULL: always.  false = look up again.
 	 */
 	bool (*revalidate)(struct task *, struct inode *dir, const char *name, size_t len, struct inode *);
+	/* It, or an entry of it, is about to be watched (inotify): see that changes by others are told. NULL: there are none. */
+	void (*watched)(struct inode *);
 	void (*release)(struct inode *);                                                /* required */
 };
 

@@ -14,6 +14,7 @@
 #include "platform/base/str.h"
 #include "sentry/core/usercopy.h"
 #include "sentry/kernel/task.h"
+#include "sentry/vfs/dentry.h"
 #include "sentry/vfs/mount_int.h"
 
 #define QUEUE_MAX 16384u
@@ -235,6 +236,19 @@ int inotify_watch(struct file *f, struct inode *i, u32 mask)
 	}
 	mutex_unlock(&in->vfs->notify_mu);
 	kfree(fresh);
+	return r;
+}
+
+int inotify_watch_path(struct file *f, const struct path *p, u32 mask)
+{
+	auto_dentry *up = dentry_parent(p->dentry);
+	struct inode *i = path_inode(p);
+	int r = inotify_watch(f, i, mask);
+
+	if (r >= 0 && up && up->inode && up->inode->ops->watched)
+		up->inode->ops->watched(up->inode);
+	if (r >= 0 && i->ops->watched)
+		i->ops->watched(i);
 	return r;
 }
 

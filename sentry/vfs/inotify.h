@@ -8,6 +8,8 @@ int inotify_create(struct task *t, u32 flags, struct file **ret) must_check;
 bool file_is_inotify(const struct file *f);
 /* The watch descriptor. */
 int inotify_watch(struct file *f, struct inode *i, u32 mask) must_check;
+/* The same for what has a name: its file system learns of it. */
+int inotify_watch_path(struct file *f, const struct path *p, u32 mask) must_check;
 int inotify_unwatch(struct file *f, int wd) must_check;
 
 /* For notify.c: an event on @i; @name (may be NULL) is of an entry of that directory. */

@@ -8,7 +8,9 @@
 
 void notify_inode_slow(struct inode *i, u32 mask)
 {
-	marks_send(i, mask | (S_ISDIR(i->mode) ? IN_ISDIR : 0), NULL, 0, 0);
+	bool told = mask & (IN_DELETE_SELF | IN_MOVE_SELF);     /* Linux shows no IN_ISDIR with these */
+
+	marks_send(i, mask | (S_ISDIR(i->mode) && !told ? IN_ISDIR : 0), NULL, 0, 0);
 	if (mask & IN_DELETE_SELF)
 		marks_drop(i);
 }
@@ -19,7 +21,7 @@ void notify_child_slow(struct inode *dir, struct inode *child, const char *name,
 	marks_send(dir, mask, name, len, cookie);
 }
 
-/* The object itself, then its directory, where it has a name. */
+/* The directory in which it has a name, then the object itself. */
 void notify_dentry_slow(struct dentry *d, u32 mask)
 {
 	char name[NAME_MAX + 1];
@@ -30,13 +32,13 @@ void notify_dentry_slow(struct dentry *d, u32 mask)
 		return;
 	if (S_ISDIR(d->inode->mode))
 		mask |= IN_ISDIR;
-	marks_send(d->inode, mask, NULL, 0, 0);
 	up = dentry_parent(d);
-	if (!up || !up->inode->marks || dentry_is_deleted(d))
-		return;
-	len = dentry_name(d, name, sizeof(name));
-	if (len > 0)
-		marks_send(up->inode, mask, name, (size_t)len, 0);
+	if (up && up->inode->marks && !dentry_is_deleted(d)) {
+		len = dentry_name(d, name, sizeof(name));
+		if (len > 0)
+			marks_send(up->inode, mask, name, (size_t)len, 0);
+	}
+	marks_send(d->inode, mask, NULL, 0, 0);
 }
 
 void notify_forget(struct inode *i)

@@ -9,6 +9,7 @@
 #include <string.h>
 #include "platform/base/alloc.h"
 #include "sentry/fs/gofer/gofer_int.h"
+#include "sentry/vfs/notify.h"
 
 #define NAMES_MAX 24576
 #define ATTR_NS 2000000                 /* attributes whose changes aren't told are good for so long */
@@ -446,6 +447,7 @@ void gname_set(struct ginode *dir, const char *name, size_t len, struct ginode *
 
 	mutex_lock(&dir->c->mu);
 	names_changed_locked(dir);
+	gnotice_mine(dir);
 	if (n && dir->watched) {
 		name_replace_locked(dir, n, g);
 		n = NULL;
@@ -552,12 +554,25 @@ static void let_go(struct ginode *g)
 	inode_unref(&g->i);
 }
 
+void gcache_each_locked(struct gofer_conn *c, u64 dev, u64 ino, struct gnotice *ret)
+{
+	for (struct hnode *h = htable_find(&c->inodes, inode_hash(c, dev, ino)); h; h = htable_find_next(h)) {
+		struct ginode *g = hnode_entry(h, struct ginode, node);
+
+		if (g->dev == dev && g->i.ino == ino && ret->n < GNOTICE_MAX && notify_wanted(g->i.sb) &&
+		    ref_get_unless_zero(&g->i.ref))
+			ret->v[ret->n++].dir = g;
+	}
+}
+
 void gcache_event(void *conn, const struct gw_event *ev, const char *name)
 {
 	struct gofer_conn *c = conn;
 	struct ginode *gone[GONE_MAX], *was;
+	struct gnotice notice;
 	u32 n = 0;
 
+	gnotice_begin(c, ev, name, &notice);
 	mutex_lock(&c->mu);
 	c->changes++;
 	if (ev->what & GW_EV_OVERFLOW)
@@ -575,6 +590,7 @@ void gcache_event(void *conn, const struct gw_event *ev, const char *name)
 			break;
 	}
 	mutex_unlock(&c->mu);
+	gnotice_end(&notice, ev, name);
 	while (n-- > 0)
 		let_go(gone[n]);
 }

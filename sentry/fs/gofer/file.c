@@ -299,15 +299,13 @@ static ssize_t write_with(struct gfile *gf, struct iobuf *b, s64 *pos, u8 *buf, 
 	return done;
 }
 
-static ssize_t gfile_write(struct task *t, struct file *f, struct iobuf *b, s64 *pos)
+static ssize_t write_out(struct gfile *gf, struct iobuf *b, s64 *pos)
 {
-	struct gfile *gf = gfile_of(f);
-	bool append = file_flags(f) & O_APPEND;
+	bool append = file_flags(&gf->f) & O_APPEND;
 	u8 small[SMALL] no_init;
 	ssize_t r;
 	u8 *buf;
 
-	(void)t;
 	if (b->left <= SMALL)
 		return write_with(gf, b, pos, small, SMALL, append);
 	buf = kbuf_alloc(MIN(b->left, (size_t)CHUNK));
@@ -315,6 +313,18 @@ static ssize_t gfile_write(struct task *t, struct file *f, struct iobuf *b, s64 
 		return write_with(gf, b, pos, small, SMALL, append);
 	r = write_with(gf, b, pos, buf, MIN(b->left, (size_t)CHUNK), append);
 	kfree(buf);
+	return r;
+}
+
+static ssize_t gfile_write(struct task *t, struct file *f, struct iobuf *b, s64 *pos)
+{
+	struct ginode *g = ginode_of(f->inode);
+	ssize_t r;
+
+	(void)t;
+	gnotice_mine_begins(g);
+	r = write_out(gfile_of(f), b, pos);
+	gnotice_mine(g);
 	return r;
 }
 
@@ -372,6 +382,7 @@ static int gfile_fallocate(struct task *t, struct file *f, int mode, s64 off, s6
 
 	(void)t;
 	ginode_stale(ginode_of(f->inode));
+	gnotice_mine(ginode_of(f->inode));
 	return r;
 }
 

@@ -89,6 +89,8 @@ struct ginode {
 	_Atomic bool handle_gone;               /* given back early: the host has removed the file */
 	_Atomic bool unlinked;                  /* no name is left: its handle goes back at once, unless it is small */
 
+	_Atomic s64 own_at, notice_at;          /* host's real time: notice.c */
+
 	struct mutex fd_mu;                     /* RANK_MAPPABLE */
 	hostfd_t rfd, wfd;                      /* fd_mu: donated, for reading and for both */
 	u32 nread, nwrite;                      /* fd_mu: files that use them */
@@ -148,6 +150,23 @@ void gdir_set_watched(struct ginode *dir, bool watched);
 void gcache_event(void *conn, const struct gw_event *ev, const char *name);
 /* Nothing is believed any more. */
 void gcache_forget_all(struct gofer_conn *c);
+
+/* ---- notice.c ---- */
+#define GNOTICE_MAX 8
+/* The directories that an event is about and that may be watched, and what the name stood for before it. */
+struct gnotice {
+	struct { struct ginode *dir, *child; } v[GNOTICE_MAX];  /* references; child may be NULL */
+	u32 n;
+};
+/* Every inode of @dev and @ino in a super with watches, referenced, to @ret. */
+void gcache_each_locked(struct gofer_conn *c, u64 dev, u64 ino, struct gnotice *ret);
+/* Around the cache's own handling of an event. */
+void gnotice_begin(struct gofer_conn *c, const struct gw_event *ev, const char *name, struct gnotice *ret);
+void gnotice_end(struct gnotice *no, const struct gw_event *ev, const char *name);
+/* We change @g: before, if it is done without the gofer, and after. */
+void gnotice_mine_begins(struct ginode *g);
+void gnotice_mine(struct ginode *g);
+void g_watched(struct inode *i);
 
 /* ---- dir.c ---- */
 struct glist *glist_ref(struct glist *l);

@@ -167,6 +167,7 @@ int g_setattr(struct task *t, struct inode *i, const struct iattr *a)
 	(void)t;
 	if (nothing_to_set(g, a))
 		return 0;
+	gnotice_mine_begins(g);
 	if (q.valid & GW_SET_SIZE) {
 		r = gfile_truncate(g, a->size);
 		if (r > 0)
@@ -176,6 +177,7 @@ int g_setattr(struct task *t, struct inode *i, const struct iattr *a)
 	if (r == 0 && q.valid)
 		r = grpc_setattr(&g->c->rpc, &q, &now);
 	ginode_stale(g);
+	gnotice_mine(g);
 	if (r == 0 && q.valid)
 		ginode_apply(g, &now, ginode_inval(g));
 	else if (r == 0)
@@ -238,6 +240,7 @@ int g_setxattr(struct task *t, struct inode *i, const char *name, const void *v,
 
 	(void)t;
 	ginode_stale(ginode_of(i));
+	gnotice_mine(ginode_of(i));
 	return r;
 }
 
@@ -253,6 +256,7 @@ int g_removexattr(struct task *t, struct inode *i, const char *name)
 
 	(void)t;
 	ginode_stale(ginode_of(i));
+	gnotice_mine(ginode_of(i));
 	return r;
 }
 
@@ -263,17 +267,17 @@ const struct inode_ops gofer_dir_ops = {
 	.link = g_link, .unlink = g_unlink, .rmdir = g_rmdir, .rename = g_rename,
 	.open = g_open, .getattr = g_getattr, .setattr = g_setattr,
 	.getxattr = g_getxattr, .setxattr = g_setxattr, .listxattr = g_listxattr, .removexattr = g_removexattr,
-	.revalidate = g_revalidate, .release = ginode_release,
+	.revalidate = g_revalidate, .watched = g_watched, .release = ginode_release,
 };
 
 const struct inode_ops gofer_node_ops = {
 	.open = g_open, .getattr = g_getattr, .setattr = g_setattr,
 	.getxattr = g_getxattr, .setxattr = g_setxattr, .listxattr = g_listxattr, .removexattr = g_removexattr,
-	.release = ginode_release,
+	.watched = g_watched, .release = ginode_release,
 };
 
 const struct inode_ops gofer_link_ops = {
 	.readlink = g_readlink, .getattr = g_getattr, .setattr = g_setattr,
 	.getxattr = g_getxattr, .setxattr = g_setxattr, .listxattr = g_listxattr, .removexattr = g_removexattr,
-	.release = ginode_release,
+	.watched = g_watched, .release = ginode_release,
 };

@@ -72,6 +72,7 @@ static struct grpc_make making(struct task *t, struct inode *dir, const char *na
 {
 	struct grpc_make m = { .dir = ginode_of(dir)->handle, .mode = mode, .name = name, .len = len };
 
+	gnotice_mine(ginode_of(dir));
 	inode_new_owner(t, dir, &m.mode, &m.uid, &m.gid);
 	return m;
 }
@@ -89,6 +90,7 @@ static int made(struct inode *i, const char *name, size_t len, const struct gw_n
 	r = ginode_get(gsuper_of(i->sb), n, watched, changes, false, &g);
 	if (r < 0)
 		return r;
+	gnotice_mine(g);
 	gname_set(dir, name, len, g);
 	*ret = &g->i;
 	return 0;
@@ -176,6 +178,7 @@ int g_link(struct task *t, struct inode *dir, const char *name, size_t len, stru
 	if (r < 0)
 		return r;
 	atomic_store(&g->unlinked, false);
+	gnotice_mine(g);
 	gname_set(d, name, len, g);
 	ginode_stale(g);
 	__atomic_store_n(&target->nlink, a.nlink, __ATOMIC_RELAXED);
@@ -195,6 +198,7 @@ static void lost_name(struct inode *victim, bool last)
 		gahead_drop(ginode_of(victim));
 	}
 	__atomic_store_n(&victim->nlink, n - 1, __ATOMIC_RELAXED);
+	gnotice_mine(ginode_of(victim));
 	ginode_stale(ginode_of(victim));
 }
 
@@ -222,6 +226,11 @@ int g_rmdir(struct task *t, struct inode *dir, const char *name, size_t len, str
 	return remove_name(dir, name, len, victim, true);
 }
 
+static void ginode_changed(struct inode *i)
+{
+	gnotice_mine(ginode_of(i));
+	ginode_stale(ginode_of(i));
+}
 
 int g_rename(struct task *t, struct inode *odir, const char *oname, size_t olen, struct inode *victim,
              struct inode *ndir, const char *nname, size_t nlen, struct inode *target, u32 flags)
@@ -236,7 +245,7 @@ int g_rename(struct task *t, struct inode *odir, const char *oname, size_t olen,
 		gname_set(od, oname, olen, target ? ginode_of(target) : NULL);
 		gname_set(nd, nname, nlen, ginode_of(victim));
 		if (target)
-			ginode_stale(ginode_of(target));
+			ginode_changed(target);
 	} else {
 		gname_set(od, oname, olen, NULL);
 		if (flags & RENAME_WHITEOUT)
@@ -245,6 +254,6 @@ int g_rename(struct task *t, struct inode *odir, const char *oname, size_t olen,
 		if (target && target != victim)
 			lost_name(target, S_ISDIR(target->mode));
 	}
-	ginode_stale(ginode_of(victim));
+	ginode_changed(victim);
 	return 0;
 }

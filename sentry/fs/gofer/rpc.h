@@ -58,6 +58,8 @@ int grpc_lookup(struct gofer_rpc *r, u32 dir, const char *name, size_t len, stru
 int grpc_walk(struct gofer_rpc *r, u32 dir, const char *const *names, u32 n, bool siblings,
               struct gw_node *nodes, bool *ret_dir_watched) must_check;
 int grpc_getattr(struct gofer_rpc *r, u32 h, bool watch, struct gw_attr *ret, bool *ret_watched) must_check;
+/* getattr of a directory that is watched from now on, with closes (GW_EV_CLOSED). */
+int grpc_watch(struct gofer_rpc *r, u32 h, struct gw_attr *ret, bool *ret_watched) must_check;
 int grpc_setattr(struct gofer_rpc *r, const struct gw_setattr_req *q, struct gw_attr *ret) must_check;
 /* flags: GW_OPEN_*. *ret_fd is a regular file. */
 int grpc_open(struct gofer_rpc *r, u32 h, u32 flags, struct gw_attr *ret, hostfd_t *ret_fd) must_check;

@@ -103,9 +103,9 @@ static int call_attr(struct gofer_rpc *r, u16 op, const void *q, size_t qlen, st
 	return grpc_exchange(r, &x);
 }
 
-int grpc_getattr(struct gofer_rpc *r, u32 h, bool watch, struct gw_attr *ret, bool *ret_watched)
+static int getattr(struct gofer_rpc *r, u32 h, u32 flags, struct gw_attr *ret, bool *ret_watched)
 {
-	struct gw_handle_req q = { .handle = h, .flags = watch ? GW_GETATTR_WATCH : 0 };
+	struct gw_handle_req q = { .handle = h, .flags = flags };
 	struct gw_attr_rep rep;
 	int rc = call_attr(r, GW_OP_getattr, &q, sizeof(q), &rep, NULL);
 
@@ -114,6 +114,16 @@ int grpc_getattr(struct gofer_rpc *r, u32 h, bool watch, struct gw_attr *ret, bo
 		*ret_watched = rep.flags & GW_NODE_WATCHED;
 	}
 	return rc;
+}
+
+int grpc_getattr(struct gofer_rpc *r, u32 h, bool watch, struct gw_attr *ret, bool *ret_watched)
+{
+	return getattr(r, h, watch ? GW_GETATTR_WATCH : 0, ret, ret_watched);
+}
+
+int grpc_watch(struct gofer_rpc *r, u32 h, struct gw_attr *ret, bool *ret_watched)
+{
+	return getattr(r, h, GW_GETATTR_WATCH | GW_GETATTR_CLOSES, ret, ret_watched);
 }
 
 int grpc_setattr(struct gofer_rpc *r, const struct gw_setattr_req *q, struct gw_attr *ret)
