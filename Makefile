@@ -229,8 +229,9 @@ format: ## clang-format the files that differ from main
 	$(Q)tests/lint/format.sh
 deps: ## install every build and test dependency (Debian, root)
 	$(Q)tests/deps.sh
-install: all ## install to $(PREFIX)/bin
+install: all ## install to $(PREFIX): bin/csandbox and its manual page
 	install -D -m 755 $(BIN) $(DESTDIR)$(PREFIX)/bin/csandbox
+	install -D -m 644 docs/csandbox.8 $(DESTDIR)$(PREFIX)/share/man/man8/csandbox.8
 compdb: ## write compile_commands.json
 	$(Q)for f in $(SRC) $(MAIN_SRC) $(UNIT_SRC); do \
 		printf '{"directory":"%s","file":"%s","command":"%s -c %s"},\n' "$(CURDIR)" $$f '$(CC) $(CFLAGS)' $$f; \
