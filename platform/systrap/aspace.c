@@ -279,13 +279,20 @@ int systrap_as_fork(struct ctx *parent, struct aspace **ret_as, struct ctx **ret
 	return r;
 }
 
+int as_from_zygote(struct systrap *p, struct aspace **ret_as, struct ctx **ret_ctx)
+{
+	return fork_from(p->zygote, ret_as, ret_ctx);
+}
+
 int systrap_as_new(struct platform *base, struct aspace **ret_as, struct ctx **ret_ctx)
 {
 	struct systrap *p = to_systrap(base);
 	int r;
 
+	if (spare_take(p, ret_as, ret_ctx))
+		return 0;
 	busy_lock(p, &p->zygote_busy);
-	r = fork_from(p->zygote, ret_as, ret_ctx);
+	r = as_from_zygote(p, ret_as, ret_ctx);
 	busy_unlock(&p->zygote_busy);
 	return r;
 }

@@ -415,7 +415,9 @@ void *reaper_main(void *arg)
 		if (as)
 			as_died(p, as);
 		(void)waitid(P_PID, (id_t)si.si_pid, &si, WEXITED | __WALL);
-		if (as)
+		if (as) {
 			as_put(as, AS_REAPED);
+			spare_ended(p);
+		}
 	}
 }

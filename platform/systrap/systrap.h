@@ -7,7 +7,7 @@
  *   workers.c  who receives, who waits      notify.c   what a notification means
  *   frame.c    registers of a trapped ctx   command.c  making a stub act
  *   approve.c  the host calls it may make   aspace.c   processes, threads, maps, copies
- *   slots.c    where threads live
+ *   slots.c    where threads live         spare.c    a pristine stub in reserve
  *
  * States of a context: RUNNING (application code, or its stub obeying a
  * command), TRAPPED (a worker owns it), DEAD (its process is gone and that was
@@ -157,6 +157,9 @@ struct workers {
 	_Atomic int running;                    /* contexts that may send a notification */
 };
 
+/* A pristine stub that nobody has asked for yet; or none. */
+struct spare { struct aspace *as; struct ctx *ctx; };
+
 struct systrap {
 	struct platform base;
 	int listener;                           /* immutable */
@@ -176,6 +179,11 @@ struct systrap {
 	_Atomic(struct systrap_as *) *by_pid;   /* TID_MAX entries, sparse; holds no reference */
 	_Atomic u32 zygote_busy;                /* futex: one command at a time to the zygote, held across waits */
 	struct systrap_ctx *zygote;             /* immutable */
+	struct spare spare;                     /* guarded by mu: spare.c */
+	_Atomic u32 nfresh;                     /* address spaces made that are no copies */
+	_Atomic bool spare_due;                 /* one was: another may follow */
+	_Atomic u32 spare_wake;                 /* futex: fill up */
+	bool filler;                            /* reaper: its thread is there */
 };
 
 static inline struct systrap *to_systrap(const struct platform *p)
@@ -304,9 +312,15 @@ bool slot_park(struct systrap_ctx *c);
 /* A kept thread as a context like @parent, not resumed yet; or NULL. */
 struct systrap_ctx *slot_unpark(const struct systrap_ctx *parent);
 
+/* spare.c: is there one? Then it is the caller's. */
+bool spare_take(struct systrap *p, struct aspace **ret_as, struct ctx **ret_ctx) must_check;
+void spare_ended(struct systrap *p);            /* by the reaper: a process has ended */
+
 /* aspace.c */
 u64 as_file_number(const struct systrap_ctx *c);        /* what the first file of @c's command is called in its stub */
 int systrap_as_new(struct platform *base, struct aspace **ret_as, struct ctx **ret_ctx);
+/* Fork the zygote, whose busy word is held. */
+int as_from_zygote(struct systrap *p, struct aspace **ret_as, struct ctx **ret_ctx) must_check;
 int systrap_as_fork(struct ctx *parent, struct aspace **ret_as, struct ctx **ret_ctx);
 int systrap_ctx_clone(struct ctx *parent, struct ctx **ret);
 void systrap_ctx_start(struct ctx *base);
