@@ -323,7 +323,7 @@ static ssize_t write_at(struct task *t, struct file *f, struct iobuf *b, s64 *po
 {
 	ssize_t n;
 
-	if (is_regular(f))
+	if (is_regular(f) && !(f->kind & FILE_COMMAND))
 		return write_regular(t, f, b, pos);
 	if (*pos < 0 || (s64)((u64)*pos + b->left) < 0)
 		return -EINVAL;

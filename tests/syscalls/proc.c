@@ -1,6 +1,8 @@
 /* What programs read in /proc, and links in it. */
 #include <dirent.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include "tests/lib/harness.h"
 
 /* The value after "key:" or "key " in a file of such lines; NULL if there is none. */
@@ -173,6 +175,29 @@ TEST(memory_can_be_read_through_proc)
 	EXPECT_EQ(pwrite(fd, "after", 6, (off_t)(uintptr_t)secret), 6);
 	EXPECT_EQ(secret[0], 'a');
 	EXPECT_ERR(pread(fd, buf, 6, 8), EIO);
+}
+
+/* A write to proc is a command: no file grows, and no lock of a file is held. */
+TEST(writes_to_proc_have_no_size_limit)
+{
+	struct rlimit none = { 0, 0 }, old;
+	char name[16] = "", byte = 0;
+	long at = (long)&byte;
+	int fd;
+
+	EXPECT_OK(getrlimit(RLIMIT_FSIZE, &old));
+	none.rlim_max = old.rlim_max;
+	EXPECT_OK(setrlimit(RLIMIT_FSIZE, &none));
+	fd = open("/proc/self/comm", O_WRONLY);
+	EXPECT_EQ(write(fd, "renamed", 7), 7);
+	close(fd);
+	fd = open("/proc/self/mem", O_RDWR);
+	EXPECT_EQ(pwrite(fd, "x", 1, at), 1);
+	close(fd);
+	EXPECT_OK(setrlimit(RLIMIT_FSIZE, &old));
+	EXPECT_OK(prctl(PR_GET_NAME, name));
+	EXPECT_STR(name, "renamed");
+	EXPECT_EQ(*(volatile char *)&byte, 'x');
 }
 
 TEST(processes_come_and_go)

@@ -216,7 +216,7 @@ int pid_mem_open(struct task *t, struct pseudo_node *n, const struct path *p, u3
 		kfree(m);
 		return -ESRCH;
 	}
-	file_init(&m->file, &mem_ops, flags, 0, p, &n->inode, task_cred(t));
+	file_init(&m->file, &mem_ops, flags, FILE_COMMAND, p, &n->inode, task_cred(t));
 	*ret = &m->file;
 	return 0;
 }

@@ -223,7 +223,8 @@ static int node_open(struct task *t, struct inode *i, const struct path *p, u32 
 	pf = knew(struct pseudo_file);
 	if (!pf)
 		return -ENOMEM;
-	file_init(&pf->file, n->e->dir ? &dir_ops : &text_ops, flags, 0, p, i, task_cred(t));
+	file_init(&pf->file, n->e->dir ? &dir_ops : &text_ops, flags, n->e->dir ? 0 : FILE_COMMAND, p, i,
+		  task_cred(t));
 	strbuf_init_limit(&pf->text, 64u << 20);
 	*ret = &pf->file;
 	return 0;
