@@ -142,6 +142,8 @@ bool tcp_ack(struct tcp_ep *t, const struct tcp_seg *g)
 		new_ack(t, ack, &a);
 	if (a.acked || a.sacked)
 		rtt_from(t, g, &a);
+	if (a.acked && t->cc->acked)
+		t->cc->acked(t, a.rtt);
 	if (t->ecn_ok && (g->h.flags & (TH_ECE | TH_SYN)) == TH_ECE)
 		recovery_cwr(t, a.now);
 	if (a.dsack && t->reo_mult < 20)

@@ -13,6 +13,8 @@ struct tcp_ep;
 struct cc_ops {
 	const char *name;
 	void (*init)(struct tcp_ep *t);
+	/* An ACK of new data; @rtt: its round trip, 0 when there is none.  NULL: not wanted. */
+	void (*acked)(struct tcp_ep *t, u64 rtt);
 	/* @acked bytes left the network and the window was in use. */
 	void (*grow)(struct tcp_ep *t, u32 acked, u64 now);
 	/* A loss: the new slow start threshold. */

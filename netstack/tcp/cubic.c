@@ -8,7 +8,11 @@
 #include "netstack/tcp/cc.h"
 #include "netstack/tcp/tcp.h"
 
-static void cubic_init(struct tcp_ep *t) { memset(&t->cub, 0, sizeof(t->cub)); }
+static void cubic_init(struct tcp_ep *t)
+{
+	memset(&t->cub, 0, sizeof(t->cub));
+	hystart_init(t);
+}
 
 static u64 cube_root(u64 x)
 {
@@ -62,7 +66,7 @@ static void cubic_grow(struct tcp_ep *t, u32 acked, u64 now)
 	if (t->cwnd < t->ssthresh) {
 		u32 g = MIN(acked, t->ssthresh - t->cwnd);
 
-		t->cwnd += g;
+		t->cwnd += hystart_growth(t, g);
 		acked -= g;
 	}
 	if (!acked)
@@ -97,6 +101,6 @@ static u32 cubic_ssthresh(struct tcp_ep *t, u64 now)
 static void cubic_restart(struct tcp_ep *t) { t->cub.epoch = 0; }
 
 const struct cc_ops cc_cubic = {
-	.name = "cubic", .init = cubic_init, .grow = cubic_grow, .ssthresh = cubic_ssthresh,
-	.restart = cubic_restart,
+	.name = "cubic", .init = cubic_init, .acked = hystart_ack, .grow = cubic_grow,
+	.ssthresh = cubic_ssthresh, .restart = cubic_restart,
 };

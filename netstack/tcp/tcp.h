@@ -5,7 +5,7 @@
  *   listen.c   listeners, half-open requests, accept       cookie.c  SYN cookies
  *   in.c       a segment arrives: which connection, states  tw.c      TIME_WAIT
  *   ack.c      what an ACK means    sack.c  the scoreboard   rack.c    what is lost
- *   recovery.c reacting to loss     rtt.c   the timeout      reno.c cubic.c
+ *   recovery.c reacting to loss     rtt.c   the timeout      reno.c cubic.c hystart.c
  *   rcvq.c     data in, reordering, windows, reading
  *   sndq.c     data to send         out.c   what may be sent now   seg.c  building it
  *   timer.c    all timers           opts.c  socket options
@@ -135,6 +135,7 @@ struct tcp_ep {
 	u32 cwnd, ssthresh;
 	bool cwnd_limited, was_limited;
 	struct { u64 epoch, k; u32 wmax, origin, last_max, west; u32 acc; } cub;
+	struct { u64 last_min, cur_min, css_min; u32 end, samples, css_rounds; bool begun, css; } hy;   /* HyStart++ */
 	struct rtt_est rtt;
 
 	/* Receiving. */
@@ -334,6 +335,11 @@ void recovery_enter(struct tcp_ep *t, u64 now);
 void recovery_cwr(struct tcp_ep *t, u64 now);   /* the peer saw congestion */
 void recovery_step(struct tcp_ep *t, const struct ack_info *a, bool lost);
 void recovery_timeout(struct tcp_ep *t, u64 now);
+
+/* hystart.c: every ACK of new data (@rtt 0: no sample), and what @acked bytes give in slow start. */
+void hystart_init(struct tcp_ep *t);
+void hystart_ack(struct tcp_ep *t, u64 rtt);
+u32 hystart_growth(const struct tcp_ep *t, u32 acked);
 
 /* rcvq.c, rcvread.c */
 void rcv_data(struct tcp_ep *t, struct pktbuf *p, struct tcp_seg *g);

@@ -124,6 +124,57 @@ static void more_to_come_holds_the_tail_only(void **state)
 	finish(&s, l, e);
 }
 
+/* Rounds of ten segments, all acknowledged one by one after @rtt ms; the window then, in segments. */
+static u32 round_of(struct script *s, struct ep *e, u32 *una, u32 rtt)
+{
+	u32 end = s->max_end - s->theirs;
+
+	rig_run(&s->r, (rtt - 1) * MS);
+	s->still = true;
+	while (*una < end) {
+		*una += 1000;
+		sack(s, *una, 0, 0, 0, 0);
+	}
+	s->still = false;
+	rig_run(&s->r, MS);
+	return tcp(e)->cwnd / 1000;
+}
+
+/* RFC 9406 4.2: longer round trips make slow start conservative, five such rounds end it, shorter ones resume it. */
+static void slow_start_slows_down_when_round_trips_grow(void **state)
+{
+	static u8 data[3000000];
+	struct script s;
+	struct ep *l, *e;
+	u32 una = 0, before, after, i, v = sizeof(data);
+
+	(void)state;
+	begin(&s);
+	assert_int_equal(stack_sysctl_set(s.r.s[0], "ipv4/tcp_early_retrans", "0"), 0);       /* no probes */
+	l = rig_listen(s.r.s[0], ip_any4(), 80);
+	e = sack_handshake(&s, l);
+	assert_int_equal(ep_setsockopt(e, SOL_SOCKET, SO_SNDBUFFORCE, &v, sizeof(v)), 0);
+	assert_true(rig_send(e, data, sizeof(data)) > 1000000);
+	rig_run(&s.r, MS);
+	assert_int_equal(round_of(&s, e, &una, 40), 20);
+	assert_int_equal(round_of(&s, e, &una, 40), 40);        /* doubled, as ever */
+	assert_false(tcp(e)->hy.css);
+	/* 40 / 8 = 5 ms more: a queue builds.  The first such round still has some of the last one's samples. */
+	(void)round_of(&s, e, &una, 50);
+	before = round_of(&s, e, &una, 50);
+	assert_true(tcp(e)->hy.css);
+	after = round_of(&s, e, &una, 50);
+	assert_in_range(after, before + 1, before + before / 4);
+	(void)round_of(&s, e, &una, 30);                        /* it was none: the old pace */
+	assert_false(tcp(e)->hy.css);
+	assert_true(tcp(e)->ssthresh == UINT32_MAX);
+	for (i = 0; i < 8 && tcp(e)->ssthresh == UINT32_MAX; i++)
+		(void)round_of(&s, e, &una, 50);
+	assert_in_range(i, 4, 7);
+	assert_true(tcp(e)->ssthresh <= tcp(e)->cwnd);
+	finish(&s, l, e);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -131,6 +182,7 @@ int main(void)
 		cmocka_unit_test(a_covered_fin_does_not_move),
 		cmocka_unit_test(rack_compares_with_the_round_trip_seen_last),
 		cmocka_unit_test(more_to_come_holds_the_tail_only),
+		cmocka_unit_test(slow_start_slows_down_when_round_trips_grow),
 	};
 
 	return cmocka_run_group_tests(tests, unit_setup, NULL);
