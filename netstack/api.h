@@ -140,13 +140,15 @@ struct addr_info {
 	u8  plen;                       /* in its own family: 0-32 or 0-128 */
 	u8  scope;                      /* RT_SCOPE_* */
 	u32 flags;                      /* IFA_F_* */
-	u32 valid_s, preferred_s;       /* UINT32_MAX: for ever */
+	u32 valid_s, preferred_s;       /* UINT32_MAX: for ever; addr_add: valid 0 is that, too */
 	char label[NET_IFNAMSIZ];
 };
 
 int addr_add(struct stack *s, const struct addr_info *a) must_check;     /* -EEXIST */
 int addr_del(struct stack *s, const struct addr_info *a) must_check;     /* -EADDRNOTAVAIL */
-/* The i-th address; -ENOENT ends. */
+/* New lifetimes in seconds (valid > 0), from now on: -EINVAL, -EADDRNOTAVAIL. */
+int addr_set_life(struct stack *s, u32 ifindex, const struct ipaddr *ip, u32 valid, u32 preferred) must_check;
+/* The i-th address, lifetimes as they are now; -ENOENT ends. */
 int addr_nth(struct stack *s, unsigned i, struct addr_info *ret) must_check;
 bool addr_is_local(struct stack *s, const struct ipaddr *ip);
 
@@ -292,6 +294,10 @@ struct ep_info {
 	u32 retrans, rqueue, wqueue, backlog;
 	u32 drops;
 	u32 rcvbuf, sndbuf, rmem, wmem; /* SO_MEMINFO */
+	u8  tos, tclass;
+	char cong[16];                  /* TCP_CONGESTION, or empty */
+	u32 tcp_info_len;               /* 0: none */
+	u64 tcp_info[40];               /* TCP_INFO */
 };
 
 /* fn returns non-zero to stop.  Called without locks. */

@@ -17,7 +17,7 @@
 
 #define ADDRS_MAX 1024
 
-static struct nicaddr *find(struct stack *s, u32 ifindex, const struct ipaddr *ip)
+struct nicaddr *addr_find_locked(struct stack *s, u32 ifindex, const struct ipaddr *ip)
 {
 	struct nicaddr *x;
 
@@ -68,14 +68,11 @@ int addr_add(struct stack *s, const struct addr_info *a)
 		x->a.peer = x->a.ip;
 	if (x->a.valid_s == 0)
 		x->a.valid_s = x->a.preferred_s = UINT32_MAX;
-	if (x->a.valid_s == UINT32_MAX)
-		x->a.flags |= IFA_F_PERMANENT;
-	x->since = stack_now(s);
 	mutex_lock(&s->cfg_mu);
 	n = nic_by_index_locked(s, a->ifindex);
 	if (!n)
 		e = -ENODEV;
-	else if (find(s, a->ifindex, &a->ip))
+	else if (addr_find_locked(s, a->ifindex, &a->ip))
 		e = -EEXIST;
 	else if (s->naddrs >= ADDRS_MAX)
 		e = -ENOSPC;
@@ -85,7 +82,7 @@ int addr_add(struct stack *s, const struct addr_info *a)
 			memcpy(x->a.label, n->name, sizeof(x->a.label));
 		list_add_tail(&x->node, &s->addrs);
 		s->naddrs++;
-		stack_changed(s);
+		addr_life_begin_locked(s, x);
 	}
 	mutex_unlock(&s->cfg_mu);
 	if (e < 0) {
@@ -117,7 +114,7 @@ int addr_del(struct stack *s, const struct addr_info *a)
 	struct route_info r;
 
 	mutex_lock(&s->cfg_mu);
-	x = find(s, a->ifindex, &a->ip);
+	x = addr_find_locked(s, a->ifindex, &a->ip);
 	if (x && a->plen && a->plen != x->a.plen)
 		x = NULL;
 	if (x) {
@@ -148,6 +145,7 @@ int addr_nth(struct stack *s, unsigned i, struct addr_info *ret)
 	list_for_each(x, &s->addrs, node)
 		if (i-- == 0) {
 			*ret = x->a;
+			addr_life_left(x, stack_now(s), ret);
 			if (x->tentative)
 				ret->flags |= IFA_F_TENTATIVE;
 			r = 0;
@@ -234,7 +232,7 @@ int addr_type(struct stack *s, struct nic *in, const struct ipaddr *dst)
 		type = RTN_LOCAL;
 		/* A link-local address belongs to its link only. */
 		if (ip_needs_scope(dst) && in != x->nic && in != s->lo) {
-			struct nicaddr *y = find(s, in->ifindex, dst);
+			struct nicaddr *y = addr_find_locked(s, in->ifindex, dst);
 
 			if (!y || y->tentative)
 				type = RTN_UNICAST;

@@ -31,6 +31,8 @@ static void generic_info(struct ep *e, struct ep_info *i)
 	i->rcvbuf = e->o.rcvbuf;
 	i->sndbuf = e->o.sndbuf;
 	i->drops = e->drops;
+	i->tos = e->o.tos;
+	i->tclass = e->o.tclass;
 }
 
 static void ep_info_fill(struct ep *e, struct ep_info *i)

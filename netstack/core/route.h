@@ -15,7 +15,7 @@ struct nicaddr {
 	struct list_head node;
 	struct addr_info a;
 	struct nic *nic;
-	u64 since;              /* ns, when lifetimes were set */
+	u64 since;              /* ns, when the lifetimes in a began */
 	bool tentative;
 };
 
@@ -53,7 +53,16 @@ bool addr_pick(struct stack *s, struct nic *n, const struct ipaddr *dst, struct 
 /* cfg_mu held; the pointer is good until it is dropped. */
 struct nicaddr *addr_local_locked(struct stack *s, const struct ipaddr *ip);
 struct nicaddr *addr_pick_locked(struct stack *s, struct nic *n, const struct ipaddr *dst);
+struct nicaddr *addr_find_locked(struct stack *s, u32 ifindex, const struct ipaddr *ip);
 bool addr_is_directed_bcast(const struct nicaddr *x, const struct ipaddr *ip);
+
+/* addrlife.c */
+int addr_life_init(struct stack *s) must_check;
+void addr_life_done(struct stack *s);
+void addr_life_begin_locked(struct stack *s, struct nicaddr *x);
+void addr_life_left(const struct nicaddr *x, u64 now, struct addr_info *ret);   /* what is left of the lifetimes */
+/* A router says how long @ip may live; false: there is no such address. */
+bool addr_advertised(struct stack *s, u32 ifindex, const struct ipaddr *ip, u32 valid, u32 preferred);
 
 /* Every route over a link that goes away. */
 void route_flush_nic(struct nic *n);

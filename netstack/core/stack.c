@@ -88,12 +88,17 @@ int stack_new(const struct stack_ops *ops, void *ctx, struct stack **ret)
 	r = fragtab_init(s);
 	if (r < 0)
 		goto free_conns;
-	r = add_loopback(s);
+	r = addr_life_init(s);
 	if (r < 0)
 		goto free_frags;
+	r = add_loopback(s);
+	if (r < 0)
+		goto free_life;
 	*ret = s;
 	return 0;
 
+free_life:
+	addr_life_done(s);
 free_frags:
 	fragtab_done(s);
 free_conns:
@@ -127,6 +132,7 @@ void stack_free(struct stack *s)
 	free_nic_list(&s->nics);
 	free_nic_list(&s->dead_nics);
 	route_tables_done(s);
+	addr_life_done(s);
 	fragtab_done(s);
 	conntab_done(&s->conns);
 	tfo_done(s);

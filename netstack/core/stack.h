@@ -52,6 +52,7 @@ struct stack {
 	struct list_head routes;                /* struct route, longest prefix first */
 	struct list_head pmtus;                 /* struct pmtu, newest first */
 	u32 naddrs, nroutes, npmtus;
+	struct ntimer addr_timer;               /* the next lifetime that ends; addrlife.c */
 	struct nic *lo;                         /* immutable */
 
 	struct backlog backlog;

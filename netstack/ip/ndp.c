@@ -3,7 +3,7 @@
  *
  * Messages count only with hop limit 255 and sane options.  Router
  * advertisements give a default route and, for /64 prefixes with the A flag,
- * an EUI-64 address.  Duplicate address detection is one probe: an answer
+ * an EUI-64 address, which lives as long as they say (addrlife.c).  Duplicate address detection is one probe: an answer
  * marks the address as failed and it is taken away.
  */
 #include <errno.h>
@@ -131,7 +131,7 @@ static void prefix(struct nic *n, const u8 *o)
 	u32 valid = get_be32(o + 4), pref = get_be32(o + 8);
 	int r;
 
-	if (!(o[3] & 0x40) || o[2] != 64 || pref > valid || valid == 0 || n->arphrd != ARPHRD_ETHER)
+	if (!(o[3] & 0x40) || o[2] != 64 || pref > valid || n->arphrd != ARPHRD_ETHER)
 		return;
 	a.ip = ip_from6(o + 16);
 	if (ip_is_linklocal(&a.ip) || ip_is_multicast(&a.ip))
@@ -140,8 +140,10 @@ static void prefix(struct nic *n, const u8 *o)
 	a.peer = a.ip;
 	a.valid_s = valid;
 	a.preferred_s = pref;
+	if (addr_advertised(n->stack, n->ifindex, &a.ip, valid, pref) || !valid)
+		return;
 	r = addr_add(n->stack, &a);
-	(void)r;        /* -EEXIST: the same advertisement again */
+	(void)r;        /* no room: the next advertisement tries again */
 }
 
 static void rx_ra(struct nic *n, struct pktbuf *p, const u8 *d, u32 len)

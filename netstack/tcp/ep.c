@@ -8,6 +8,7 @@
 #include "platform/base/alloc.h"
 #include "netstack/core/nic.h"
 #include "netstack/core/rtnl.h"
+#include "netstack/tcp/optnum.h"
 #include "netstack/tcp/tcp.h"
 
 u32 tcp_isn(struct stack *s, const struct connkey *k)
@@ -646,8 +647,14 @@ static void tcp_info_row(struct ep *e, struct ep_info *i)
 					 [TT_KEEP] = 2, [TT_LINGER] = 2 };
 	struct tcp_ep *t = tcp(e);
 	u64 now = tcp_now(t), best = NET_NEVER;
+	struct tcp_info ti;
 	int k;
 
+	_Static_assert(sizeof(ti) <= sizeof(i->tcp_info), "room for struct tcp_info");
+	tcp_fill_info(t, &ti);
+	memcpy(i->tcp_info, &ti, sizeof(ti));
+	i->tcp_info_len = sizeof(ti);
+	memcpy(i->cong, t->cc->name, strlen(t->cc->name) + 1);
 	i->state = t->state;
 	i->rqueue = t->state == TCPS_LISTEN ? t->aq->n : t->rcvq_len;
 	i->wqueue = t->state == TCPS_LISTEN ? t->aq->max : t->write_seq - t->snd_una;

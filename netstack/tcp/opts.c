@@ -201,7 +201,7 @@ static void count_segs(struct tcp_ep *t, struct tcp_info *i)
 	}
 }
 
-static void fill_info(struct tcp_ep *t, struct tcp_info *i)
+void tcp_fill_info(struct tcp_ep *t, struct tcp_info *i)
 {
 	u64 now = tcp_now(t);
 
@@ -232,8 +232,9 @@ static void fill_info(struct tcp_ep *t, struct tcp_info *i)
 	i->tcpi_rcv_space = t->drs.space;
 	i->tcpi_rcv_ssthresh = rcv_window(t);
 	i->tcpi_total_retrans = (u32)t->total_retrans;
-	i->tcpi_last_data_sent = (u32)((now - t->last_send) / NSEC_MS);
-	i->tcpi_last_data_recv = (u32)((now - t->last_data) / NSEC_MS);
+	/* Nothing so far: since the handshake, near enough. */
+	i->tcpi_last_data_sent = (u32)((now - (t->last_send ? t->last_send : t->last_recv)) / NSEC_MS);
+	i->tcpi_last_data_recv = (u32)((now - (t->last_data ? t->last_data : t->last_recv)) / NSEC_MS);
 	i->tcpi_last_ack_recv = (u32)((now - t->last_recv) / NSEC_MS);
 	i->tcpi_reordering = t->reordering;
 	i->tcpi_reord_seen = t->reord_seen;
@@ -268,7 +269,7 @@ static int get_info(struct tcp_ep *t, void *val, size_t *len)
 
 	_Static_assert(offsetof(struct tcp_info, tcpi_pacing_rate) == 104, "Linux' layout");
 	mutex_lock(&t->ep.mu);
-	fill_info(t, &i);
+	tcp_fill_info(t, &i);
 	mutex_unlock(&t->ep.mu);
 	return epopt_put(val, len, &i, sizeof(i));
 }

@@ -418,3 +418,5 @@ void tcp_keepalive_arm(struct tcp_ep *t);
 /* opts.c */
 int tcp_setsockopt(struct ep *e, int level, int opt, const void *val, size_t len);
 int tcp_getsockopt(struct ep *e, int level, int opt, void *val, size_t *len);
+struct tcp_info;
+void tcp_fill_info(struct tcp_ep *t, struct tcp_info *i);        /* mu held */

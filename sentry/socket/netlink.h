@@ -50,7 +50,7 @@ struct nl_dump {
 	u16 flags;                      /* NLM_F_* beside MULTI */
 	u8 family;
 	u32 ifindex, table;             /* filters of a strict request; 0 = any */
-	u32 proto, states;              /* sock_diag */
+	u32 proto, states, ext;         /* sock_diag */
 };
 
 struct nl_req {

@@ -93,9 +93,11 @@ static int change_addr(struct nl_req *q, bool add)
 	if (v4 && !attr_name(q, sizeof(m), IFA_LABEL, a.label))
 		memcpy(a.label, l.name, NET_IFNAMSIZ);
 	r = add ? addr_add(q->st, &a) : addr_del(q->st, &a);
+	if (r == -EEXIST && add && (q->h.nlmsg_flags & NLM_F_REPLACE))
+		r = addr_set_life(q->st, a.ifindex, &a.ip, a.valid_s, a.preferred_s);
 	if (r == 0)
 		netlink_note_addr(q, &a);
-	return r == -EEXIST && add && (q->h.nlmsg_flags & NLM_F_REPLACE) ? 0 : r;
+	return r;
 }
 
 static u32 route_mtu(const struct nl_req *q)

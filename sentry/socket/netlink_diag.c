@@ -1,6 +1,7 @@
 /*
  * netlink_diag.c - sock_diag(7): TCP and UDP sockets for ss(8).
  *
+ * With what the request's idiag_ext asks for: TCP_INFO (ss -i), congestion control, memory (ss -m), TOS.
  * Dumps only; AF_UNIX is -ENOENT, as on a kernel without that module: readers fall back to /proc.
  */
 #include <arpa/inet.h>
@@ -17,6 +18,31 @@ struct walk { struct nl_dump *d; struct nl_buf *b; u32 i; bool full; };
 static void put_ip(__be32 *dst, const struct ipaddr *ip, bool v4)
 {
 	memcpy(dst, v4 ? ip->b + 12 : ip->b, v4 ? 4 : 16);
+}
+
+static bool wants(const struct nl_dump *d, int attr) { return d->ext & (1u << (attr - 1)); }
+
+static void put_extras(struct nl_buf *b, const struct nl_dump *d, const struct ep_info *e)
+{
+	u32 sk[SK_MEMINFO_VARS] = {
+		[SK_MEMINFO_RMEM_ALLOC] = e->rmem, [SK_MEMINFO_RCVBUF] = e->rcvbuf, [SK_MEMINFO_WMEM_ALLOC] = e->wmem,
+		[SK_MEMINFO_SNDBUF] = e->sndbuf, [SK_MEMINFO_WMEM_QUEUED] = e->wmem, [SK_MEMINFO_DROPS] = e->drops,
+	};
+	struct inet_diag_meminfo mem = { .idiag_rmem = e->rmem, .idiag_wmem = e->wmem };
+
+	nl_attr_u8(b, INET_DIAG_SHUTDOWN, e->shutdown);
+	if (wants(d, INET_DIAG_TOS))
+		nl_attr_u8(b, INET_DIAG_TOS, e->tos);
+	if (wants(d, INET_DIAG_TCLASS) && e->family == AF_INET6)
+		nl_attr_u8(b, INET_DIAG_TCLASS, e->tclass);
+	if (wants(d, INET_DIAG_MEMINFO))
+		nl_attr(b, INET_DIAG_MEMINFO, &mem, sizeof(mem));
+	if (wants(d, INET_DIAG_SKMEMINFO))
+		nl_attr(b, INET_DIAG_SKMEMINFO, sk, sizeof(sk));
+	if (wants(d, INET_DIAG_CONG) && e->cong[0])
+		nl_attr_str(b, INET_DIAG_CONG, e->cong);
+	if (wants(d, INET_DIAG_INFO) && e->tcp_info_len)
+		nl_attr(b, INET_DIAG_INFO, e->tcp_info, e->tcp_info_len);
 }
 
 static int one(void *arg, const struct ep_info *e)
@@ -40,7 +66,7 @@ static int one(void *arg, const struct ep_info *e)
 		put_ip(m.id.idiag_src, &e->local.ip, v4);
 		put_ip(m.id.idiag_dst, &e->remote.ip, v4);
 		nl_begin(w->b, SOCK_DIAG_BY_FAMILY, NLM_F_MULTI, w->d->seq, w->d->portid, &m, sizeof(m));
-		nl_attr_u8(w->b, INET_DIAG_SHUTDOWN, e->shutdown);
+		put_extras(w->b, w->d, e);
 		w->full = !nl_end(w->b);
 		if (w->full)
 			return 1;
@@ -76,5 +102,6 @@ int netlink_sock_diag(struct nl_req *q)
 	q->dump->family = m.sdiag_family;
 	q->dump->proto = m.sdiag_protocol;
 	q->dump->states = m.idiag_states;
+	q->dump->ext = m.idiag_ext;
 	return NL_DUMP;
 }

@@ -4,11 +4,15 @@
 #include "tests/lib/harness.h"
 
 #include <ifaddrs.h>
+#include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <linux/sock_diag.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/param.h>
 #include <sys/socket.h>
 
 static int route_socket(void) { return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE); }
@@ -215,6 +219,76 @@ TEST(getifaddrs_has_the_loopback_address)
 }
 
 /* The type of the next message of a socket that was told of a change; 0: nothing. */
+struct diag_request { struct nlmsghdr h; struct inet_diag_req_v2 r; };
+
+/* The attribute @type of the message, or NULL. */
+static const struct rtattr *diag_attr(const struct nlmsghdr *h, int type)
+{
+	const struct rtattr *a = (const void *)((const char *)NLMSG_DATA(h) + NLMSG_ALIGN(sizeof(struct inet_diag_msg)));
+	long n = (long)h->nlmsg_len - (long)NLMSG_LENGTH(NLMSG_ALIGN(sizeof(struct inet_diag_msg)));
+
+	for (; RTA_OK(a, n); a = RTA_NEXT(a, n))
+		if (a->rta_type == type)
+			return a;
+	return NULL;
+}
+
+TEST(a_socket_dump_has_the_extras_asked_for)
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct diag_request q = {
+		.h = { .nlmsg_len = sizeof(q), .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
+		.r = { .sdiag_family = AF_INET, .sdiag_protocol = IPPROTO_TCP, .idiag_states = 1u << TCP_ESTABLISHED,
+		       .idiag_ext = 1 << (INET_DIAG_INFO - 1) | 1 << (INET_DIAG_CONG - 1) |
+				    1 << (INET_DIAG_SKMEMINFO - 1) },
+	};
+	static union { struct nlmsghdr h; char room[65536]; } u;
+	socklen_t len = sizeof(sa);
+	int l = socket(AF_INET, SOCK_STREAM, 0), c = socket(AF_INET, SOCK_STREAM, 0), fd, a, hits = 0, done = 0;
+	struct tcp_info ti;
+
+	EXPECT_OK(bind(l, (void *)&sa, sizeof(sa)));
+	EXPECT_OK(listen(l, 1));
+	EXPECT_OK(getsockname(l, (void *)&sa, &len));
+	EXPECT_OK(connect(c, (void *)&sa, sizeof(sa)));
+	EXPECT((a = accept(l, NULL, NULL)) >= 0);
+	EXPECT_EQ(send(c, "hello", 5, 0), 5);
+	fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG);
+	if (fd < 0)
+		SKIP("no sock_diag");
+	EXPECT_EQ(send(fd, &q, sizeof(q), 0), sizeof(q));
+	while (!done) {
+		ssize_t n = recv(fd, &u, sizeof(u), 0);
+
+		EXPECT(n > 0);
+		for (struct nlmsghdr *h = &u.h; n > 0 && NLMSG_OK(h, (size_t)n); h = NLMSG_NEXT(h, n)) {
+			const struct inet_diag_msg *m = NLMSG_DATA(h);
+			const struct rtattr *at;
+
+			done = done || h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR;
+			if (h->nlmsg_type != SOCK_DIAG_BY_FAMILY || m->id.idiag_dport != sa.sin_port)
+				continue;
+			hits++;
+			at = diag_attr(h, INET_DIAG_INFO);
+			EXPECT(at && RTA_PAYLOAD(at) >= 192);
+			memset(&ti, 0, sizeof(ti));
+			memcpy(&ti, RTA_DATA(at), MIN(RTA_PAYLOAD(at), sizeof(ti)));
+			EXPECT_EQ(ti.tcpi_state, TCP_ESTABLISHED);
+			EXPECT(ti.tcpi_snd_cwnd >= 10 && ti.tcpi_snd_mss >= 500);
+			at = diag_attr(h, INET_DIAG_CONG);
+			EXPECT(at && RTA_PAYLOAD(at) >= 4 && strnlen(RTA_DATA(at), 16) < 16);
+			at = diag_attr(h, INET_DIAG_SKMEMINFO);
+			EXPECT(at && RTA_PAYLOAD(at) >= 32);
+			EXPECT(!diag_attr(h, INET_DIAG_VEGASINFO) && diag_attr(h, INET_DIAG_SHUTDOWN));
+		}
+	}
+	EXPECT_EQ(hits, 1);
+	close(a);
+	close(c);
+	close(l);
+	close(fd);
+}
+
 static int next_change(int fd, struct sockaddr_nl *from)
 {
 	union { struct nlmsghdr h; char room[8192]; } u;
