@@ -8,43 +8,36 @@
 #pragma once
 #include "platform/base/compiler.h"
 
+/* Of all interfaces, and of those to come: @at is "all" or "default", @f begins the fields' names. */
+#define NET_SYSCTLS_CONF4(X, at, f) \
+	X("ipv4/conf/" at "/accept_redirects", f##_accept_redirects, 1, 0, 1, 1) \
+	X("ipv4/conf/" at "/accept_source_route", f##_accept_source_route, 1, 0, 1, 0) \
+	X("ipv4/conf/" at "/arp_accept", f##_arp_accept, 1, 0, 2, 0) \
+	X("ipv4/conf/" at "/arp_announce", f##_arp_announce, 1, 0, 2, 0) \
+	X("ipv4/conf/" at "/arp_ignore", f##_arp_ignore, 1, 0, 8, 0) \
+	X("ipv4/conf/" at "/arp_notify", f##_arp_notify, 1, 0, 1, 0) \
+	X("ipv4/conf/" at "/log_martians", f##_log_martians, 1, 0, 1, 0) \
+	X("ipv4/conf/" at "/proxy_arp", f##_proxy_arp, 1, 0, 1, 0) \
+	X("ipv4/conf/" at "/route_localnet", f##_route_localnet, 1, 0, 1, 0) \
+	X("ipv4/conf/" at "/rp_filter", f##_rp_filter, 1, 0, 2, 0) \
+	X("ipv4/conf/" at "/secure_redirects", f##_secure_redirects, 1, 0, 1, 1) \
+	X("ipv4/conf/" at "/send_redirects", f##_send_redirects, 1, 0, 1, 1)
+
+#define NET_SYSCTLS_CONF6(X, at, f) \
+	X("ipv6/conf/" at "/accept_redirects", f##_accept_redirects, 1, 0, 1, 1) \
+	X("ipv6/conf/" at "/accept_source_route", f##_accept_source_route, 1, -1, 1, 0) \
+	X("ipv6/conf/" at "/autoconf", f##_autoconf, 1, 0, 1, 1) \
+	X("ipv6/conf/" at "/use_tempaddr", f##_use_tempaddr, 1, -1, 2, 0)
+
 /*
  * Kept and shown, without effect here: what container engines and init systems set, and what only
  * matters to parts that this stack does not have (redirects, source routes, ARP variants, probing).
  */
 #define NET_SYSCTLS_KEPT(X) \
-	X("ipv4/conf/all/accept_redirects", v4a_accept_redirects, 1, 0, 1, 1) \
-	X("ipv4/conf/all/accept_source_route", v4a_accept_source_route, 1, 0, 1, 0) \
-	X("ipv4/conf/all/arp_accept", v4a_arp_accept, 1, 0, 2, 0) \
-	X("ipv4/conf/all/arp_announce", v4a_arp_announce, 1, 0, 2, 0) \
-	X("ipv4/conf/all/arp_ignore", v4a_arp_ignore, 1, 0, 8, 0) \
-	X("ipv4/conf/all/arp_notify", v4a_arp_notify, 1, 0, 1, 0) \
-	X("ipv4/conf/all/log_martians", v4a_log_martians, 1, 0, 1, 0) \
-	X("ipv4/conf/all/proxy_arp", v4a_proxy_arp, 1, 0, 1, 0) \
-	X("ipv4/conf/all/route_localnet", v4a_route_localnet, 1, 0, 1, 0) \
-	X("ipv4/conf/all/rp_filter", v4a_rp_filter, 1, 0, 2, 0) \
-	X("ipv4/conf/all/secure_redirects", v4a_secure_redirects, 1, 0, 1, 1) \
-	X("ipv4/conf/all/send_redirects", v4a_send_redirects, 1, 0, 1, 1) \
-	X("ipv4/conf/default/accept_redirects", v4d_accept_redirects, 1, 0, 1, 1) \
-	X("ipv4/conf/default/accept_source_route", v4d_accept_source_route, 1, 0, 1, 0) \
-	X("ipv4/conf/default/arp_accept", v4d_arp_accept, 1, 0, 2, 0) \
-	X("ipv4/conf/default/arp_announce", v4d_arp_announce, 1, 0, 2, 0) \
-	X("ipv4/conf/default/arp_ignore", v4d_arp_ignore, 1, 0, 8, 0) \
-	X("ipv4/conf/default/arp_notify", v4d_arp_notify, 1, 0, 1, 0) \
-	X("ipv4/conf/default/log_martians", v4d_log_martians, 1, 0, 1, 0) \
-	X("ipv4/conf/default/proxy_arp", v4d_proxy_arp, 1, 0, 1, 0) \
-	X("ipv4/conf/default/route_localnet", v4d_route_localnet, 1, 0, 1, 0) \
-	X("ipv4/conf/default/rp_filter", v4d_rp_filter, 1, 0, 2, 0) \
-	X("ipv4/conf/default/secure_redirects", v4d_secure_redirects, 1, 0, 1, 1) \
-	X("ipv4/conf/default/send_redirects", v4d_send_redirects, 1, 0, 1, 1) \
-	X("ipv6/conf/all/accept_redirects", v6a_accept_redirects, 1, 0, 1, 1) \
-	X("ipv6/conf/all/accept_source_route", v6a_accept_source_route, 1, -1, 1, 0) \
-	X("ipv6/conf/all/autoconf", v6a_autoconf, 1, 0, 1, 1) \
-	X("ipv6/conf/all/use_tempaddr", v6a_use_tempaddr, 1, -1, 2, 0) \
-	X("ipv6/conf/default/accept_redirects", v6d_accept_redirects, 1, 0, 1, 1) \
-	X("ipv6/conf/default/accept_source_route", v6d_accept_source_route, 1, -1, 1, 0) \
-	X("ipv6/conf/default/autoconf", v6d_autoconf, 1, 0, 1, 1) \
-	X("ipv6/conf/default/use_tempaddr", v6d_use_tempaddr, 1, -1, 2, 0) \
+	NET_SYSCTLS_CONF4(X, "all", v4a) \
+	NET_SYSCTLS_CONF4(X, "default", v4d) \
+	NET_SYSCTLS_CONF6(X, "all", v6a) \
+	NET_SYSCTLS_CONF6(X, "default", v6d) \
 	X("core/netdev_max_backlog", netdev_backlog, 1, 0, INT32_MAX, 1000) \
 	X("core/busy_poll", busy_poll, 1, 0, INT32_MAX, 0) \
 	X("core/busy_read", busy_read, 1, 0, INT32_MAX, 0) \

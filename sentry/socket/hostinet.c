@@ -5,9 +5,8 @@
  * or makes one is asked of the broker (platform/host/netop.h), which has the list of what is allowed.
  * Options and errors are the host's.
  *
- * Locks: hs->mu (RANK_FILE) guards armed and the bytes that a faulting reader could not take.  The
- *        broker is asked under net's lock (RANK_RPC).
- * Waiting: as fs/hostfile: the watcher is armed while somebody waits.
+ * Locks: the broker is asked under net's lock (RANK_RPC).  Waiting, and what a faulting reader could
+ *        not take: fs/hostfile/hoststream.h.
  */
 #include "sentry/socket/hostinet.h"
 
@@ -24,87 +23,30 @@
 #include "platform/host/hostio.h"
 #include "platform/host/netop.h"
 #include "sentry/core/usercopy.h"
-#include "sentry/fs/hostfile/hostpoll.h"
+#include "sentry/fs/hostfile/hoststream.h"
 #include "sentry/kernel/task.h"
 #include "sentry/socket/inet.h"
 #include "sentry/socket/net.h"
 
 #define CHUNK  (64u << 10)
-#define EVENTS (POLLIN | POLLOUT | POLLRDHUP | POLLPRI)
 #define SEND_FLAGS (MSG_OOB | MSG_MORE | MSG_DONTROUTE | MSG_CONFIRM)
 
 struct host_socket {
 	struct socket s;
-	hostfd_t fd;                            /* immutable, owned */
-	struct waitq wq;
-	struct hostpoll_item item;
-	struct mutex mu;                        /* RANK_FILE */
-	bool armed GUARDED_BY(mu);
-	u8 *pend GUARDED_BY(mu);                /* streams: owned; NULL = nothing */
-	size_t pend_off, pend_len;              /* guarded by mu */
+	struct hoststream io;                   /* pend: of streams only */
 };
 
 static const struct sock_ops hostinet_ops;
 
 static struct host_socket *hs_of(struct socket *s) { return container_of(s, struct host_socket, s); }
 
-/* ---- readiness ---- */
-
-static bool has_waiters(struct waitq *q)
-{
-	bool some;
-
-	mutex_lock(&q->mu);
-	some = !list_empty(&q->waiters);
-	mutex_unlock(&q->mu);
-	return some;
-}
-
-static void host_event(struct hostpoll_item *it, u32 events)
-{
-	struct host_socket *hs = container_of(it, struct host_socket, item);
-
-	mutex_lock(&hs->mu);
-	if (hs->armed && !has_waiters(&hs->wq)) {
-		hs->armed = false;
-		hostpoll_arm(hs->s.kernel, it, 0);
-	}
-	mutex_unlock(&hs->mu);
-	waitq_wake(&hs->wq, events);
-}
-
-/* What is true already is told, too: called with the waiter queued, nothing is missed. */
-static void arm(struct host_socket *hs)
-{
-	mutex_lock(&hs->mu);
-	if (!hs->armed && has_waiters(&hs->wq)) {
-		hs->armed = true;
-		hostpoll_arm(hs->s.kernel, &hs->item, EVENTS);
-	}
-	mutex_unlock(&hs->mu);
-}
-
-static u32 hi_poll(struct socket *s)
-{
-	struct host_socket *hs = hs_of(s);
-	u32 ev;
-	int r;
-
-	arm(hs);
-	r = hostio_poll(hs->fd, EVENTS, 0);
-	if (r < 0)
-		return POLLERR;
-	mutex_lock(&hs->mu);
-	ev = (u32)r | (hs->pend ? POLLIN : 0);
-	mutex_unlock(&hs->mu);
-	return ev | (ev & POLLIN ? POLLRDNORM : 0) | (ev & POLLOUT ? POLLWRNORM : 0);
-}
+static u32 hi_poll(struct socket *s) { return hoststream_poll(&hs_of(s)->io); }
 
 /* ---- what the broker does ---- */
 
 static int ask(struct host_socket *hs, struct netop *n)
 {
-	return net_ask_broker(net_first(hs->s.kernel), n, hs->fd, NULL);
+	return net_ask_broker(net_first(hs->s.kernel), n, hs->io.fd, NULL);
 }
 
 static int ask_addr(struct host_socket *hs, u32 op, const void *name, u32 len)
@@ -251,51 +193,12 @@ static ssize_t hi_sendmsg(struct task *t unused_ok, struct socket *s, struct soc
 	}
 	h.msg_controllen = m->ctl ? copy_ctl(m, ctl, sizeof(ctl)) : 0;
 	h.msg_control = h.msg_controllen ? ctl : NULL;
-	n = host_sendmsg(hs->fd, &h, (int)(m->flags & SEND_FLAGS));
+	n = host_sendmsg(hs->io.fd, &h, (int)(m->flags & SEND_FLAGS));
 	if (n == -EAGAIN)
-		arm(hs);
+		hoststream_arm(&hs->io);
 	if (n > 0)
 		iobuf_advance(m->b, (size_t)n);
 	return n;
-}
-
-static ssize_t take_pending(struct host_socket *hs, struct iobuf *b)
-{
-	ssize_t n = 0;
-
-	mutex_lock(&hs->mu);
-	if (hs->pend) {
-		n = iobuf_put(b, hs->pend + hs->pend_off, hs->pend_len);
-		if (n > 0) {
-			hs->pend_off += (size_t)n;
-			hs->pend_len -= (size_t)n;
-		}
-		if (!hs->pend_len) {
-			kfree(hs->pend);
-			hs->pend = NULL;
-		}
-	}
-	mutex_unlock(&hs->mu);
-	return n;
-}
-
-/* The reader's memory ended early: a stream loses nothing. */
-static void keep(struct host_socket *hs, const u8 *p, size_t n)
-{
-	u8 *copy = kbuf_alloc(n);
-
-	if (!copy)
-		return;
-	memcpy(copy, p, n);
-	mutex_lock(&hs->mu);
-	if (!hs->pend) {
-		hs->pend = copy;
-		hs->pend_off = 0;
-		hs->pend_len = n;
-		copy = NULL;
-	}
-	mutex_unlock(&hs->mu);
-	kfree(copy);
 }
 
 static void tell_ctl(struct sock_msg *m, struct msghdr *h)
@@ -321,22 +224,22 @@ static ssize_t hi_recvmsg(struct task *t unused_ok, struct socket *s, struct soc
 	if (!buf)
 		return -ENOBUFS;
 	if (stream && !flags) {
-		n = take_pending(hs, m->b);
+		n = hoststream_take(&hs->io, m->b);
 		if (n != 0)
 			return n;
 	}
-	n = host_recvmsg(hs->fd, &h, (int)flags);
+	n = host_recvmsg(hs->io.fd, &h, (int)flags);
 	if (n == -EAGAIN)
-		arm(hs);
+		hoststream_arm(&hs->io);
 	if (n < 0)
 		return n;
 	got = MIN((size_t)n, want);
 	if (got)
 		put = iobuf_put(m->b, buf, got);
 	if (put >= 0 && (size_t)put < got && stream && !flags)
-		keep(hs, buf + put, got - (size_t)put);
+		hoststream_keep(&hs->io, buf + put, got - (size_t)put);
 	else if (put < 0 && stream && !flags)
-		keep(hs, buf, got);
+		hoststream_keep(&hs->io, buf, got);
 	if (put < 0 || (!stream && (size_t)put < got))
 		return put < 0 ? put : -EFAULT;
 	tell_ctl(m, &h);
@@ -352,7 +255,7 @@ static long hi_ioctl(struct task *t, struct socket *s, u32 cmd, gaddr_t arg)
 
 	if (cmd != FIONREAD)
 		return netdev_ioctl(t, cmd, arg);
-	r = hostio_ioctl(hs_of(s)->fd, FIONREAD, &n);
+	r = hostio_ioctl(hs_of(s)->io.fd, FIONREAD, &n);
 	return r < 0 ? r : copy_out(t, arg, &n, sizeof(n));
 }
 
@@ -367,19 +270,13 @@ static int wrap(struct task *t, hostfd_t fd, int family, int type, int proto, u3
 		host_close(fd);
 		return -ENOMEM;
 	}
-	mutex_init(&hs->mu, RANK_FILE);
-	waitq_init(&hs->wq);
-	hs->fd = fd;
-	hs->item.fd = fd;
-	hs->item.fn = host_event;
-	socket_init(t, &hs->s, &hostinet_ops, family, type, proto, flags, &hs->wq);
-	r = hostpoll_add(t->kernel, &hs->item);
+	r = hoststream_init(&hs->io, t->kernel, fd, true);
 	if (r < 0) {
 		host_close(fd);
-		socket_done(&hs->s);
 		kfree(hs);
 		return r;
 	}
+	socket_init(t, &hs->s, &hostinet_ops, family, type, proto, flags, &hs->io.wq);
 	*ret = hs;
 	return 0;
 }
@@ -388,10 +285,10 @@ static int hi_accept(struct task *t, struct socket *s, u32 flags, struct socket 
 {
 	struct host_socket *hs;
 	hostfd_t fd;
-	int r = host_accept(hs_of(s)->fd, &fd);
+	int r = host_accept(hs_of(s)->io.fd, &fd);
 
 	if (r == -EAGAIN)
-		arm(hs_of(s));
+		hoststream_arm(&hs_of(s)->io);
 	if (r == 0)
 		r = wrap(t, fd, s->family, s->type, s->proto, flags, &hs);
 	if (r == 0)
@@ -403,9 +300,7 @@ static void hi_release(struct socket *s)
 {
 	struct host_socket *hs = hs_of(s);
 
-	hostpoll_del(s->kernel, &hs->item);
-	host_close(hs->fd);
-	kfree(hs->pend);
+	hoststream_done(&hs->io);
 	socket_done(s);
 	kfree(hs);
 }

@@ -65,6 +65,22 @@ struct mount *mount_new(struct super *sb, struct dentry *root, u32 flags, const 
 	return m;
 }
 
+int mount_alone(struct super *sb, struct inode *i, struct path *ret)
+{
+	int r = -ENOMEM;
+
+	*ret = (struct path){ 0 };
+	if (i)
+		r = dentry_root(sb, i, &ret->dentry);
+	if (r < 0)
+		return r;
+	ret->mnt = mount_new(sb, ret->dentry, 0, sb->source);
+	if (ret->mnt)
+		return 0;
+	dentry_unref(ret->dentry);
+	return -ENOMEM;
+}
+
 struct mount *mount_ref(struct mount *m)
 {
 	ref_get(&m->ref);

@@ -58,6 +58,8 @@ struct vfs {
 
 /* In no tree yet; one reference. */
 struct mount *mount_new(struct super *sb, struct dentry *root, u32 flags, const char *source) must_check;
+/* A mount in no tree whose root is @i (NULL: -ENOMEM); it and the super live as long as the place. */
+int mount_alone(struct super *sb, struct inode *i, struct path *ret) must_check;
 struct mount *mount_ref(struct mount *m);
 struct mount *mount_unref(struct mount *m);     /* NULL is fine; returns NULL */
 

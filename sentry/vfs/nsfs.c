@@ -148,7 +148,7 @@ int nsfs_place(struct task *t, struct ns *ns, struct path *ret)
 {
 	struct super *sb = knew(struct super);
 	auto_inode *i = NULL;
-	int r = -ENOMEM;
+	int r;
 
 	if (!sb)
 		return -ENOMEM;
@@ -156,16 +156,7 @@ int nsfs_place(struct task *t, struct ns *ns, struct path *ret)
 	sb->source = "nsfs";
 	sb->dev_minor = NSFS_MINOR;     /* the same for all: (st_dev, st_ino) is what names a namespace */
 	i = make_inode(sb, ns);
-	*ret = (struct path){ 0 };
-	if (i)
-		r = dentry_root(sb, i, &ret->dentry);
-	if (r == 0) {
-		ret->mnt = mount_new(sb, ret->dentry, 0, sb->source);
-		if (!ret->mnt) {
-			dentry_unref(ret->dentry);
-			r = -ENOMEM;
-		}
-	}
+	r = mount_alone(sb, i, ret);
 	super_unref(sb);
 	return r;
 }

@@ -82,23 +82,14 @@ int vfs_proxy_place(struct task *t, struct file *f, struct path *ret)
 {
 	struct super *sb = knew(struct super);
 	struct inode *i;
-	int r = -ENOMEM;
+	int r;
 
 	if (!sb)
 		return -ENOMEM;
 	super_init(sb, &proxy_super_ops, t->kernel, ANON_MAGIC);
 	sb->source = "anon";
 	i = proxy_inode(t, sb, f);
-	*ret = (struct path){ 0 };
-	if (i)
-		r = dentry_root(sb, i, &ret->dentry);
-	if (r == 0) {
-		ret->mnt = mount_new(sb, ret->dentry, 0, sb->source);
-		if (!ret->mnt) {
-			dentry_unref(ret->dentry);
-			r = -ENOMEM;
-		}
-	}
+	r = mount_alone(sb, i, ret);
 	inode_unref(i);
 	super_unref(sb);
 	return r;

@@ -217,7 +217,11 @@ gives "--overlay=memory: nothing is removed" 0 test -e "$w/b/rootfs/etc/group"
 gives "--overlay=memory: nothing is made" 1 test -e "$w/b/rootfs/mine"
 BUNDLE_READONLY=1 bundle /bin/sh -c 'echo new >/etc/hostname'
 says "--overlay=memory: a read-only root stays so" 'Read-only file system' C --overlay=memory run -b "$w/b" o
-says "--overlay=dir= is refused" 'an overlay kept in a directory is not supported' C --overlay=dir=/tmp run -b "$w/b" o
+mkdir "$w/kept"
+says "--overlay=dir= wants the root outside" 'is inside of' C --overlay=dir="$w" run -b "$w/b" o
+says "do keeps its changes in --overlay=dir=" '^kept' C --overlay=dir="$w/kept" do sh -c 'echo kept >/made-by-do && cat /made-by-do'
+says "where the next one finds them" '^kept' C --overlay=dir="$w/kept" do cat /made-by-do
+gives "and the host does not" 1 test -e /made-by-do
 says "do: / and /tmp are the host's" "^$(basename "$w")\$" C do ls /tmp
 says "do takes changes" '^in' C do sh -c "echo in >'$w/do' && touch /made-by-do && cat '$w/do'"
 gives "do leaves nothing" 1 bash -c "[ -e '$w/do' ] || [ -e /made-by-do ]"

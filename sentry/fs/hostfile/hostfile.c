@@ -9,14 +9,10 @@
  *
  * Layout: struct host_inode owns the descriptor and is what fstat, /dev/stdout
  *         and /proc/self/fd reopen; every open makes a struct file on it.
- * Locks:  hi->mu (RANK_FILE) guards pend (bytes read from the host that a
- *         faulting reader could not take: they go to the next one) and armed.
- * Waiting: streams never block here.  poll() arms the host watcher when it is called
- *         with a waiter queued; the watcher disarms at the first event nobody waits for.
+ * Waiting, and what a faulting reader could not take: hoststream.h.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/vfs.h>
 
@@ -25,13 +21,12 @@
 #include "platform/host/hostio.h"
 #include "sentry/core/usercopy.h"
 #include "sentry/fs/fs.h"
-#include "sentry/fs/hostfile/hostpoll.h"
+#include "sentry/fs/hostfile/hoststream.h"
 #include "sentry/kernel/task.h"
 #include "sentry/mm/mm.h"
 
 #define CHUNK_SMALL 4096
 #define CHUNK_MAX   (64u << 10)
-#define EVENTS      (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI)
 #define HOSTFILE_MAGIC 0x09041934           /* anon_inodefs */
 
 struct host_super {
@@ -40,16 +35,8 @@ struct host_super {
 
 struct host_inode {
 	struct inode inode;
-	struct kernel *kernel;                  /* immutable */
-	hostfd_t fd;                            /* immutable, owned */
+	struct hoststream io;
 	bool regular;                           /* immutable: seekable, always ready */
-	bool watched;                           /* immutable: it is an item of the host watcher */
-	struct hostpoll_item item;
-	struct waitq wq;
-	struct mutex mu;                        /* RANK_FILE */
-	bool armed GUARDED_BY(mu);
-	u8 *pend GUARDED_BY(mu);                /* owned; NULL = nothing */
-	size_t pend_off, pend_len;              /* guarded by mu */
 };
 
 struct host_file {
@@ -59,97 +46,15 @@ struct host_file {
 
 static struct host_inode *hi_of(struct file *f) { return container_of(f, struct host_file, f)->hi; }
 
-static bool has_waiters(struct waitq *q)
+static u32 host_poll(struct file *f) { return hoststream_poll(&hi_of(f)->io); }
+
+/* The reader's memory ended early: the rest is for the next one. */
+static void keep_rest(struct host_inode *hi, const u8 *p, size_t n)
 {
-	bool some;
-
-	mutex_lock(&q->mu);
-	some = !list_empty(&q->waiters);
-	mutex_unlock(&q->mu);
-	return some;
-}
-
-static void host_event(struct hostpoll_item *it, u32 events)
-{
-	struct host_inode *hi = container_of(it, struct host_inode, item);
-
-	mutex_lock(&hi->mu);
-	if (hi->armed && !has_waiters(&hi->wq)) {
-		hi->armed = false;
-		hostpoll_arm(hi->kernel, it, 0);
-	}
-	mutex_unlock(&hi->mu);
-	waitq_wake(&hi->wq, events);
-}
-
-static u32 host_poll(struct file *f)
-{
-	struct host_inode *hi = hi_of(f);
-	u32 ev = 0;
-	int r;
-
-	mutex_lock(&hi->mu);
-	if (hi->watched && !hi->armed && has_waiters(&hi->wq)) {
-		hi->armed = true;
-		hostpoll_arm(hi->kernel, &hi->item, EVENTS);
-	}
-	if (hi->pend)
-		ev |= POLLIN | POLLRDNORM;
-	mutex_unlock(&hi->mu);
-	r = hostio_poll(hi->fd, POLLIN | POLLOUT | POLLPRI | POLLRDHUP, 0);
-	if (r < 0)
-		return ev | POLLERR;
-	ev |= (u32)r;
-	if (ev & POLLIN)
-		ev |= POLLRDNORM;
-	if (ev & POLLOUT)
-		ev |= POLLWRNORM;
-	return ev;
-}
-
-/* Give what an earlier reader left. 0 if there is nothing. */
-static ssize_t read_pending(struct host_inode *hi, struct iobuf *b)
-{
-	ssize_t n = 0;
-
-	mutex_lock(&hi->mu);
-	if (hi->pend) {
-		n = iobuf_put(b, hi->pend + hi->pend_off, hi->pend_len);
-		if (n > 0) {
-			hi->pend_off += (size_t)n;
-			hi->pend_len -= (size_t)n;
-		}
-		if (!hi->pend_len) {
-			kfree(hi->pend);
-			hi->pend = NULL;
-		}
-	}
-	mutex_unlock(&hi->mu);
-	return n;
-}
-
-/* The reader's memory ended early: keep the rest for the next one. */
-static void keep_pending(struct host_inode *hi, const u8 *p, size_t n)
-{
-	u8 *copy;
-
-	if (hi->regular) {
-		(void)!host_lseek(hi->fd, -(s64)n, SEEK_CUR);
-		return;
-	}
-	copy = kbuf_alloc(n);
-	if (!copy)
-		return;
-	__builtin_memcpy(copy, p, n);
-	mutex_lock(&hi->mu);
-	if (!hi->pend) {
-		hi->pend = copy;
-		hi->pend_off = 0;
-		hi->pend_len = n;
-		copy = NULL;
-	}
-	mutex_unlock(&hi->mu);
-	kfree(copy);            /* two readers faulted at once: order is lost anyway */
+	if (hi->regular)
+		(void)!host_lseek(hi->io.fd, -(s64)n, SEEK_CUR);
+	else
+		hoststream_keep(&hi->io, p, n);
 }
 
 static ssize_t stdio_read_some(struct host_inode *hi, struct iobuf *b, u8 *buf, size_t cap, const s64 *at)
@@ -158,17 +63,17 @@ static ssize_t stdio_read_some(struct host_inode *hi, struct iobuf *b, u8 *buf, 
 	ssize_t n, put;
 
 	if (at)
-		n = host_pread(hi->fd, buf, want, (u64)*at);
+		n = host_pread(hi->io.fd, buf, want, (u64)*at);
 	else
-		n = hi->regular ? host_read(hi->fd, buf, want)
-			: hostio_read_nowait(hi->fd, buf, want);
+		n = hi->regular ? host_read(hi->io.fd, buf, want)
+			: hostio_read_nowait(hi->io.fd, buf, want);
 	if (n <= 0)
 		return n;
 	put = iobuf_put(b, buf, (size_t)n);
 	if (put < n && !at) {
 		size_t given = put > 0 ? (size_t)put : 0;
 
-		keep_pending(hi, buf + given, (size_t)n - given);
+		keep_rest(hi, buf + given, (size_t)n - given);
 	}
 	return put;
 }
@@ -184,7 +89,7 @@ static ssize_t stdio_read(struct task *t, struct file *f, struct iobuf *b, s64 *
 	(void)t;
 	if (!b->left)
 		return 0;
-	n = read_pending(hi, b);
+	n = hoststream_take(&hi->io, b);
 	if (n != 0)
 		return n;
 	if (b->left > cap) {
@@ -233,10 +138,10 @@ static ssize_t stdio_write(struct task *t, struct file *f, struct iobuf *b, s64 
 			break;
 		}
 		if (pos && hi->regular)
-			n = host_pwrite(hi->fd, buf, (size_t)got, (u64)at);
+			n = host_pwrite(hi->io.fd, buf, (size_t)got, (u64)at);
 		else
-			n = hi->regular ? host_write(hi->fd, buf, (size_t)got)
-				: hostio_write_nowait(hi->fd, buf, (size_t)got);
+			n = hi->regular ? host_write(hi->io.fd, buf, (size_t)got)
+				: hostio_write_nowait(hi->io.fd, buf, (size_t)got);
 		if (n <= 0)
 			break;
 		iobuf_advance(b, (size_t)n);
@@ -259,7 +164,7 @@ static ssize_t stdio_write(struct task *t, struct file *f, struct iobuf *b, s64 
 static s64 stdio_lseek(struct task *t, struct file *f, s64 off, int whence)
 {
 	(void)t;
-	return hi_of(f)->regular ? host_lseek(hi_of(f)->fd, off, whence) : -ESPIPE;
+	return hi_of(f)->regular ? host_lseek(hi_of(f)->io.fd, off, whence) : -ESPIPE;
 }
 
 static long host_ioctl(struct task *t, struct file *f, u32 cmd, gaddr_t arg)
@@ -268,7 +173,7 @@ static long host_ioctl(struct task *t, struct file *f, u32 cmd, gaddr_t arg)
 
 	if (cmd != FIONREAD)
 		return -ENOTTY;
-	r = hostio_ioctl(hi_of(f)->fd, FIONREAD, &v);
+	r = hostio_ioctl(hi_of(f)->io.fd, FIONREAD, &v);
 	if (r < 0)
 		return r;
 	return copy_out(t, arg, &v, sizeof(v));
@@ -280,20 +185,20 @@ static int host_map(struct task *t, struct file *f, u64 off, u64 len, int prot, 
 	(void)t, (void)len, (void)prot, (void)flags;
 	if (!hi_of(f)->regular)
 		return -ENODEV;
-	*ret = (struct mapping){ .fd = hi_of(f)->fd, .offset = off };
+	*ret = (struct mapping){ .fd = hi_of(f)->io.fd, .offset = off };
 	return 0;
 }
 
 static int stdio_fsync(struct task *t, struct file *f, bool data_only)
 {
 	(void)t;
-	return host_fsync(hi_of(f)->fd, data_only);
+	return host_fsync(hi_of(f)->io.fd, data_only);
 }
 
 static int stdio_fallocate(struct task *t, struct file *f, int mode, s64 off, s64 len)
 {
 	(void)t;
-	return hi_of(f)->regular ? host_fallocate(hi_of(f)->fd, mode, off, len) : -ESPIPE;
+	return hi_of(f)->regular ? host_fallocate(hi_of(f)->io.fd, mode, off, len) : -ESPIPE;
 }
 
 static void host_release(struct file *f)
@@ -318,7 +223,7 @@ static const struct file_ops host_reopened_ops = {
 /* What the descriptor that we were given allows, all opens are held to. */
 static int check_mode(struct host_inode *hi, u32 flags)
 {
-	int have = host_get_flags(hi->fd);
+	int have = host_get_flags(hi->io.fd);
 
 	if (have < 0)
 		return have;
@@ -343,8 +248,8 @@ static int host_open(struct task *t, struct inode *i, const struct path *p, u32 
 		  flags & ~(u32)O_CLOEXEC,
 		  again ? 0 : hi->regular ? FILE_NOPOSLOCK : FILE_STREAM | FILE_WRITE_ALL, p, i,
 		  t ? task_cred(t) : NULL);
-	if (hi->watched)
-		hf->f.wq = &hi->wq;
+	if (hi->io.watched)
+		hf->f.wq = &hi->io.wq;
 	*ret = &hf->f;
 	return 0;
 }
@@ -355,7 +260,7 @@ static int host_getattr(struct task *t, struct inode *i, struct kstat *ret)
 {
 	struct host_inode *hi = container_of(i, struct host_inode, inode);
 	struct stat st;
-	int r = host_fstat(hi->fd, &st);
+	int r = host_fstat(hi->io.fd, &st);
 
 	(void)t;
 	if (r < 0)
@@ -378,7 +283,7 @@ static int host_setattr(struct task *t, struct inode *i, const struct iattr *a)
 
 	(void)t;
 	if (a->valid & IATTR_SIZE) {
-		r = hi->regular ? host_ftruncate(hi->fd, a->size) : -EINVAL;
+		r = hi->regular ? host_ftruncate(hi->io.fd, a->size) : -EINVAL;
 		if (r < 0)
 			return r;
 	}
@@ -394,17 +299,14 @@ static int host_truncate_open(struct task *t, struct inode *i)
 	struct host_inode *hi = container_of(i, struct host_inode, inode);
 
 	(void)t;
-	return hi->regular ? host_ftruncate(hi->fd, 0) : 0;
+	return hi->regular ? host_ftruncate(hi->io.fd, 0) : 0;
 }
 
 static void host_inode_release(struct inode *i)
 {
 	struct host_inode *hi = container_of(i, struct host_inode, inode);
 
-	if (hi->watched)
-		hostpoll_del(hi->kernel, &hi->item);
-	host_close(hi->fd);
-	kfree(hi->pend);
+	hoststream_done(&hi->io);
 	inode_done(i);
 	kfree(hi);
 }
@@ -440,21 +342,12 @@ static int host_inode_new(struct kernel *k, hostfd_t fd, const struct stat *st, 
 		hi->inode.rdev_major = (u32)(st->st_rdev >> 8 & 0xfff);
 		hi->inode.rdev_minor = (u32)((st->st_rdev & 0xff) | (st->st_rdev >> 12 & 0xfff00));
 	}
-	hi->kernel = k;
-	hi->fd = fd;
 	hi->regular = S_ISREG(st->st_mode);
-	mutex_init(&hi->mu, RANK_FILE);
-	waitq_init(&hi->wq);
-	hi->item.fd = fd;
-	hi->item.fn = host_event;
-	list_init(&hi->item.node);
-	r = hi->regular ? -EPERM : hostpoll_add(k, &hi->item);
-	if (r < 0 && r != -EPERM) {
-		hi->fd = HOSTFD_NONE;           /* still the caller's */
+	r = hoststream_init(&hi->io, k, fd, !hi->regular);
+	if (r < 0) {
 		inode_unref(&hi->inode);
 		return r;
 	}
-	hi->watched = r == 0;
 	*ret = hi;
 	return 0;
 }
@@ -478,7 +371,7 @@ int hostfile_new(struct kernel *k, hostfd_t fd, struct file **ret)
 		return r;
 	r = host_open(NULL, &hi->inode, NULL, (u32)fl & (O_ACCMODE | O_APPEND), ret);
 	if (r < 0)
-		hi->fd = HOSTFD_NONE;           /* a failure leaves the descriptor to the caller */
+		hi->io.fd = HOSTFD_NONE;           /* a failure leaves the descriptor to the caller */
 	inode_unref(&hi->inode);
 	return r;
 }
