@@ -64,7 +64,7 @@ BASE     := -std=gnu17 -g -D_GNU_SOURCE -I. -pthread -fno-strict-aliasing -fno-c
 HARDEN   := -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 $(CET) $(INIT0)
 
 OPT_release := -O2 $(HARDEN)
-OPT_debug   := -O1 $(HARDEN) -DCONFIG_LOCKDEP
+OPT_debug   := -O1 $(HARDEN) -DCONFIG_LOCKDEP -DCONFIG_ALWAYS_HOT
 OPT_asan    := -O1 -fno-omit-frame-pointer -fsanitize=address -DCONFIG_LOCKDEP
 OPT_ubsan   := -O1 -fsanitize=undefined -fno-sanitize-recover=all -DCONFIG_LOCKDEP
 OPT_tsan    := -O1 -fsanitize=thread -DCONFIG_TSAN -DCONFIG_LOCKDEP

@@ -81,6 +81,18 @@ size_t aspace_copy_out(struct aspace *as, gaddr_t dst, const void *src, size_t n
 	return as->p->ops->copy_out(as, dst, src, n);
 }
 
+bool ctx_takes_data(const struct ctx *c) { return c->p->ops->takes_data && c->p->ops->takes_data(c); }
+
+size_t ctx_data_in(const struct ctx *c, gaddr_t src, const void **ret)
+{
+	return c->p->ops->data_in ? c->p->ops->data_in(c, src, ret) : 0;
+}
+
+bool ctx_data_out(struct ctx *c, gaddr_t dst, const void *src, size_t n)
+{
+	return c->p->ops->data_out && c->p->ops->data_out(c, dst, src, n);
+}
+
 int aspace_cas_u32(struct ctx *c, gaddr_t addr, u32 *val, u32 new_val)
 {
 	return c->p->ops->cas_u32(c, addr, val, new_val);

@@ -136,6 +136,16 @@ int aspace_apply(struct ctx *c, const struct as_op *ops, size_t n, size_t *ret_d
 size_t aspace_copy_in(struct aspace *as, void *dst, gaddr_t src, size_t n);
 size_t aspace_copy_out(struct aspace *as, gaddr_t dst, const void *src, size_t n);
 /*
+ * Data that travels with a trap, which saves a copy by the host; its owner only.  takes_data: the trap
+ * is such that data_out may work.  data_in: *ret is a copy of what was at @src, as many bytes as returned (0: none), until @c
+ * is resumed.  data_out: @n bytes are written at @dst before @c goes on; false: not so, and nothing
+ * was done.  The range must be ordinary memory that the application can write; should it be unmapped meanwhile the
+ * call ends with EFAULT, or the process is killed if the trap had a frame.
+ */
+bool ctx_takes_data(const struct ctx *c);
+size_t ctx_data_in(const struct ctx *c, gaddr_t src, const void **ret);
+bool ctx_data_out(struct ctx *c, gaddr_t dst, const void *src, size_t n);
+/*
  * Atomic compare-and-swap of an aligned word.  0 with *val the value found
  * (the swap happened if it equals the old *val), or -EFAULT.
  */

@@ -28,6 +28,9 @@ struct platform_ops {
 	int (*apply)(struct ctx *c, const struct as_op *ops, size_t n, size_t *ret_done);
 	size_t (*copy_in)(struct aspace *as, void *dst, gaddr_t src, size_t n);
 	size_t (*copy_out)(struct aspace *as, gaddr_t dst, const void *src, size_t n);
+	bool (*takes_data)(const struct ctx *c);                /* these three may be NULL */
+	size_t (*data_in)(const struct ctx *c, gaddr_t src, const void **ret);
+	bool (*data_out)(struct ctx *c, gaddr_t dst, const void *src, size_t n);
 	int (*cas_u32)(struct ctx *c, gaddr_t addr, u32 *val, u32 new_val);
 	int (*futex_wake)(struct ctx *c, gaddr_t addr, int n, bool shared);
 	int (*patch)(struct ctx *c, u64 site, gaddr_t room);    /* may be NULL */

@@ -92,6 +92,7 @@ static void ctx_destroy(struct systrap_ctx *c, bool slot_is_free)
 	mutex_unlock(&as->mu);
 	if (c->tid)
 		atomic_compare_exchange_strong(&p->by_tid[c->tid], &(struct systrap_ctx *){ c }, NULL);
+	window_close(c);
 	aspace_unref(c->base.as);
 	kfree(c);
 }
@@ -491,10 +492,8 @@ int systrap_futex_wake(struct ctx *base, gaddr_t addr, int n, bool shared)
 	struct stub_call call = {
 		SYS_futex, { addr.v, shared ? FUTEX_WAKE : FUTEX_WAKE | FUTEX_PRIVATE_FLAG, (u64)n },
 	};
-	u32 one = 1;
 
-	if (slot_write2(c, ctx_slot(c) + offsetof(struct slot, calls), &call, sizeof(call),
-			offsetof(struct slot, ncalls), &one, sizeof(one)) < 0)
+	if (command_put_calls(c, &call, 1) < 0)
 		return -ESRCH;
 	return command_simple(c, CMD_WAKE) < 0 ? -ESRCH : 0;
 }

@@ -38,6 +38,14 @@ int slot_read(struct systrap_ctx *c, size_t off, void *dst, size_t n)
 	return 0;
 }
 
+int command_put_calls(struct systrap_ctx *c, const struct stub_call *calls, u32 n)
+{
+	if (window_put_calls(c, calls, n))
+		return 0;
+	return slot_write2(c, ctx_slot(c) + offsetof(struct slot, calls), calls, n * sizeof(*calls),
+			   offsetof(struct slot, ncalls), &n, sizeof(n));
+}
+
 /* Answer the stub with @cmd and wait for its STUB_DONE. The value is the stub's word: untrusted. */
 static long tell(struct systrap_ctx *c, u32 cmd)
 {
@@ -87,7 +95,7 @@ static bool unasked(const struct stub_call *call)
 int command_calls(struct systrap_ctx *c, const struct stub_call *calls, const hostfd_t *files, u32 n,
 		  u32 *ret_done)
 {
-	u32 count = n, asked = 0;
+	u32 asked = 0;
 	long r;
 
 	*ret_done = 0;
@@ -101,8 +109,7 @@ int command_calls(struct systrap_ctx *c, const struct stub_call *calls, const ho
 	}
 	c->ncalls = asked;
 	atomic_store(&c->next_call, 0);
-	r = slot_write2(c, ctx_slot(c) + offsetof(struct slot, calls), calls, n * sizeof(*calls),
-			offsetof(struct slot, ncalls), &count, sizeof(count));
+	r = command_put_calls(c, calls, n);
 	if (!r)
 		r = tell(c, CMD_CALLS);
 	c->ncalls = 0;

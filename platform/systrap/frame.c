@@ -74,19 +74,23 @@ static bool own_gs(const struct systrap_ctx *c, u64 gs)
 	return gs - slot_addr(ctx_systrap(c), 0) < SLOT_MAX * SLOT_SIZE;
 }
 
+static bool read_frame(struct systrap_ctx *c, u64 uc, u64 bases[2])
+{
+	struct iovec local[2] = { { bases, 16 }, { &c->k, sizeof(c->k) } };
+	struct iovec remote[2] = { { (void *)ctx_slot(c), 16 }, { (void *)uc, sizeof(c->k) } };
+
+	return host_vm_readv(to_as(c->base.as)->pid, local, 2, remote, 2) == (ssize_t)(16 + sizeof(c->k));
+}
+
 bool frame_fetch(struct systrap_ctx *c, u64 uc, int sig, struct trap *ret)
 {
 	u64 bases[2];
-	struct iovec local[2] = { { bases, sizeof(bases) }, { &c->k, sizeof(c->k) } };
-	struct iovec remote[2] = {
-		{ (void *)ctx_slot(c), sizeof(bases) },
-		{ (void *)uc, sizeof(c->k) },
-	};
 
 	if (sig < 1 || sig > 31)
 		return false;
-	if (host_vm_readv(to_as(c->base.as)->pid, local, 2, remote, 2) !=
-	    (ssize_t)(sizeof(bases) + sizeof(c->k)))
+	if (c->win)
+		window_frame(c, &c->k, bases);
+	else if (!read_frame(c, uc, bases))
 		return false;
 	c->frame = uc;
 	c->fs_base = bases[0];
@@ -107,6 +111,14 @@ int frame_flush(struct systrap_ctx *c)
 	const void *what = &c->k.r8;
 	int r = 0;
 
+	if (c->win) {
+		if (c->regs_dirty || c->ax_dirty)
+			window_put_regs(c);
+		if (c->bases_dirty)
+			window_put_bases(c, c->fs_base, gs);
+		window_flush(c);
+		goto clean;
+	}
 	if (!c->regs_dirty && c->ax_dirty) {
 		at = c->frame + offsetof(struct kframe, ax);
 		n = sizeof(c->k.ax);
@@ -118,6 +130,7 @@ int frame_flush(struct systrap_ctx *c)
 		r = slot_write2(c, at, what, n, 0, bases, sizeof(bases));
 	else if (systrap_copy_out(as, GADDR(at), what, n) != n)
 		r = -ESRCH;
+clean:
 	c->regs_dirty = c->ax_dirty = c->bases_dirty = false;
 	return r;
 }
@@ -214,7 +227,7 @@ long systrap_get_fp(struct ctx *base, void *buf, size_t cap)
 		return -EPERM;
 	if (cap < n)
 		return -ENOSPC;
-	if (systrap_copy_in(base->as, buf, GADDR(c->k.fpstate), n) != n)
+	if (!window_get_fp(c, buf, n) && systrap_copy_in(base->as, buf, GADDR(c->k.fpstate), n) != n)
 		return -EFAULT;
 	return (long)n;
 }
@@ -271,7 +284,7 @@ int systrap_set_fp(struct ctx *base, const void *buf, size_t n)
 		n = size;
 	}
 	sanitise(p, fp, n);
-	if (systrap_copy_out(base->as, GADDR(c->k.fpstate), fp, size) != size)
+	if (!window_put_fp(c, fp, size) && systrap_copy_out(base->as, GADDR(c->k.fpstate), fp, size) != size)
 		r = -EFAULT;
 	return r;
 }

@@ -17,7 +17,8 @@
 #define STUB_TEXT_MAX   0x10000ull                      /* at its start */
 #define STUB_VDSO_OFF   0x100000ull                     /* the host's vvar and vDSO */
 #define STUB_TITLE_OFF  0x200000ull                     /* one page: what the host's ps shows */
-#define STUB_MAIL_OFF   0x300000ull                     /* struct mail of each slot: memory shared with the sentry */
+#define STUB_MAIL_OFF   0x300000ull                     /* memory shared with the sentry: struct mail of each slot, */
+#define MAIL_WIN_OFF    0x10000ull                      /* and at this offset struct window of the first slots */
 #define STUB_SLOTS_OFF  0x1000000ull
 #define SLOT_SIZE       0x8000ull                       /* power of two: a slot is found from any address in it */
 #define SLOT_MAX        30000u
@@ -54,12 +55,25 @@
 #define MAIL_STATE      0
 #define MAIL_HOT        4
 #define MAIL_NR         8
+#define MAIL_IN         10
 #define MAIL_WHERE      12
 #define MAIL_ARGS       16
 #define SLOT_RESULT     40
 #define SLOT_BACK       72
 #define SLOT_MAIL       80
 #define SLOT_KICK       88
+#define SLOT_END        92
+#define SLOT_WINDOW     96
+#define WIN_IN_ADDR     8
+#define WIN_IN          16
+#define WIN_OUT         0x2000
+
+/* How the data of a call is found (call_data.def): the argument's number plus one, and this in the other bits. */
+#define IN_KIND_ARG     7
+#define IN_KIND_STR     0
+#define IN_KIND_WORDS   8                               /* times the number of 8-byte words */
+#define IN_KIND_SIZED   0xf8
+#define WIN_IN_MAX      255
 
 #ifndef __ASSEMBLER__
 
@@ -90,7 +104,9 @@ struct slot {
 	uint32_t cas_old, cas_new;
 	uint64_t back;                  /* where a call on the fast path returns to, less two: its slow path */
 	uint64_t mail;                  /* its mailbox, or 0: a fork or clone starts without */
-	uint32_t kick, unused;          /* an interrupt met a call on the fast path */
+	uint32_t kick;                  /* an interrupt met a call on the fast path */
+	uint32_t end;                   /* fast.S: where a copy ends */
+	uint64_t window;                /* as mail */
 	struct stub_call calls[SLOT_CALLS];
 };
 
@@ -108,15 +124,48 @@ struct slot {
 struct mail {
 	uint32_t state;
 	uint32_t hot;                   /* the sentry looks here: worth waiting a moment for */
-	uint32_t nr;
+	uint16_t nr;
+	uint16_t in_len;                /* bytes in the window's in */
 	uint32_t where;                 /* low half of the address of the slow path */
-	uint64_t a[6];
+	uint64_t a[6];                  /* answer: the result; is there something in the window's out? */
 };
 #define MAIL_LINES 256u                 /* slots beyond have none */
+
+/*
+ * What is too long for a mailbox: the data of one thread's calls, its frame, and what it is told to do.
+ * Each side writes when it is its turn.  Aligned to its size.
+ */
+#define WIN_SIZE        0x4000u
+#define MAIL_WINDOWS    64u             /* slots beyond have none */
+#define WIN_FP_MAX      4096u
+#define WIN_REGS        1u              /* changed: of the frame, to be taken over at CMD_RESUME */
+#define WIN_FP          2u
+#define WIN_BASES       4u
+#define WIN_DATA        8u              /* out */
+#define FRAME_HEAD      432u            /* ucontext and siginfo: struct kframe */
+#define FRAME_REGS      40u             /* the first register in it, */
+#define FRAME_NREGS     18u             /* and how many there are, flags last */
+
+struct window {
+	uint32_t changed;               /* by the sentry: WIN_*; the stub clears it */
+	uint32_t fp_len;                /* bytes in fp; 0: too long */
+	uint64_t in_addr;               /* where in was copied from */
+	uint8_t in[256];
+	uint64_t fs_base, gs_base;
+	uint64_t frame[FRAME_HEAD / 8];
+	uint32_t ncalls, unused;
+	struct stub_call calls[SLOT_CALLS];     /* instead of the slot's */
+	_Alignas(4096) uint8_t fp[WIN_FP_MAX];
+	_Alignas(4096) uint64_t out[0x2000 / 8]; /* address, length, bytes padded to 8; ended by address 0 */
+};
 
 _Static_assert(sizeof(struct mail) == 64 && offsetof(struct mail, hot) == MAIL_HOT &&
 	       offsetof(struct mail, nr) == MAIL_NR && offsetof(struct mail, where) == MAIL_WHERE &&
 	       offsetof(struct mail, a) == MAIL_ARGS, "entry.S");
+_Static_assert(offsetof(struct mail, in_len) == MAIL_IN && offsetof(struct window, in_addr) == WIN_IN_ADDR &&
+	       offsetof(struct window, in) == WIN_IN && offsetof(struct window, out) == WIN_OUT &&
+	       sizeof(struct window) == WIN_SIZE && offsetof(struct slot, end) == SLOT_END &&
+	       offsetof(struct slot, window) == SLOT_WINDOW, "fast.S");
 _Static_assert(offsetof(struct slot, result) == SLOT_RESULT && offsetof(struct slot, back) == SLOT_BACK &&
 	       offsetof(struct slot, mail) == SLOT_MAIL && offsetof(struct slot, kick) == SLOT_KICK, "entry.S");
 

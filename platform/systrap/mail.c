@@ -27,13 +27,20 @@
 #include <sys/syscall.h>
 #include "platform/host/hostfile.h"
 
-#define MAIL_SIZE (MAIL_LINES * sizeof(struct mail))
-#define CLOSE_TICKS 300000u     /* TSC: calls this close to each other follow each other closely */
+#define MAIL_SIZE (MAIL_WIN_OFF + MAIL_WINDOWS * sizeof(struct window))
+#define CLOSE_TICKS 300000u     /* TSC: a call this soon after its thread was resumed follows closely */
+#define PAYS        64u         /* calls a hot spell must serve to be worth its start */
+#ifndef CONFIG_ALWAYS_HOT
 #define SPIN_ROUNDS 1500u       /* without a call: about what waking an idle CPU costs */
 #define NEED_MIN    16u         /* close calls before a mailbox becomes hot */
 #define NEED_MAX    1024u
-#define PAYS        64u         /* calls a hot spell must serve to be worth its start */
 #define WAITS_MAX   8u          /* calls in a hot spell that had to wait */
+#else
+#define SPIN_ROUNDS 100000u     /* a debug build takes the fast path even where it is slower */
+#define NEED_MIN    1u
+#define NEED_MAX    1u
+#define WAITS_MAX   ~0u
+#endif
 #define LOOK_AROUND 32u         /* rounds between two looks at the listener */
 
 static _Atomic u32 *word(u32 *w) { return (_Atomic u32 *)w; }
@@ -96,13 +103,15 @@ static int map_mail(struct systrap_ctx *c)
 void mail_open(struct systrap_ctx *c)
 {
 	struct systrap_as *as = to_as(c->base.as);
-	u64 addr = ctx_systrap(c)->stub + STUB_MAIL_OFF + c->slot * sizeof(struct mail);
+	u64 at = ctx_systrap(c)->stub + STUB_MAIL_OFF, line = at + c->slot * sizeof(struct mail);
+	u64 window = c->slot < MAIL_WINDOWS ? at + MAIL_WIN_OFF + c->slot * sizeof(struct window) : 0;
 
 	c->want_mail = false;
 	if (c->mail || c->slot >= MAIL_LINES || !busy_trylock(&as->changing))
 		return;
 	if ((as->mail || map_mail(c) == 0) &&
-	    slot_write(c, offsetof(struct slot, mail), &addr, sizeof(addr)) == 0) {
+	    slot_write(c, offsetof(struct slot, mail), &line, sizeof(line)) == 0 && window_open(c, as->mail) == 0 &&
+	    slot_write(c, offsetof(struct slot, window), &window, sizeof(window)) == 0) {
 		c->bases_dirty = true;          /* gs leads to the slot */
 		c->mail = &as->mail[c->slot];
 		atomic_store(word(&c->mail->state), MAIL_IDLE);
@@ -123,8 +132,7 @@ void mail_missed(struct systrap *p, struct systrap_ctx *c)
 {
 	u64 now = __builtin_ia32_rdtsc();
 
-	c->close_calls = now - c->last_call < CLOSE_TICKS ? c->close_calls + 1 : c->close_calls / 2;
-	c->last_call = now;
+	c->close_calls = now - c->resumed_at < CLOSE_TICKS ? c->close_calls + 1 : c->close_calls / 2;
 	if (!c->mail && c->close_calls > NEED_MIN / 2 && CPU_COUNT(&p->w.cpus) > 1)
 		c->want_mail = true;
 }
@@ -192,7 +200,7 @@ static bool take_posted(struct systrap *p, struct systrap_ctx *c, u64 id, struct
 {
 	struct mail *m = c->mail;
 	int running = CTX_RUNNING;
-	u32 nr = *(volatile u32 *)&m->nr;
+	u32 nr = *(volatile u16 *)&m->nr, in_len = *(volatile u16 *)&m->in_len;
 
 	if (slow_call(nr)) {
 		atomic_store(word(&m->state), MAIL_SLOW);
@@ -210,10 +218,12 @@ static bool take_posted(struct systrap *p, struct systrap_ctx *c, u64 id, struct
 	c->hot_served++;
 	for (int i = 0; i < 6; i++)
 		ret->args[i] = *(volatile u64 *)&m->a[i];
+	*(volatile u64 *)&m->a[1] = 0;          /* no data, unless the answer says so */
 	if (nr == STUBCALL_NR && ret->args[0] == STUB_TRAPPED) {
 		notify_frame(c, ret->args[1], (int)ret->args[2], ret);
 		return true;
 	}
+	window_take(c, in_len);
 	ret->kind = TRAP_SYSCALL;
 	ret->site = 0;
 	ret->nr = nr;
@@ -329,6 +339,8 @@ void mail_blocked(struct systrap_ctx *c)
 	if (c->by_mail)
 		atomic_store(word(&c->mail->state), MAIL_BLOCKED);
 }
+
+void mail_has_data(struct systrap_ctx *c) { *(volatile u64 *)&c->mail->a[1] = 1; }
 
 u64 mail_answer(struct systrap_ctx *c, long val, bool kick)
 {

@@ -278,8 +278,11 @@ void ctx_resume(struct systrap_ctx *c)
 
 	if (framed && frame_flush(c) < 0)
 		notify_kill(c, "its frame cannot be written");
-	if (!framed)
+	if (!framed) {
 		val = flags ? 0 : c->result;
+		if (window_end(c))
+			mail_has_data(c);
+	}
 	c->pass = false;
 	kick = c->want_frame || (!framed && (c->hot_site || c->want_mail));
 	c->want_frame = false;
@@ -295,6 +298,7 @@ void ctx_resume(struct systrap_ctx *c)
 	mutex_lock(&as->mu);
 	dead = atomic_load(&as->dead);
 	if (!dead) {
+		c->resumed_at = __builtin_ia32_rdtsc();
 		atomic_fetch_add(&p->w.running, 1);
 		atomic_store(&c->state, CTX_RUNNING);
 		if (atomic_exchange(&c->kicked, false))

@@ -77,6 +77,12 @@ struct systrap_as {
 #define AS_RELEASED 1u                          /* no reference is left */
 #define AS_REAPED   2u                          /* no process is left */
 
+struct call_data {
+	u64 addr;
+	u32 len;
+	u8 b[WIN_IN_MAX + 1];
+};
+
 struct systrap_ctx {
 	struct ctx base;
 	struct list_head node;                  /* guarded by as->mu */
@@ -93,6 +99,11 @@ struct systrap_ctx {
 
 	/* Patched call sites: mail.c, patch.c. */
 	struct mail *mail;                      /* owner, set once: this slot's, or NULL */
+	struct window *win;                     /* owner, set once: as mail.  window.c: */
+	struct call_data *in;                   /* what came with the call; set with win */
+	bool takes_data;                        /* the call was posted: its stub looks for data afterwards */
+	bool win_fp;                            /* the extended state in win is the context's */
+	u32 win_changed, out_used;              /* WIN_*; words used in win->out */
 	_Atomic bool hot;                       /* in the pool's hot[] */
 	bool want_mail;                         /* owner: give it one when it has a frame */
 	bool missed;                            /* owner: this call came from a patched site by notification */
@@ -102,7 +113,7 @@ struct systrap_ctx {
 	long last_result;                       /* guarded by as->mu: of the last call by mail */
 	bool last_kick;                         /* guarded by as->mu */
 	bool answered;                          /* guarded by as->mu: by mail, and no wait call came since */
-	u64 last_call;                          /* receiver: TSC of the last miss */
+	u64 resumed_at;                         /* owner: TSC */
 	u32 close_calls, hot_need, hot_served, hot_waits;  /* receiver */
 
 	/* The frame, copied in once a trap.  Owner. */
@@ -231,8 +242,25 @@ struct systrap_ctx *mail_receive(struct systrap *p, struct trap *ret);
 struct systrap_ctx *mail_waited(struct systrap *p, struct systrap_ctx *c, u64 id, struct trap *ret);
 /* With as->mu: answer the call of @c. The wait call to be answered instead, or 0. */
 u64 mail_answer(struct systrap_ctx *c, long val, bool kick);
+void mail_has_data(struct systrap_ctx *c);              /* its stub is to look for some in the window */
 void mail_blocked(struct systrap_ctx *c);               /* its call takes long: no use spinning */
 void mail_forget(struct systrap_ctx *c);                /* before @c is freed */
+
+/* window.c */
+int window_open(struct systrap_ctx *c, void *mail_memory) must_check;
+void window_close(struct systrap_ctx *c);
+void window_take(struct systrap_ctx *c, u32 len);       /* a posted call, which brings @len bytes */
+bool window_end(struct systrap_ctx *c);                 /* the call ends: is there data for its stub? */
+void window_frame(struct systrap_ctx *c, struct kframe *ret_k, u64 ret_bases[2]);
+void window_put_regs(struct systrap_ctx *c);
+void window_put_bases(struct systrap_ctx *c, u64 fs, u64 gs);
+bool window_put_fp(struct systrap_ctx *c, const void *fp, size_t n);
+bool window_get_fp(struct systrap_ctx *c, void *buf, size_t n);
+bool window_put_calls(struct systrap_ctx *c, const struct stub_call *calls, u32 n);
+void window_flush(struct systrap_ctx *c);               /* before a framed @c is resumed */
+bool systrap_takes_data(const struct ctx *base);
+size_t systrap_data_in(const struct ctx *base, gaddr_t src, const void **ret);
+bool systrap_data_out(struct ctx *base, gaddr_t dst, const void *src, size_t n);
 
 /* patch.c */
 int systrap_patch(struct ctx *base, u64 ip, gaddr_t fresh);
@@ -296,6 +324,7 @@ int command_calls(struct systrap_ctx *c, const struct stub_call *calls, const ho
 		  u32 *ret_done) must_check;
 long command_clone(struct systrap_ctx *c, u32 cmd, u64 flags, u64 cookie, u64 new_slot) must_check;
 long command_simple(struct systrap_ctx *c, u32 cmd) must_check;
+int command_put_calls(struct systrap_ctx *c, const struct stub_call *calls, u32 n) must_check;     /* for CMD_CALLS, CMD_WAKE */
 int slot_write(struct systrap_ctx *c, size_t off, const void *src, size_t n) must_check;
 /* The same with one host call, after something anywhere at @at. */
 int slot_write2(struct systrap_ctx *c, u64 at, const void *src, size_t n, size_t off, const void *src2, size_t n2) must_check;

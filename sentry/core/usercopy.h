@@ -15,6 +15,15 @@ int copy_in(struct task *t, void *dst, gaddr_t src, size_t n) must_check;
 int copy_out(struct task *t, gaddr_t dst, const void *src, size_t n) must_check;
 int zero_out(struct task *t, gaddr_t dst, size_t n) must_check;
 
+/*
+ * Around a call of @t: what its results may be written to is looked up, so that copies may be
+ * made when the call ends (without locks: the mm is asked).
+ */
+void usercopy_begin(struct task *t, u64 nr, const u64 *args);
+void usercopy_end(struct task *t);
+/* As copy_out(), for what nobody but @t looks at before it goes on.  No lock of the mm's rank or above is held. */
+int copy_out_late(struct task *t, gaddr_t dst, const void *src, size_t n) must_check;
+
 /* As many bytes as can be copied before a bad page (may be 0). */
 size_t copy_in_some(struct task *t, void *dst, gaddr_t src, size_t n);
 size_t copy_out_some(struct task *t, gaddr_t dst, const void *src, size_t n);

@@ -87,7 +87,7 @@ static u64 put_fpstate(struct task *t, u64 sp)
 		return 0;
 	sp = ALIGN_DOWN(sp - cap, 64ull);
 	n = ctx_get_fp(t->ctx, buf, cap);
-	if (n < 0 || copy_out(t, GADDR(sp), buf, (size_t)n) < 0)
+	if (n < 0 || copy_out_late(t, GADDR(sp), buf, (size_t)n) < 0)
 		sp = 0;
 	kfree(buf);
 	return sp;
@@ -132,7 +132,7 @@ int sigframe_setup(struct task *t, struct user_regs *r, const struct lx_siginfo 
 	f.uc.mc.fpstate = fp;
 	f.uc.mask = old_mask;
 	f.info = *info;
-	if (copy_out(t, GADDR(sp), &f, sizeof(f)) < 0)
+	if (copy_out_late(t, GADDR(sp), &f, sizeof(f)) < 0)
 		return -EFAULT;
 	if (t->altstack.flags & SS_AUTODISARM_FLAG)
 		t->altstack = (struct lx_sigaltstack){ .flags = SS_DISABLE };
@@ -151,7 +151,24 @@ int sigframe_setup(struct task *t, struct user_regs *r, const struct lx_siginfo 
 
 /* ---- rt_sigreturn ---- */
 
-static int get_fpstate(struct task *t, u64 addr)
+/* What a sigreturn reads, in one copy if the extended state lies where we put it. */
+struct returned {
+	u64 base;
+	size_t n;
+	u8 *b;
+};
+
+static int read_returned(struct task *t, const struct returned *f, void *dst, u64 addr, size_t n)
+{
+	u64 off = addr - f->base;
+
+	if (off > f->n || n > f->n - off)
+		return copy_in(t, dst, GADDR(addr), n);
+	__builtin_memcpy(dst, f->b + off, n);
+	return 0;
+}
+
+static int get_fpstate(struct task *t, const struct returned *f, u64 addr)
 {
 	size_t cap = platform_fp_size(t->kernel->platform), n = FXSAVE_SIZE;
 	u32 magic, size;
@@ -163,12 +180,12 @@ static int get_fpstate(struct task *t, u64 addr)
 	buf = kbuf_alloc(MAX(cap, (size_t)FXSAVE_SIZE));
 	if (!buf)
 		return -ENOMEM;
-	if (copy_in(t, buf, GADDR(addr), FXSAVE_SIZE) < 0)
+	if (read_returned(t, f, buf, addr, FXSAVE_SIZE) < 0)
 		goto out;
 	__builtin_memcpy(&magic, buf + FXSAVE_SW, 4);
 	__builtin_memcpy(&size, buf + FXSAVE_SW + 4, 4);
 	if (magic == XSTATE_MAGIC1 && size > FXSAVE_SIZE && size <= cap &&
-	    copy_in(t, buf + FXSAVE_SIZE, GADDR(addr + FXSAVE_SIZE), size - FXSAVE_SIZE) == 0)
+	    read_returned(t, f, buf + FXSAVE_SIZE, addr + FXSAVE_SIZE, size - FXSAVE_SIZE) == 0)
 		n = size;
 	r = ctx_set_fp(t->ctx, buf, n);
 out:
@@ -201,23 +218,37 @@ static void load_regs(struct user_regs *r, const struct lx_sigcontext *mc)
 	r->orig_ax = (u64)-1;
 }
 
-int sigframe_restore(struct task *t)
+static int restore(struct task *t, struct user_regs *r, const struct returned *f)
 {
-	struct user_regs r;
 	struct lx_ucontext uc;
 
-	if (ctx_get_regs(t->ctx, &r) < 0)
+	if (read_returned(t, f, &uc, f->base + offsetof(struct rt_sigframe, uc), sizeof(uc)) < 0)
 		return -EFAULT;
-	/* The handler's ret has popped pretcode. */
-	if (copy_in(t, &uc, GADDR(r.sp - 8 + offsetof(struct rt_sigframe, uc)), sizeof(uc)) < 0)
-		return -EFAULT;
-	load_regs(&r, &uc.mc);
-	if (ctx_set_regs(t->ctx, &r) < 0 || get_fpstate(t, uc.mc.fpstate) < 0)
+	load_regs(r, &uc.mc);
+	if (ctx_set_regs(t->ctx, r) < 0 || get_fpstate(t, f, uc.mc.fpstate) < 0)
 		return -EFAULT;
 	signal_set_mask(t, uc.mask);
 	/* Errors of the stack are ignored, as by Linux. */
-	(void)!sigstack_set(t, &uc.stack, r.sp);
+	(void)!sigstack_set(t, &uc.stack, r->sp);
 	return 0;
+}
+
+int sigframe_restore(struct task *t)
+{
+	size_t n = sizeof(struct rt_sigframe) + 8 + 64 + platform_fp_size(t->kernel->platform);
+	struct returned f = { .b = kbuf_alloc(n) };
+	struct user_regs regs;
+	int r = -EFAULT;
+
+	if (!f.b)
+		return -ENOMEM;
+	if (ctx_get_regs(t->ctx, &regs) == 0) {
+		f.base = regs.sp - 8;           /* the handler's ret has popped pretcode */
+		f.n = copy_in_some(t, f.b, GADDR(f.base), n);
+		r = restore(t, &regs, &f);
+	}
+	kfree(f.b);
+	return r;
 }
 
 int sigstack_set(struct task *t, const struct lx_sigaltstack *ss, u64 sp)

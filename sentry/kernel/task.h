@@ -139,6 +139,7 @@ struct task {
 	long call_result;
 	bool has_result;                        /* call_result still waits for a frame to be acted on */
 	bool call_again, result_in_frame;       /* ENEEDFRAME: the call is to be served at the next trap; its result goes by frame */
+	u64 out_start, out_end;                 /* owner: memory that the call's results are for (usercopy.c) */
 	u64 fault_addr, fault_trapno, fault_err;        /* of the last fault: shown in signal frames */
 	long (*restart_fn)(struct task *);      /* restart_syscall(2) */
 	u64 restart_data[4];

@@ -94,7 +94,9 @@ static void handle_call(struct task *t, const struct trap *trap)
 			t->call_again = t->traced_call = true;
 		return;
 	}
+	usercopy_begin(t, trap->nr, a.v);
 	r = sys_enter(t, trap->nr, trap->ip, &a);
+	usercopy_end(t);
 	t->call_again = r == -ENEEDFRAME && t->ctx;
 	if (!t->call_again)
 		take_result(t, r);

@@ -160,6 +160,29 @@ u64 mm_pick(struct mm *mm, u64 len)
 	return addr;
 }
 
+/* The program's own file cannot become shorter while it runs; any other could. */
+static bool is_plain(const struct mm *mm, const struct vma *v)
+{
+	return !(v->flags & MAP_SHARED) && (v->prot & PROT_WRITE) && (!v->file || v->file == mm->exe ||
+		(mm->exe && v->file->inode && v->file->inode == mm->exe->inode));
+}
+
+bool mm_is_plain(struct mm *mm, u64 addr, u64 len)
+{
+	const struct vma *v;
+	u64 end = addr + len;
+
+	mutex_lock(&mm->mu);
+	while (addr < end) {
+		v = vma_at(mm, addr);
+		if (!v || !is_plain(mm, v))
+			break;
+		addr = v->end;
+	}
+	mutex_unlock(&mm->mu);
+	return addr >= end;
+}
+
 bool mm_shared_key(struct mm *mm, u64 addr, const void **ret_obj, u64 *ret_off)
 {
 	const struct vma *v;

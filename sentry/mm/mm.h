@@ -95,6 +95,8 @@ int mm_madvise(struct task *t, gaddr_t addr, u64 len, int advice) must_check;
 int mm_msync(struct task *t, gaddr_t addr, u64 len, int flags) must_check;
 /* Is all of it mapped?  0 or -ENOMEM; residency itself can't be had (mincore says 1). */
 int mm_check_mapped(struct mm *mm, u64 addr, u64 len) must_check;
+/* Is all of it ordinary memory, private and writable, that writing to cannot fail? The end must not wrap. */
+bool mm_is_plain(struct mm *mm, u64 addr, u64 len) must_check;
 /* Is @addr in shared memory?  Then what it is, for comparing: *ret_obj (not a reference) and the offset in it. */
 bool mm_shared_key(struct mm *mm, u64 addr, const void **ret_obj, u64 *ret_off) must_check;
 /* @how: VMA_LOCKED, VMA_LOCKED | VMA_LOCKONFAULT, or 0 to unlock. */

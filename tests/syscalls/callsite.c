@@ -378,4 +378,151 @@ TEST(every_kind_of_call_through_one_hot_site)
 	EXPECT_EQ(bad, 0);
 }
 
+/* A page that can be used, followed by one that cannot. */
+static char *page_before_nothing(void)
+{
+	char *m = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (m == MAP_FAILED || mprotect(m + 4096, 4096, PROT_NONE) < 0)
+		abort();
+	return m;
+}
+
+TEST(bad_pointers_at_hot_sites)
+{
+	char *ro = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *m = page_before_nothing(), *m2 = page_before_nothing(), c[64], name[300];
+	struct stat st;
+	long bad = 0;
+	int p[2], fd;
+
+	fd = open("/tmp/callsite-bad", O_RDWR | O_CREAT, 0600);
+	if (fd < 0 || pipe(p) < 0 || write(fd, m, 100) != 100)
+		abort();
+	memcpy(m + 4096 - 5, "/tmp/", 5);
+	memset(name, 'n', sizeof(name));
+	name[sizeof(name) - 1] = 0;
+	memcpy(name, "/tmp/", 5);
+	for (int i = 0; i < MANY / 4; i++) {
+		bad += syscall(SYS_stat, "/tmp", &st) != 0 || !S_ISDIR(st.st_mode);
+		bad += syscall(SYS_stat, NULL, &st) != -1 || errno != EFAULT;
+		bad += syscall(SYS_stat, m + 4096, &st) != -1 || errno != EFAULT;
+		bad += syscall(SYS_stat, m + 4096 - 5, &st) != -1 || errno != EFAULT;
+		bad += syscall(SYS_stat, (char *)0x8000000000000000ul, &st) != -1 || errno != EFAULT;
+		bad += syscall(SYS_stat, name, &st) != -1 || errno != ENAMETOOLONG;
+		bad += syscall(SYS_stat, "/tmp", ro) != -1 || errno != EFAULT;
+		bad += syscall(SYS_stat, "/tmp", m2 + 4096 - 16) != -1 || errno != EFAULT;
+		bad += syscall(SYS_stat, "/tmp", NULL) != -1 || errno != EFAULT;
+		bad += syscall(SYS_pread64, fd, m2 + 4096 - 10, 50, 0L) != 10;
+		bad += syscall(SYS_pread64, fd, ro, 50, 0L) != -1 || errno != EFAULT;
+		bad += syscall(SYS_pread64, fd, c, 50, 0L) != 50;
+		bad += syscall(SYS_write, p[1], m + 4096 - 5, 5) != 5;
+		bad += syscall(SYS_write, p[1], m + 4096, 5) != -1 || errno != EFAULT;
+		/* What cannot be delivered stays. */
+		bad += syscall(SYS_read, p[0], ro, 5) != -1 || errno != EFAULT;
+		bad += syscall(SYS_read, p[0], c, 64) != 5 || memcmp(c, "/tmp/", 5) != 0;
+	}
+	EXPECT_EQ(bad, 0);
+	close(p[0]);
+	close(p[1]);
+	close(fd);
+	unlink("/tmp/callsite-bad");
+	munmap(m, 8192);
+	munmap(m2, 8192);
+	munmap(ro, 4096);
+}
+
+/* Of every length, at every alignment, next to a page that is not there. */
+TEST(data_of_every_length_at_hot_sites)
+{
+	char *m = page_before_nothing(), in[1200], out[1300];
+	long bad = 0;
+	int p[2];
+
+	if (pipe(p) < 0)
+		abort();
+	for (size_t i = 0; i < sizeof(in); i++)
+		in[i] = (char)(i * 7 + 1);
+	for (size_t n = 1; n <= sizeof(in); n += n < 300 ? 1 : 37) {
+		memcpy(m + 4096 - n % 256, in, n % 256);
+		memset(out, 0, sizeof(out));
+		bad += syscall(SYS_write, p[1], in, n) != (long)n;
+		bad += syscall(SYS_read, p[0], out + n % 9, n > 1190 ? 1190 : n) != (long)(n > 1190 ? 1190 : n);
+		bad += memcmp(out + n % 9, in, n > 1190 ? 1190 : n) != 0 || out[n % 9 + n] != 0;
+		if (n > 1190)
+			bad += syscall(SYS_read, p[0], out, n - 1190) != (long)n - 1190;
+		if (n % 256 == 0)
+			continue;
+		bad += syscall(SYS_write, p[1], m + 4096 - n % 256, n % 256) != (long)(n % 256);
+		memset(m + 4096 - n % 256, 0, n % 256);
+		bad += syscall(SYS_read, p[0], m + 4096 - n % 256, n % 256) != (long)(n % 256);
+		bad += memcmp(m + 4096 - n % 256, in, n % 256) != 0;
+	}
+	EXPECT_EQ(bad, 0);
+	close(p[0]);
+	close(p[1]);
+	munmap(m, 8192);
+}
+
+/* Names of 1 to 300 bytes: some fit where they are put for the call, some do not. */
+TEST(names_of_every_length_at_hot_sites)
+{
+	char name[400];
+	long bad = 0;
+
+	for (int round = 0; round < 4; round++)
+		for (size_t n = 1; n <= 300; n++) {
+			size_t at = 5;
+
+			memcpy(name, "/tmp/", 5);
+			while (at + 2 < 5 + n)
+				at += (size_t)sprintf(name + at, "./");
+			while (at < 5 + n)
+				name[at++] = 'x';
+			name[at] = 0;
+			bad += syscall(SYS_mkdir, name, 0700) != 0;
+			bad += syscall(SYS_access, name, X_OK) != 0;
+			bad += syscall(SYS_rmdir, name) != 0;
+			bad += syscall(SYS_access, name, F_OK) != -1 || errno != ENOENT;
+		}
+	EXPECT_EQ(bad, 0);
+}
+
+static volatile int nsigs;
+static void on_own(int sig, siginfo_t *si, void *uc)
+{
+	struct stat st;
+
+	(void)uc;
+	nsigs += sig == SIGUSR1 && si->si_code == SI_TKILL && syscall(SYS_stat, "/tmp", &st) == 0;
+}
+
+/* Frames of handlers are built from what a hot thread shows of its registers. */
+TEST(handlers_at_hot_sites_keep_everything)
+{
+	struct sigaction sa = { .sa_sigaction = on_own, .sa_flags = SA_SIGINFO }, old;
+	long bad = 0;
+	double a = 1.25, b = 3.5;
+
+	sigaction(SIGUSR1, &sa, &old);
+	nsigs = 0;
+	for (int i = 0; i < MANY; i++) {
+		double c, one = a * i;
+
+		__asm__ volatile("movsd %1, %%xmm9\n"
+				 "mov %2, %%eax\n"
+				 "mov %3, %%edi\n"
+				 "mov %4, %%esi\n"
+				 "mov %5, %%edx\n"
+				 "syscall\n"
+				 "movsd %%xmm9, %0\n"
+				 : "=m"(c) : "m"(one), "i"(SYS_tgkill), "r"(getpid()), "r"(gettid()), "i"(SIGUSR1)
+				 : "rax", "rdi", "rsi", "rdx", "rcx", "r11", "xmm9", "memory");
+		bad += c != one || b != 3.5;
+	}
+	EXPECT_EQ(bad, 0);
+	EXPECT_EQ(nsigs, MANY);
+	sigaction(SIGUSR1, &old, NULL);
+}
+
 TEST_MAIN()

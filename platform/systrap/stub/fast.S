@@ -5,8 +5,11 @@
  * rcx = the site's slow path, a syscall instruction (patch.c), two bytes long,
  * after which the site's thunk goes on.  Only rax, rcx, r11 and the arithmetic flags are
  * changed, as by a system call, so at every instruction the other registers are the application's.
- * An interrupt that arrives here is made sense of by stub_settle(), which needs
- * the labels below in this order.
+ * gs is this thread's slot.  What the call points to is copied into the window first, and
+ * what the sentry left there out of it afterwards: call_data.def.
+ *
+ * An interrupt that arrives here, or a fault of one of the two copies, is made sense of by
+ * stub_settle(), which needs the labels below in this order.
  */
 #include "platform/systrap/layout.h"
 
@@ -14,7 +17,8 @@
 #define NR_FUTEX 202
 
 	.text
-	.globl stub_fast_pass, stub_fast, stub_fast_saved, stub_fast_posted, stub_fast_checked, stub_fast_slow, \
+	.globl stub_fast_pass, stub_fast, stub_fast_saved, stub_fast_stored, stub_fast_in, stub_fast_no_in, \
+	       stub_fast_post, stub_fast_posted, stub_fast_out, stub_fast_out_done, stub_fast_checked, stub_fast_slow, \
 	       stub_fast_refused, stub_fast_kicked, stub_fast_end
 stub_fast_pass:
 1:	jmp	*%rcx
@@ -26,6 +30,8 @@ stub_fast:
 	jae	1b
 	cmp	$NR_FUTEX, %eax                 /* the host's */
 	je	1b
+	cmp	$0xffff, %eax
+	ja	1b
 	mov	%rcx, SLOT_BACK(%r11)
 stub_fast_saved:
 	mov	SLOT_MAIL(%r11), %r11
@@ -33,7 +39,7 @@ stub_fast_saved:
 	jz	1b
 	cmpl	$0, MAIL_HOT(%r11)
 	je	1b
-	mov	%eax, MAIL_NR(%r11)
+	mov	%eax, MAIL_NR(%r11)             /* and MAIL_IN = 0 */
 	mov	%ecx, MAIL_WHERE(%r11)
 	mov	%rdi, MAIL_ARGS(%r11)
 	mov	%rsi, MAIL_ARGS + 8(%r11)
@@ -41,6 +47,58 @@ stub_fast_saved:
 	mov	%r10, MAIL_ARGS + 24(%r11)
 	mov	%r8, MAIL_ARGS + 32(%r11)
 	mov	%r9, MAIL_ARGS + 40(%r11)
+stub_fast_stored:                               /* from here rax may be lost: MAIL_NR has it */
+	cmp	stub_nkinds(%rip), %eax
+	jae	stub_fast_post
+	lea	stub_in_kind(%rip), %rcx
+	movzbl	(%rcx, %rax), %ecx
+	test	%ecx, %ecx
+	jz	stub_fast_post
+	mov	%ecx, %eax
+	and	$IN_KIND_ARG, %eax
+	cmp	$IN_KIND_SIZED, %ecx
+	jae	2f
+	and	$~IN_KIND_ARG, %ecx
+	mov	MAIL_ARGS - 8(%r11, %rax, 8), %rax
+	jmp	3f
+2:	mov	MAIL_ARGS(%r11, %rax, 8), %rcx  /* the next argument says how many */
+	mov	MAIL_ARGS - 8(%r11, %rax, 8), %rax
+	dec	%rcx
+	cmp	$WIN_IN_MAX - 1, %rcx
+	ja	stub_fast_post
+	inc	%ecx
+3:	test	%rax, %rax
+	jz	stub_fast_post
+	mov	%gs:SLOT_WINDOW, %r11           /* its low byte is 0: the index into in */
+	test	%r11, %r11
+	jz	stub_fast_post
+	mov	%rax, WIN_IN_ADDR(%r11)
+	sub	%r11, %rax
+	mov	%ecx, %gs:SLOT_END
+	test	%ecx, %ecx
+	jnz	5f
+stub_fast_in:
+4:	movzbl	(%r11, %rax), %ecx              /* a string */
+	mov	%cl, WIN_IN(%r11)
+	inc	%r11b
+	jz	stub_fast_no_in                 /* too long */
+	test	%ecx, %ecx
+	jnz	4b
+	jmp	6f
+5:	movzbl	(%r11, %rax), %ecx
+	mov	%cl, WIN_IN(%r11)
+	inc	%r11b
+	cmp	%gs:SLOT_END, %r11b
+	jne	5b
+6:	movzbl	%r11b, %ecx
+	mov	%gs:SLOT_MAIL, %r11
+	mov	%cx, MAIL_IN(%r11)
+	jmp	stub_fast_post
+stub_fast_no_in:                                /* a fault comes here too */
+	mov	%gs:SLOT_MAIL, %r11
+	movw	$0, MAIL_IN(%r11)
+stub_fast_post:
+	mov	%gs:SLOT_MAIL, %r11
 	mov	$MAIL_POSTED, %ecx
 	xchg	%ecx, MAIL_STATE(%r11)          /* a full barrier: the sentry clears hot, then looks once more */
 stub_fast_posted:
@@ -54,19 +112,56 @@ stub_fast_posted:
 	jnz	3b
 4:	mov	$STUBWAIT_NR, %eax
 	syscall
-	rdgsbase %r11
-	mov	SLOT_MAIL(%r11), %r11
+	mov	%gs:SLOT_MAIL, %r11
 	cmpl	$MAIL_SLOW, MAIL_STATE(%r11)
 	je	stub_fast_slow
+	mov	%rax, MAIL_ARGS(%r11)
+	movl	$MAIL_DONE, MAIL_STATE(%r11)    /* it has been told of an interrupt, if one is due */
 	jmp	6f
-5:	mov	MAIL_STATE(%r11), %ecx
-	mov	MAIL_ARGS(%r11), %rax
-	cmp	$MAIL_SLOW, %ecx
+5:	cmpl	$MAIL_SLOW, MAIL_STATE(%r11)
 	ja	4b
 	je	stub_fast_slow
-	cmp	$MAIL_KICK, %ecx
+6:	cmpq	$0, MAIL_ARGS + 8(%r11)
+	je	stub_fast_out_done
+	mov	%gs:SLOT_WINDOW, %r11
+	add	$WIN_OUT, %r11
+stub_fast_out:
+1:	mov	(%r11), %rcx                    /* where to */
+	test	%rcx, %rcx
+	jz	stub_fast_out_done
+	mov	8(%r11), %eax
+	add	$16, %r11
+	sub	%r11, %rcx
+	add	%r11d, %eax
+	mov	%eax, %gs:SLOT_END              /* its low half is enough */
+2:	lea	32(%r11), %rax
+	sub	%gs:SLOT_END, %eax
+	jg	3f
+	mov	(%r11), %rax
+	mov	%rax, (%r11, %rcx)
+	mov	8(%r11), %rax
+	mov	%rax, 8(%r11, %rcx)
+	mov	16(%r11), %rax
+	mov	%rax, 16(%r11, %rcx)
+	mov	24(%r11), %rax
+	mov	%rax, 24(%r11, %rcx)
+	add	$32, %r11
+	jmp	2b
+3:	cmp	%gs:SLOT_END, %r11d
+	je	4f
+	mov	(%r11), %al
+	mov	%al, (%r11, %rcx)
+	inc	%r11
+	jmp	3b
+4:	add	$7, %r11
+	and	$-8, %r11
+	jmp	1b
+stub_fast_out_done:                             /* a fault comes here too, with the result -EFAULT */
+	mov	%gs:SLOT_MAIL, %r11
+	mov	MAIL_ARGS(%r11), %rax
+	cmpl	$MAIL_KICK, MAIL_STATE(%r11)
 	je	8f
-6:	rdgsbase %r11
+	rdgsbase %r11
 	mov	SLOT_BACK(%r11), %rcx
 	cmpl	$0, SLOT_KICK(%r11)
 stub_fast_checked:                              /* from here the result is the application's */
@@ -74,7 +169,7 @@ stub_fast_checked:                              /* from here the result is the a
 	add	$2, %rcx
 	jmp	*%rcx
 stub_fast_slow:
-	mov	MAIL_NR(%r11), %eax
+	movzwl	MAIL_NR(%r11), %eax
 	rdgsbase %r11
 	mov	SLOT_BACK(%r11), %rcx
 	cmpl	$0, SLOT_KICK(%r11)

@@ -18,6 +18,24 @@
 #define NR_exit 60
 
 #define SPINS 5000              /* as in fast.S */
+#define NKINDS 440
+#define EFAULT 14
+#define FP_EXTENDED_SIZE 468    /* in the legacy area, as the kernel writes it: after magic1 */
+
+const uint8_t stub_in_kind[NKINDS] = {
+#define IN_STR(nr, name, arg) [nr] = (arg) + 1,
+#define IN_SIZED(nr, name, arg) [nr] = IN_KIND_SIZED | ((arg) + 1),
+#define IN_BYTES(nr, name, arg, n) [nr] = (n) / 8 * IN_KIND_WORDS | ((arg) + 1),
+#define OUT_SIZED(nr, name, arg)
+#define OUT_BYTES(nr, name, arg, n)
+#include "syscall-tables/call_data.def"
+#undef IN_STR
+#undef IN_SIZED
+#undef IN_BYTES
+#undef OUT_SIZED
+#undef OUT_BYTES
+};
+const uint32_t stub_nkinds = NKINDS;
 
 static long trap_call(long kind, long a, long b)
 {
@@ -56,10 +74,12 @@ static long report(struct slot *s, long uc, long sig)
 
 static long run_calls(struct slot *s)
 {
-	uint32_t n = s->ncalls;
+	struct window *w = (struct window *)s->window;
+	const struct stub_call *calls = w ? w->calls : s->calls;
+	uint32_t n = w ? w->ncalls : s->ncalls;
 
 	for (uint32_t i = 0; i < n && i < SLOT_CALLS; i++) {
-		const struct stub_call *c = &s->calls[i];
+		const struct stub_call *c = &calls[i];
 		long r = stub_syscall(c->nr, c->a[0], c->a[1], c->a[2], c->a[3], c->a[4], c->a[5]);
 
 		if (r < 0 && r >= -4095)
@@ -68,10 +88,9 @@ static long run_calls(struct slot *s)
 	return (long)n << 16;
 }
 
-static void copy_words(uint64_t *to, const uint64_t *from, uint64_t *end)
+static void copy(void *to, const void *from, uint64_t n)
 {
-	while (to < end)
-		*to++ = *from++;
+	__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(n) : : "memory");
 }
 
 /* A thread starts as a copy of its parent's whole frame, extended state included. */
@@ -82,13 +101,14 @@ static long clone_thread(struct slot *s, char *uc)
 	char *nframe = uc - 8 + delta;
 	ucontext_t *nuc = (ucontext_t *)(nframe + 8);
 
-	copy_words((uint64_t *)nframe, (uint64_t *)(uc - 8), (uint64_t *)((char *)ns + SLOT_SIZE));
+	copy(nframe, uc - 8, (uint64_t)((char *)ns + SLOT_SIZE - nframe));
 	nuc->uc_mcontext.fpregs = (void *)((char *)nuc->uc_mcontext.fpregs + delta);
 	nuc->uc_stack.ss_sp = (char *)nuc->uc_stack.ss_sp + delta;
 	ns->fs_base = s->fs_base;
 	ns->gs_base = s->gs_base;
 	ns->cookie = s->cookie;
 	ns->mail = 0;
+	ns->window = 0;
 	ns->kick = 0;
 	ns->tid_word = 1;
 	return stub_clone_thread(CLONE_FLAGS_THREAD, (void *)(((uint64_t)nframe - 256) & ~15ull),
@@ -115,6 +135,47 @@ static void load_bases(struct slot *s)
 	s->set_bases = 0;
 }
 
+/* The sentry looks at the frame in the window, if there is one. */
+static void show_frame(struct slot *s, const ucontext_t *uc)
+{
+	struct window *w = (struct window *)s->window;
+	const void *fp = uc->uc_mcontext.fpregs;
+	uint32_t n;
+
+	if (!w)
+		return;
+	w->fs_base = s->fs_base;
+	w->gs_base = s->gs_base;
+	copy(w->frame, uc, FRAME_HEAD);
+	n = *(const uint32_t *)((const char *)fp + FP_EXTENDED_SIZE);
+	w->fp_len = n <= WIN_FP_MAX ? n : 0;
+	copy(w->fp, fp, w->fp_len);
+}
+
+/* What the sentry has changed in the window. */
+static void take_over(struct slot *s, ucontext_t *uc)
+{
+	struct window *w = (struct window *)s->window;
+	uint32_t changed = w ? w->changed : 0;
+	const uint64_t *o;
+
+	if (!changed)
+		return;
+	w->changed = 0;
+	if (changed & WIN_DATA)
+		for (o = w->out; o[0]; o += 2 + (o[1] + 7) / 8)
+			copy((void *)o[0], o + 2, o[1]);
+	if (changed & WIN_REGS)
+		copy((char *)uc + FRAME_REGS, (char *)w->frame + FRAME_REGS, FRAME_NREGS * 8);
+	if (changed & WIN_FP)
+		copy(uc->uc_mcontext.fpregs, w->fp, w->fp_len);
+	if (changed & WIN_BASES) {
+		s->fs_base = w->fs_base;
+		s->gs_base = w->gs_base;
+		s->set_bases = 1;
+	}
+}
+
 /* Obey the sentry until it says to go back to the application. */
 void stub_loop(char *uc, long cmd)
 {
@@ -124,6 +185,7 @@ void stub_loop(char *uc, long cmd)
 	for (;;) {
 		switch (cmd) {
 		case CMD_RESUME:
+			take_over(s, (ucontext_t *)uc);
 			load_bases(s);
 			return;
 		case CMD_CALLS_RESUME:
@@ -141,6 +203,7 @@ void stub_loop(char *uc, long cmd)
 			r = stub_syscall(NR_clone, CLONE_FLAGS_PROCESS, 0, 0, 0, 0, 0);
 			if (r == 0) {
 				s->mail = 0;    /* the parent's; not mapped here */
+				s->window = 0;
 				s->kick = 0;
 				cmd = trap_call(STUB_REGISTER, s->cookie, 0);
 				continue;
@@ -181,22 +244,39 @@ static uint64_t text_start(void)
 /*
  * An interrupt may meet a call on its fast path.  Before it was posted it was never made,
  * and after its result is the application's the frame is made to say so; in between
- * the call is left alone and traps again at its end (fast.S).  False: go on.
+ * the call is left alone and traps again at its end (fast.S).  A fault there is that of a copy, if
+ * it is not the application's own.  False: go on.
  */
 static int settle(struct slot *s, ucontext_t *uc, int *sig)
 {
 	greg_t *reg = uc->uc_mcontext.gregs;
 	uint64_t ip = (uint64_t)reg[REG_RIP] - text_start();
+	struct mail *m = (struct mail *)s->mail;
 
 	if (ip == AT(end) && *sig == SIGSYS) {
 		reg[REG_RAX] = (greg_t)s->result;
 		reg[REG_RIP] = (greg_t)s->back;
 		*sig = STUB_SIGNAL;
-	} else if (*sig != STUB_SIGNAL || ip < AT(pass) || ip >= AT(end)) {
+	} else if (ip < AT(pass) || ip >= AT(end)) {
 		return 1;
+	} else if (*sig != STUB_SIGNAL) {
+		if (ip >= AT(in) && ip < AT(no_in)) {
+			reg[REG_RIP] += (greg_t)(AT(no_in) - ip);
+		} else if (ip >= AT(out) && ip < AT(out_done)) {
+			m->a[0] = (uint64_t)-EFAULT;
+			reg[REG_RIP] += (greg_t)(AT(out_done) - ip);
+		} else {
+			return 1;
+		}
+		return 0;
 	} else if (ip <= AT(saved)) {
 		reg[REG_RIP] = reg[REG_RCX];
-	} else if (ip < AT(posted) || (ip >= AT(refused) && ip < AT(kicked))) {
+	} else if (ip <= AT(stored)) {
+		reg[REG_RIP] = (greg_t)s->back;
+	} else if (ip < AT(posted)) {
+		reg[REG_RAX] = m->nr;
+		reg[REG_RIP] = (greg_t)s->back;
+	} else if (ip >= AT(refused) && ip < AT(kicked)) {
 		reg[REG_RIP] = (greg_t)s->back;
 	} else if (ip >= AT(checked) && ip < AT(slow)) {
 		reg[REG_RIP] = (greg_t)s->back + 2;
@@ -216,6 +296,7 @@ void stub_handler(int sig, void *info, void *uc)
 	if (!settle(s, uc, &sig))
 		return;
 	save_bases(s);
+	show_frame(s, uc);
 	stub_loop(uc, report(s, (long)uc, sig));
 }
 
