@@ -265,6 +265,19 @@ static void ctx_died(struct systrap *p, struct systrap_ctx *c)
 	}
 }
 
+/* Leave the results where the stub finds them; what its call is answered with. */
+static long give_results(struct systrap_ctx *c)
+{
+	if (c->framed) {
+		if (frame_flush(c) < 0)
+			notify_kill(c, "its frame cannot be written");
+		return CMD_RESUME;
+	}
+	if (window_end(c))
+		mail_has_data(c);
+	return c->pass ? 0 : c->result;
+}
+
 void ctx_resume(struct systrap_ctx *c)
 {
 	struct systrap *p = ctx_systrap(c);
@@ -273,16 +286,9 @@ void ctx_resume(struct systrap_ctx *c)
 	pid_t pid = as->pid, tid = c->tid;
 	bool mailed = c->by_mail, heat;
 	u32 flags = c->pass ? SECCOMP_USER_NOTIF_FLAG_CONTINUE : 0;
-	long val = CMD_RESUME;
+	long val = give_results(c);
 	u64 id = c->notif_id;
 
-	if (framed && frame_flush(c) < 0)
-		notify_kill(c, "its frame cannot be written");
-	if (!framed) {
-		val = flags ? 0 : c->result;
-		if (window_end(c))
-			mail_has_data(c);
-	}
 	c->pass = false;
 	kick = c->want_frame || (!framed && (c->hot_site || c->want_mail));
 	c->want_frame = false;
