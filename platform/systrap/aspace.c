@@ -92,7 +92,6 @@ static void ctx_destroy(struct systrap_ctx *c, bool slot_is_free)
 	mutex_unlock(&as->mu);
 	if (c->tid)
 		atomic_compare_exchange_strong(&p->by_tid[c->tid], &(struct systrap_ctx *){ c }, NULL);
-	window_close(c);
 	aspace_unref(c->base.as);
 	kfree(c);
 }

@@ -195,7 +195,8 @@ bool frame_copy_fp(const struct systrap_ctx *from, u64 to)
 	auto_kfree u8 *fp = kbuf_alloc(n);
 	struct sw_bytes sw;
 
-	if (!fp || systrap_copy_in(from->base.as, fp, GADDR(from->k.fpstate), n) != n)
+	if (!fp || (!window_get_fp(from, fp, n) &&
+		    systrap_copy_in(from->base.as, fp, GADDR(from->k.fpstate), n) != n))
 		return false;
 	memcpy(&sw, fp + SW_OFFSET, sizeof(sw));
 	return sw.magic1 == FP_MAGIC1 && sw.xstate_size == p->xstate_size &&

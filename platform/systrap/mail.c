@@ -110,10 +110,11 @@ void mail_open(struct systrap_ctx *c)
 	if (c->mail || c->slot >= MAIL_LINES || !busy_trylock(&as->changing))
 		return;
 	if ((as->mail || map_mail(c) == 0) &&
-	    slot_write(c, offsetof(struct slot, mail), &line, sizeof(line)) == 0 && window_open(c, as->mail) == 0 &&
+	    slot_write(c, offsetof(struct slot, mail), &line, sizeof(line)) == 0 &&
 	    slot_write(c, offsetof(struct slot, window), &window, sizeof(window)) == 0) {
 		c->bases_dirty = true;          /* gs leads to the slot */
 		c->mail = &as->mail[c->slot];
+		window_open(c, as->mail);
 		atomic_store(word(&c->mail->state), MAIL_IDLE);
 	}
 	busy_unlock(&as->changing);

@@ -197,6 +197,8 @@ struct systrap_ctx *slot_unpark(const struct systrap_ctx *parent)
 	c->tid = t.tid;
 	c->notif_id = t.notif_id;
 	c->mail = t.mail;
+	if (c->mail)
+		window_open(c, as->mail);
 	frame_inherit(c, parent, t.frame, t.fpstate);
 	atomic_store(&p->by_tid[t.tid], c);
 	return c;

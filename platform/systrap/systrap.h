@@ -100,7 +100,7 @@ struct systrap_ctx {
 	/* Patched call sites: mail.c, patch.c. */
 	struct mail *mail;                      /* owner, set once: this slot's, or NULL */
 	struct window *win;                     /* owner, set once: as mail.  window.c: */
-	struct call_data *in;                   /* what came with the call; set with win */
+	struct call_data in;                    /* what came with the call */
 	bool takes_data;                        /* the call was posted: its stub looks for data afterwards */
 	bool win_fp;                            /* the extended state in win is the context's */
 	u32 win_changed, out_used;              /* WIN_*; words used in win->out */
@@ -247,15 +247,14 @@ void mail_blocked(struct systrap_ctx *c);               /* its call takes long: 
 void mail_forget(struct systrap_ctx *c);                /* before @c is freed */
 
 /* window.c */
-int window_open(struct systrap_ctx *c, void *mail_memory) must_check;
-void window_close(struct systrap_ctx *c);
+void window_open(struct systrap_ctx *c, void *mail_memory);
 void window_take(struct systrap_ctx *c, u32 len);       /* a posted call, which brings @len bytes */
 bool window_end(struct systrap_ctx *c);                 /* the call ends: is there data for its stub? */
 void window_frame(struct systrap_ctx *c, struct kframe *ret_k, u64 ret_bases[2]);
 void window_put_regs(struct systrap_ctx *c);
 void window_put_bases(struct systrap_ctx *c, u64 fs, u64 gs);
 bool window_put_fp(struct systrap_ctx *c, const void *fp, size_t n);
-bool window_get_fp(struct systrap_ctx *c, void *buf, size_t n);
+bool window_get_fp(const struct systrap_ctx *c, void *buf, size_t n);
 bool window_put_calls(struct systrap_ctx *c, const struct stub_call *calls, u32 n);
 void window_flush(struct systrap_ctx *c);               /* before a framed @c is resumed */
 bool systrap_takes_data(const struct ctx *base);

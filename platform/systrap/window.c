@@ -13,31 +13,15 @@
  */
 #include "platform/systrap/systrap.h"
 
-#include <errno.h>
 #include <string.h>
-#include "platform/base/alloc.h"
 
 #define OUT_WORDS (sizeof(((struct window *)0)->out) / 8)
 
-int window_open(struct systrap_ctx *c, void *mail_memory)
+void window_open(struct systrap_ctx *c, void *mail_memory)
 {
 	if (c->slot >= MAIL_WINDOWS)
-		return 0;
-	c->in = kbuf_alloc(sizeof(*c->in));
-	if (!c->in)
-		return -ENOMEM;
-	c->in->len = 0;
+		return;
 	c->win = (struct window *)((u8 *)mail_memory + MAIL_WIN_OFF) + c->slot;
-	c->win_changed = c->out_used = 0;
-	c->win_fp = false;
-	return 0;
-}
-
-void window_close(struct systrap_ctx *c)
-{
-	kfree(c->in);
-	c->in = NULL;
-	c->win = NULL;
 }
 
 void window_take(struct systrap_ctx *c, u32 len)
@@ -45,11 +29,11 @@ void window_take(struct systrap_ctx *c, u32 len)
 	if (!c->win)
 		return;
 	c->takes_data = true;
-	c->in->len = MIN(len, (u32)sizeof(c->in->b));
-	if (!c->in->len)
+	c->in.len = MIN(len, (u32)sizeof(c->in.b));
+	if (!c->in.len)
 		return;
-	c->in->addr = *(volatile u64 *)&c->win->in_addr;
-	memcpy(c->in->b, c->win->in, c->in->len);
+	c->in.addr = *(volatile u64 *)&c->win->in_addr;
+	memcpy(c->in.b, c->win->in, c->in.len);
 }
 
 size_t systrap_data_in(const struct ctx *base, gaddr_t src, const void **ret)
@@ -57,10 +41,11 @@ size_t systrap_data_in(const struct ctx *base, gaddr_t src, const void **ret)
 	const struct systrap_ctx *c = to_ctx(base);
 	u64 off;
 
-	if (!c->in || (off = src.v - c->in->addr) >= c->in->len)
+	off = src.v - c->in.addr;
+	if (off >= c->in.len)
 		return 0;
-	*ret = c->in->b + off;
-	return c->in->len - off;
+	*ret = c->in.b + off;
+	return c->in.len - off;
 }
 
 bool systrap_takes_data(const struct ctx *base)
@@ -96,7 +81,7 @@ bool window_end(struct systrap_ctx *c)
 	if (any)
 		c->win->out[c->out_used] = 0;
 	c->out_used = 0;
-	c->in->len = 0;
+	c->in.len = 0;
 	return any;
 }
 
@@ -137,7 +122,7 @@ bool window_put_fp(struct systrap_ctx *c, const void *fp, size_t n)
 	return true;
 }
 
-bool window_get_fp(struct systrap_ctx *c, void *buf, size_t n)
+bool window_get_fp(const struct systrap_ctx *c, void *buf, size_t n)
 {
 	if (!c->win || !c->win_fp || n > WIN_FP_MAX)
 		return false;
