@@ -95,7 +95,7 @@ int ipc_permit(struct task *t, const struct ipc_obj *o, u32 want)
 	return need & ~mode && !ns_capable(t, task_ipc_ns(t)->ns.owner, CAP_IPC_OWNER) ? -EACCES : 0;
 }
 
-int ipc_may_change(struct task *t, const struct ipc_obj *o)
+static int ipc_may_change(struct task *t, const struct ipc_obj *o)
 {
 	const struct cred *c = task_cred(t);
 
@@ -218,7 +218,8 @@ int ipc_find_lock(struct task *t, enum ipc_kind kind, int id, struct ipc_ns **re
 	return 0;
 }
 
-int ipc_nth_lock(struct task *t, enum ipc_kind kind, int slot, struct ipc_ns **ret_ns, struct ipc_obj **ret)
+/* By slot number. */
+static int ipc_nth_lock(struct task *t, enum ipc_kind kind, int slot, struct ipc_ns **ret_ns, struct ipc_obj **ret)
 {
 	struct ipc_ns *ns = task_ipc_ns(t);
 	struct ipc_obj *o;
@@ -233,6 +234,40 @@ int ipc_nth_lock(struct task *t, enum ipc_kind kind, int slot, struct ipc_ns **r
 	*ret_ns = ns;
 	*ret = o;
 	return 0;
+}
+
+int ipc_stat_lock(struct task *t, enum ipc_kind kind, int id, int cmd, struct ipc_ns **ret_ns, struct ipc_obj **ret)
+{
+	static const int any[IPC_KINDS] = {
+		[IPC_MSG] = IPC_MSG_STAT_ANY, [IPC_SHM] = IPC_SHM_STAT_ANY, [IPC_SEM] = IPC_SEM_STAT_ANY,
+	};
+	int r = cmd == IPC_STAT ? ipc_find_lock(t, kind, id, ret_ns, ret) : ipc_nth_lock(t, kind, id, ret_ns, ret);
+
+	if (r < 0)
+		return r;
+	r = cmd == any[kind] ? 0 : ipc_permit(t, *ret, 0444);
+	if (r < 0) {
+		ipc_put_unlock(*ret_ns, *ret);
+		return r;
+	}
+	return cmd == IPC_STAT ? 0 : (*ret)->id;
+}
+
+int ipc_change_lock(struct task *t, enum ipc_kind kind, int id, struct ipc_ns **ret_ns, struct ipc_obj **ret)
+{
+	int r = ipc_find_lock(t, kind, id, ret_ns, ret);
+
+	if (r < 0)
+		return r;
+	r = ipc_may_change(t, *ret);
+	if (r < 0)
+		ipc_put_unlock(*ret_ns, *ret);
+	return r;
+}
+
+s64 ipc_seconds(struct kernel *k)
+{
+	return ktime_real(k) / NSEC_PER_SEC;
 }
 
 void ipc_remove_locked(struct ipc_ns *ns, enum ipc_kind kind, struct ipc_obj *o)

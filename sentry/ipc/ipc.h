@@ -73,14 +73,18 @@ int ipc_get(struct task *t, const struct ipc_get *g) must_check;                
 /* The object of @id with a reference and the lock held: -EINVAL, -EIDRM. */
 int ipc_find_lock(struct task *t, enum ipc_kind kind, int id, struct ipc_ns **ret_ns, struct ipc_obj **ret)
 	must_check;
-/* By slot number (SHM_STAT and so on). */
-int ipc_nth_lock(struct task *t, enum ipc_kind kind, int slot, struct ipc_ns **ret_ns, struct ipc_obj **ret)
+/* SHM_STAT_ANY and so on: by a slot's number, whoever asks. */
+enum { IPC_MSG_STAT_ANY = 13, IPC_SHM_STAT_ANY = 15, IPC_SEM_STAT_ANY = 20 };
+/* The same for who may look at it (@cmd: IPC_STAT, or else @id is a slot's number); what the call is to return. */
+int ipc_stat_lock(struct task *t, enum ipc_kind kind, int id, int cmd, struct ipc_ns **ret_ns, struct ipc_obj **ret)
 	must_check;
+/* The same for the owner, or CAP_SYS_ADMIN: -EPERM. */
+int ipc_change_lock(struct task *t, enum ipc_kind kind, int id, struct ipc_ns **ret_ns, struct ipc_obj **ret) must_check;
 void ipc_put_unlock(struct ipc_ns *ns, struct ipc_obj *o);      /* undoes both */
 void ipc_put(struct ipc_obj *o);                                /* the reference; without the lock */
 void ipc_remove_locked(struct ipc_ns *ns, enum ipc_kind kind, struct ipc_obj *o);  /* the slot's reference is the caller's */
 int ipc_permit(struct task *t, const struct ipc_obj *o, u32 want) must_check;   /* want: 0444 | 0222; -EACCES */
-int ipc_may_change(struct task *t, const struct ipc_obj *o) must_check;         /* owner, or CAP_SYS_ADMIN: -EPERM */
+s64 ipc_seconds(struct kernel *k);                              /* what the objects' times count */
 void ipc_fill_perm(const struct ipc_obj *o, struct ipc_perm *ret);
 void ipc_set_perm(struct ipc_obj *o, const struct ipc_perm *p);
 /* Of kind: highest slot in use (-1 = none), objects, and each in turn. */

@@ -16,7 +16,6 @@
 
 #define MSGMAX 8192u
 #define MSGMNB 16384u
-#define CMD_STAT_ANY 13
 
 struct msg {
 	struct list_head node;
@@ -36,7 +35,6 @@ struct msgq {
 };
 
 static struct msgq *to_q(struct ipc_obj *o) { return container_of(o, struct msgq, o); }
-static s64 seconds(struct kernel *k) { return ktime_real(k) / NSEC_PER_SEC; }
 
 static void q_free(struct ipc_obj *o)
 {
@@ -61,7 +59,7 @@ static int q_make(struct task *t, void *arg unused_ok, struct ipc_obj **ret)
 	waitq_init(&q->wq);
 	list_init(&q->msgs);
 	q->qbytes = MSGMNB;
-	q->ctime = seconds(t->kernel);
+	q->ctime = ipc_seconds(t->kernel);
 	*ret = &q->o;
 	return 0;
 }
@@ -107,7 +105,7 @@ static int send_locked(struct task *t, struct ipc_ns *ns, struct msgq *q, struct
 	q->cbytes += m->len;
 	q->qnum++;
 	q->lspid = t->tg->tgid;
-	q->stime = seconds(t->kernel);
+	q->stime = ipc_seconds(t->kernel);
 	return 0;
 }
 
@@ -177,7 +175,7 @@ static int receive_locked(struct task *t, struct ipc_ns *ns, struct msgq *q, siz
 	q->cbytes -= m->len;
 	q->qnum--;
 	q->lrpid = t->tg->tgid;
-	q->rtime = seconds(t->kernel);
+	q->rtime = ipc_seconds(t->kernel);
 	*ret = m;
 	return 0;
 }
@@ -247,13 +245,11 @@ static long q_stat(struct task *t, int id, int cmd, gaddr_t buf)
 	struct ipc_obj *o;
 	struct ipc_ns *ns;
 	struct msgq *q;
-	int ret = 0, r = cmd == IPC_STAT ? ipc_find_lock(t, IPC_MSG, id, &ns, &o)
-				       : ipc_nth_lock(t, IPC_MSG, id, &ns, &o);
+	int ret = ipc_stat_lock(t, IPC_MSG, id, cmd, &ns, &o), r;
 
-	if (r < 0)
-		return r;
+	if (ret < 0)
+		return ret;
 	q = to_q(o);
-	r = cmd == CMD_STAT_ANY ? 0 : ipc_permit(t, o, 0444);
 	ipc_fill_perm(o, &ds.msg_perm);
 	ds.msg_stime = q->stime;
 	ds.msg_rtime = q->rtime;
@@ -263,11 +259,8 @@ static long q_stat(struct task *t, int id, int cmd, gaddr_t buf)
 	ds.msg_qbytes = q->qbytes;
 	ds.msg_lspid = q->lspid;
 	ds.msg_lrpid = q->lrpid;
-	if (cmd != IPC_STAT)
-		ret = o->id;
 	ipc_put_unlock(ns, o);
-	if (r == 0)
-		r = copy_out(t, buf, &ds, sizeof(ds));
+	r = copy_out(t, buf, &ds, sizeof(ds));
 	return r < 0 ? r : ret;
 }
 
@@ -280,16 +273,15 @@ static long q_change(struct task *t, int id, int cmd, gaddr_t buf)
 	int r = cmd == IPC_SET ? copy_in(t, &ds, buf, sizeof(ds)) : 0;
 
 	if (r == 0)
-		r = ipc_find_lock(t, IPC_MSG, id, &ns, &o);
+		r = ipc_change_lock(t, IPC_MSG, id, &ns, &o);
 	if (r < 0)
 		return r;
-	r = ipc_may_change(t, o);
 	if (r == 0 && cmd == IPC_SET && ds.msg_qbytes > MSGMNB && !resource)
 		r = -EPERM;
 	if (r == 0 && cmd == IPC_SET) {
 		ipc_set_perm(o, &ds.msg_perm);
 		to_q(o)->qbytes = MIN(ds.msg_qbytes, (u64)1 << 24);
-		to_q(o)->ctime = seconds(t->kernel);
+		to_q(o)->ctime = ipc_seconds(t->kernel);
 	} else if (r == 0) {
 		ipc_remove_locked(ns, IPC_MSG, o);
 	}
@@ -310,7 +302,7 @@ long msg_ctl(struct task *t, int id, int cmd, gaddr_t buf)
 		return q_info(t, cmd, buf);
 	case IPC_STAT:
 	case MSG_STAT:
-	case CMD_STAT_ANY:
+	case IPC_MSG_STAT_ANY:
 		return q_stat(t, id, cmd, buf);
 	case IPC_SET:
 	case IPC_RMID:

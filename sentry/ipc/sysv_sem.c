@@ -19,7 +19,6 @@
 #define SEMMSL 32000
 #define SEMOPM 500
 #define SEMVMX 32767
-#define CMD_STAT_ANY 20
 
 struct sem { s32 val; s32 pid; };
 
@@ -46,7 +45,6 @@ struct sem_undo {
 };
 
 static struct sem_set *to_set(struct ipc_obj *o) { return container_of(o, struct sem_set, o); }
-static s64 seconds(struct kernel *k) { return ktime_real(k) / NSEC_PER_SEC; }
 
 static void set_free(struct ipc_obj *o) { kfree(to_set(o)); }
 
@@ -64,7 +62,7 @@ static int set_make(struct task *t, void *arg, struct ipc_obj **ret)
 	waitq_init(&s->wq);
 	list_init(&s->waiting);
 	s->nsems = (u32)n;
-	s->ctime = seconds(t->kernel);
+	s->ctime = ipc_seconds(t->kernel);
 	*ret = &s->o;
 	return 0;
 }
@@ -164,7 +162,7 @@ void ipc_exit(struct tgroup *tg, struct ipc_ns *ns)
 			s->sem[i].val = MIN(MAX(s->sem[i].val + u->adj[i], 0), SEMVMX);
 			s->sem[i].pid = tg->tgid;
 		}
-		s->otime = seconds(tg->kernel);
+		s->otime = ipc_seconds(tg->kernel);
 	}
 	mutex_unlock(ipc_lock(ns));
 	list_for_each(u, &mine, node)
@@ -261,7 +259,7 @@ static long ops_locked(struct task *t, struct ipc_ns *ns, struct sem_set *s, str
 		r = sleep_on(t, ns, s, &l->ops[blocker], deadline);
 	}
 	if (r == 0)
-		s->otime = seconds(t->kernel);
+		s->otime = ipc_seconds(t->kernel);
 	return r;
 }
 
@@ -330,21 +328,16 @@ static long sem_stat(struct task *t, int id, int cmd, gaddr_t buf)
 	struct semid_ds ds = { 0 };
 	struct ipc_obj *o;
 	struct ipc_ns *ns;
-	int ret = 0, r = cmd == IPC_STAT ? ipc_find_lock(t, IPC_SEM, id, &ns, &o)
-				       : ipc_nth_lock(t, IPC_SEM, id, &ns, &o);
+	int ret = ipc_stat_lock(t, IPC_SEM, id, cmd, &ns, &o), r;
 
-	if (r < 0)
-		return r;
-	r = cmd == CMD_STAT_ANY ? 0 : ipc_permit(t, o, 0444);
+	if (ret < 0)
+		return ret;
 	ipc_fill_perm(o, &ds.sem_perm);
 	ds.sem_otime = to_set(o)->otime;
 	ds.sem_ctime = to_set(o)->ctime;
 	ds.sem_nsems = to_set(o)->nsems;
-	if (cmd != IPC_STAT)
-		ret = o->id;
 	ipc_put_unlock(ns, o);
-	if (r == 0)
-		r = copy_out(t, buf, &ds, sizeof(ds));
+	r = copy_out(t, buf, &ds, sizeof(ds));
 	return r < 0 ? r : ret;
 }
 
@@ -357,14 +350,13 @@ static long sem_change(struct task *t, int id, int cmd, gaddr_t buf)
 	int r = cmd == IPC_SET ? copy_in(t, &ds, buf, sizeof(ds)) : 0;
 
 	if (r == 0)
-		r = ipc_find_lock(t, IPC_SEM, id, &ns, &o);
+		r = ipc_change_lock(t, IPC_SEM, id, &ns, &o);
 	if (r < 0)
 		return r;
 	list_init(&undo);
-	r = ipc_may_change(t, o);
 	if (r == 0 && cmd == IPC_SET) {
 		ipc_set_perm(o, &ds.sem_perm);
-		to_set(o)->ctime = seconds(t->kernel);
+		to_set(o)->ctime = ipc_seconds(t->kernel);
 	} else if (r == 0) {
 		ipc_remove_locked(ns, IPC_SEM, o);
 		undo_take(ns, NULL, to_set(o), &undo);
@@ -423,7 +415,7 @@ static long sem_one(struct task *t, int id, int num, int cmd, gaddr_t arg)
 		default:
 			s->sem[num].val = val;
 			s->sem[num].pid = t->tg->tgid;
-			s->ctime = seconds(t->kernel);
+			s->ctime = ipc_seconds(t->kernel);
 			forget_adj(ns, s, (u32)num);
 			break;
 		}
@@ -445,7 +437,7 @@ static int set_all(struct task *t, struct ipc_ns *ns, struct sem_set *s, const u
 		s->sem[i].pid = t->tg->tgid;
 		forget_adj(ns, s, i);
 	}
-	s->ctime = seconds(t->kernel);
+	s->ctime = ipc_seconds(t->kernel);
 	return 0;
 }
 
@@ -493,7 +485,7 @@ long sem_ctl(struct task *t, int id, int num, int cmd, gaddr_t arg)
 		return sem_info(t, cmd, arg);
 	case IPC_STAT:
 	case SEM_STAT:
-	case CMD_STAT_ANY:
+	case IPC_SEM_STAT_ANY:
 		return sem_stat(t, id, cmd, arg);
 	case IPC_SET:
 	case IPC_RMID:

@@ -19,7 +19,6 @@
 #include "sentry/mm/mm.h"
 
 #define SHM_MAX (1ull << 40)
-#define CMD_STAT_ANY 15
 
 struct shm {
 	struct ipc_obj o;
@@ -42,7 +41,6 @@ struct shm_file {
 struct shm_new { u64 size; s32 key; };
 
 static struct shm *to_shm(struct ipc_obj *o) { return container_of(o, struct shm, o); }
-static s64 seconds(struct kernel *k) { return ktime_real(k) / NSEC_PER_SEC; }
 
 static void shm_free(struct ipc_obj *o)
 {
@@ -70,7 +68,7 @@ static int shm_make(struct task *t, void *arg, struct ipc_obj **ret)
 	s->o.free = shm_free;
 	s->size = n->size;
 	s->cpid = t->tg->tgid;
-	s->ctime = seconds(t->kernel);
+	s->ctime = ipc_seconds(t->kernel);
 	*ret = &s->o;
 	return 0;
 }
@@ -116,7 +114,7 @@ static void shm_detach(struct file *f)
 
 	mutex_lock(ipc_lock(ns));
 	s->nattch--;
-	s->dtime = seconds(sf->kernel);
+	s->dtime = ipc_seconds(sf->kernel);
 	last = shm_done_locked(ns, s);
 	mutex_unlock(ipc_lock(ns));
 	if (last)
@@ -146,7 +144,7 @@ static struct file *attach_file(struct task *t, struct ipc_ns *ns, struct shm *s
 	ipc_ns_hold(ns);
 	mutex_lock(ipc_lock(ns));
 	s->nattch++;
-	s->atime = seconds(t->kernel);
+	s->atime = ipc_seconds(t->kernel);
 	s->lpid = t->tg->tgid;
 	mutex_unlock(ipc_lock(ns));
 	return &sf->f;
@@ -253,21 +251,13 @@ static long shm_stat(struct task *t, int id, int cmd, gaddr_t buf)
 	struct shmid_ds ds;
 	struct ipc_obj *o;
 	struct ipc_ns *ns;
-	int r, ret = 0;
+	int ret = ipc_stat_lock(t, IPC_SHM, id, cmd, &ns, &o), r;
 
-	if (cmd == IPC_STAT)
-		r = ipc_find_lock(t, IPC_SHM, id, &ns, &o);
-	else
-		r = ipc_nth_lock(t, IPC_SHM, id, &ns, &o);
-	if (r < 0)
-		return r;
-	r = cmd == CMD_STAT_ANY ? 0 : ipc_permit(t, o, 0444);
+	if (ret < 0)
+		return ret;
 	fill_ds(to_shm(o), &ds);
-	if (cmd != IPC_STAT)
-		ret = o->id;
 	ipc_put_unlock(ns, o);
-	if (r == 0)
-		r = copy_out(t, buf, &ds, sizeof(ds));
+	r = copy_out(t, buf, &ds, sizeof(ds));
 	return r < 0 ? r : ret;
 }
 
@@ -276,14 +266,13 @@ static long shm_change(struct task *t, int id, int cmd, const struct shmid_ds *d
 	struct ipc_obj *o;
 	struct ipc_ns *ns;
 	bool last = false;
-	int r = ipc_find_lock(t, IPC_SHM, id, &ns, &o);
+	int r = ipc_change_lock(t, IPC_SHM, id, &ns, &o);
 
 	if (r < 0)
 		return r;
-	r = ipc_may_change(t, o);
 	if (r == 0 && cmd == IPC_SET) {
 		ipc_set_perm(o, &ds->shm_perm);
-		to_shm(o)->ctime = seconds(t->kernel);
+		to_shm(o)->ctime = ipc_seconds(t->kernel);
 	} else if (r == 0 && cmd == IPC_RMID) {
 		o->mode |= SHM_DEST;
 		o->key = IPC_PRIVATE;
@@ -332,7 +321,7 @@ long shm_ctl(struct task *t, int id, int cmd, gaddr_t buf)
 		return shm_info(t, cmd, buf);
 	case IPC_STAT:
 	case SHM_STAT:
-	case CMD_STAT_ANY:
+	case IPC_SHM_STAT_ANY:
 		return shm_stat(t, id, cmd, buf);
 	case IPC_SET:
 		r = copy_in(t, &ds, buf, sizeof(ds));
