@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include "netstack/core/ep.h"
 #include "netstack/core/errqueue.h"
+#include "netstack/ip/ip.h"
 
 #define ERRQ_MAX 64
 
@@ -60,6 +61,42 @@ u32 dgram_poll(struct ep *e)
 }
 
 /* Copy @n bytes from @off of a packet to the caller, block by block. */
+long dgram_inq(struct ep *e)
+{
+	long n;
+
+	mutex_lock(&e->mu);
+	n = list_empty(&e->dgrams) ? 0 : (long)list_first(&e->dgrams, struct pktbuf, node)->len;
+	mutex_unlock(&e->mu);
+	return n;
+}
+
+long dgram_outq(struct ep *e, bool unsent)
+{
+	(void)e;
+	(void)unsent;
+	return 0;
+}
+
+void dgram_out_opts(struct ep *e, const struct send_ctl *c, struct ip_tx *t)
+{
+	bool v4 = ip_is4(&t->dst), mc = ip_is_multicast(&t->dst);
+	const struct net_sysctl *y = &e->stack->sysctl;
+	u8 disc = v4 ? e->o.pmtudisc : e->o.pmtudisc6;
+
+	t->tos = c->tos >= 0 ? (u8)c->tos : v4 ? e->o.tos : e->o.tclass;
+	if (c->ttl >= 0)
+		t->ttl = (u8)c->ttl;
+	else if (v4)
+		t->ttl = mc ? e->o.mc_ttl : (u8)(e->o.ttl >= 0 ? e->o.ttl : y->ttl[0]);
+	else if (mc)
+		t->ttl = (u8)(e->o.mc_hlim6 >= 0 ? e->o.mc_hlim6 : 1);
+	else
+		t->ttl = (u8)(e->o.hlim >= 0 ? e->o.hlim : y->hlim[0]);
+	t->mc_loop = v4 ? e->o.mc_loop : e->o.mc_loop6;
+	t->df = disc == IP_PMTUDISC_DO || disc == IP_PMTUDISC_PROBE || c->dontfrag || (!v4 && e->o.dontfrag6);
+}
+
 static int copy_packet(struct pktbuf *p, size_t off, size_t n, struct net_io *io)
 {
 	struct iovec iov[PKT_FRAGS + 1];

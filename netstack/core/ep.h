@@ -143,7 +143,7 @@ int ep_route(struct ep *e) must_check;
 u32 ep_bind_flags(const struct ep *e);
 void ep_fill_name(const struct ep *e, const struct ipaddr *ip, u16 port, struct net_sa *ret);
 
-/* dgram.c: the receive queue that UDP, raw and packet share. */
+/* dgram.c: the receive queue that UDP, raw and packet share, and what UDP and raw do alike to send. */
 /* Queue @p (taken) or drop it when the buffer is full; mu held. */
 bool dgram_queue(struct ep *e, struct pktbuf *p);
 /* The same after the socket's filter has seen it; @hdr bytes in front are for the filter only. */
@@ -155,6 +155,13 @@ void errq_add(struct ep *e, struct pktbuf *payload, int err, u8 origin, u8 type,
 	      u32 info, const struct ipaddr *offender, const struct net_sa *dst);
 void errq_zerocopy(struct ep *e, u32 id);
 u32 dgram_poll(struct ep *e);
+/* What SIOCINQ tells: the length of the next one.  SIOCOUTQ: 0, links take datagrams at once. */
+long dgram_inq(struct ep *e);
+long dgram_outq(struct ep *e, bool unsent);
+struct send_ctl;
+struct ip_tx;
+/* TOS, TTL, multicast loop and fragmentation of one message to @t->dst: the socket's, and what @c overrides.  mu held. */
+void dgram_out_opts(struct ep *e, const struct send_ctl *c, struct ip_tx *t);
 /* Copy the caller's message into a fresh packet of at most 64 KiB. */
 int dgram_gather(struct ep *e, struct net_io *io, size_t len, struct pktbuf **ret) must_check;
 

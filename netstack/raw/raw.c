@@ -114,7 +114,6 @@ static int prepare(struct ep *e, const struct net_msg *m, const struct send_ctl 
 {
 	struct ipaddr src = c->has_src ? c->src : e->laddr;
 	u32 oif = e->o.bound_if;
-	bool v4, mc;
 	int r;
 
 	if (e->shut & 2)
@@ -137,22 +136,9 @@ static int prepare(struct ep *e, const struct net_msg *m, const struct send_ctl 
 		return r;
 	if (rt->type == RTN_BROADCAST && !e->o.broadcast)
 		return -EACCES;
-	v4 = ip_is4(&t->dst);
-	mc = ip_is_multicast(&t->dst);
 	t->src = rt->src;
 	t->proto = (u8)e->proto;
-	t->tos = v4 ? e->o.tos : e->o.tclass;
-	if (c->tos >= 0)
-		t->tos = (u8)c->tos;
-	if (v4)
-		t->ttl = mc ? e->o.mc_ttl : (u8)(e->o.ttl >= 0 ? e->o.ttl : e->stack->sysctl.ttl[0]);
-	else
-		t->ttl = mc ? (u8)(e->o.mc_hlim6 >= 0 ? e->o.mc_hlim6 : 1) :
-			      (u8)(e->o.hlim >= 0 ? e->o.hlim : e->stack->sysctl.hlim[0]);
-	if (c->ttl >= 0)
-		t->ttl = (u8)c->ttl;
-	t->mc_loop = v4 ? e->o.mc_loop : e->o.mc_loop6;
-	t->df = v4 && (e->o.pmtudisc == IP_PMTUDISC_DO || e->o.pmtudisc == IP_PMTUDISC_PROBE);
+	dgram_out_opts(e, c, t);
 	return 0;
 }
 
@@ -247,23 +233,6 @@ static void fill_msg(struct ep *e, struct pktbuf *p, struct net_msg *m)
 static ssize_t raw_recv(struct ep *e, struct net_msg *m)
 {
 	return m->flags & MSG_OOB ? -EOPNOTSUPP : dgram_recv(e, m, fill_msg);
-}
-
-static long raw_inq(struct ep *e)
-{
-	long n;
-
-	mutex_lock(&e->mu);
-	n = list_empty(&e->dgrams) ? 0 : (long)list_first(&e->dgrams, struct pktbuf, node)->len;
-	mutex_unlock(&e->mu);
-	return n;
-}
-
-static long raw_outq(struct ep *e, bool unsent)
-{
-	(void)e;
-	(void)unsent;
-	return 0;
 }
 
 #define ICMP_FILTER_OPT   1
@@ -513,8 +482,8 @@ const struct ep_ops raw_ops = {
 	.recv = raw_recv,
 	.setsockopt = raw_setsockopt,
 	.getsockopt = raw_getsockopt,
-	.inq = raw_inq,
-	.outq = raw_outq,
+	.inq = dgram_inq,
+	.outq = dgram_outq,
 	.close = raw_close,
 	.release = raw_release,
 };
@@ -531,8 +500,8 @@ const struct ep_ops ping_ops = {
 	.recv = raw_recv,
 	.setsockopt = raw_setsockopt,
 	.getsockopt = raw_getsockopt,
-	.inq = raw_inq,
-	.outq = raw_outq,
+	.inq = dgram_inq,
+	.outq = dgram_outq,
 	.close = raw_close,
 	.release = raw_release,
 };

@@ -137,28 +137,10 @@ struct out {
 
 static void out_opts(struct ep *e, const struct send_ctl *c, struct out *o)
 {
-	bool v4 = ip_is4(&o->t.dst), mc = ip_is_multicast(&o->t.dst);
-	struct net_sysctl *y = &e->stack->sysctl;
-	u8 disc = v4 ? e->o.pmtudisc : e->o.pmtudisc6;
-
 	o->t.proto = IPPROTO_UDP;
-	o->t.tos = v4 || !e->o.tclass ? e->o.tos : e->o.tclass;
-	if (!v4)
-		o->t.tos = e->o.tclass;
-	if (v4)
-		o->t.ttl = mc ? e->o.mc_ttl : e->o.ttl >= 0 ? (u8)e->o.ttl : (u8)y->ttl[0];
-	else
-		o->t.ttl = mc ? (u8)(e->o.mc_hlim6 >= 0 ? e->o.mc_hlim6 : 1) :
-			   e->o.hlim >= 0 ? (u8)e->o.hlim : (u8)y->hlim[0];
-	if (c->ttl >= 0)
-		o->t.ttl = (u8)c->ttl;
-	if (c->tos >= 0)
-		o->t.tos = (u8)c->tos;
-	o->t.mc_loop = v4 ? e->o.mc_loop : e->o.mc_loop6;
-	o->t.df = disc == IP_PMTUDISC_DO || disc == IP_PMTUDISC_PROBE || c->dontfrag ||
-		  (!v4 && e->o.dontfrag6);
+	dgram_out_opts(e, c, &o->t);
 	/* PROBE ignores what was learned; INTERFACE and OMIT fragment by the link's MTU. */
-	if (disc >= IP_PMTUDISC_PROBE)
+	if ((ip_is4(&o->t.dst) ? e->o.pmtudisc : e->o.pmtudisc6) >= IP_PMTUDISC_PROBE)
 		o->rt.mtu = o->rt.nic->mtu;
 }
 
@@ -441,23 +423,6 @@ static ssize_t udp_recv(struct ep *e, struct net_msg *m)
 	return dgram_recv(e, m, fill_msg);      /* MSG_OOB means nothing here */
 }
 
-static long udp_inq(struct ep *e)
-{
-	long n;
-
-	mutex_lock(&e->mu);
-	n = list_empty(&e->dgrams) ? 0 : (long)list_first(&e->dgrams, struct pktbuf, node)->len;
-	mutex_unlock(&e->mu);
-	return n;
-}
-
-static long udp_outq(struct ep *e, bool unsent)
-{
-	(void)e;
-	(void)unsent;
-	return 0;               /* links take datagrams at once */
-}
-
 static void udp_release(struct ep *e) { pkt_free(udp_of(e)->cork); }
 
 static void udp_rekey(struct ep *e)
@@ -478,8 +443,8 @@ const struct ep_ops udp_ops = {
 	.recv = udp_recv,
 	.setsockopt = udp_setsockopt,
 	.getsockopt = udp_getsockopt,
-	.inq = udp_inq,
-	.outq = udp_outq,
+	.inq = dgram_inq,
+	.outq = dgram_outq,
 	.release = udp_release,
 	.rekey = udp_rekey,
 };
