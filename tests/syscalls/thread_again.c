@@ -164,7 +164,7 @@ TEST(a_second_rseq_area_that_is_refused_leaves_the_thread_sound)
 
 static int gone(int tid)
 {
-	for (int i = 0; i < 2000; i++) {
+	for (int i = 0; i < 30000; i++) {
 		if (syscall(SYS_tgkill, getpid(), tid, 0) < 0 && errno == ESRCH)
 			return 1;
 		usleep(1000);
