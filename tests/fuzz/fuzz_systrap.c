@@ -32,6 +32,7 @@ static struct systrap *p;
 static struct systrap_as *as;
 static struct systrap_ctx *owner, *other, *child;
 static u8 memory[SLOTS * SLOT_SIZE];
+static _Alignas(4096) u8 shared[MAIL_WIN_OFF + sizeof(struct window)];    /* the owner's mailbox and window */
 static struct seccomp_notif now;
 static bool killed;
 
@@ -176,8 +177,11 @@ static void begin(void)
 	child->tid = 0;
 	list_add_tail(&child->pending, &p->pending);
 	atomic_store(&child->registered, 0);
+	owner->mail = (struct mail *)shared;
+	window_open(owner, shared);
 	atomic_store(&owner->state, CTX_RUNNING);
 	atomic_store(&other->state, CTX_RUNNING);
+	memset(shared, 0, sizeof(shared));
 	memset(memory, 0, sizeof(memory));
 	killed = false;
 }
@@ -207,6 +211,22 @@ static void command(struct input *in)
 	atomic_store(&owner->in_command, (how & 8) != 0);
 }
 
+/* A call's data: no more than came, no more than fits, whatever is asked for. */
+static void serve_data(struct input *in, struct systrap_ctx *c)
+{
+	static u8 buf[16384];
+	const void *from;
+	size_t n = systrap_data_in(&c->base, GADDR(take(in, 8)), &from);
+
+	if (n > sizeof(c->in.b))
+		abort();
+	if (n)
+		memcpy(buf, from, n);
+	for (u64 k = take(in, 1) % 8; k; k--)
+		if (systrap_data_out(&c->base, GADDR(take(in, 8)), buf, take(in, 2) % sizeof(buf)) && !c->win)
+			abort();
+}
+
 /* A trap with or without a frame: all that the sentry may do with it before it resumes the thread. */
 static void serve(struct input *in, struct systrap_ctx *c)
 {
@@ -224,7 +244,30 @@ static void serve(struct input *in, struct systrap_ctx *c)
 			abort();
 		(void)!systrap_set_fp(&c->base, fp, take(in, 2) % sizeof(fp));
 	}
+	serve_data(in, c);
 	ctx_resume(c);
+}
+
+/* What lies in the mailbox and at the window's start is the application's; then the wait call for it. */
+static void mail(struct input *in)
+{
+	size_t n = MIN(in->n, sizeof(struct mail)), w = MIN(in->n - n, (size_t)take(in, 2) % 2048);
+	struct systrap_ctx *c;
+	struct trap t;
+
+	n = MIN(n, in->n);
+	memcpy(shared, in->p, n);
+	in->p += n, in->n -= n;
+	w = MIN(w, in->n);
+	memcpy(shared + MAIL_WIN_OFF, in->p, w);
+	in->p += w, in->n -= w;
+	if (take(in, 1) & 7)
+		owner->mail->state = MAIL_POSTED;
+	memset(&now, 0, sizeof(now));
+	now.pid = OWNER;
+	c = mail_waited(p, owner, 7, &t);
+	if (c && !killed)
+		serve(in, c);
 }
 
 static void notification(struct input *in)
@@ -270,7 +313,10 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 			atomic_store(&owner->state, CTX_RUNNING);       /* the owner goes on with its command's result */
 		at = take(&in, 2) % (sizeof(memory) - 64);
 		memcpy(memory + at, in.p, MIN(in.n, 64u));
-		notification(&in);
+		if (in.n && in.p[0] == 0xee)
+			mail(&in);
+		else
+			notification(&in);
 		if (child->tid && (child->tid != (pid_t)now.pid && child->tid != STRANGE))
 			abort();
 	}
