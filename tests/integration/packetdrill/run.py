@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Run packetdrill scripts against the netstack, or natively, and count.
 
-usage: run.py [--native] [-6] [-v] [-j N] [--expect FILE] PACKETDRILL ADAPTER.so SCRIPT-OR-DIR...
+usage: run.py [--native] [-6] [-v] [-j N] [--expect FILE | --all] PACKETDRILL ADAPTER.so SCRIPT-OR-DIR...
 Each script runs in a network namespace of its own (root), since its commands set sysctls.
 --expect FILE: names of scripts, one a line; the exit status is 0 when all of them pass.
 """
@@ -53,6 +53,7 @@ def main():
     a.add_argument('-v', dest='verbose', action='store_true')
     a.add_argument('-j', type=int, default=1)
     a.add_argument('--expect')
+    a.add_argument('--all', action='store_true', help='all must pass')
     a.add_argument('packetdrill')
     a.add_argument('adapter')
     a.add_argument('scripts', nargs='+')
@@ -71,6 +72,8 @@ def main():
             print('PASS' if rc == 0 else 'FAIL', name, '' if rc == 0 and not o.verbose else why[:700], flush=True)
     print('packetdrill: %d of %d %s scripts pass %s' % (len(passed), len(scripts), 'IPv6' if o.six else 'IPv4',
           'natively' if o.native else 'on the netstack'))
+    if o.all:
+        sys.exit(len(passed) < len(scripts))
     if o.expect:
         want = {l.split()[0] for l in open(o.expect) if l.strip() and not l.startswith('#')}
         miss = sorted(want - passed)
