@@ -4,7 +4,7 @@
  * A call reaches here as a notification, so its arguments are the kernel's
  * copy and CONTINUE runs just them.  They are compared, in order, with the
  * owner's list; anything else ends the process.  A file to be mapped is put into
- * the stub under a number of that slot's own just before its mmap, so no other thread's
+ * the stub under a number of that command's own just before its mmap, so no other thread's
  * approved mapping can name it.
  */
 #include "platform/systrap/systrap.h"

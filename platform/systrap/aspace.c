@@ -20,7 +20,17 @@
 #include "platform/host/futex.h"
 #include "platform/host/process.h"
 
-#define FILE_FD_BASE 64u        /* numbers for files on their way into a stub: one a slot and call */
+
+/*
+ * Numbers for files on their way into a stub.  A table of 64 descriptors need not grow; growing one that
+ * threads share costs the host a grace period of its RCU, milliseconds.  So there are a few groups of low numbers, each
+ * one command's while it lasts; when they are all taken, numbers of the slot's own.
+ */
+#define FILES_A_COMMAND (SLOT_CALLS / 2)        /* each is closed again */
+#define FILE_GROUPS     5u
+#define FILE_LOW        4u
+#define FILE_HIGH       64u
+_Static_assert(FILE_LOW + FILE_GROUPS * FILES_A_COMMAND <= FILE_HIGH, "low numbers");
 
 struct systrap_as *as_alloc(struct systrap *p)
 {
@@ -85,6 +95,7 @@ static void ctx_destroy(struct systrap_ctx *c, bool slot_is_free)
 	struct systrap_as *as = to_as(c->base.as);
 	struct systrap *p = ctx_systrap(c);
 
+	as_file_done(c);
 	mutex_lock(&as->mu);
 	list_del_init(&c->node);
 	if (slot_is_free)
@@ -355,14 +366,42 @@ static bool in_range(const struct systrap *p, u64 addr, u64 len)
 	return !add_overflows(addr, len, &end) && end <= p->stub && !(addr % 4096) && len;
 }
 
-u64 as_file_number(const struct systrap_ctx *c) { return FILE_FD_BASE + (c->slot % 512) * SLOT_CALLS; }
+u64 as_file_number(struct systrap_ctx *c)
+{
+	struct systrap_as *as = to_as(c->base.as);
+
+	if (c->file_number)
+		return c->file_number;
+	c->file_number = FILE_HIGH + (c->slot % 512) * FILES_A_COMMAND;
+	mutex_lock(&as->mu);
+	for (u32 g = 0; g < FILE_GROUPS; g++)
+		if (!(as->file_groups >> g & 1)) {
+			as->file_groups |= 1u << g;
+			c->file_number = FILE_LOW + g * FILES_A_COMMAND;
+			break;
+		}
+	mutex_unlock(&as->mu);
+	return c->file_number;
+}
+
+void as_file_done(struct systrap_ctx *c)
+{
+	struct systrap_as *as = to_as(c->base.as);
+
+	if (c->file_number && c->file_number < FILE_HIGH) {
+		mutex_lock(&as->mu);
+		as->file_groups &= ~(1u << (c->file_number - FILE_LOW) / FILES_A_COMMAND);
+		mutex_unlock(&as->mu);
+	}
+	c->file_number = 0;
+}
 
 /* The host calls that make one change; 0 if it is not allowed. */
 static u32 build_calls(struct systrap_ctx *c, const struct as_op *op, struct stub_call *call,
 		       hostfd_t *file, u32 at)
 {
 	bool has_file = op->kind == AS_MAP && op->file.fd >= 0;
-	u64 fd = has_file ? as_file_number(c) + at : (u64)-1;
+	u64 fd = has_file ? as_file_number(c) + at / 2 : (u64)-1;
 
 	file[0] = has_file ? op->file : HOSTFD_NONE;
 	file[1] = HOSTFD_NONE;

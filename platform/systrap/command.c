@@ -113,6 +113,7 @@ int command_calls(struct systrap_ctx *c, const struct stub_call *calls, const ho
 	if (!r)
 		r = tell(c, CMD_CALLS);
 	c->ncalls = 0;
+	as_file_done(c);
 	if (r < 0)
 		return (int)r;
 	*ret_done = MIN((u32)(r >> 16), n);
