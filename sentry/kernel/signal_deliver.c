@@ -9,6 +9,7 @@
 #include <linux/futex.h>
 
 #include "platform/platform.h"
+#include "platform/base/log.h"
 #include "sentry/core/usercopy.h"
 #include "sentry/kernel/ptrace.h"
 #include "sentry/kernel/task_int.h"
@@ -175,6 +176,7 @@ static void segv(struct task *t)
 {
 	struct lx_siginfo si;
 
+	log_debug("task %d (%s): a signal frame cannot be made or read", t->tid, t->comm);
 	siginfo_kernel(&si, SIGSEGV, SI_KERNEL);
 	signal_force(t, &si);
 }

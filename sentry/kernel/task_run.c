@@ -14,6 +14,7 @@
  */
 #include <errno.h>
 
+#include "platform/base/log.h"
 #include "platform/platform.h"
 #include "sentry/core/usercopy.h"
 #include "sentry/kernel/pid_ns.h"
@@ -128,6 +129,8 @@ static void handle_fault(struct task *t, const struct trap *trap)
 	t->fault_addr = trap->fault.addr;
 	t->fault_trapno = trap->fault.trapno;
 	t->fault_err = trap->fault.err;
+	log_debug("task %d (%s): signal %d, code %d, trap %lu, error %#lx at address %#lx, ip %#lx", t->tid, t->comm,
+		  trap->fault.signo, trap->fault.code, trap->fault.trapno, trap->fault.err, trap->fault.addr, trap->ip);
 	siginfo_kernel(&si, trap->fault.signo, trap->fault.code);
 	si.fault.addr = trap->fault.addr;
 	if (trap->fault.signo < 1 || trap->fault.signo > NSIG_GUEST)
