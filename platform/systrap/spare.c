@@ -4,8 +4,8 @@
  * One address space at most is kept, forked from the zygote ahead of need by a thread of its own, which sleeps
  * otherwise.  It is asked for once a program was executed by a process of the application's (the first address
  * space is init's: a sandbox that executes nothing keeps nothing), and only when a
- * process ends, which is after that execve has let go of the old image: so not on its way.  Who finds none
- * forks from the zygote as ever.
+ * process ends, which is after that execve has let go of the old image, and a while later: so not on its way, nor on that
+ * of others that follow it closely.  Who finds none forks from the zygote as ever.
  *
  * Locks: the zygote's busy word orders forks; p->mu guards what is kept.  Only the reaper starts the thread.
  */
@@ -15,7 +15,8 @@
 #include <time.h>
 #include "platform/host/futex.h"
 
-#define AFTER_NS 1000000
+/* The program that was just executed starts, and maybe many follow it: forking beside them slows them. */
+#define AFTER_NS 20000000
 
 static bool take(struct systrap *p, struct spare *ret)
 {
@@ -78,7 +79,6 @@ static void *filler_main(void *arg)
 	for (;;) {
 		while (!atomic_load(&p->spare_wake))
 			(void)host_futex_wait(&p->spare_wake, 0, INT64_MAX);
-		/* The program that was just executed starts now. */
 		clock_gettime(CLOCK_MONOTONIC, &now);
 		(void)host_futex_wait(&never, 0, now.tv_sec * 1000000000ll + now.tv_nsec + AFTER_NS);
 		atomic_store(&p->spare_wake, 0);
