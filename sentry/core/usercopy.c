@@ -79,11 +79,17 @@ size_t copy_out_some(struct task *t, gaddr_t dst, const void *src, size_t n)
 	return aspace_copy_out(t->mm->as, dst, src, n);
 }
 
-int copy_out_late(struct task *t, gaddr_t dst, const void *src, size_t n)
+static bool may_be_late(struct task *t, u64 dst, size_t n)
 {
 	u64 end;
 
-	if (t->mm && t->ctx && !t->pt && ctx_takes_data(t->ctx) && !add_overflows(dst.v, n, &end) && mm_is_plain(t->mm, dst.v, n) && ctx_data_out(t->ctx, dst, src, n))
+	return t->mm && t->ctx && !t->pt && ctx_takes_data(t->ctx) && !add_overflows(dst, n, &end) &&
+	       mm_is_plain(t->mm, dst, n);
+}
+
+int copy_out_late(struct task *t, gaddr_t dst, const void *src, size_t n)
+{
+	if (may_be_late(t, dst.v, n) && ctx_data_out(t->ctx, dst, src, n))
 		return 0;
 	return copy_out(t, dst, src, n);
 }

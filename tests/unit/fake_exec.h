@@ -160,6 +160,24 @@ size_t aspace_copy_in(struct aspace *as, void *dst, gaddr_t src, size_t n)
 	return 0;
 }
 
+bool ctx_takes_data(const struct ctx *c)
+{
+	(void)c;
+	return false;
+}
+
+size_t ctx_data_in(const struct ctx *c, gaddr_t src, const void **ret)
+{
+	(void)c, (void)src, (void)ret;
+	return 0;
+}
+
+bool ctx_data_out(struct ctx *c, gaddr_t dst, const void *src, size_t n)
+{
+	(void)c, (void)dst, (void)src, (void)n;
+	return false;
+}
+
 int ctx_set_regs(struct ctx *c, const struct user_regs *r)
 {
 	c->regs = *r;
