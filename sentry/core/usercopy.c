@@ -47,6 +47,7 @@ void usercopy_begin(struct task *t, u64 nr, const u64 *args)
 		return;
 	addr = args[out_data[nr].arg];
 	len = out_data[nr].len == LEN_NEXT ? args[out_data[nr].arg + 1] : out_data[nr].len;
+	len = MIN(len, (u64)PAGE_SIZE);         /* of a long buffer only the beginning is looked at */
 	if (!addr || add_overflows(addr, len, &end) || !mm_is_plain(t->mm, addr, len))
 		return;
 	t->out_start = addr;
