@@ -73,6 +73,7 @@
 #define IN_KIND_STR     0
 #define IN_KIND_WORDS   8                               /* times the number of 8-byte words */
 #define IN_KIND_SIZED   0xf8
+#define IN_KIND_OUT     7                               /* alone: nothing comes, but there are results */
 #define WIN_IN_MAX      255
 
 #ifndef __ASSEMBLER__

@@ -4,10 +4,12 @@
  * A patched call site (patch.c, stub/fast.S) posts its call in its thread's
  * mailbox if that is "hot": if the receiver looks at it, spinning on a CPU of its own.  Otherwise,
  * and whenever the answer takes long, a notification is made as ever, and everything here is as if
- * there were no mailbox.  So nothing depends on spinning but speed.
+ * there were no mailbox.  So nothing depends on spinning but speed.  A call with data (call_data.def) is posted in
+ * any case, for the sake of its window, and if nobody looks the wait call is the notification.
  *
  * A mailbox becomes hot when its thread's calls follow each other closely, and cool when none came for a
- * moment.  Spinning that did not pay makes the next time later.  With one CPU nothing is ever hot.
+ * moment.  Spinning that did not pay makes the next time later.  With one CPU nothing is ever hot, and when the
+ * receiver loses its CPU while it spins, somebody needs that: then nothing is for a while, longer each time.
  *
  * Protocol: the stub posts (state POSTED, a full barrier), then looks at hot; we clear hot (a
  * full barrier), then look at state: a posted call is seen by one of us.  If the stub gives up
@@ -35,12 +37,18 @@
 #define NEED_MIN    16u         /* close calls before a mailbox becomes hot */
 #define NEED_MAX    1024u
 #define WAITS_MAX   8u          /* calls in a hot spell that had to wait */
+#define LOST_TICKS  150000u     /* TSC: a round of spinning that takes this long was interrupted */
 #else
+#define LOST_TICKS  ~0ull
 #define SPIN_ROUNDS 100000u     /* a debug build takes the fast path even where it is slower */
 #define NEED_MIN    1u
 #define NEED_MAX    1u
 #define WAITS_MAX   ~0u
 #endif
+/* TSC: how long nothing is hot after that. */
+#define REST_MIN    1000000ull
+#define REST_MAX    3000000000ull
+#define REST_FORGET 20u         /* spinning for so many times the last rest without a loss: begin anew */
 #define LOOK_AROUND 32u         /* rounds between two looks at the listener */
 
 static _Atomic u32 *word(u32 *w) { return (_Atomic u32 *)w; }
@@ -129,12 +137,12 @@ void mail_unmap(struct systrap_as *as)
 /* ---- hot and cool ---- */
 
 /* A call of @c came the slow way although its site is patched. */
-void mail_missed(struct systrap *p, struct systrap_ctx *c)
+void mail_missed(struct systrap_ctx *c)
 {
 	u64 now = __builtin_ia32_rdtsc();
 
 	c->close_calls = now - c->resumed_at < CLOSE_TICKS ? c->close_calls + 1 : c->close_calls / 2;
-	if (!c->mail && c->close_calls > NEED_MIN / 2 && CPU_COUNT(&p->w.cpus) > 1)
+	if (!c->mail && c->close_calls > NEED_MIN / 2)
 		c->want_mail = true;
 }
 
@@ -144,7 +152,8 @@ bool mail_heat(struct systrap *p, struct systrap_ctx *c)
 
 	if (atomic_load(&c->hot))
 		return c->by_mail || ++c->hot_waits <= WAITS_MAX;
-	if (!c->missed || !c->mail || c->close_calls < MAX(c->hot_need, NEED_MIN) || CPU_COUNT(&p->w.cpus) < 2)
+	if (!c->missed || !c->mail || c->close_calls < MAX(c->hot_need, NEED_MIN) || CPU_COUNT(&p->w.cpus) < 2 ||
+	    __builtin_ia32_rdtsc() - p->w.lost_at < p->w.rest)
 		return false;
 	mutex_lock(&p->w.mu);
 	while (i < max && atomic_load(&p->w.hot[i]))
@@ -244,9 +253,26 @@ static bool notified(struct systrap *p)
 	return poll(&pfd, 1, 0) > 0;
 }
 
+/* The receiver was off its CPU while it spun. */
+static void lost_cpu(struct systrap *p, u64 now)
+{
+	struct workers *w = &p->w;
+	u64 since = now - w->lost_at;
+
+	w->rest = since > REST_FORGET * w->rest ? REST_MIN : MIN(w->rest * 2, REST_MAX);
+	w->lost_at = now;
+	for (u32 i = 0; i < HOT_MAX; i++) {
+		struct systrap_ctx *c = atomic_load(&w->hot[i]);
+
+		if (c)
+			(void)mail_cool(p, c);
+	}
+}
+
 struct systrap_ctx *mail_receive(struct systrap *p, struct trap *ret)
 {
 	struct workers *w = &p->w;
+	u64 now, last = __builtin_ia32_rdtsc();
 	u32 first = atomic_load(&w->round);
 	struct systrap_ctx *got = NULL;
 	bool any = true;
@@ -254,6 +280,11 @@ struct systrap_ctx *mail_receive(struct systrap *p, struct trap *ret)
 	atomic_store(&w->looking, true);
 	for (u32 n = 1; any && !got; n++) {
 		bool late = n > SPIN_ROUNDS;
+
+		now = __builtin_ia32_rdtsc();
+		if (now - last > LOST_TICKS)
+			lost_cpu(p, now);
+		last = now;
 
 		/* Counted over all spells: a thread that always has a call must not keep others waiting. */
 		if (atomic_fetch_add(&w->round, 1) % LOOK_AROUND == 0 &&
@@ -312,6 +343,8 @@ struct systrap_ctx *mail_waited(struct systrap *p, struct systrap_ctx *c, u64 id
 	} else if (atomic_load(&c->state) == CTX_RUNNING && c->mail &&
 		   atomic_load(word(&c->mail->state)) == MAIL_POSTED && take_posted(p, c, id, ret)) {
 		mutex_unlock(&as->mu);
+		c->missed = true;
+		mail_missed(c);
 		return c;
 	} else {
 		/* It gave up just when the answer came. */

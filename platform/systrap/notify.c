@@ -164,7 +164,7 @@ static struct systrap_ctx *app_call(struct systrap *p, struct systrap_ctx *c,
 	c->framed = false;
 	c->missed = site_of_ip(to_as(c->base.as), &ip);
 	if (c->missed)
-		mail_missed(p, c);
+		mail_missed(c);
 	else
 		site_trapped(c, ip - 2, (u32)n->data.nr);
 	ret->kind = TRAP_SYSCALL;

@@ -164,6 +164,7 @@ struct workers {
 	_Atomic bool looking;                   /* the receiver may hold pointers to contexts it does not own */
 	_Atomic u32 round;                      /* grows whenever it holds none of before */
 	_Atomic u32 nevents;                    /* the length of events */
+	u64 lost_at, rest;                      /* receiver: TSC of the last CPU lost while spinning, and how long nothing is hot after it */
 	cpu_set_t cpus;                         /* immutable: where workers may run */
 	void *(*body)(void *);                  /* immutable after start */
 	void *arg;
@@ -232,7 +233,7 @@ void busy_unlock(_Atomic u32 *word);
 /* mail.c */
 void mail_open(struct systrap_ctx *c);                  /* @c has a frame */
 void mail_unmap(struct systrap_as *as);
-void mail_missed(struct systrap *p, struct systrap_ctx *c);
+void mail_missed(struct systrap_ctx *c);
 /* To be called by the receiver, before it answers @c. True: it is hot from now on. */
 bool mail_heat(struct systrap *p, struct systrap_ctx *c);
 bool mail_hot(const struct systrap *p);                 /* is any? */

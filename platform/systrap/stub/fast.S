@@ -32,14 +32,21 @@ stub_fast:
 	je	1b
 	cmp	$0xffff, %eax
 	ja	1b
+	mov	%eax, %eax
 	mov	%rcx, SLOT_BACK(%r11)
 stub_fast_saved:
 	mov	SLOT_MAIL(%r11), %r11
 	test	%r11, %r11
 	jz	1b
 	cmpl	$0, MAIL_HOT(%r11)
+	jne	2f
+	cmp	stub_nkinds(%rip), %eax         /* nobody looks: worth it for the sake of its data, if it has any */
+	jae	1b
+	lea	stub_in_kind(%rip), %r11
+	cmpb	$0, (%r11, %rax)
 	je	1b
-	mov	%eax, MAIL_NR(%r11)             /* and MAIL_IN = 0 */
+	mov	%gs:SLOT_MAIL, %r11
+2:	mov	%eax, MAIL_NR(%r11)             /* and MAIL_IN = 0 */
 	mov	%ecx, MAIL_WHERE(%r11)
 	mov	%rdi, MAIL_ARGS(%r11)
 	mov	%rsi, MAIL_ARGS + 8(%r11)
@@ -54,6 +61,8 @@ stub_fast_stored:                               /* from here rax may be lost: MA
 	movzbl	(%rcx, %rax), %ecx
 	test	%ecx, %ecx
 	jz	stub_fast_post
+	cmp	$IN_KIND_OUT, %ecx
+	je	stub_fast_post
 	mov	%ecx, %eax
 	and	$IN_KIND_ARG, %eax
 	cmp	$IN_KIND_SIZED, %ecx
