@@ -342,7 +342,7 @@ bool systrap_pass(struct ctx *base)
 {
 	struct systrap_ctx *c = to_ctx(base);
 
-	/* Its notification holds the arguments that were looked at. */
+	/* Its notification holds the arguments that were looked at: that of a call of its own, never a wait call (slow_call()). */
 	c->pass = !c->framed && !c->by_mail && c->notif_id;
 	return c->pass;
 }
