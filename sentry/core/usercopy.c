@@ -25,19 +25,9 @@
 #define NCALLS 440u
 
 static const struct { u8 arg; u16 len; } out_data[NCALLS] = {
-#define IN_STR(nr, name, arg)
-#define IN_SIZED(nr, name, arg)
-#define IN_BYTES(nr, name, arg, n)
 #define OUT_SIZED(nr, name, arg) [nr] = { arg, LEN_NEXT },
 #define OUT_BYTES(nr, name, arg, n) [nr] = { arg, n },
-#define OUT_ONLY(nr, name)
 #include "syscall-tables/call_data.def"
-#undef IN_STR
-#undef IN_SIZED
-#undef IN_BYTES
-#undef OUT_SIZED
-#undef OUT_BYTES
-#undef OUT_ONLY
 };
 
 void usercopy_begin(struct task *t, u64 nr, const u64 *args)

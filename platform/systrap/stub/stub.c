@@ -26,16 +26,8 @@ const uint8_t stub_in_kind[NKINDS] = {
 #define IN_STR(nr, name, arg) [nr] = (arg) + 1,
 #define IN_SIZED(nr, name, arg) [nr] = IN_KIND_SIZED | ((arg) + 1),
 #define IN_BYTES(nr, name, arg, n) [nr] = (n) / 8 * IN_KIND_WORDS | ((arg) + 1),
-#define OUT_SIZED(nr, name, arg)
-#define OUT_BYTES(nr, name, arg, n)
 #define OUT_ONLY(nr, name) [nr] = IN_KIND_OUT,
 #include "syscall-tables/call_data.def"
-#undef IN_STR
-#undef IN_SIZED
-#undef IN_BYTES
-#undef OUT_SIZED
-#undef OUT_BYTES
-#undef OUT_ONLY
 };
 const uint32_t stub_nkinds = NKINDS;
 
