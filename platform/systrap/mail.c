@@ -63,7 +63,6 @@ static bool slow_call(u32 nr)
 	case SYS_futex:
 	case SYS_sched_yield:
 	case SYS_rseq:
-	case SYS_madvise:                       /* may be passed on, which the wait call cannot be: systrap_pass() */
 	case SYS_membarrier:
 	case SYS_arch_prctl:
 	case SYS_madvise:               /* mostly the host's: systrap_pass() */
