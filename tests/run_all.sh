@@ -1,10 +1,11 @@
 #!/bin/bash
 # run_all.sh BUILD_DIR: unit tests, syscall tests natively and (root) in the sandbox on each platform, and the
-# integration tests; the last line is "N passed, N failed, N skipped".
+# integration tests; what failed is told once more at the end, and the last line is "N passed, N failed, N skipped".
 cd "$(dirname "$0")/.." || exit 1
 b=$1
 bin=build/csandbox
 passed=0 failed=0 skipped=0
+failures=$(mktemp); trap 'rm -f "$failures"' EXIT
 
 # "<name>: P passed, F failed, S skipped" at the end of a part's output
 add() {
@@ -18,12 +19,15 @@ add() {
 }
 
 part() {
-	local out
+	local out before
 	out=$(mktemp)
 	echo "== $1"
 	shift
 	"$@" 2>&1 | tee "$out"
+	before=$failed
 	add "$out" "$1"
+	[ "$failed" = "$before" ] ||
+		{ echo "-- $1:"; grep -vE '^(ok|skip|\[) ' "$out" | tail -30 | cut -c1-300; } >>"$failures"
 	rm -f "$out"
 }
 
@@ -42,5 +46,6 @@ if [ -n "$platforms" ]; then
 		[ -x "$t" ] && [ "$t" != tests/integration/mkrootfs.sh ] && part "$t" "$t" "$bin"
 	done
 fi
+[ "$failed" = 0 ] || { echo "== what failed"; cat "$failures"; }
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]

@@ -53,27 +53,39 @@ static double stat_s(const char *path)
 	return (double)(stat_field(path, 14) + stat_field(path, 15)) / (double)sysconf(_SC_CLK_TCK);
 }
 
-static void near(const char *what, double a, double b, double slack)
+/*
+ * No figure here is compared with the time that passes: a machine may stop anywhere for as long as it likes.  What is
+ * asked between two readings lies between them, give or take the kernel's tick (TICK); what one process is known to
+ * have used is a lower bound; "no time" is less than half of what was slept.
+ */
+#define TICK 0.021
+
+static void between(const char *what, double v, double low, double high)
 {
-	if (a < b - slack || a > b + slack)
-		FAIL("%s: %.3f, not %.3f", what, a, b);
+	if (v < low - TICK || v > high + TICK)
+		FAIL("%s: %.3f, not %.3f to %.3f", what, v, low, high);
 }
+
+static double used(void) { return clock_s(CLOCK_PROCESS_CPUTIME_ID); }
+
+/* @v must lie between what this process had used at @low and what it has used now. */
+static void since(const char *what, double v, double low) { between(what, v, low, used()); }
 
 TEST(all_that_tell_a_process_time_agree)
 {
-	double wall = clock_s(CLOCK_MONOTONIC), cpu, before = clock_s(CLOCK_PROCESS_CPUTIME_ID);
+	double wall = clock_s(CLOCK_MONOTONIC), cpu, before = used();
 	struct tms tms;
 
 	spin(0.3);
-	cpu = clock_s(CLOCK_PROCESS_CPUTIME_ID);
-	EXPECT(clock_s(CLOCK_MONOTONIC) - wall >= cpu - before - 0.01);
-	near("getrusage", rusage_s(RUSAGE_SELF), cpu, 0.05);
-	near("RUSAGE_THREAD", rusage_s(RUSAGE_THREAD), cpu, 0.05);
-	near("CLOCK_THREAD_CPUTIME_ID", clock_s(CLOCK_THREAD_CPUTIME_ID), cpu, 0.05);
-	near("/proc/self/stat", stat_s("/proc/self/stat"), cpu, 0.06);
+	cpu = used();
+	EXPECT(clock_s(CLOCK_MONOTONIC) - wall >= cpu - before - TICK);
+	since("getrusage", rusage_s(RUSAGE_SELF), cpu);
+	since("RUSAGE_THREAD", rusage_s(RUSAGE_THREAD), cpu);
+	since("CLOCK_THREAD_CPUTIME_ID", clock_s(CLOCK_THREAD_CPUTIME_ID), cpu);
+	since("/proc/self/stat", stat_s("/proc/self/stat"), cpu);
 	EXPECT(times(&tms) != -1);
-	near("times", (double)(tms.tms_utime + tms.tms_stime) / 100, cpu, 0.06);
-	near("clock", (double)clock() / CLOCKS_PER_SEC, cpu, 0.05);
+	since("times", (double)(tms.tms_utime + tms.tms_stime) / 100, cpu);
+	since("clock", (double)clock() / CLOCKS_PER_SEC, cpu);
 	EXPECT_EQ(tms.tms_cutime + tms.tms_cstime, 0);
 }
 
@@ -83,8 +95,8 @@ TEST(computing_is_user_time)
 
 	spin(0.3);
 	REQUIRE_OK(getrusage(RUSAGE_SELF, &ru));
-	EXPECT(tv_s(&ru.ru_utime) > 0.2);
-	EXPECT(tv_s(&ru.ru_stime) < 0.1);
+	EXPECT(tv_s(&ru.ru_utime) + tv_s(&ru.ru_stime) >= 0.3 - TICK);
+	EXPECT(tv_s(&ru.ru_utime) > 2 * tv_s(&ru.ru_stime));
 }
 
 static void *sleeper(void *arg)
@@ -97,7 +109,7 @@ static void *sleeper(void *arg)
 TEST(who_sleeps_or_waits_uses_no_time)
 {
 	pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;
-	double cpu = clock_s(CLOCK_PROCESS_CPUTIME_ID);
+	double cpu = used();
 	pthread_t th;
 	char c;
 	int p[2];
@@ -117,14 +129,14 @@ TEST(who_sleeps_or_waits_uses_no_time)
 	wait(NULL);
 	pthread_mutex_unlock(&m);
 	pthread_join(th, NULL);
-	near("used", clock_s(CLOCK_PROCESS_CPUTIME_ID), cpu, 0.06);
-	near("children", rusage_s(RUSAGE_CHILDREN), 0, 0.06);
-	near("stat", stat_s("/proc/self/stat"), cpu, 0.07);
+	between("used", used(), cpu, cpu + 0.45);
+	between("children", rusage_s(RUSAGE_CHILDREN), 0, 0.1);
+	between("stat", stat_s("/proc/self/stat"), cpu, cpu + 0.45);
 }
 
 TEST(what_children_used_counts_once_they_are_waited_for)
 {
-	double used;
+	double total, self;
 	struct tms tms;
 	struct rusage ru;
 	int p[2];
@@ -139,19 +151,20 @@ TEST(what_children_used_counts_once_they_are_waited_for)
 		}
 		wait(NULL);
 		spin(0.2);
-		used = clock_s(CLOCK_PROCESS_CPUTIME_ID);
-		_exit(write(p[1], &used, sizeof(used)) != sizeof(used));
+		self = used();
+		_exit(write(p[1], &self, sizeof(self)) != sizeof(self));
 	}
-	EXPECT_EQ(read(p[0], &used, sizeof(used)), sizeof(used));
-	EXPECT(used < 0.3);
+	EXPECT_EQ(read(p[0], &self, sizeof(self)), sizeof(self));
+	EXPECT(self >= 0.2);
 	REQUIRE_OK(waitid(P_PID, (id_t)pid, &(siginfo_t){ 0 }, WEXITED | WNOWAIT));
-	near("not yet waited for", rusage_s(RUSAGE_CHILDREN), 0, 0.01);
+	between("not yet waited for", rusage_s(RUSAGE_CHILDREN), 0, 0);
 	EXPECT_EQ(wait4(pid, NULL, 0, &ru), pid);
-	near("wait4", tv_s(&ru.ru_utime) + tv_s(&ru.ru_stime), used + 0.2, 0.1);
-	near("RUSAGE_CHILDREN", rusage_s(RUSAGE_CHILDREN), used + 0.2, 0.1);
+	total = tv_s(&ru.ru_utime) + tv_s(&ru.ru_stime);
+	EXPECT(total >= self + 0.2 - TICK);
+	between("RUSAGE_CHILDREN", rusage_s(RUSAGE_CHILDREN), total, total);
 	times(&tms);
-	near("times", (double)(tms.tms_cutime + tms.tms_cstime) / 100, used + 0.2, 0.1);
-	near("stat", (double)(stat_field("/proc/self/stat", 16) + stat_field("/proc/self/stat", 17)) / 100, used + 0.2, 0.1);
+	between("times", (double)(tms.tms_cutime + tms.tms_cstime) / 100, total, total);
+	between("stat", (double)(stat_field("/proc/self/stat", 16) + stat_field("/proc/self/stat", 17)) / 100, total, total);
 }
 
 static void *spinner(void *arg)
@@ -163,26 +176,26 @@ static void *spinner(void *arg)
 
 TEST(threads_that_have_ended_still_count)
 {
-	double used[3] = { 0 }, before = clock_s(CLOCK_PROCESS_CPUTIME_ID);
+	double each[3] = { 0 }, before = used();
 	pthread_t th[3];
 
 	for (int i = 0; i < 3; i++) {
-		REQUIRE(pthread_create(&th[i], NULL, spinner, &used[i]) == 0);
+		REQUIRE(pthread_create(&th[i], NULL, spinner, &each[i]) == 0);
 		pthread_join(th[i], NULL);
-		EXPECT(used[i] > 0.1);
+		EXPECT(each[i] > 0.1);
 	}
-	near("process", clock_s(CLOCK_PROCESS_CPUTIME_ID), before + 0.6, 0.15);
-	near("stat", stat_s("/proc/self/stat"), before + 0.6, 0.15);
+	EXPECT(used() >= before + 0.6 - TICK);
+	since("stat", stat_s("/proc/self/stat"), before + 0.6);
 }
 
 TEST(a_thread_that_waits_uses_no_time_while_others_do)
 {
-	double used;
+	double its;
 	pthread_t th;
 
-	REQUIRE(pthread_create(&th, NULL, spinner, &used) == 0);
+	REQUIRE(pthread_create(&th, NULL, spinner, &its) == 0);
 	pthread_join(th, NULL);
-	near("this thread", clock_s(CLOCK_THREAD_CPUTIME_ID), 0, 0.1);
+	between("this thread", clock_s(CLOCK_THREAD_CPUTIME_ID), 0, its / 2);
 }
 
 TEST(the_machine_s_counters_grow_with_what_ended)
@@ -203,7 +216,7 @@ TEST(the_machine_s_counters_grow_with_what_ended)
 		if (i == 0)
 			wait(NULL);
 	}
-	EXPECT(user[1] + sys[1] - user[0] - sys[0] >= 25);
+	EXPECT(user[1] + sys[1] > user[0] + sys[0]);
 	EXPECT(forks[1] > forks[0]);
 }
 
@@ -212,7 +225,7 @@ TEST(another_process_clock_and_start_are_told)
 	clockid_t c;
 	char path[64];
 	pid_t pid;
-	double up, start, cpu;
+	double before = clock_s(CLOCK_BOOTTIME), after, cpu;
 
 	pid = fork();
 	if (pid == 0) {
@@ -220,44 +233,44 @@ TEST(another_process_clock_and_start_are_told)
 		for (;;)
 			;
 	}
-	up = clock_s(CLOCK_BOOTTIME);
+	after = clock_s(CLOCK_BOOTTIME);
 	sleep_ms(300);
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	REQUIRE(clock_getcpuclockid(pid, &c) == 0);
 	while (clock_s(c) < 0.1)
 		sleep_ms(20);
 	cpu = clock_s(c);
-	near("its stat", stat_s(path), cpu, 0.1);
+	double told = stat_s(path);
+	between("its stat", told, cpu, clock_s(c));
 	EXPECT_EQ(stat_field(path, 3), 'R');
-	start = (double)stat_field(path, 22) / 100;
-	near("its start", start, up, 0.05);
+	between("its start", (double)stat_field(path, 22) / 100, before, after);
 	kill(pid, SIGSTOP);
 	REQUIRE_OK(waitid(P_PID, (id_t)pid, &(siginfo_t){ 0 }, WSTOPPED));
 	EXPECT_EQ(stat_field(path, 3), 'T');
 	cpu = clock_s(c);
 	sleep_ms(100);
-	near("stopped", clock_s(c), cpu, 0.02);
+	between("stopped", clock_s(c), cpu, cpu);
 	kill(pid, SIGKILL);
 	REQUIRE_OK(waitid(P_PID, (id_t)pid, &(siginfo_t){ 0 }, WEXITED | WNOWAIT));
 	EXPECT_EQ(stat_field(path, 3), 'Z');
-	near("as a zombie", stat_s(path), cpu, 0.1);
+	between("as a zombie", stat_s(path), cpu, cpu);
 	waitpid(pid, NULL, 0);
 }
 
 /* What is executed below. */
 __attribute__((constructor)) static void tell_after_exec(void)
 {
-	double used;
+	double now;
 
 	if (!getenv("TELL_CPU_TIME"))
 		return;
-	used = clock_s(CLOCK_PROCESS_CPUTIME_ID);
-	_exit(write(1, &used, sizeof(used)) != sizeof(used));
+	now = used();
+	_exit(write(1, &now, sizeof(now)) != sizeof(now));
 }
 
 TEST(exec_goes_on_counting)
 {
-	double used;
+	double then;
 	pid_t pid;
 	int p[2];
 
@@ -270,8 +283,8 @@ TEST(exec_goes_on_counting)
 		execl("/proc/self/exe", "cputime", NULL);
 		_exit(1);
 	}
-	EXPECT_EQ(read(p[0], &used, sizeof(used)), sizeof(used));
-	near("after exec", used, 0.2, 0.1);
+	EXPECT_EQ(read(p[0], &then, sizeof(then)), sizeof(then));
+	EXPECT(then >= 0.2 - TICK);
 	waitpid(pid, NULL, 0);
 }
 
@@ -284,7 +297,7 @@ static void on_xcpu(int sig)
 {
 	(void)sig;
 	xcpu++;
-	xcpu_at = clock_s(CLOCK_PROCESS_CPUTIME_ID);
+	xcpu_at = used();
 }
 
 TEST(the_soft_limit_signals_and_moves_on_and_the_hard_one_kills)
@@ -312,12 +325,12 @@ TEST(the_soft_limit_signals_and_moves_on_and_the_hard_one_kills)
 	}
 	EXPECT_EQ(read(p[0], &got, sizeof(got)), sizeof(got));
 	EXPECT_EQ(got.n, 1);
-	near("SIGXCPU", got.at, 1.0, 0.3);
+	EXPECT(got.at >= 0.5);          /* the limit counts whole ticks, found running or not: far from exact */
 	EXPECT_EQ(got.rl.rlim_cur, 2);
 	EXPECT_EQ(got.rl.rlim_max, 2);
 	EXPECT_EQ(waitpid(pid, &status, 0), pid);
 	EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-	near("SIGKILL", rusage_s(RUSAGE_CHILDREN), 2.0, 0.4);
+	EXPECT(rusage_s(RUSAGE_CHILDREN) > got.at);
 }
 
 TEST(another_may_set_the_limit_and_the_default_action_ends)
@@ -338,16 +351,16 @@ TEST(another_may_set_the_limit_and_the_default_action_ends)
 
 TEST(children_inherit_the_limit_but_not_the_use)
 {
-	struct rlimit rl = { 1, 1 };
+	struct rlimit rl = { 2, 2 };
 	int status;
 	pid_t pid = fork();
 
 	if (pid == 0) {
 		setrlimit(RLIMIT_CPU, &rl);
-		spin(0.7);
+		spin(1.2);
 		pid = fork();
 		if (pid == 0) {
-			spin(0.6);      /* together they have more than the limit */
+			spin(1.1);      /* together they have more than the limit */
 			if (fork() == 0)
 				for (;;)
 					;
