@@ -44,6 +44,7 @@ int tty_open_current(struct task *t, const struct path *p, u32 flags, struct fil
 int ptmx_open(struct task *t, struct inode *i, const struct path *p, u32 flags, struct file **ret) must_check;
 /* character devices of devtmpfs by number: null zero full random urandom tty console ptmx kmsg. */
 int chardev_open(struct task *t, struct inode *i, const struct path *p, u32 flags, struct file **ret) must_check;
+bool file_is_eventfd(const struct file *f);
 int eventfd_create(struct task *t, u32 count, u32 flags, struct file **ret) must_check;
 int timerfd_create_file(struct task *t, int clockid, u32 flags, struct file **ret) must_check;
 struct itimerspec;

@@ -64,6 +64,7 @@ struct kernel {
 	struct vdso *vdso;                      /* loader/vdso.c; NULL: guests get none; immutable */
 	struct vfs *vfs;                        /* mounts and file locks: vfs_init(), by boot; immutable */
 	struct hostpoll *hostpoll;              /* set once under mu: watcher of host descriptors */
+	_Atomic u32 aio_nr;                     /* sizes of all contexts of vfs/aio.c */
 	_Atomic u64 next_ino;                   /* anonymous inode numbers */
 	_Atomic u32 next_dev;                   /* minor of st_dev for the next super block */
 

@@ -6,6 +6,7 @@
 #include "platform/base/alloc.h"
 #include "sentry/kernel/task.h"
 #include "sentry/mm/vma_int.h"
+#include "sentry/vfs/aio.h"
 
 struct mm *mm_new(struct kernel *k, struct aspace *as)
 {
@@ -18,6 +19,7 @@ struct mm *mm_new(struct kernel *k, struct aspace *as)
 	mm->as = as;
 	mutex_init(&mm->mu, RANK_MM);
 	mm->vmas = RB_ROOT;
+	list_init(&mm->aio);
 	platform_user_range(k->platform, &mm->lo, &mm->hi);
 	mm->mmap_base = mm->gap_top = mm->hi;
 	mm->dumpable = true;
@@ -34,6 +36,7 @@ void mm_unref(struct mm *mm)
 {
 	if (!mm || !ref_put(&mm->ref))
 		return;
+	aio_exit(mm);
 	mm_free_vmas(mm);
 	file_unref(mm->exe);
 	aspace_unref(mm->as);

@@ -72,6 +72,7 @@ struct mm {
 	u64 auxv[64]; u32 auxv_n;               /* immutable after exec */
 	struct file *exe;                       /* guarded by mu; a reference */
 	bool dumpable;
+	struct list_head aio;                   /* guarded by mu: contexts of vfs/aio.c */
 };
 
 /* A fresh one over a pristine address space (reference taken over). */

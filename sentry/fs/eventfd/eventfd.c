@@ -117,6 +117,8 @@ static const struct file_ops eventfd_ops = {
 	.release = eventfd_fop_release,
 };
 
+bool file_is_eventfd(const struct file *f) { return f->ops == &eventfd_ops; }
+
 int eventfd_create(struct task *t, u32 count, u32 flags, struct file **ret)
 {
 	struct eventfd *ed;

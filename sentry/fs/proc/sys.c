@@ -99,6 +99,13 @@ static int show_uuid(struct task *t, struct pseudo_node *n, struct strbuf *out)
 	return 0;
 }
 
+static int show_aio_nr(struct task *t, struct pseudo_node *n, struct strbuf *out)
+{
+	(void)n;
+	strbuf_printf(out, "%u\n", atomic_load(&t->kernel->aio_nr));
+	return 0;
+}
+
 static int show_threads_max(struct task *t, struct pseudo_node *n, struct strbuf *out)
 {
 	u32 now, max;
@@ -160,7 +167,7 @@ static const struct pseudo_dir epoll_dir = DIR_OF(epoll_entries);
 static const struct pseudo_dir binfmt_dir = { 0 };
 
 static const struct pseudo_entry fs_entries[] = {
-	TEXT("aio-max-nr", "65536"), TEXT("aio-nr", "0"), DIR("binfmt_misc", binfmt_dir),
+	TEXT("aio-max-nr", "65536"), ROW("aio-nr", show_aio_nr), DIR("binfmt_misc", binfmt_dir),
 	TEXT("dentry-state", "0\t0\t45\t0\t0\t0"), DIR("epoll", epoll_dir), TEXT("file-max", "9223372036854775807"),
 	TEXT("file-nr", "0\t0\t9223372036854775807"), TEXT("inode-nr", "0\t0"), TEXT("inode-state", "0\t0\t0\t0\t0\t0\t0"),
 	DIR("inotify", inotify_dir), TEXT("lease-break-time", "45"), TEXT("leases-enable", "1"),
