@@ -117,6 +117,11 @@ int link_add_fd(struct stack *s, const struct link_cfg *cfg, const struct link_f
 		void *io_ctx, bool vnet) must_check;
 /* Read up to @budget frames; how many were read (< budget: would block), or -errno. */
 int link_fd_rx(struct stack *s, u32 ifindex, int budget);
+/*
+ * Since the last time asked, did what came fill more than half of a datagram socket whose reader reads?  Frames
+ * wait better where they are (a packet socket holds thousands) than they are dropped at a full socket.
+ */
+bool stack_rx_behind(struct stack *s);
 
 int link_get(struct stack *s, u32 ifindex, struct link_info *ret) must_check;
 int link_by_name(struct stack *s, const char *name, struct link_info *ret) must_check;

@@ -1,8 +1,8 @@
 /*
  * dgram.c - datagrams on the receive queue, and the error queue.
  *
- * A datagram is charged its true size, so that many tiny ones in large blocks
- * cannot hold more memory than SO_RCVBUF says.  The reader looks at the head
+ * A datagram is charged what Linux would charge for it, so that SO_RCVBUF holds as many here; its
+ * blocks are of a size with it, so what it really holds is not far from that.  The reader looks at the head
  * under mu, copies under rd_mu alone, and takes the packet off only when the
  * copy went well: a fault loses nothing.
  */
@@ -15,9 +15,23 @@
 #include "netstack/ip/ip.h"
 
 #define ERRQ_MAX 64
+#define PATIENCE 8              /* times that whoever receives waits for a reader who reads nothing */
+
+/* Linux: 256 bytes of sk_buff, and 576 or a power of two for headers, data and skb_shared_info. */
+static u32 charge(const struct pktbuf *p)
+{
+	u32 bytes = p->len + 60 + 320, room = 1024;
+
+	if (bytes <= 576)
+		room = 576;
+	while (room < bytes && room < p->truesize)
+		room *= 2;
+	return MIN(room + 256, p->truesize);
+}
 
 bool dgram_queue(struct ep *e, struct pktbuf *p)
 {
+	p->truesize = charge(p);
 	if (e->rmem + p->truesize > e->o.rcvbuf && e->rmem) {
 		e->drops++;
 		pkt_free(p);
@@ -29,6 +43,14 @@ bool dgram_queue(struct ep *e, struct pktbuf *p)
 	list_add_tail(&p->node, &e->dgrams);
 	ep_wake(e, POLLIN | POLLRDNORM);
 	return true;
+}
+
+void dgram_behind(struct ep *e)
+{
+	if (e->rmem > e->o.rcvbuf / 2 && e->patience) {
+		e->patience--;
+		atomic_store_explicit(&e->stack->rx_behind, true, memory_order_relaxed);
+	}
 }
 
 bool dgram_filter_queue(struct ep *e, struct pktbuf *p, u32 hdr)
@@ -60,7 +82,6 @@ u32 dgram_poll(struct ep *e)
 	return ev | POLLOUT | POLLWRNORM;
 }
 
-/* Copy @n bytes from @off of a packet to the caller, block by block. */
 long dgram_inq(struct ep *e)
 {
 	long n;
@@ -97,6 +118,7 @@ void dgram_out_opts(struct ep *e, const struct send_ctl *c, struct ip_tx *t)
 	t->df = disc == IP_PMTUDISC_DO || disc == IP_PMTUDISC_PROBE || c->dontfrag || (!v4 && e->o.dontfrag6);
 }
 
+/* Copy @n bytes from @off of a packet to the caller, block by block. */
 static int copy_packet(struct pktbuf *p, size_t off, size_t n, struct net_io *io)
 {
 	struct iovec iov[PKT_FRAGS + 1];
@@ -199,6 +221,7 @@ ssize_t dgram_recv(struct ep *e, struct net_msg *m,
 		} else {
 			list_del_init(&p->node);
 			e->rmem -= p->truesize;
+			e->patience = PATIENCE;
 		}
 		mutex_unlock(&e->mu);
 		pkt_free(p);

@@ -100,6 +100,7 @@ struct ep {
 
 	struct list_head dgrams;        /* received datagrams */
 	u32 rmem, drops;
+	u8  patience;                   /* dgram_behind() may still ask for time that often */
 	struct list_head errq;          /* error queue */
 	u32 nerrq;
 	_Atomic u32 wmem;
@@ -148,6 +149,8 @@ void ep_fill_name(const struct ep *e, const struct ipaddr *ip, u16 port, struct 
 bool dgram_queue(struct ep *e, struct pktbuf *p);
 /* The same after the socket's filter has seen it; @hdr bytes in front are for the filter only. */
 bool dgram_filter_queue(struct ep *e, struct pktbuf *p, u32 hdr);
+/* When the queue is half full and its reader reads: ask who receives to let it run.  mu held. */
+void dgram_behind(struct ep *e);
 ssize_t dgram_recv(struct ep *e, struct net_msg *m,
 		   void (*fill)(struct ep *e, struct pktbuf *p, struct net_msg *m));
 ssize_t errq_recv(struct ep *e, struct net_msg *m);

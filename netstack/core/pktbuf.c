@@ -8,8 +8,8 @@
 #include "netstack/core/pktbuf.h"
 #include "netstack/wire/csum.h"
 
-static const u32 class_cap[PBLOCK_CLASSES] = { PBLOCK_SMALL_CAP, PBLOCK_MID_CAP, PBLOCK_BIG_CAP };
-static const u32 class_keep[PBLOCK_CLASSES] = { 64, 16, 16 };
+static const u32 class_cap[PBLOCK_CLASSES] = { PBLOCK_TINY_CAP, PBLOCK_SMALL_CAP, PBLOCK_MID_CAP, PBLOCK_BIG_CAP };
+static const u32 class_keep[PBLOCK_CLASSES] = { 64, 64, 16, 16 };
 #define PKTS_KEEP 128
 
 void pkt_pool_init(struct pkt_pool *p)
@@ -37,7 +37,7 @@ void pkt_pool_done(struct pkt_pool *p)
 
 struct pblock *pblock_new(struct pkt_pool *p, size_t cap)
 {
-	enum pblock_class c = PBLOCK_SMALL;
+	enum pblock_class c = PBLOCK_TINY;
 	struct pblock *b;
 
 	while (c < PBLOCK_BIG && class_cap[c] < cap)

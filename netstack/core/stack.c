@@ -164,6 +164,11 @@ void stack_rx(struct stack *s, u32 ifindex, const void *frame, size_t len)
 	backlog_drain(s);
 }
 
+bool stack_rx_behind(struct stack *s)
+{
+	return atomic_load_explicit(&s->rx_behind, memory_order_relaxed) && atomic_exchange(&s->rx_behind, false);
+}
+
 int link_fd_rx(struct stack *s, u32 ifindex, int budget)
 {
 	struct nic *n = nic_by_index(s, ifindex);

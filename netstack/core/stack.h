@@ -64,6 +64,7 @@ struct stack {
 	_Atomic u32 ip_id;
 	_Atomic u64 cookies;
 	_Atomic s64 tcp_mem;                    /* bytes in all TCP queues */
+	_Atomic bool rx_behind;                 /* stack_rx_behind() */
 
 	struct mutex eps_mu;            /* RANK_STACK: the lists below */
 	struct list_head eps;           /* every endpoint, by all_node */

@@ -26,6 +26,7 @@ static void deliver(struct ep *e, struct pktbuf *p, u32 hdr)
 		pkt_free(p);
 	} else if (dgram_filter_queue(e, p, hdr)) {
 		MIB(s, Udp_InDatagrams);
+		dgram_behind(e);
 	} else {
 		MIB(s, Udp_RcvbufErrors);
 		MIB(s, Udp_InErrors);

@@ -13,6 +13,10 @@
  * The thread goes back to the links when a tick brought no frame, and sleeps for good when a task has been
  * waiting at them for QUIET_TICKS; that task wakes it when it leaves.  With several tasks asleep for the
  * network, the thread receives for all: a task that went away with its own frame would leave the others'.
+ *
+ * A sandbox that did not get the CPU for some milliseconds finds hundreds of frames. Taken in at once they would overflow a
+ * socket for datagrams before its reader runs, so whoever receives waits a tick when a reader falls behind
+ * (stack_rx_behind()). The others must not suffer: waiting is limited to a part of the time, see hold().
  */
 #include "sentry/socket/net_rx.h"
 
@@ -28,6 +32,8 @@
 #define RX_BUDGET   16              /* frames at a time: what they carry should still be in the cache when it is read */
 #define TICK_NS     1000000
 #define QUIET_TICKS 100
+#define HOLD_MAX_NS 20000000        /* wait no longer in one go ... */
+#define HOLD_PART   3               /* ... and one part in so many of the time beyond that */
 
 enum rx_owner { RX_NONE, RX_THREAD, RX_TASK };
 enum rx_word { THREAD_CALLED, THREAD_TICKS, THREAD_ASLEEP };
@@ -42,6 +48,7 @@ struct net_rx {
 	_Atomic u32 word;               /* futex of the thread: enum rx_word */
 	_Atomic u32 frames;             /* taken in so far, by anybody */
 	_Atomic s32 asleep;             /* tasks that sleep for the network and do not receive */
+	s64 hold_ns, hold_mark;         /* of the links' owner: how long it may wait, as of when */
 	bool running;                   /* the thread exists; of the control loop, which adds links */
 };
 
@@ -90,12 +97,28 @@ static u32 take_in(struct net_rx *n)
 	return got;
 }
 
-/* ---- the thread ---- */
-
 static s64 tick_from_now(struct net_rx *n)
 {
 	return ktime_mono(n->kernel) - n->kernel->mono_offset + TICK_NS;
 }
+
+/* Should frames wait a tick, for a reader that is behind?  The caller owns the links. */
+static bool hold(struct net_rx *n)
+{
+	s64 now;
+
+	if (!stack_rx_behind(net_stack(n->net)))
+		return false;
+	now = ktime_mono(n->kernel);
+	n->hold_ns = MIN(n->hold_ns + (now - n->hold_mark) / HOLD_PART, HOLD_MAX_NS);
+	n->hold_mark = now;
+	if (n->hold_ns < TICK_NS)
+		return false;
+	n->hold_ns -= TICK_NS;
+	return true;
+}
+
+/* ---- the thread ---- */
 
 /* Sleep for good while a task waits at the links. */
 static void sleep_deep(struct net_rx *n)
@@ -145,6 +168,7 @@ static void *rx_main(void *arg)
 	struct net_rx *n = arg;
 
 	for (;;) {
+		bool held = false;
 		int r;
 
 		if (!own(n, RX_THREAD)) {
@@ -152,12 +176,14 @@ static void *rx_main(void *arg)
 			continue;
 		}
 		r = sleep_at_links(n, INT64_MAX);
-		while (r > 0 && take_in(n) >= RX_BUDGET)
+		while (r > 0 && take_in(n) >= RX_BUDGET && !(held = hold(n)))
 			;
 		atomic_store(&n->word, THREAD_TICKS);
 		atomic_store(&n->owner, RX_NONE);
 		if (r < 0)
 			return NULL;
+		if (held)
+			(void)host_futex_wait(&n->word, THREAD_TICKS, tick_from_now(n));
 		if (r > 0)
 			watch(n);
 	}
@@ -179,7 +205,21 @@ static bool rx_begin(struct kernel *k)
 	       own(n, RX_TASK);
 }
 
-static int rx_wait(struct kernel *k, s64 deadline) { return sleep_at_links(k->net_rx, deadline); }
+static int rx_wait(struct kernel *k, s64 deadline)
+{
+	struct net_rx *n = k->net_rx;
+	s64 tick;
+	int r;
+
+	if (!hold(n))
+		return sleep_at_links(n, deadline);
+	tick = tick_from_now(n);
+	r = host_poll_wait(n->fd, 1, MIN(tick, deadline));      /* until woken, or the tick */
+	if (r > 0)
+		host_event_clear(n->fd[0]);
+	return r == -ETIMEDOUT && tick < deadline ? 0 : MIN(r, 0);
+}
+
 static void rx_receive(struct kernel *k) { take_in(k->net_rx); }
 
 static void rx_end(struct kernel *k)

@@ -39,6 +39,61 @@ static void udp_datagram_arrives_with_its_sender(void **state)
 	rig_done(&r);
 }
 
+static void udp_receive_buffer_holds_as_many_as_on_linux(void **state)
+{
+	static const struct { size_t len; int held; } want[] = { { 18, 256 }, { 500, 166 }, { 1448, 92 } };     /* 212992 bytes by 832, 1280, 2304 */
+	struct rig r;
+	struct net_sa to = rig_sa(*lo4(), 53);
+	static char buf[1448];
+	struct ep *a, *b;
+
+	(void)state;
+	rig_init(&r, 1);
+	a = rig_sock(r.s[0], AF_INET, SOCK_DGRAM);
+	b = rig_sock(r.s[0], AF_INET, SOCK_DGRAM);
+	assert_int_equal(ep_bind(b, &to), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
+		int n = 0;
+
+		for (int k = 0; k < 400; k++)
+			assert_int_equal(rig_sendto(a, buf, want[i].len, 0, &to), want[i].len);
+		while (rig_recv(b, buf, sizeof(buf)) > 0)
+			n++;
+		assert_int_equal(n, want[i].held);
+	}
+	ep_close(a);
+	ep_close(b);
+	rig_done(&r);
+}
+
+/* Whoever receives is asked to wait only for a socket that is half full and read, and not for ever. */
+static void udp_reader_that_falls_behind_is_told_of(void **state)
+{
+	struct rig r;
+	struct net_sa to = rig_sa(*lo4(), 53);
+	static char buf[1448];
+	struct ep *a, *b;
+	int told = 0;
+
+	(void)state;
+	rig_init(&r, 1);
+	a = rig_sock(r.s[0], AF_INET, SOCK_DGRAM);
+	b = rig_sock(r.s[0], AF_INET, SOCK_DGRAM);
+	assert_int_equal(ep_bind(b, &to), 0);
+	for (int k = 0; k < 60; k++)
+		assert_int_equal(rig_sendto(a, buf, sizeof(buf), 0, &to), sizeof(buf));
+	assert_false(stack_rx_behind(r.s[0]));
+	assert_int_equal(rig_recv(b, buf, sizeof(buf)), sizeof(buf));
+	for (int k = 0; k < 30; k++) {
+		assert_int_equal(rig_sendto(a, buf, sizeof(buf), 0, &to), sizeof(buf));
+		told += stack_rx_behind(r.s[0]);
+	}
+	assert_int_equal(told, 8);
+	ep_close(a);
+	ep_close(b);
+	rig_done(&r);
+}
+
 static void udp_refused_by_icmp_reaches_a_connected_sender(void **state)
 {
 	struct rig r;
@@ -220,6 +275,8 @@ int main(void)
 {
 	const struct CMUnitTest t[] = {
 		cmocka_unit_test(udp_datagram_arrives_with_its_sender),
+		cmocka_unit_test(udp_receive_buffer_holds_as_many_as_on_linux),
+		cmocka_unit_test(udp_reader_that_falls_behind_is_told_of),
 		cmocka_unit_test(udp_refused_by_icmp_reaches_a_connected_sender),
 		cmocka_unit_test(tcp_says_hello_and_goodbye),
 		cmocka_unit_test(tcp_refuses_where_nobody_listens),
