@@ -79,7 +79,7 @@ static int do_poll(struct task *t, gaddr_t fds, u32 n, ktime_t deadline)
 	if (ready >= 0) {
 		for (size_t i = 0; i < n; i++)
 			pt.p[i].revents = (short)pt.e[i].revents;
-		r = copy_out(t, fds, pt.p, n * sizeof(*pt.p));
+		r = copy_out_late(t, fds, pt.p, n * sizeof(*pt.p));
 		if (r < 0)
 			ready = r;
 	}
@@ -261,7 +261,7 @@ static long do_select(struct task *t, const struct sysargs *a, ktime_t deadline)
 	if (r == 0)
 		r = select_sets_wait(t, &s, n, deadline);
 	for (int i = 0; i < 3 && r >= 0; i++) {
-		if (s.addr[i].v && copy_out(t, s.addr[i], s.out[i], s.words * 8) < 0)
+		if (s.addr[i].v && copy_out_late(t, s.addr[i], s.out[i], s.words * 8) < 0)
 			r = -EFAULT;
 	}
 	if (s.store != s.store_few)

@@ -270,7 +270,7 @@ static int send_events(struct task *t, struct eventpoll *ep, gaddr_t dst, int ma
 		collect(ep, &todo, &again, &b, max - sent);
 		if (!b.n)
 			break;
-		r = copy_out(t, gaddr_add(dst, (u64)sent * sizeof(b.ev[0])), b.ev,
+		r = copy_out_late(t, gaddr_add(dst, (u64)sent * sizeof(b.ev[0])), b.ev,
 			     (size_t)b.n * sizeof(b.ev[0]));
 		if (r < 0) {
 			uncollect(ep, &b);
