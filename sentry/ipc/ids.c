@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <linux/capability.h>
+#include <string.h>
 
 #include "platform/base/alloc.h"
 #include "sentry/ipc/ipc.h"
@@ -14,6 +15,7 @@ struct ipc_ns {
 	struct ipc_ids ids[IPC_KINDS] GUARDED_BY(mu);
 	struct list_head undo GUARDED_BY(mu);
 	struct list_head mqueues GUARDED_BY(mu);
+	_Atomic u64 limit[IPC_LIMITS];
 };
 
 /* Objects that attachments and open queues still hold live on, out of reach. */
@@ -36,7 +38,6 @@ static void release(struct ns *ns)
 
 int ipc_ns_new(struct kernel *k, struct user_ns *owner, struct ns **ret)
 {
-	static const u32 limit[IPC_KINDS] = { 4096, 32000, 32000 };
 	struct ipc_ns *i = knew(struct ipc_ns);
 	int r;
 
@@ -50,8 +51,7 @@ int ipc_ns_new(struct kernel *k, struct user_ns *owner, struct ns **ret)
 	mutex_init(&i->mu, RANK_FILE);
 	list_init(&i->undo);
 	list_init(&i->mqueues);
-	for (int kind = 0; kind < IPC_KINDS; kind++)
-		i->ids[kind].max = limit[kind];
+	ipc_limits_init(i);
 	*ret = &i->ns;
 	return 0;
 }
@@ -66,6 +66,8 @@ struct ipc_ns *ipc_ns_of(struct ns *ns) { return container_of(ns, struct ipc_ns,
 void ipc_ns_hold(struct ipc_ns *ns) { ns_ref(&ns->ns); }
 void ipc_ns_drop(struct ipc_ns *ns) { ns_unref(&ns->ns); }
 struct mutex *ipc_lock(struct ipc_ns *ns) { return &ns->mu; }
+struct user_ns *ipc_owner(struct ipc_ns *ns) { return ns->ns.owner; }
+_Atomic u64 *ipc_limits(struct ipc_ns *ns) { return ns->limit; }
 struct list_head *ipc_undo_list(struct ipc_ns *ns) { return &ns->undo; }
 struct list_head *ipc_mq_list(struct ipc_ns *ns) { return &ns->mqueues; }
 
@@ -127,25 +129,48 @@ static struct ipc_obj *find_key(struct ipc_ids *ids, s32 key)
 	return NULL;
 }
 
-static int insert(struct ipc_ids *ids, struct ipc_obj *o)
+static int grow(struct ipc_ids *ids, u32 need)
 {
 	struct ipc_obj **more;
-	u32 i, n;
+	u32 n = MIN(MAX(ids->n * 2, MAX(need, 16u)), IPC_SLOTS_MAX);
 
-	if (ids->used >= ids->max)
+	if (need > IPC_SLOTS_MAX)
 		return -ENOSPC;
-	for (i = 0; i < ids->n && ids->slot[i]; i++)
-		;
-	if (i == ids->n) {
-		n = MIN(MAX(ids->n * 2, 16u), ids->max);
-		more = kbuf_realloc(ids->slot, n * sizeof(*more));
-		if (!more)
-			return -ENOMEM;
-		ids->slot = more;
-		ids->n = n;
+	more = kbuf_realloc(ids->slot, n * sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	memset(more + ids->n, 0, (n - ids->n) * sizeof(*more));
+	ids->slot = more;
+	ids->n = n;
+	return 0;
+}
+
+/* In the first free slot; or with the id that was asked for, or what is free above it. */
+static int insert(struct ipc_ns *ns, enum ipc_kind kind, struct ipc_obj *o)
+{
+	static const enum ipc_limit max[IPC_KINDS] = { LIM_SHMMNI, LIM_SEMMNI, LIM_MSGMNI };
+	static const enum ipc_limit next[IPC_KINDS] = { LIM_SHM_NEXT, LIM_SEM_NEXT, LIM_MSG_NEXT };
+	struct ipc_ids *ids = &ns->ids[kind];
+	u64 want = ipc_limit(ns, next[kind]);
+	u32 i = want == UINT64_MAX ? 0 : (u32)want % IPC_SLOTS_MAX;
+	int r;
+
+	if (ids->used >= ipc_limit(ns, max[kind]))
+		return -ENOSPC;
+	while (i < ids->n && ids->slot[i])
+		i++;
+	if (i >= ids->n) {
+		r = grow(ids, i + 1);
+		if (r < 0)
+			return r;
 	}
-	o->id = (int)(i + IPC_SLOTS_MAX * ids->seq);
-	ids->seq = (ids->seq + 1) % IPC_SEQ_MAX;
+	if (want == UINT64_MAX) {
+		o->id = (int)(i + IPC_SLOTS_MAX * ids->seq);
+		ids->seq = (ids->seq + 1) % IPC_SEQ_MAX;
+	} else {
+		o->id = (int)(i + ((u32)want - (u32)want % IPC_SLOTS_MAX));
+		ns->limit[next[kind]] = UINT64_MAX;
+	}
 	ids->slot[i] = o;
 	ids->used++;
 	return o->id;
@@ -189,7 +214,7 @@ int ipc_get(struct task *t, const struct ipc_get *g)
 	mutex_lock(&ns->mu);
 	/* Somebody may have been faster with the same key. */
 	old = g->key != IPC_PRIVATE ? find_key(&ns->ids[g->kind], g->key) : NULL;
-	r = old ? get_existing(t, g, old) : insert(&ns->ids[g->kind], o);
+	r = old ? get_existing(t, g, old) : insert(ns, g->kind, o);
 	mutex_unlock(&ns->mu);
 	if (old || r < 0)
 		ipc_put(o);

@@ -24,6 +24,7 @@ struct kernel;
 struct task;
 struct tgroup;
 struct ipc_ns;
+struct strbuf;
 struct ns;
 struct user_ns;
 
@@ -31,6 +32,13 @@ struct user_ns;
 #define IPC_SEQ_MAX   65535u
 
 enum ipc_kind { IPC_SHM, IPC_SEM, IPC_MSG, IPC_KINDS };
+
+/* What /proc/sys/kernel/{msg*,shm*,sem} and /proc/sys/fs/mqueue set: settings.c. */
+enum ipc_limit {
+	LIM_MSGMAX, LIM_MSGMNB, LIM_MSGMNI, LIM_SHMMAX, LIM_SHMALL, LIM_SHMMNI, LIM_SEMMSL, LIM_SEMMNS, LIM_SEMOPM,
+	LIM_SEMMNI, LIM_MSG_NEXT, LIM_SEM_NEXT, LIM_SHM_NEXT,   /* the id that the next object is to have, UINT64_MAX: any */
+	LIM_MQ_QUEUES, LIM_MQ_MSGS, LIM_MQ_SIZE, LIM_MQ_DEF_MSGS, LIM_MQ_DEF_SIZE, IPC_LIMITS
+};
 
 struct ipc_obj {                        /* what every kind embeds first */
 	struct ref ref;
@@ -43,7 +51,7 @@ struct ipc_obj {                        /* what every kind embeds first */
 
 struct ipc_ids {
 	struct ipc_obj **slot;                  /* owned array of n */
-	u32 n, used, max;                       /* max: the limit of this kind */
+	u32 n, used;
 	u32 seq;                                /* of the next object */
 };
 
@@ -57,6 +65,14 @@ void ipc_ns_drop(struct ipc_ns *ns);
 void mq_forget_all(struct ipc_ns *ns);
 void sem_forget_all(struct ipc_ns *ns);
 struct mutex *ipc_lock(struct ipc_ns *ns);
+struct user_ns *ipc_owner(struct ipc_ns *ns);           /* borrowed */
+_Atomic u64 *ipc_limits(struct ipc_ns *ns);             /* IPC_LIMITS of them */
+static inline u64 ipc_limit(struct ipc_ns *ns, enum ipc_limit l) { return atomic_load(&ipc_limits(ns)[l]); }
+
+/* settings.c: by the name of the file in /proc/sys. -ENOENT, -EINVAL, -EPERM. */
+void ipc_limits_init(struct ipc_ns *ns);
+int ipc_setting_show(struct ipc_ns *ns, const char *name, struct strbuf *out) must_check;
+int ipc_setting_store(struct task *t, struct ipc_ns *ns, const char *name, char *text) must_check;
 /*
  * What shmget, semget and msgget have in common.  @make builds an object for a new key (called
  * without the lock); @check says whether an existing one suits (0 or -errno, under the lock).
@@ -105,5 +121,9 @@ long msg_get(struct task *t, s32 key, int flags) must_check;
 long msg_send(struct task *t, int id, gaddr_t msg, size_t n, int flags) must_check;
 long msg_receive(struct task *t, int id, gaddr_t msg, size_t n, long type, int flags) must_check;
 long msg_ctl(struct task *t, int id, int cmd, gaddr_t buf) must_check;
+/* /proc/sysvipc: a table of all that @t may read. */
+void shm_show(struct task *t, struct strbuf *out);
+void sem_show(struct task *t, struct strbuf *out);
+void msg_show(struct task *t, struct strbuf *out);
 /* A process ends, or leaves @ns: its semaphore adjustments there are undone. */
 void ipc_exit(struct tgroup *tg, struct ipc_ns *ns);

@@ -22,12 +22,10 @@
 #include "sentry/kernel/task.h"
 #include "sentry/vfs/vfs.h"
 
-#define DEF_MAXMSG  10
-#define DEF_MSGSIZE 8192
 #define HARD_MAXMSG 65536
 #define HARD_SIZE   (16 << 20)
 #define MAX_BYTES   (64u << 20)
-#define MAX_QUEUES  256u
+#define HARD_QUEUES 4096u
 #define MQ_PRIOS    32768u
 #define NAME_LEN    255
 
@@ -156,14 +154,15 @@ static struct mq *find_locked(struct ipc_ns *ns, const char *name, u32 *ret_coun
 	return found;
 }
 
-static int check_attr(struct task *t, const struct lx_mq_attr *a)
+static int check_attr(struct task *t, struct ipc_ns *ns, const struct lx_mq_attr *a)
 {
 	bool big = capable(t, CAP_SYS_RESOURCE);
 	u64 bytes;
 
 	if (a->maxmsg <= 0 || a->msgsize <= 0)
 		return -EINVAL;
-	if (a->maxmsg > (big ? HARD_MAXMSG : DEF_MAXMSG) || a->msgsize > (big ? HARD_SIZE : DEF_MSGSIZE))
+	if ((u64)a->maxmsg > (big ? HARD_MAXMSG : ipc_limit(ns, LIM_MQ_MSGS)) ||
+	    (u64)a->msgsize > (big ? HARD_SIZE : ipc_limit(ns, LIM_MQ_SIZE)))
 		return -EINVAL;
 	if (mul_overflows((u64)a->maxmsg, (u64)a->msgsize, &bytes) || bytes > MAX_BYTES)
 		return -ENOMEM;
@@ -172,8 +171,9 @@ static int check_attr(struct task *t, const struct lx_mq_attr *a)
 
 static int mq_new(struct task *t, const char *name, u32 mode, const struct lx_mq_attr *attr, struct mq **ret)
 {
+	struct ipc_ns *ns = task_ipc_ns(t);
 	struct mq *q;
-	int r = attr ? check_attr(t, attr) : 0;
+	int r = attr ? check_attr(t, ns, attr) : 0;
 
 	if (r < 0)
 		return r;
@@ -191,8 +191,8 @@ static int mq_new(struct task *t, const char *name, u32 mode, const struct lx_mq
 	q->mode = mode;
 	q->uid = task_cred(t)->fsuid;
 	q->gid = task_cred(t)->fsgid;
-	q->maxmsg = attr ? attr->maxmsg : DEF_MAXMSG;
-	q->msgsize = attr ? attr->msgsize : DEF_MSGSIZE;
+	q->maxmsg = attr ? attr->maxmsg : (s64)MIN(ipc_limit(ns, LIM_MQ_MSGS), ipc_limit(ns, LIM_MQ_DEF_MSGS));
+	q->msgsize = attr ? attr->msgsize : (s64)MIN(ipc_limit(ns, LIM_MQ_SIZE), ipc_limit(ns, LIM_MQ_DEF_SIZE));
 	*ret = q;
 	return 0;
 }
@@ -226,7 +226,7 @@ static int find_or_add(struct task *t, struct ipc_ns *ns, const char *name, int 
 		r = permit(t, q, flags);
 	} else if (!fresh) {
 		r = -ENOENT;
-	} else if (count >= MAX_QUEUES) {
+	} else if (count >= HARD_QUEUES || (count >= ipc_limit(ns, LIM_MQ_QUEUES) && !capable(t, CAP_SYS_RESOURCE))) {
 		r = -ENOSPC;
 	} else {
 		q = fresh;

@@ -7,15 +7,16 @@
 #include <limits.h>
 #include <linux/capability.h>
 #include <poll.h>
+#include <string.h>
 
 #include "platform/base/alloc.h"
+#include "platform/base/str.h"
 #include "sentry/core/usercopy.h"
 #include "sentry/ipc/ipc.h"
 #include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task.h"
 
-#define MSGMAX 8192u
-#define MSGMNB 16384u
+#define MSG_HARD (16u << 20)            /* of one message, and of a queue */
 
 struct msg {
 	struct list_head node;
@@ -58,7 +59,7 @@ static int q_make(struct task *t, void *arg unused_ok, struct ipc_obj **ret)
 	q->o.free = q_free;
 	waitq_init(&q->wq);
 	list_init(&q->msgs);
-	q->qbytes = MSGMNB;
+	q->qbytes = MIN(ipc_limit(task_ipc_ns(t), LIM_MSGMNB), (u64)MSG_HARD);
 	q->ctime = ipc_seconds(t->kernel);
 	*ret = &q->o;
 	return 0;
@@ -120,7 +121,7 @@ long msg_send(struct task *t, int id, gaddr_t addr, size_t n, int flags)
 	r = copy_in(t, &type, addr, sizeof(type));
 	if (r < 0)
 		return r;
-	if (n > MSGMAX || id < 0 || type < 1)
+	if (n > MIN(ipc_limit(task_ipc_ns(t), LIM_MSGMAX), (u64)MSG_HARD) || id < 0 || type < 1)
 		return -EINVAL;
 	m = kbuf_alloc(sizeof(*m) + n);
 	if (!m)
@@ -159,6 +160,29 @@ static struct msg *pick(struct msgq *q, s64 type, int flags)
 	return best;
 }
 
+/* MSG_COPY: a copy of message number @n, which stays. */
+static int copy_locked(struct task *t, struct msgq *q, size_t room, s64 n, int flags, struct msg **ret)
+{
+	int r = ipc_permit(t, &q->o, 0444);
+	struct msg *m, *copy;
+
+	list_for_each(m, &q->msgs, node)
+		if (r < 0 || n-- == 0)
+			break;
+	if (r < 0)
+		return r;
+	if (&m->node == &q->msgs)
+		return -ENOMSG;
+	if (m->len > room && !(flags & MSG_NOERROR))
+		return -E2BIG;
+	copy = kbuf_alloc(sizeof(*copy) + m->len);
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy, m, sizeof(*m) + m->len);
+	*ret = copy;
+	return 0;
+}
+
 static int receive_locked(struct task *t, struct ipc_ns *ns, struct msgq *q, size_t n, s64 type, int flags,
 			  struct msg **ret)
 {
@@ -189,14 +213,15 @@ long msg_receive(struct task *t, int id, gaddr_t addr, size_t n, long type, int 
 
 	if ((ssize_t)n < 0 || id < 0)
 		return -EINVAL;
-	if (flags & MSG_COPY)
-		return -ENOSYS;         /* Linux without CONFIG_CHECKPOINT_RESTORE */
+	if ((flags & MSG_COPY) && ((flags & MSG_EXCEPT) || !(flags & IPC_NOWAIT)))
+		return -EINVAL;
 	if (type == LONG_MIN)
 		type = -LONG_MAX;
 	r = ipc_find_lock(t, IPC_MSG, id, &ns, &o);
 	if (r < 0)
 		return r;
-	r = receive_locked(t, ns, to_q(o), n, type, flags, &m);
+	r = flags & MSG_COPY ? copy_locked(t, to_q(o), n, type, flags, &m)
+		: receive_locked(t, ns, to_q(o), n, type, flags, &m);
 	mutex_unlock(ipc_lock(ns));
 	if (r == 0) {
 		waitq_wake(&to_q(o)->wq, POLLOUT);
@@ -214,9 +239,10 @@ long msg_receive(struct task *t, int id, gaddr_t addr, size_t n, long type, int 
 
 static long q_info(struct task *t, int cmd, gaddr_t buf)
 {
-	struct msginfo mi = { .msgpool = 32000 * MSGMNB / 1024, .msgmap = MSGMNB, .msgmax = MSGMAX,
-			      .msgmnb = MSGMNB, .msgmni = 32000, .msgssz = 16, .msgtql = MSGMNB, .msgseg = 0xffff };
 	struct ipc_ns *ns = task_ipc_ns(t);
+	int mnb = (int)ipc_limit(ns, LIM_MSGMNB), mni = (int)ipc_limit(ns, LIM_MSGMNI);
+	struct msginfo mi = { .msgpool = (int)((s64)mni * mnb / 1024), .msgmap = mnb, .msgmnb = mnb, .msgmni = mni,
+			      .msgmax = (int)ipc_limit(ns, LIM_MSGMAX), .msgssz = 16, .msgtql = mnb, .msgseg = 0xffff };
 	u32 used;
 	int high, r;
 
@@ -276,11 +302,11 @@ static long q_change(struct task *t, int id, int cmd, gaddr_t buf)
 		r = ipc_change_lock(t, IPC_MSG, id, &ns, &o);
 	if (r < 0)
 		return r;
-	if (r == 0 && cmd == IPC_SET && ds.msg_qbytes > MSGMNB && !resource)
+	if (r == 0 && cmd == IPC_SET && ds.msg_qbytes > ipc_limit(ns, LIM_MSGMNB) && !resource)
 		r = -EPERM;
 	if (r == 0 && cmd == IPC_SET) {
 		ipc_set_perm(o, &ds.msg_perm);
-		to_q(o)->qbytes = MIN(ds.msg_qbytes, (u64)1 << 24);
+		to_q(o)->qbytes = MIN(ds.msg_qbytes, (u64)MSG_HARD);
 		to_q(o)->ctime = ipc_seconds(t->kernel);
 	} else if (r == 0) {
 		ipc_remove_locked(ns, IPC_MSG, o);
@@ -292,6 +318,29 @@ static long q_change(struct task *t, int id, int cmd, gaddr_t buf)
 		ipc_put(o);
 	ipc_put(o);
 	return r;
+}
+
+void msg_show(struct task *t, struct strbuf *out)
+{
+	struct ipc_ns *ns = task_ipc_ns(t);
+	u32 used;
+	int high;
+
+	strbuf_puts(out, "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid"
+			 "      stime      rtime      ctime\n");
+	mutex_lock(ipc_lock(ns));
+	high = ipc_highest_locked(ns, IPC_MSG, &used);
+	for (int i = 0; i <= high; i++) {
+		struct ipc_obj *o = ipc_slot_locked(ns, IPC_MSG, (u32)i);
+		const struct msgq *q = o ? to_q(o) : NULL;
+
+		if (q)
+			strbuf_printf(out, "%10d %10d  %4o  %10lu %10lu %5u %5u %5u %5u %5u %5u %10lld %10lld %10lld\n",
+				      o->key, o->id, o->mode, (unsigned long)q->cbytes, (unsigned long)q->qnum,
+				      (u32)q->lspid, (u32)q->lrpid, o->uid, o->gid, o->cuid, o->cgid,
+				      (long long)q->stime, (long long)q->rtime, (long long)q->ctime);
+	}
+	mutex_unlock(ipc_lock(ns));
 }
 
 long msg_ctl(struct task *t, int id, int cmd, gaddr_t buf)

@@ -11,13 +11,13 @@
 #include <poll.h>
 
 #include "platform/base/alloc.h"
+#include "platform/base/str.h"
 #include "sentry/core/usercopy.h"
 #include "sentry/ipc/ipc.h"
 #include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task.h"
 
-#define SEMMSL 32000
-#define SEMOPM 500
+#define SEM_HARD 65536u                 /* semaphores of a set, and operations of a call */
 #define SEMVMX 32767
 
 struct sem { s32 val; s32 pid; };
@@ -74,7 +74,7 @@ static int set_check(struct ipc_obj *o, void *arg)
 
 long sem_get(struct task *t, s32 key, int nsems, int flags)
 {
-	if (nsems < 0 || nsems > SEMMSL)
+	if (nsems < 0 || (u64)nsems > MIN(ipc_limit(task_ipc_ns(t), LIM_SEMMSL), (u64)SEM_HARD))
 		return -EINVAL;
 	return ipc_get(t, &(struct ipc_get){ IPC_SEM, key, flags, &nsems, set_make, set_check });
 }
@@ -274,7 +274,7 @@ long sem_op(struct task *t, int id, gaddr_t sops, size_t n, ktime_t deadline)
 
 	if (n < 1 || id < 0)
 		return -EINVAL;
-	if (n > SEMOPM)
+	if (n > MIN(ipc_limit(task_ipc_ns(t), LIM_SEMOPM), (u64)SEM_HARD))
 		return -E2BIG;
 	if (n > ARRAY_SIZE(few)) {
 		many = kbuf_array(n, sizeof(*many));
@@ -299,10 +299,11 @@ long sem_op(struct task *t, int id, gaddr_t sops, size_t n, ktime_t deadline)
 
 static long sem_info(struct task *t, int cmd, gaddr_t buf)
 {
-	struct seminfo si = { .semmap = 1024000000, .semmni = 32000, .semmns = 1024000000, .semmnu = 1024000000,
-			      .semmsl = SEMMSL, .semopm = SEMOPM, .semume = SEMOPM, .semusz = 20,
-			      .semvmx = SEMVMX, .semaem = SEMVMX };
 	struct ipc_ns *ns = task_ipc_ns(t);
+	int mns = (int)ipc_limit(ns, LIM_SEMMNS), opm = (int)ipc_limit(ns, LIM_SEMOPM);
+	struct seminfo si = { .semmap = mns, .semmni = (int)ipc_limit(ns, LIM_SEMMNI), .semmns = mns, .semmnu = mns,
+			      .semmsl = (int)ipc_limit(ns, LIM_SEMMSL), .semopm = opm, .semume = opm, .semusz = 20,
+			      .semvmx = SEMVMX, .semaem = SEMVMX };
 	u32 used;
 	int high, r;
 
@@ -475,6 +476,27 @@ static long sem_all(struct task *t, int id, int cmd, gaddr_t arg)
 		r = copy_out(t, arg, vals, s->nsems * sizeof(*vals));
 	ipc_put(o);
 	return r;
+}
+
+void sem_show(struct task *t, struct strbuf *out)
+{
+	struct ipc_ns *ns = task_ipc_ns(t);
+	u32 used;
+	int high;
+
+	strbuf_puts(out, "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n");
+	mutex_lock(ipc_lock(ns));
+	high = ipc_highest_locked(ns, IPC_SEM, &used);
+	for (int i = 0; i <= high; i++) {
+		struct ipc_obj *o = ipc_slot_locked(ns, IPC_SEM, (u32)i);
+		const struct sem_set *s = o ? to_set(o) : NULL;
+
+		if (s)
+			strbuf_printf(out, "%10d %10d  %4o %10u %5u %5u %5u %5u %10lld %10lld\n", o->key, o->id, o->mode,
+				      s->nsems, o->uid, o->gid, o->cuid, o->cgid, (long long)s->otime,
+				      (long long)s->ctime);
+	}
+	mutex_unlock(ipc_lock(ns));
 }
 
 long sem_ctl(struct task *t, int id, int num, int cmd, gaddr_t arg)

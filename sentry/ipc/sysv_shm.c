@@ -2,8 +2,8 @@
  * sysv_shm.c - System V shared memory (shmget(2), shmop(2)) over unlinked tmpfs files. See ipc.h.
  *
  * Each shmat() maps a file of its own over the segment's: the vmas hold it, and its
- * release is the detaching.  (A fork shares it, so shm_nattch counts attachments
- * that were made, not address spaces: it is 0 exactly when nobody has the segment.)
+ * release is the detaching.  A forked address space gets one of its own, so that shm_nattch
+ * counts each attachment once a process.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 
 #include "platform/base/alloc.h"
+#include "platform/base/str.h"
 #include "sentry/core/usercopy.h"
 #include "sentry/fs/fs.h"
 #include "sentry/ipc/ipc.h"
@@ -38,7 +39,7 @@ struct shm_file {
 	struct ipc_ns *ns;                      /* immutable; held */
 };
 
-struct shm_new { u64 size; s32 key; };
+struct shm_new { u64 size; s32 key; struct ipc_ns *ns; };
 
 static struct shm *to_shm(struct ipc_obj *o) { return container_of(o, struct shm, o); }
 
@@ -48,14 +49,48 @@ static void shm_free(struct ipc_obj *o)
 	kfree(to_shm(o));
 }
 
+/* Pages of all segments. Lock held. */
+static u64 total_locked(struct ipc_ns *ns, int *ret_high, u32 *ret_used)
+{
+	u64 sum = 0;
+
+	*ret_high = ipc_highest_locked(ns, IPC_SHM, ret_used);
+	for (int i = 0; i <= *ret_high; i++) {
+		struct ipc_obj *o = ipc_slot_locked(ns, IPC_SHM, (u32)i);
+
+		if (o)
+			sum += ALIGN_UP(to_shm(o)->size, PAGE_SIZE) / PAGE_SIZE;
+	}
+	return sum;
+}
+
+/* shmall, which hardly anybody sets: looked at before the segment is made, so two at once may exceed it. */
+static bool fits(struct ipc_ns *ns, u64 size)
+{
+	u64 all = ipc_limit(ns, LIM_SHMALL), sum;
+	u32 used;
+	int high;
+
+	if (all >= SHM_MAX)
+		return true;
+	mutex_lock(ipc_lock(ns));
+	sum = total_locked(ns, &high, &used);
+	mutex_unlock(ipc_lock(ns));
+	return sum + ALIGN_UP(size, PAGE_SIZE) / PAGE_SIZE <= all;
+}
+
 static int shm_make(struct task *t, void *arg, struct ipc_obj **ret)
 {
 	const struct shm_new *n = arg;
 	struct shm *s;
 	int r;
 
-	if (n->size == 0 || n->size > SHM_MAX)
+	if (n->size == 0 || n->size > ipc_limit(n->ns, LIM_SHMMAX))
 		return -EINVAL;
+	if (n->size > SHM_MAX)
+		return -ENOMEM;
+	if (!fits(n->ns, n->size))
+		return -ENOSPC;
 	s = knew(struct shm);
 	if (!s)
 		return -ENOMEM;
@@ -80,7 +115,7 @@ static int shm_check(struct ipc_obj *o, void *arg)
 
 long shm_get(struct task *t, s32 key, u64 size, int flags)
 {
-	struct shm_new n = { size, key };
+	struct shm_new n = { size, key, task_ipc_ns(t) };
 
 	if (flags & SHM_HUGETLB)
 		return -ENOMEM;         /* no huge pages are reserved */
@@ -125,10 +160,15 @@ static void shm_detach(struct file *f)
 	kfree(sf);
 }
 
-static const struct file_ops shm_file_ops = { .name = "sysvshm", .map = shm_map, .release = shm_detach };
+static struct file *shm_forked(struct file *f);
 
-/* A file for one attachment. Takes over the reference on @s, and counts it. */
-static struct file *attach_file(struct task *t, struct ipc_ns *ns, struct shm *s, bool writable)
+static const struct file_ops shm_file_ops = {
+	.name = "sysvshm", .map = shm_map, .forked = shm_forked, .release = shm_detach,
+};
+
+/* A file for one attachment. Takes over the reference on @s, and counts it; @pid makes it, 0 for a fork. */
+static struct file *attach_file(struct kernel *k, const struct cred *c, struct ipc_ns *ns, struct shm *s, u32 flags,
+				s32 pid)
 {
 	struct shm_file *sf = knew(struct shm_file);
 
@@ -136,18 +176,28 @@ static struct file *attach_file(struct task *t, struct ipc_ns *ns, struct shm *s
 		ipc_put(&s->o);
 		return NULL;
 	}
-	file_init(&sf->f, &shm_file_ops, writable ? O_RDWR : O_RDONLY, 0, NULL, s->file->inode, task_cred(t));
+	file_init(&sf->f, &shm_file_ops, flags, 0, NULL, s->file->inode, c);
 	sf->f.anon_name = s->name;
 	sf->shm = s;
-	sf->kernel = t->kernel;
+	sf->kernel = k;
 	sf->ns = ns;
 	ipc_ns_hold(ns);
 	mutex_lock(ipc_lock(ns));
 	s->nattch++;
-	s->atime = ipc_seconds(t->kernel);
-	s->lpid = t->tg->tgid;
+	if (pid) {
+		s->atime = ipc_seconds(k);
+		s->lpid = pid;
+	}
 	mutex_unlock(ipc_lock(ns));
 	return &sf->f;
+}
+
+static struct file *shm_forked(struct file *f)
+{
+	struct shm_file *sf = container_of(f, struct shm_file, f);
+
+	ref_get(&sf->shm->o.ref);
+	return attach_file(sf->kernel, f->cred, sf->ns, sf->shm, file_flags(f) & O_ACCMODE, 0);
 }
 
 static int at_address(gaddr_t *addr, int flags)
@@ -190,7 +240,7 @@ long shm_at(struct task *t, int id, gaddr_t addr, int flags)
 		return r;
 	}
 	mutex_unlock(ipc_lock(ns));
-	f = attach_file(t, ns, to_shm(o), writable);
+	f = attach_file(t->kernel, task_cred(t), ns, to_shm(o), writable ? O_RDWR : O_RDONLY, t->tg->tgid);
 	if (!f)
 		return -ENOMEM;
 	at = mm_mmap(t, addr, ALIGN_UP(to_shm(o)->size, PAGE_SIZE), prot, mflags, f, 0);
@@ -289,25 +339,43 @@ static long shm_change(struct task *t, int id, int cmd, const struct shmid_ds *d
 
 static long shm_info(struct task *t, int cmd, gaddr_t buf)
 {
-	struct shminfo lim = { .shmmax = SHM_MAX, .shmmin = 1, .shmmni = 4096, .shmseg = 4096,
-			       .shmall = SHM_MAX / PAGE_SIZE };
-	struct shm_info info = { 0 };
 	struct ipc_ns *ns = task_ipc_ns(t);
+	struct shminfo lim = { .shmmax = ipc_limit(ns, LIM_SHMMAX), .shmmin = 1, .shmmni = ipc_limit(ns, LIM_SHMMNI),
+			       .shmseg = ipc_limit(ns, LIM_SHMMNI), .shmall = ipc_limit(ns, LIM_SHMALL) };
+	struct shm_info info = { 0 };
 	u32 used;
 	int high, r;
 
 	mutex_lock(ipc_lock(ns));
-	high = ipc_highest_locked(ns, IPC_SHM, &used);
+	info.shm_tot = total_locked(ns, &high, &used);
 	info.used_ids = (int)used;
-	for (int i = 0; i <= high; i++) {
-		struct ipc_obj *o = ipc_slot_locked(ns, IPC_SHM, (u32)i);
-
-		if (o)
-			info.shm_tot += ALIGN_UP(to_shm(o)->size, PAGE_SIZE) / PAGE_SIZE;
-	}
 	mutex_unlock(ipc_lock(ns));
 	r = cmd == IPC_INFO ? copy_out(t, buf, &lim, sizeof(lim)) : copy_out(t, buf, &info, sizeof(info));
 	return r < 0 ? r : MAX(high, 0);
+}
+
+/* Residency cannot be had: 0. */
+void shm_show(struct task *t, struct strbuf *out)
+{
+	struct ipc_ns *ns = task_ipc_ns(t);
+	u32 used;
+	int high;
+
+	strbuf_puts(out, "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid"
+			 "      atime      dtime      ctime                   rss                  swap\n");
+	mutex_lock(ipc_lock(ns));
+	high = ipc_highest_locked(ns, IPC_SHM, &used);
+	for (int i = 0; i <= high; i++) {
+		struct ipc_obj *o = ipc_slot_locked(ns, IPC_SHM, (u32)i);
+		const struct shm *s = o ? to_shm(o) : NULL;
+
+		if (s)
+			strbuf_printf(out, "%10d %10d  %4o %21lu %5u %5u  %5lu %5u %5u %5u %5u %10lld %10lld %10lld"
+				      " %21lu %21lu\n", o->key, o->id, o->mode, (unsigned long)s->size, (u32)s->cpid,
+				      (u32)s->lpid, (unsigned long)s->nattch, o->uid, o->gid, o->cuid, o->cgid,
+				      (long long)s->atime, (long long)s->dtime, (long long)s->ctime, 0ul, 0ul);
+	}
+	mutex_unlock(ipc_lock(ns));
 }
 
 long shm_ctl(struct task *t, int id, int cmd, gaddr_t buf)

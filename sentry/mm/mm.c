@@ -87,6 +87,30 @@ static int copy_vma(struct mm *to, const struct vma *v)
 	return 0;
 }
 
+/* Files that count the address spaces which map them give the unpublished child its own: no lock is held. */
+static int own_files(struct mm *mm)
+{
+	struct file *of = NULL, *own = NULL;
+
+	for (struct vma *v = vma_first(mm); v; v = vma_next(v)) {
+		if (!v->file || !v->file->ops->forked)
+			continue;
+		if (v->file != of) {
+			struct file *f = v->file->ops->forked(v->file);
+
+			if (!f)
+				return -ENOMEM;
+			of = v->file;
+			own = f;
+		} else {
+			file_ref(own);
+		}
+		v->file = own;
+		file_unref(of);
+	}
+	return 0;
+}
+
 int mm_fork(struct task *t, struct aspace *child_as, struct ctx *child, struct mm **ret)
 {
 	struct mm *from = t->mm, *mm = mm_new(from->kernel, child_as);
@@ -101,6 +125,8 @@ int mm_fork(struct task *t, struct aspace *child_as, struct ctx *child, struct m
 	for (struct vma *v = vma_first(from); v && r == 0; v = vma_next(v))
 		r = copy_vma(mm, v);
 	mutex_unlock(&from->mu);
+	if (r == 0)
+		r = own_files(mm);
 	if (r < 0) {
 		mm->as = NULL;
 		mm_free_vmas(mm);

@@ -78,6 +78,7 @@ struct file_ops {
 	int     (*flush)(struct task *, struct file *);                                  /* 0: nothing on each close */
 	int     (*set_flags)(struct file *, u32 old_flags, u32 new_flags);               /* 0: F_SETFL just stores */
 	void    (*fdinfo)(struct file *, struct strbuf *);                               /* extra lines of /proc/PID/fdinfo */
+	struct file *(*forked)(struct file *);                                           /* what a forked address space maps instead (NULL: no memory); the same */
 	void    (*release)(struct file *);                                               /* required */
 };
 

@@ -6,6 +6,7 @@
 #include "platform/base/str.h"
 #include "sentry/fs/proc/proc.h"
 #include "sentry/fs/proc/procfs.h"
+#include "sentry/ipc/ipc.h"
 #include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task.h"
 #include "sentry/mm/mm.h"
@@ -153,6 +154,12 @@ static int show_thread_self(struct task *t, struct pseudo_node *n, struct strbuf
 	return 0;
 }
 
+static int show_sysvipc(struct task *t, struct pseudo_node *n, struct strbuf *out)
+{
+	(n->e->name[0] == 'm' ? msg_show : n->e->name[1] == 'e' ? sem_show : shm_show)(t, out);
+	return 0;
+}
+
 static const struct pseudo_dir sysvipc_dir;
 static const struct pseudo_dir empty_dir = { 0 };
 
@@ -161,11 +168,7 @@ static const struct pseudo_dir empty_dir = { 0 };
 #define LINK(nm, tx) { .name = nm, .mode = S_IFLNK | 0777, .text = tx }
 
 static const struct pseudo_entry sysvipc_entries[] = {
-	TEXT("msg", "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid"
-	     "      stime      rtime      ctime\n"),
-	TEXT("sem", "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n"),
-	TEXT("shm", "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid"
-	     "  cgid      atime      dtime      ctime                   rss                  swap\n"),
+	ROW("msg", show_sysvipc), ROW("sem", show_sysvipc), ROW("shm", show_sysvipc),
 };
 static const struct pseudo_dir sysvipc_dir = { .entries = sysvipc_entries, .n = ARRAY_SIZE(sysvipc_entries) };
 

@@ -9,6 +9,7 @@
 #include "platform/base/rand.h"
 #include "platform/base/str.h"
 #include "sentry/fs/proc/proc.h"
+#include "sentry/ipc/ipc.h"
 #include "sentry/kernel/pid.h"
 #include "sentry/kernel/task.h"
 #include <linux/capability.h>
@@ -116,6 +117,18 @@ static int show_threads_max(struct task *t, struct pseudo_node *n, struct strbuf
 	return 0;
 }
 
+static int show_ipc(struct task *t, struct pseudo_node *n, struct strbuf *out)
+{
+	return ipc_setting_show(task_ipc_ns(t), n->e->name, out);
+}
+
+static int store_ipc(struct task *t, struct pseudo_node *n, char *text, size_t len)
+{
+	(void)len;
+	return ipc_setting_store(t, task_ipc_ns(t), n->e->name, text);
+}
+
+#define IPC(nm) { .name = nm, .mode = S_IFREG | 0644, .show = show_ipc, .store = store_ipc }
 #define ROW(nm, fn) { .name = nm, .mode = S_IFREG | 0444, .show = fn }
 #define TEXT(nm, tx) { .name = nm, .mode = S_IFREG | 0444, .text = tx "\n" }
 #define DIR(nm, d) { .name = nm, .mode = S_IFDIR | 0555, .dir = &d }
@@ -141,13 +154,13 @@ static const struct pseudo_entry kernel_entries[] = {
 	{ .name = "domainname", .mode = S_IFREG | 0644, .show = show_domainname, .store = store_domainname },
 	TEXT("dmesg_restrict", "1"),
 	{ .name = "hostname", .mode = S_IFREG | 0644, .show = show_hostname, .store = store_hostname },
-	TEXT("kptr_restrict", "1"), TEXT("msgmax", "8192"), TEXT("msgmnb", "16384"), TEXT("msgmni", "32000"),
+	TEXT("kptr_restrict", "1"), IPC("msg_next_id"), IPC("msgmax"), IPC("msgmnb"), IPC("msgmni"),
 	TEXT("ngroups_max", "65536"), ROW("osrelease", show_osrelease), ROW("ostype", show_ostype),
 	TEXT("overflowgid", "65534"), TEXT("overflowuid", "65534"), TEXT("perf_event_paranoid", "3"),
 	TEXT("pid_max", "32768"), TEXT("printk", "4\t4\t1\t7"), DIR("pty", pty_dir), DIR("random", random_dir),
 	TEXT("randomize_va_space", "2"), TEXT("sched_child_runs_first", "0"), DIR("seccomp", seccomp_dir),
-	TEXT("sem", "32000\t1024000000\t500\t32000"), TEXT("shmall", "18446744073692774399"),
-	TEXT("shmmax", "18446744073692774399"), TEXT("shmmni", "4096"), TEXT("shm_rmid_forced", "0"),
+	IPC("sem"), IPC("sem_next_id"), IPC("shm_next_id"), IPC("shmall"), IPC("shmmax"), IPC("shmmni"),
+	TEXT("shm_rmid_forced", "0"),
 	TEXT("sysrq", "0"), TEXT("tainted", "0"), ROW("threads-max", show_threads_max),
 	TEXT("unprivileged_bpf_disabled", "2"), ROW("version", show_osversion), DIR("yama", yama_dir),
 };
@@ -158,8 +171,7 @@ static const struct pseudo_entry inotify_entries[] = {
 };
 static const struct pseudo_dir inotify_dir = DIR_OF(inotify_entries);
 static const struct pseudo_entry mqueue_entries[] = {
-	TEXT("msg_default", "10"), TEXT("msg_max", "10"), TEXT("msgsize_default", "8192"),
-	TEXT("msgsize_max", "8192"), TEXT("queues_max", "256"),
+	IPC("msg_default"), IPC("msg_max"), IPC("msgsize_default"), IPC("msgsize_max"), IPC("queues_max"),
 };
 static const struct pseudo_dir mqueue_dir = DIR_OF(mqueue_entries);
 static const struct pseudo_entry epoll_entries[] = { TEXT("max_user_watches", "1048576") };
