@@ -451,7 +451,7 @@ size_t ep_rcvlowat(struct ep *e) { return __atomic_load_n(&e->o.rcvlowat, __ATOM
 long ep_inq(struct ep *e) { return e->ops->inq ? e->ops->inq(e) : -EOPNOTSUPP; }
 long ep_outq(struct ep *e) { return e->ops->outq ? e->ops->outq(e, false) : -EOPNOTSUPP; }
 long ep_outq_unsent(struct ep *e) { return e->ops->outq ? e->ops->outq(e, true) : -EOPNOTSUPP; }
-int ep_atmark(struct ep *e) { return e->ops == &tcp_ops ? tcp_atmark(e) : -EOPNOTSUPP; }
+int ep_atmark(struct ep *e) { return e->ops == &tcp_ops ? tcp_atmark(e) : -ENOTTY; }
 
 u64 ep_last_stamp(struct ep *e)
 {

@@ -250,7 +250,7 @@ static int ipc_nth_lock(struct task *t, enum ipc_kind kind, int slot, struct ipc
 	struct ipc_obj *o;
 
 	mutex_lock(&ns->mu);
-	o = slot < 0 ? NULL : ipc_slot_locked(ns, kind, (u32)slot);
+	o = slot < 0 ? NULL : ipc_slot_locked(ns, kind, (u32)slot % IPC_SLOTS_MAX);
 	if (!o) {
 		mutex_unlock(&ns->mu);
 		return -EINVAL;

@@ -22,17 +22,31 @@ static void tv_add(struct timeval *to, const struct timeval *from)
 	}
 }
 
+static u64 mm_rss_kb(struct mm *mm)
+{
+	struct mm_usage u = { 0 };
+
+	mm_usage(mm, &u);
+	return (u.rss_anon + u.rss_file + u.rss_shmem) >> 10;
+}
+
 /* Resident size of @t's memory now, in KiB. */
 static u64 rss_kb(struct task *t)
 {
 	struct mm *mm = task_mm_get(t);
-	struct mm_usage u = { 0 };
+	u64 kb = mm ? mm_rss_kb(mm) : 0;
 
-	if (!mm)
-		return 0;
-	mm_usage(mm, &u);
 	mm_unref(mm);
-	return (u.rss_anon + u.rss_file + u.rss_shmem) >> 10;
+	return kb;
+}
+
+void rusage_image_ends(struct tgroup *tg, struct mm *mm)
+{
+	u64 kb = mm_rss_kb(mm);
+
+	mutex_lock(&tg->mu);
+	tg->maxrss_kb = MAX(tg->maxrss_kb, kb);
+	mutex_unlock(&tg->mu);
 }
 
 void rusage_of_task(struct task *t, struct rusage *ret)

@@ -6,9 +6,12 @@
 #pragma once
 #include <sys/resource.h>
 
+struct mm;
 struct task;
 struct tgroup;
 
+/* The process lets go of @mm: what it held counts for ru_maxrss. */
+void rusage_image_ends(struct tgroup *tg, struct mm *mm);
 void rusage_of_task(struct task *t, struct rusage *ret);
 void rusage_of_process(struct tgroup *tg, struct rusage *ret);
 /* The process and those it has waited for, as wait4(2) tells. */

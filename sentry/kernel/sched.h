@@ -4,6 +4,8 @@
 #pragma once
 #include "platform/base/compiler.h"
 
+#define SCHED_DEADLINE_POLICY 6         /* glibc has it under other names */
+
 struct kernel;
 struct task;
 

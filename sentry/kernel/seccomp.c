@@ -318,11 +318,14 @@ long seccomp_set_filter(struct task *t, u32 flags, gaddr_t addr)
 {
 	const u32 known = SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW |
 			  SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_TSYNC_ESRCH;
+	struct sock_fprog head;
 	struct seccomp_prog *p;
 	int err;
 
 	if ((flags & ~known) || t->seccomp_mode == SECCOMP_MODE_STRICT)
 		return -EINVAL;
+	if (copy_in(t, &head, addr, sizeof(head)) < 0)
+		return -EFAULT;
 	if (!t->cred->no_new_privs && !self_capable(t, CAP_SYS_ADMIN))
 		return -EACCES;
 	p = read_prog(t, addr, &err);

@@ -25,7 +25,7 @@ struct task *task_new(struct kernel *k, struct tgroup *tg)
 	list_init(&t->thread_node);
 	mutex_init(&t->mu, RANK_TASK);
 	sigpending_init(&t->pending);
-	t->timer_slack = 50000;
+	t->timer_slack = t->timer_slack_def = 50000;
 	t->cpu_mask[0] = k->ncpus >= 64 ? ~0ull : (1ull << k->ncpus) - 1;
 	t->cpu_mask[1] = k->ncpus <= 64 ? 0 : (k->ncpus >= 128 ? ~0ull : (1ull << (k->ncpus - 64)) - 1);
 	t->start_time = ktime_boot(k);

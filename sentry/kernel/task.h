@@ -150,7 +150,7 @@ struct task {
 	int exit_status;                        /* wait status of this thread; owner */
 	int pdeath_signal;                      /* owner */
 	u32 personality;                        /* owner: personality(2) */
-	u64 timer_slack;                        /* owner */
+	_Atomic u64 timer_slack, timer_slack_def;       /* told, not enforced */
 	struct ptrace *pt;                      /* set once: ptrace.h */
 	bool traced_call;                       /* owner: call_again because the tracer wants to see it */
 	struct seccomp_prog *seccomp;           /* owner: the guest's own filters */
@@ -158,6 +158,7 @@ struct task {
 	_Atomic u64 seccomp_allow[8];           /* of the filters: calls that need no look (seccomp.c); only ever shrinks */
 	int nice, ioprio;
 	int sched_policy, sched_prio;           /* answered, not enforced */
+	u64 sched_dl[3];                        /* SCHED_DEADLINE: runtime, deadline, period; the same */
 	bool sched_reset_on_fork;
 	_Atomic u64 utime_ns, stime_ns;         /* accounting, best effort: written by the owner */
 	u64 nvcsw, nivcsw, minflt, majflt;

@@ -23,6 +23,7 @@
 #include "sentry/kernel/pidfd.h"
 #include "sentry/kernel/ptrace.h"
 #include "sentry/kernel/seccomp.h"
+#include "sentry/kernel/sched.h"
 #include "sentry/kernel/task_int.h"
 #include "sentry/kernel/unshare.h"
 #include "sentry/mm/mm.h"
@@ -122,7 +123,7 @@ static void inherit(struct task *t, struct task *n, const struct clone_req *q)
 	n->altstack = t->altstack;
 	if ((f & (CLONE_VM | CLONE_VFORK)) == CLONE_VM)
 		n->altstack = (struct lx_sigaltstack){ .flags = SS_DISABLE };
-	n->timer_slack = t->timer_slack;
+	n->timer_slack = n->timer_slack_def = atomic_load(&t->timer_slack);
 	seccomp_give(n, t->seccomp, t->seccomp_mode);
 	n->personality = t->personality;
 	n->nice = t->nice;
@@ -368,6 +369,8 @@ long task_clone(struct task *t, const struct clone_req *q)
 	r = check_flags(t, q);
 	if (r == 0)
 		r = check_nproc(t);
+	if (r == 0 && t->sched_policy == SCHED_DEADLINE_POLICY && !t->sched_reset_on_fork)
+		r = -EAGAIN;
 	if (r < 0)
 		return r;
 	if (q->flags & CLONE_PIDFD) {

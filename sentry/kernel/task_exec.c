@@ -13,6 +13,7 @@
 #include "platform/platform.h"
 #include "sentry/kernel/fdtable.h"
 #include "sentry/kernel/ptrace.h"
+#include "sentry/kernel/rusage.h"
 #include "sentry/kernel/task_int.h"
 #include "sentry/loader/loader.h"
 #include "sentry/vfs/vfs.h"
@@ -145,8 +146,10 @@ static void switch_image(struct task *t, struct exec_image *im)
 		ctx_set_owner(old_ctx, NULL);
 		ctx_free(old_ctx);
 	}
-	if (old_mm)
+	if (old_mm) {
+		rusage_image_ends(t->tg, old_mm);
 		mm_unref(old_mm);
+	}
 }
 
 int task_exec(struct task *t, const struct exec_args *a)

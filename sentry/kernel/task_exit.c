@@ -18,6 +18,7 @@
 #include "sentry/ipc/ipc.h"
 #include "sentry/kernel/futex.h"
 #include "sentry/kernel/pid_ns.h"
+#include "sentry/kernel/rusage.h"
 #include "sentry/kernel/ptrace.h"
 #include "sentry/kernel/seccomp.h"
 #include "sentry/kernel/task_int.h"
@@ -348,6 +349,8 @@ void task_exit(struct task *t, int wstatus)
 	mark_exiting(t);
 	task_release_memory(t);
 	if (t->mm) {
+		if (tgroup_is_single(tg))
+			rusage_image_ends(tg, t->mm);
 		mutex_lock(&tg->mu);
 		tgroup_cpu_sample_locked(tg, t->mm->as);
 		mutex_unlock(&tg->mu);

@@ -55,10 +55,14 @@ int socket_create(struct task *t, int family, int type, int proto, struct file *
 int socket_pair(struct task *t, int family, int type, int proto, struct file **a, struct file **b)
 {
 	const struct family *fm = family_find(family);
+	auto_file *f = NULL;
+	int r;
 
-	if (!fm)
-		return -EAFNOSUPPORT;
-	return fm->pair ? fm->pair(t, type, proto, a, b) : -EOPNOTSUPP;
+	if (fm && fm->pair)
+		return fm->pair(t, type, proto, a, b);
+	/* Whether there could be such a socket at all is asked first. */
+	r = socket_create(t, family, type, proto, &f);
+	return r < 0 ? r : -EOPNOTSUPP;
 }
 
 void socket_init(struct task *t, struct socket *s, const struct sock_ops *ops, int family, int type,

@@ -176,7 +176,10 @@ static int find_program(struct task *t, int dirfd, const char *path, u32 flags, 
 		return r;
 	if ((path_inode(&p)->mode & S_IFMT) == S_IFLNK)
 		return -ELOOP;
-	snprintf(name, cap, "/dev/fd/%d/%s", dirfd, path);
+	if (path[0] == '/' || dirfd == AT_FDCWD)
+		snprintf(name, cap, "%s", path);
+	else
+		snprintf(name, cap, "/dev/fd/%d/%s", dirfd, path);
 	return vfs_open_path(t, &p, O_RDONLY, true, ret);
 }
 
@@ -195,7 +198,7 @@ long sys_execveat(struct task *t, const struct sysargs *a)
 	if (r < 0)
 		return r;
 	x.path = path;
-	if (path[0] != '/' && (dirfd != AT_FDCWD || (flags & AT_SYMLINK_NOFOLLOW))) {
+	if ((flags & AT_SYMLINK_NOFOLLOW) || (path[0] != '/' && dirfd != AT_FDCWD)) {
 		r = find_program(t, dirfd, path, flags, &f, name, sizeof(name));
 		if (r < 0)
 			return r;

@@ -211,10 +211,10 @@ static long process_ops(struct task *t, int op, const u64 *v)
 	case PR_GET_CHILD_SUBREAPER:
 		return put_int(t, GADDR(v[1]), t->tg->is_subreaper);
 	case PR_SET_TIMERSLACK:
-		t->timer_slack = (long)v[1] <= 0 ? 50000 : v[1];
+		t->timer_slack = (long)v[1] <= 0 ? atomic_load(&t->timer_slack_def) : v[1];
 		return 0;
 	case PR_GET_TIMERSLACK:
-		return (long)t->timer_slack;
+		return (long)MIN(atomic_load(&t->timer_slack), (u64)INT64_MAX);
 	case PR_SET_MM:
 		return task_set_mm(t, v[1], v[2]);
 	case PR_SET_VMA:
@@ -248,7 +248,7 @@ static long fixed_ops(struct task *t, int op, const u64 *v)
 	case PR_MCE_KILL:
 		return 0;
 	case PR_GET_THP_DISABLE:
-		return 0;
+		return v[1] || v[2] || v[3] || v[4] ? -EINVAL : 0;
 	case PR_SET_THP_DISABLE:
 		return v[2] || v[3] || v[4] ? -EINVAL : 0;
 	case PR_SET_PTRACER:
@@ -335,7 +335,7 @@ long sys_arch_prctl(struct task *t, const struct sysargs *a)
 	case ARCH_GET_CPUID_CODE:
 		return 1;
 	case ARCH_SET_CPUID_CODE:
-		return arg_u64(a, 1) ? 0 : -ENODEV;
+		return -ENODEV;
 	}
 	return -EINVAL;
 }

@@ -78,6 +78,7 @@ static int get_clone_args(struct task *t, gaddr_t addr, size_t size, struct lx_c
 
 static int get_set_tid(struct task *t, const struct lx_clone_args *c, struct clone_req *q)
 {
+	struct user_ns *owner;
 	s32 tid;
 
 	if (c->set_tid_size == 0)
@@ -89,7 +90,8 @@ static int get_set_tid(struct task *t, const struct lx_clone_args *c, struct clo
 		return -EFAULT;
 	if (tid < 1)
 		return -EINVAL;
-	if (!self_capable(t, CAP_SYS_ADMIN) && !self_capable(t, CAP_CHECKPOINT_RESTORE))
+	owner = task_pid_ns_for_children(t)->ns.owner;
+	if (!ns_capable(t, owner, CAP_SYS_ADMIN) && !ns_capable(t, owner, CAP_CHECKPOINT_RESTORE))
 		return -EPERM;
 	q->want_tid = tid;
 	return 0;

@@ -18,6 +18,7 @@
 
 #define SCHED_EXT_POLICY 7
 #define RR_INTERVAL_NS 100000000
+#define DEADLINE_MIN 1024                /* ns */
 
 struct lx_sched_attr {
 	u32 size, policy;
@@ -146,7 +147,7 @@ long sys_sched_get_priority_max(struct task *t unused_ok, const struct sysargs *
 
 	if (realtime(p))
 		return 99;
-	return check_policy(p, 0) == 0 || p == 6 || p == SCHED_EXT_POLICY ? 0 : -EINVAL;
+	return check_policy(p, 0) == 0 || p == SCHED_DEADLINE_POLICY || p == SCHED_EXT_POLICY ? 0 : -EINVAL;
 }
 
 long sys_sched_get_priority_min(struct task *t unused_ok, const struct sysargs *a)
@@ -155,7 +156,7 @@ long sys_sched_get_priority_min(struct task *t unused_ok, const struct sysargs *
 
 	if (realtime(p))
 		return 1;
-	return check_policy(p, 0) == 0 || p == 6 || p == SCHED_EXT_POLICY ? 0 : -EINVAL;
+	return check_policy(p, 0) == 0 || p == SCHED_DEADLINE_POLICY || p == SCHED_EXT_POLICY ? 0 : -EINVAL;
 }
 
 long sys_sched_rr_get_interval(struct task *t, const struct sysargs *a)
@@ -188,8 +189,37 @@ long sys_sched_getattr(struct task *t, const struct sysargs *a)
 	at.flags = x->sched_reset_on_fork ? 1 : 0;
 	at.nice = x->nice;
 	at.priority = (u32)x->sched_prio;
+	if (x->sched_policy == SCHED_DEADLINE_POLICY) {
+		at.runtime = x->sched_dl[0];
+		at.deadline = x->sched_dl[1];
+		at.period = x->sched_dl[2];
+	}
 	at.util_max = 1024;
 	return copy_out(t, arg_addr(a, 1), &at, n);
+}
+
+/* Of all classes the one that promises something: kept and told like the others, with Linux's checks. */
+static long set_deadline(struct task *t, int pid, const struct lx_sched_attr *at)
+{
+	u64 period = at->period ? at->period : at->deadline;
+	auto_task *x = NULL;
+	int r;
+
+	x = find(t, pid, &r);
+	if (!x)
+		return r;
+	if (at->priority || !at->deadline || at->runtime < DEADLINE_MIN || at->runtime > at->deadline ||
+	    at->deadline > period || (at->deadline | period) >> 63)
+		return -EINVAL;
+	if (!capable(t, CAP_SYS_NICE))
+		return -EPERM;
+	x->sched_policy = SCHED_DEADLINE_POLICY;
+	x->sched_prio = 0;
+	x->sched_reset_on_fork = at->flags & 1;
+	x->sched_dl[0] = at->runtime;
+	x->sched_dl[1] = at->deadline;
+	x->sched_dl[2] = period;
+	return 0;
 }
 
 long sys_sched_setattr(struct task *t, const struct sysargs *a)
@@ -208,10 +238,10 @@ long sys_sched_setattr(struct task *t, const struct sysargs *a)
 		return -E2BIG;
 	if (copy_in(t, &at, arg_addr(a, 1), size) < 0)
 		return -EFAULT;
-	if (at.policy == 6)                     /* SCHED_DEADLINE cannot be promised */
-		return -EPERM;
 	if (at.flags & ~1ull)
 		return -EINVAL;
+	if (at.policy == SCHED_DEADLINE_POLICY)
+		return set_deadline(t, arg_s32(a, 0), &at);
 	r = (int)set_policy(t, arg_s32(a, 0), (int)(at.policy | (at.flags & 1 ? SCHED_RESET_ON_FORK : 0)),
 			    (int)at.priority);
 	if (r < 0 || realtime((int)at.policy))
@@ -301,13 +331,19 @@ long sys_ioprio_get(struct task *t, const struct sysargs *a)
 	return x ? x->ioprio : -ESRCH;
 }
 
+/* Classes: none (which has no level), real-time, best effort, idle; levels 0 to 7, hints above them. */
+static bool ioprio_ok(int class, int level, int v)
+{
+	return v >= 0 && class >= 0 && class <= 3 && (class != 0 || level == 0);
+}
+
 long sys_ioprio_set(struct task *t, const struct sysargs *a)
 {
 	int v = arg_s32(a, 2), class = v >> 13;
 	auto_task *x = NULL;
 	int r;
 
-	if (arg_s32(a, 0) < 1 || arg_s32(a, 0) > 3 || class < 0 || class > 3)
+	if (arg_s32(a, 0) < 1 || arg_s32(a, 0) > 3 || !ioprio_ok(class, v & 7, v))
 		return -EINVAL;
 	if (class == 1 && !capable(t, CAP_SYS_ADMIN) && !capable(t, CAP_SYS_NICE))
 		return -EPERM;

@@ -190,7 +190,7 @@ static long cpu_clock_sleep(struct task *t, clockid_t clock, bool absolute, ktim
 	int r;
 
 	if (clock == CLOCK_THREAD_CPUTIME_ID)
-		return -EINVAL;
+		return -EOPNOTSUPP;
 	r = clock_read(t, clock, &now);
 	if (r < 0)
 		return r;
@@ -212,7 +212,8 @@ long sys_clock_nanosleep(struct task *t, const struct sysargs *a)
 		return -EOPNOTSUPP;
 	case CLOCK_REALTIME_ALARM:
 	case CLOCK_BOOTTIME_ALARM:
-		return -EPERM;
+		if (!capable(t, CAP_WAKE_ALARM))
+			return -EPERM;
 	}
 	if (clock_read(t, clock, &now) < 0)
 		return -EINVAL;

@@ -226,4 +226,20 @@ TEST(cpu_time_is_accounted)
 	EXPECT(tms.tms_utime + tms.tms_stime > 0);
 }
 
+TEST(alarm_clocks_are_for_those_who_may_wake_the_machine)
+{
+	struct timespec ts = { 0, 1000000 };
+	timer_t id;
+
+	if (timer_create(CLOCK_BOOTTIME_ALARM, NULL, &id) < 0 && errno == EOPNOTSUPP)
+		SKIP("no clock that could wake this machine");
+	EXPECT_OK(timer_create(CLOCK_REALTIME_ALARM, NULL, &id));
+	EXPECT_OK(timer_delete(id));
+	EXPECT_OK(syscall(SYS_clock_nanosleep, CLOCK_BOOTTIME_ALARM, 0, &ts, NULL));
+	EXPECT_OK(setresuid(1000, 1000, 1000));
+	EXPECT_ERR(timer_create(CLOCK_REALTIME_ALARM, NULL, &id), EPERM);
+	EXPECT_ERR(syscall(SYS_clock_nanosleep, CLOCK_BOOTTIME_ALARM, 0, &ts, NULL), EPERM);
+	EXPECT_ERR(syscall(SYS_clock_nanosleep, CLOCK_THREAD_CPUTIME_ID, 0, &ts, NULL), EOPNOTSUPP);
+}
+
 TEST_MAIN()

@@ -248,6 +248,7 @@ TEST(execveat_runs_an_open_file)
 {
 	char *argv[] = { "exec", "@count", "3", NULL };
 	int status, fd = open(me(), O_RDONLY | O_CLOEXEC), dir;
+	char cwd[256], path[300];
 	pid_t pid = fork();
 
 	if (pid == 0) {
@@ -261,6 +262,8 @@ TEST(execveat_runs_an_open_file)
 	EXPECT_OK(symlink(me(), "l"));
 	dir = open(".", O_RDONLY);
 	EXPECT_ERR(syscall(SYS_execveat, dir, "l", argv, environ, AT_SYMLINK_NOFOLLOW), ELOOP);
+	snprintf(path, sizeof(path), "%s/l", getcwd(cwd, sizeof(cwd)));
+	EXPECT_ERR(syscall(SYS_execveat, dir, path, argv, environ, AT_SYMLINK_NOFOLLOW), ELOOP);
 }
 
 TEST(a_memfd_can_be_executed)

@@ -1,6 +1,8 @@
 /*
  * inet_opt.c - options of IPv4 and IPv6 sockets: defaults, what is kept, what is refused.
  */
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include "tests/lib/inet.h"
 #include <linux/filter.h>
 #include <netinet/ip_icmp.h>
@@ -411,6 +413,18 @@ TEST(raw_protocols_get_their_packets)
 	EXPECT_EQ(memcmp(buf + 20, "data", 4), 0);
 	EXPECT_EQ(get_int(s, IPPROTO_IP, IP_HDRINCL), 1);
 	EXPECT_ERR(recv(s, buf, sizeof(buf), MSG_DONTWAIT), EAGAIN);
+}
+
+TEST(pairs_are_refused_after_the_kind_is_checked)
+{
+	int fd[2], u = socket(AF_INET, SOCK_DGRAM, 0);
+
+	EXPECT_ERR(socketpair(AF_INET, SOCK_STREAM, IPPROTO_TCP, fd), EOPNOTSUPP);
+	EXPECT_ERR(socketpair(AF_INET, SOCK_DGRAM, IPPROTO_TCP, fd), EPROTONOSUPPORT);
+	EXPECT_ERR(socketpair(AF_INET, SOCK_STREAM, IPPROTO_ICMP, fd), EPROTONOSUPPORT);
+	EXPECT_ERR(socketpair(AF_INET, 75, 0, fd), EINVAL);
+	EXPECT_ERR(socketpair(0, SOCK_STREAM, 0, fd), EAFNOSUPPORT);
+	EXPECT_ERR(ioctl(u, SIOCATMARK, fd), ENOTTY);
 }
 
 TEST_MAIN()

@@ -203,4 +203,15 @@ TEST(actions_can_be_asked_for)
 	EXPECT_ERR(syscall(SYS_seccomp, 99, 0, NULL), EINVAL);
 }
 
+static void bad_filter_without_privilege(void)
+{
+	EXPECT_OK(setresuid(1000, 1000, 1000));
+	EXPECT_ERR(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, BAD_PTR), EFAULT);
+}
+
+TEST(a_filter_out_of_reach_is_told_before_lack_of_privilege)
+{
+	EXPECT_EQ(in_child(bad_filter_without_privilege), 0);
+}
+
 TEST_MAIN()

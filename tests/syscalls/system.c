@@ -1,4 +1,6 @@
 /* The machine and its limits: uname, sysinfo, rlimits, priorities, affinity, random numbers, architecture. */
+#include <sched.h>
+#include <sys/prctl.h>
 #include <asm/prctl.h>
 #include <linux/membarrier.h>
 #include <sys/personality.h>
@@ -192,6 +194,94 @@ TEST(host_and_domain_names_can_be_set)
 	EXPECT_STR(buf, "new-name");
 	EXPECT_ERR(sethostname("x", 65), EINVAL);
 	EXPECT_ERR(sethostname("x", -1), EINVAL);
+}
+
+struct deadline_attr { unsigned size, policy; unsigned long long flags; int nice; unsigned prio; unsigned long long runtime, deadline, period; };
+
+TEST(deadline_scheduling_is_checked_and_told)
+{
+	struct deadline_attr a = { .size = sizeof(a), .policy = 6, .runtime = 10000000, .deadline = 30000000, .period = 30000000 };
+	struct deadline_attr got = { 0 };
+
+	a.runtime = 40000000;
+	EXPECT_ERR(syscall(SYS_sched_setattr, 0, &a, 0), EINVAL);
+	a.runtime = 1000;
+	EXPECT_ERR(syscall(SYS_sched_setattr, 0, &a, 0), EINVAL);
+	a.runtime = 10000000;
+	EXPECT_ERR(syscall(SYS_sched_setattr, 999999, &a, 0), ESRCH);
+	if (syscall(SYS_sched_setattr, 0, &a, 0) < 0)
+		SKIP("the host grants no SCHED_DEADLINE");
+	EXPECT_EQ(sched_getscheduler(0), 6);
+	EXPECT_OK(syscall(SYS_sched_getattr, 0, &got, sizeof(got), 0));
+	EXPECT(got.policy == 6 && got.runtime == a.runtime && got.deadline == a.deadline && got.period == a.period);
+	EXPECT_ERR(fork(), EAGAIN);             /* unless it is reset for the child */
+}
+
+TEST(io_priorities_have_levels)
+{
+	EXPECT_OK(syscall(SYS_ioprio_set, 1, 0, 2 << 13 | 3));
+	EXPECT_EQ(syscall(SYS_ioprio_get, 1, 0), 2 << 13 | 3);
+	EXPECT_ERR(syscall(SYS_ioprio_set, 1, 0, 0 << 13 | 3), EINVAL);
+	EXPECT_ERR(syscall(SYS_ioprio_set, 1, 0, 4 << 13), EINVAL);
+	EXPECT_ERR(syscall(SYS_ioprio_set, 4, 0, 2 << 13), EINVAL);
+}
+
+TEST(timer_slack_starts_from_the_parents)
+{
+	EXPECT_OK(prctl(PR_SET_TIMERSLACK, 70000));
+	EXPECT_EQ(strtol(get_file("/proc/self/timerslack_ns"), NULL, 10), 70000);
+	if (fork() == 0) {
+		EXPECT_OK(prctl(PR_SET_TIMERSLACK, 5));
+		EXPECT_OK(prctl(PR_SET_TIMERSLACK, 0));
+		EXPECT_EQ(prctl(PR_GET_TIMERSLACK), 70000);
+		put_file("/proc/self/timerslack_ns", "123\n");
+		EXPECT_EQ(prctl(PR_GET_TIMERSLACK), 123);
+		_exit(0);
+	}
+	wait(NULL);
+	EXPECT_OK(prctl(PR_SET_TIMERSLACK, 0));
+	EXPECT_EQ(prctl(PR_GET_TIMERSLACK), 50000);
+}
+
+TEST(barriers_that_the_query_tells_work)
+{
+	long have = syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
+
+	if (have < 0 || !(have & MEMBARRIER_CMD_GLOBAL))
+		SKIP("no membarrier");
+	EXPECT_OK(syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0));
+	EXPECT_OK(syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0));
+	EXPECT_OK(syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0));
+	EXPECT_ERR(syscall(SYS_membarrier, 1 << 20, 0, 0), EINVAL);
+	EXPECT_ERR(syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 1, 0), EINVAL);
+}
+
+TEST(ports_and_levels_are_checked_first)
+{
+	EXPECT_ERR(prctl(PR_GET_THP_DISABLE, 1, 0, 0, 0), EINVAL);
+	if (syscall(SYS_iopl, 4) < 0 && errno == ENOSYS)
+		SKIP("no iopl");
+	EXPECT_ERR(syscall(SYS_iopl, 4), EINVAL);
+	EXPECT_OK(syscall(SYS_iopl, 0));
+	EXPECT_ERR(syscall(SYS_ioperm, 65535, 2, 1), EINVAL);
+	EXPECT_ERR(syscall(SYS_ioperm, 10, 0, 1), EINVAL);
+}
+
+TEST(children_leave_their_largest_size)
+{
+	struct rusage ru;
+	size_t n = 20u << 20;
+
+	if (fork() == 0) {
+		volatile char *p = malloc(n);
+
+		for (size_t i = 0; i < n; i += 4096)
+			p[i] = 1;
+		_exit(0);
+	}
+	wait(NULL);
+	EXPECT_OK(getrusage(RUSAGE_CHILDREN, &ru));
+	EXPECT(ru.ru_maxrss >= 20 << 10);
 }
 
 TEST_MAIN()

@@ -1,4 +1,5 @@
 /* System V shared memory, semaphores, message queues. */
+#include <sched.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
 #include <sys/sem.h>
@@ -191,6 +192,185 @@ TEST(a_full_queue_makes_senders_wait)
 	wait(&status);
 	EXPECT_EQ(status, 0);
 	EXPECT_OK(msgctl(id, IPC_RMID, NULL));
+}
+
+TEST(a_fork_is_an_attachment_of_its_own)
+{
+	struct shmid_ds ds;
+	int id = shmget(IPC_PRIVATE, 5 * 4096, IPC_CREAT | 0600), go[2], done[2];
+	char *p = shmat(id, NULL, 0), c;
+	pid_t kid;
+
+	REQUIRE(p != (void *)-1);
+	REQUIRE_OK(pipe(go));
+	REQUIRE_OK(pipe(done));
+	kid = fork();
+	if (kid == 0) {
+		REQUIRE(read(go[0], &c, 1) == 1);
+		strcpy(p, "still mapped");
+		REQUIRE_OK(shmdt(p));
+		REQUIRE(write(done[1], "", 1) == 1);
+		REQUIRE(read(go[0], &c, 1) == 1);
+		_exit(0);
+	}
+	EXPECT_OK(shmctl(id, IPC_STAT, &ds));
+	EXPECT_EQ(ds.shm_nattch, 2);
+	EXPECT_EQ(write(go[1], "", 1), 1);
+	EXPECT_EQ(read(done[0], &c, 1), 1);
+	EXPECT_OK(shmctl(id, IPC_STAT, &ds));
+	EXPECT_EQ(ds.shm_nattch, 1);
+	EXPECT_STR(p, "still mapped");
+	EXPECT_EQ(write(go[1], "", 1), 1);
+	EXPECT_EQ(waitpid(kid, NULL, 0), kid);
+	kid = fork();                           /* this one dies with it */
+	if (kid == 0)
+		_exit(0);
+	EXPECT_EQ(waitpid(kid, NULL, 0), kid);
+	EXPECT_OK(shmctl(id, IPC_STAT, &ds));
+	EXPECT_EQ(ds.shm_nattch, 1);
+	EXPECT_OK(shmctl(id, IPC_RMID, NULL));
+	EXPECT_OK(shmdt(p));
+	EXPECT_ERR(shmctl(id, IPC_STAT, &ds), EINVAL);
+}
+
+static void own_namespace(void)
+{
+	if (unshare(CLONE_NEWIPC) < 0)
+		SKIP("no IPC namespaces");
+}
+
+static long setting(const char *name)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/sys/kernel/%s", name);
+	return strtol(get_file(path), NULL, 10);
+}
+
+static int set(const char *name, const char *v)
+{
+	char path[64];
+	int fd, r, e;
+
+	snprintf(path, sizeof(path), "/proc/sys/kernel/%s", name);
+	fd = open(path, O_WRONLY);
+	r = fd < 0 ? -1 : (int)write(fd, v, strlen(v));
+	e = errno;
+	if (fd >= 0)
+		close(fd);
+	errno = e;
+	return r;
+}
+
+TEST(limits_belong_to_the_namespace)
+{
+	struct { long type; char text[200]; } m = { 1, "" };
+	struct sembuf none[3] = { { 0, 0, 0 }, { 0, 0, 0 }, { 0, 0, 0 } };
+	struct shminfo si;
+	struct msginfo mi;
+	int id;
+
+	own_namespace();
+	if (set("msgmax", "100") < 0)
+		SKIP("read-only /proc/sys");
+	id = msgget(IPC_PRIVATE, 0600);
+	EXPECT_ERR(msgsnd(id, &m, 101, IPC_NOWAIT), EINVAL);
+	EXPECT_OK(msgsnd(id, &m, 100, IPC_NOWAIT));
+	EXPECT(set("msgmni", "1\n") > 0);
+	EXPECT_ERR(msgget(IPC_PRIVATE, 0600), ENOSPC);
+	EXPECT(msgctl(0, IPC_INFO, (struct msqid_ds *)&mi) >= 0);
+	EXPECT(mi.msgmax == 100 && mi.msgmni == 1);
+	EXPECT(set("shmmax", "8192") > 0);
+	EXPECT_ERR(shmget(IPC_PRIVATE, 8193, 0600), EINVAL);
+	EXPECT(shmget(IPC_PRIVATE, 8192, 0600) >= 0);
+	EXPECT(set("shmall", "3") > 0);
+	EXPECT_ERR(shmget(IPC_PRIVATE, 8192, 0600), ENOSPC);
+	EXPECT(shmctl(0, IPC_INFO, (struct shmid_ds *)&si) >= 0);
+	EXPECT(si.shmmax == 8192 && si.shmall == 3);
+	EXPECT(set("sem", "4 100 2") > 0);
+	EXPECT_EQ(setting("sem"), 4);
+	EXPECT_ERR(semget(IPC_PRIVATE, 5, 0600), EINVAL);
+	id = semget(IPC_PRIVATE, 4, 0600);
+	EXPECT_OK(semop(id, none, 2));
+	EXPECT_ERR(semop(id, none, 3), E2BIG);
+	EXPECT_ERR(set("shmmni", "40000"), EINVAL);
+	EXPECT_ERR(set("msgmax", "lots"), EINVAL);
+	EXPECT_ERR(set("msgmnb", "-1"), EINVAL);
+	own_namespace();
+	EXPECT_EQ(setting("msgmax"), 8192);
+}
+
+TEST(an_id_can_be_asked_for)
+{
+	int id;
+
+	own_namespace();
+	if (set("shm_next_id", "32775") < 0)
+		SKIP("no shm_next_id");
+	id = shmget(IPC_PRIVATE, 10, 0600);
+	EXPECT_EQ(id, 32775);
+	EXPECT_EQ(setting("shm_next_id"), -1);
+	EXPECT(set("shm_next_id", "32775") > 0);
+	EXPECT(shmget(IPC_PRIVATE, 10, 0600) != 32775);
+	EXPECT_ERR(set("shm_next_id", "-2"), EINVAL);
+}
+
+TEST(proc_lists_the_objects)
+{
+	char line[200], *at;
+	unsigned long size, n;
+	int id;
+
+	own_namespace();
+	id = shmget(0x1234, 777, IPC_CREAT | 0640);
+	at = strchr(get_file("/proc/sysvipc/shm"), '\n');
+	REQUIRE(at);
+	EXPECT_EQ(sscanf(at, "%*d %lu %lo %lu", &n, (unsigned long *)line, &size), 3);
+	EXPECT_EQ(n, id);
+	EXPECT_EQ(*(unsigned long *)line, 0640);
+	EXPECT_EQ(size, 777);
+	id = semget(IPC_PRIVATE, 3, 0600);
+	at = strchr(get_file("/proc/sysvipc/sem"), '\n');
+	EXPECT_EQ(sscanf(at, "%*d %lu %*o %lu", &n, &size), 2);
+	EXPECT(n == (unsigned long)id && size == 3);
+	id = msgget(IPC_PRIVATE, 0600);
+	at = strchr(get_file("/proc/sysvipc/msg"), '\n');
+	EXPECT_EQ(sscanf(at, "%*d %lu", &n), 1);
+	EXPECT_EQ(n, id);
+}
+
+TEST(copies_of_messages_leave_them)
+{
+	struct { long type; char text[20]; } m = { 5, "first" };
+	int id = msgget(IPC_PRIVATE, 0600), flags = MSG_COPY | IPC_NOWAIT;
+
+	EXPECT_OK(msgsnd(id, &m, 6, 0));
+	m.type = 6;
+	strcpy(m.text, "second");
+	EXPECT_OK(msgsnd(id, &m, 7, 0));
+	if (msgrcv(id, &m, 20, 0, flags) < 0 && errno == ENOSYS)
+		SKIP("no MSG_COPY");
+	EXPECT_EQ(msgrcv(id, &m, 20, 1, flags), 7);
+	EXPECT(m.type == 6 && !strcmp(m.text, "second"));
+	EXPECT_EQ(msgrcv(id, &m, 20, 0, flags), 6);
+	EXPECT(m.type == 5 && !strcmp(m.text, "first"));
+	EXPECT_ERR(msgrcv(id, &m, 20, 2, flags), ENOMSG);
+	EXPECT_ERR(msgrcv(id, &m, 3, 0, flags), E2BIG);
+	EXPECT_ERR(msgrcv(id, &m, 20, 0, MSG_COPY), EINVAL);
+	EXPECT_ERR(msgrcv(id, &m, 20, 0, flags | MSG_EXCEPT), EINVAL);
+	EXPECT_EQ(msgrcv(id, &m, 20, 0, IPC_NOWAIT), 6);
+	EXPECT_OK(msgctl(id, IPC_RMID, NULL));
+}
+
+TEST(stat_any_takes_an_id_too)
+{
+	struct shmid_ds ds;
+	int a = shmget(IPC_PRIVATE, 10, 0600), b = shmget(IPC_PRIVATE, 20, 0600);
+
+	EXPECT_OK(shmctl(a, IPC_RMID, NULL));
+	EXPECT_EQ(shmctl(b, 15 /* SHM_STAT_ANY */, &ds), b);
+	EXPECT_EQ(ds.shm_segsz, 20);
+	EXPECT_OK(shmctl(b, IPC_RMID, NULL));
 }
 
 TEST_MAIN()

@@ -173,6 +173,36 @@ static int show_oom_score(struct task *t, struct pseudo_node *n, struct strbuf *
 	return 0;
 }
 
+/* Another's, only for CAP_SYS_NICE. */
+static int show_slack(struct task *t, struct pseudo_node *n, struct strbuf *out)
+{
+	auto_task *x = task_find(t->kernel, n->tg->tgid);
+
+	if (!x)
+		return -ESRCH;
+	if (x != t && !capable(t, CAP_SYS_NICE))
+		return -EPERM;
+	strbuf_printf(out, "%llu\n", (unsigned long long)atomic_load(&x->timer_slack));
+	return 0;
+}
+
+static int store_slack(struct task *t, struct pseudo_node *n, char *text, size_t len)
+{
+	auto_task *x = task_find(t->kernel, n->tg->tgid);
+	u64 v;
+
+	if (len && text[len - 1] == '\n')
+		text[len - 1] = 0;
+	if (str_to_u64(text, 10, &v) < 0)
+		return -EINVAL;
+	if (!x)
+		return -ESRCH;
+	if (x != t && !capable(t, CAP_SYS_NICE))
+		return -EPERM;
+	x->timer_slack = v ? v : atomic_load(&x->timer_slack_def);
+	return 0;
+}
+
 static int show_oom_adj(struct task *t, struct pseudo_node *n, struct strbuf *out)
 {
 	(void)t;
@@ -366,7 +396,7 @@ static const struct pseudo_entry pid_entries[] = {
 	FILE_ROW("mountstats", 0400, show_mountstats),
 	{ .name = "sessionid", .mode = S_IFREG | 0444, .text = "4294967295" },
 	{ .name = "task", .mode = S_IFDIR | 0555, .dir = &task_list_dir },
-	{ .name = "timerslack_ns", .mode = S_IFREG | 0644, .text = "50000\n" },
+	{ .name = "timerslack_ns", .mode = S_IFREG | 0666, .show = show_slack, .store = store_slack },
 };
 static const struct pseudo_entry tid_entries[] = { COMMON_ENTRIES };
 
