@@ -52,6 +52,7 @@ static void fill_stamp(struct ep *e, struct pktbuf *p, struct epmsg_out *c)
 
 		epmsg_put(c, SOL_SOCKET, SO_TIMESTAMP, &t, sizeof(t));
 	}
+	tstamp_put(e, p->stamp, c);
 }
 
 static void fill4(struct ep *e, struct pktbuf *p, struct epmsg_out *c)
@@ -106,7 +107,7 @@ void epmsg_fill(struct ep *e, struct pktbuf *p, struct net_msg *m)
 		if (c.trunc)
 			m->ret_flags |= MSG_CTRUNC;
 	} else if (e->o.pktinfo || e->o.pktinfo6 || e->o.recvttl || e->o.recvhlim || e->o.timestamp ||
-		   e->o.timestampns || e->o.recvtos || e->o.recvtclass || e->o.origdst) {
+		   e->o.timestampns || e->o.tsflags || e->o.recvtos || e->o.recvtclass || e->o.origdst) {
 		m->ret_flags |= MSG_CTRUNC;
 	}
 	m->ctl_len = c.used;
@@ -192,6 +193,7 @@ static int parse_ip6(int type, const u8 *d, size_t n, struct send_ctl *r)
 static int parse_one(const struct cmsghdr *h, const u8 *d, size_t n, struct send_ctl *r)
 {
 	u16 seg;
+	u32 ts;
 
 	if (h->cmsg_level == IPPROTO_IP)
 		return parse_ip4(h->cmsg_type, d, n, r);
@@ -208,13 +210,22 @@ static int parse_one(const struct cmsghdr *h, const u8 *d, size_t n, struct send
 		memcpy(&r->mark, d, 4);
 		return 0;
 	}
+	if (h->cmsg_level == SOL_SOCKET && h->cmsg_type == SO_TIMESTAMPING) {
+		if (n != sizeof(ts))
+			return -EINVAL;
+		memcpy(&ts, d, sizeof(ts));
+		if (ts & ~(u32)TS_TX_ANY)
+			return -EINVAL;
+		r->tsflags = ts;
+		return 0;
+	}
 	/* Linux ignores levels that are not the protocol's own. */
 	return h->cmsg_level == SOL_SOCKET ? -EINVAL : 0;
 }
 
 int epmsg_parse(struct ep *e, const struct net_msg *m, struct send_ctl *ret)
 {
-	struct send_ctl c = { .ttl = -1, .tos = -1, .mark = e->o.mark };
+	struct send_ctl c = { .ttl = -1, .tos = -1, .mark = e->o.mark, .tsflags = e->o.tsflags & TS_TX_ANY };
 	const u8 *p = m->ctl;
 	size_t left = m->ctl ? m->ctl_len : 0;
 

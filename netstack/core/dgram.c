@@ -12,9 +12,11 @@
 #include <sys/socket.h>
 #include "netstack/core/ep.h"
 #include "netstack/core/errqueue.h"
+#include "netstack/core/optnum.h"
 #include "netstack/ip/ip.h"
 
 #define ERRQ_MAX 64
+#define STAMPS_MAX 512
 #define PATIENCE 8              /* times that whoever receives waits for a reader who reads nothing */
 
 /* Linux: 256 bytes of sk_buff, and 576 or a power of two for headers, data and skb_shared_info. */
@@ -37,7 +39,7 @@ bool dgram_queue(struct ep *e, struct pktbuf *p)
 		pkt_free(p);
 		return false;
 	}
-	if (!p->stamp && (e->o.timestamp || e->o.timestampns))
+	if (!p->stamp && (e->o.timestamp || e->o.timestampns || (e->o.tsflags & TS_RX_SOFTWARE)))
 		p->stamp = e->stack->ops->realtime(e->stack->ctx);
 	e->rmem += p->truesize;
 	list_add_tail(&p->node, &e->dgrams);
@@ -260,7 +262,7 @@ void errq_add(struct ep *e, struct pktbuf *payload, int err, u8 origin, u8 type,
 {
 	struct pktbuf *p;
 
-	if (e->nerrq >= ERRQ_MAX)
+	if (e->nerrq >= (origin == EE_ORIGIN_STAMP ? STAMPS_MAX : ERRQ_MAX))
 		return;
 	p = payload ? pkt_clone(payload) : pkt_new(&e->stack->pool);
 	if (!p)
@@ -294,6 +296,18 @@ void errq_zerocopy(struct ep *e, u32 id)
 		p->flow = id;
 }
 
+void errq_stamp(struct ep *e, struct pktbuf *payload, u32 what, u32 id)
+{
+	struct net_sa none = { .ip = ip_any4() };
+	u32 before = e->nerrq;
+
+	errq_add(e, payload, ENOMSG, EE_ORIGIN_STAMP, 0, 0, what, NULL, &none);
+	if (e->nerrq == before)
+		return;
+	list_last(&e->errq, struct pktbuf, node)->stamp = e->stack->ops->realtime(e->stack->ctx);
+	list_last(&e->errq, struct pktbuf, node)->flow = id;
+}
+
 static bool is_icmp(const struct pktbuf *p)
 {
 	return p->end_seq >> 16 == EE_ORIGIN_ICMP || p->end_seq >> 16 == EE_ORIGIN_ICMP6;
@@ -320,6 +334,8 @@ static void errq_ctl(struct ep *e, struct pktbuf *p, struct net_msg *m)
 		else
 			memcpy(v.addr + 8, p->src.b, 16);
 	}
+	if (m->ctl && (p->end_seq >> 16) == EE_ORIGIN_STAMP)
+		tstamp_put(e, p->stamp, &c);
 	if (m->ctl)
 		epmsg_put(&c, af == AF_INET ? IPPROTO_IP : IPPROTO_IPV6,
 			 af == AF_INET ? IP_RECVERR : IPV6_RECVERR, &v, n);
@@ -356,7 +372,9 @@ ssize_t errq_recv(struct ep *e, struct net_msg *m)
 		if ((size_t)r < p->len)
 			m->ret_flags |= MSG_TRUNC;
 		m->ret_flags |= MSG_ERRQUEUE;
-		if (m->name)
+		if (m->name && p->end_seq >> 16 == EE_ORIGIN_STAMP)
+			m->name->family = 0;
+		else if (m->name)
 			ep_fill_name(e, &p->dst, p->dport, m->name);
 		errq_ctl(e, p, m);
 	}

@@ -25,6 +25,7 @@ static void default_opts(struct ep *e)
 	e->o.mc_loop = e->o.mc_loop6 = e->o.mc_all = e->o.mc_all6 = true;
 	e->o.autoflow = true;
 	e->o.incoming_cpu = -1;
+	e->o.pacing = UINT64_MAX;
 	e->o.pmtudisc = y->no_pmtu_disc[0] ? IP_PMTUDISC_DONT : IP_PMTUDISC_WANT;
 	e->o.pmtudisc6 = IP_PMTUDISC_WANT;
 	e->o.v6only = e->family == AF_INET6 && y->bindv6only[0];

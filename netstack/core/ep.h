@@ -60,6 +60,9 @@ struct sockopts {
 	u32 linger_s, mark, priority, bound_if, mc_if;
 	u32 rcvbuf, sndbuf, rcvlowat;
 	u64 rcvtimeo, sndtimeo;         /* ns; 0 for ever */
+	u64 pacing;                     /* SO_MAX_PACING_RATE: bytes a second, UINT64_MAX: none */
+	bool paced;                     /* it was set once */
+	u32 tsflags, bind_phc;          /* SO_TIMESTAMPING: SOF_TIMESTAMPING_* */
 	s16 ttl, hlim, mc_hlim6;        /* -1: default */
 	u8  mc_ttl, tos, tclass, pmtudisc, pmtudisc6, minttl;
 	struct ipaddr mc_src;
@@ -103,6 +106,7 @@ struct ep {
 	u8  patience;                   /* dgram_behind() may still ask for time that often */
 	struct list_head errq;          /* error queue */
 	u32 nerrq;
+	u32 tskey;                      /* SOF_TIMESTAMPING_OPT_ID: the number before the first, or TCP's sequence number */
 	_Atomic u32 wmem;
 	u64 last_stamp;
 	struct list_head members;       /* struct mcmember: multicast groups */
@@ -124,6 +128,8 @@ extern const struct ep_ops tcp_ops, udp_ops, raw_ops, ping_ops, packet_ops;
 /* Beyond the table. */
 int tcp_connect_result(struct ep *e);
 int tcp_atmark(struct ep *e);
+/* Where a stream's stamps are counted from: what is queued last, or the first byte not acknowledged.  mu held. */
+int tcp_tskey(struct ep *e, bool from_queued) must_check;
 int packet_name(struct ep *e, bool peer, struct net_sa *ret);
 
 /* e->mu held in all of these. */
@@ -157,6 +163,8 @@ ssize_t errq_recv(struct ep *e, struct net_msg *m);
 void errq_add(struct ep *e, struct pktbuf *payload, int err, u8 origin, u8 type, u8 code,
 	      u32 info, const struct ipaddr *offender, const struct net_sa *dst);
 void errq_zerocopy(struct ep *e, u32 id);
+/* A timestamp of now for what was sent: @what is SCM_TSTAMP_*.  mu held. */
+void errq_stamp(struct ep *e, struct pktbuf *payload, u32 what, u32 id);
 u32 dgram_poll(struct ep *e);
 /* What SIOCINQ tells: the length of the next one.  SIOCOUTQ: 0, links take datagrams at once. */
 long dgram_inq(struct ep *e);
@@ -168,8 +176,16 @@ void dgram_out_opts(struct ep *e, const struct send_ctl *c, struct ip_tx *t);
 /* Copy the caller's message into a fresh packet of at most 64 KiB. */
 int dgram_gather(struct ep *e, struct net_io *io, size_t len, struct pktbuf **ret) must_check;
 
-/* cmsg.c */
 struct epmsg_out { u8 *buf; size_t room, used; bool trunc; };
+
+/* tstamp.c: SO_TIMESTAMPING */
+int tstamp_set(struct ep *e, const void *val, size_t len) must_check;
+/* A datagram of @e left, by @flags (SOF_TIMESTAMPING_TX_*); @payload is borrowed.  mu held. */
+void tstamp_sent(struct ep *e, struct pktbuf *payload, u32 flags);
+/* SCM_TIMESTAMPING, when it was asked for. */
+void tstamp_put(const struct ep *e, u64 stamp, struct epmsg_out *c);
+
+/* cmsg.c */
 void epmsg_put(struct epmsg_out *c, int level, int type, const void *data, size_t len);
 /* Options that a datagram's control messages override. */
 struct send_ctl {
@@ -179,6 +195,7 @@ struct send_ctl {
 	int tos;                /* -1: not given */
 	u16 gso_size;
 	bool has_src, dontfrag;
+	u32 tsflags;            /* SOF_TIMESTAMPING_TX_* */
 };
 int epmsg_parse(struct ep *e, const struct net_msg *m, struct send_ctl *ret) must_check;
 void epmsg_fill(struct ep *e, struct pktbuf *p, struct net_msg *m);

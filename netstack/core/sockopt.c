@@ -159,6 +159,25 @@ static int set_linger(struct ep *e, const void *val, size_t len)
 	return 0;
 }
 
+/* Bytes a second, an int or a long; all ones: no limit. */
+static int set_pacing(struct ep *e, const void *val, size_t len)
+{
+	u32 small;
+	u64 v;
+
+	if (len < sizeof(small))
+		return -EINVAL;
+	memcpy(&small, val, sizeof(small));
+	v = small == UINT32_MAX ? UINT64_MAX : small;
+	if (len == sizeof(v))
+		memcpy(&v, val, sizeof(v));
+	mutex_lock(&e->mu);
+	e->o.pacing = v;
+	e->o.paced = e->o.paced || v != UINT64_MAX;
+	mutex_unlock(&e->mu);
+	return 0;
+}
+
 static int set_socket(struct ep *e, int opt, const void *val, size_t len)
 {
 	int v, r;
@@ -178,6 +197,10 @@ static int set_socket(struct ep *e, int opt, const void *val, size_t len)
 		return -ENOPROTOOPT;
 	case SO_DETACH_FILTER:
 		return filter_detach(e);
+	case SO_MAX_PACING_RATE:
+		return set_pacing(e, val, len);
+	case SO_TIMESTAMPING:
+		return tstamp_set(e, val, len);
 	}
 	r = epopt_int(val, len, &v);
 	if (r < 0)
@@ -212,7 +235,7 @@ static int set_socket(struct ep *e, int opt, const void *val, size_t len)
 	case SO_INCOMING_CPU:
 		e->o.incoming_cpu = v;
 		return 0;
-	case SO_BUSY_POLL: case SO_TXTIME: case SO_MAX_PACING_RATE: case SO_BUSY_POLL_BUDGET:
+	case SO_BUSY_POLL: case SO_TXTIME: case SO_BUSY_POLL_BUDGET:
 		return 0;               /* hints only */
 	default:
 		return -ENOPROTOOPT;
@@ -281,7 +304,11 @@ static int get_socket(struct ep *e, int opt, void *val, size_t *len)
 	case SO_BUSY_POLL: case SO_INCOMING_NAPI_ID:
 		return epopt_put_int(val, len, 0);
 	case SO_MAX_PACING_RATE:
-		return epopt_put_int(val, len, -1);
+		if (*len >= sizeof(e->o.pacing))
+			return epopt_put(val, len, &e->o.pacing, sizeof(e->o.pacing));
+		return epopt_put_int(val, len, (int)(u32)MIN(e->o.pacing, (u64)UINT32_MAX));
+	case SO_TIMESTAMPING:
+		return epopt_put(val, len, (u32[]){ e->o.tsflags, e->o.bind_phc }, 8);
 	default:
 		return -ENOPROTOOPT;
 	}

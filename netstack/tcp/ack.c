@@ -96,6 +96,8 @@ static void new_ack(struct tcp_ep *t, u32 ack, struct ack_info *a)
 {
 	a->acked = ack - t->snd_una;
 	a->progress = true;
+	if (t->n_tsq)
+		ts_acked(t, ack);
 	t->st.bytes_acked += a->acked;
 	txr_ack(t, ack, a);
 	sndq_ack(t, ack);

@@ -80,6 +80,7 @@ static int tcp_init(struct ep *e)
 	list_init(&t->oooq);
 	list_init(&t->acc_node);
 	list_init(&t->zc);
+	list_init(&t->tsq);
 	t->timer.fn = tcp_timer_fire;
 	t->cc = e->stack->sysctl.tcp_cc;
 	e->o.rcvbuf = (u32)e->stack->sysctl.tcp_rmem[1];
@@ -126,6 +127,7 @@ static void tcp_release(struct ep *e)
 	struct tcp_ep *t = tcp(e);
 
 	sndq_purge(t);
+	ts_purge(t);
 	txr_purge(t);
 	rcv_purge(t);
 	kfree(t->aq);
@@ -191,6 +193,7 @@ void tcp_done(struct tcp_ep *t, int err)
 		ep_unref(e);
 	tfo_handshake_done(t);
 	zc_done(t, t->write_seq);
+	ts_purge(t);
 	sndq_purge(t);
 	txr_purge(t);
 	t->snd_una = t->snd_nxt = t->write_seq;

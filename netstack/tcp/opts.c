@@ -239,7 +239,7 @@ void tcp_fill_info(struct tcp_ep *t, struct tcp_info *i)
 	i->tcpi_reordering = t->reordering;
 	i->tcpi_reord_seen = t->reord_seen;
 	i->tcpi_pacing_rate = tcp_pacing_rate(t);
-	i->tcpi_max_pacing_rate = UINT64_MAX;
+	i->tcpi_max_pacing_rate = t->ep.o.pacing;
 	i->tcpi_bytes_acked = t->st.bytes_acked;
 	i->tcpi_bytes_received = t->st.bytes_received;
 	i->tcpi_segs_out = t->st.segs_out;

@@ -24,7 +24,32 @@ u64 tcp_pacing_rate(const struct tcp_ep *t)
 	u64 r = (u64)MIN(MAX(t->cwnd, t->snd_nxt - t->snd_una), 1u << 30);
 
 	r = t->cwnd < t->ssthresh / 2 ? r * 2 : r * 6 / 5;
-	return t->rtt.valid ? r * 1000000 / MAX(t->rtt.srtt / 1000, 1ull) : UINT32_MAX;
+	r = t->rtt.valid ? r * 1000000 / MAX(t->rtt.srtt / 1000, 1ull) : UINT32_MAX;
+	return MIN(r, t->ep.o.pacing);
+}
+
+/* SO_MAX_PACING_RATE was set: not yet the next one's turn?  Then the timer goes on. */
+static bool pace(struct tcp_ep *t)
+{
+	if (!t->ep.o.paced || t->pace_next <= tcp_now(t))
+		return false;
+	tcp_timer_set(t, TT_PACE, t->pace_next);
+	return true;
+}
+
+/* @n bytes left: when the next may.  As Linux: the first ten segments are free, and what a late timer cost is half made good. */
+static void pace_sent(struct tcp_ep *t, u32 n)
+{
+	u64 rate = tcp_pacing_rate(t), now = tcp_now(t), ns, credit;
+
+	if (!t->ep.o.paced)
+		return;
+	credit = now > t->pace_next ? now - t->pace_next : 0;
+	t->pace_next = MAX(t->pace_next, now);
+	if (!rate || rate >= UINT32_MAX || t->st.data_segs_out < TCP_INIT_CWND)
+		return;
+	ns = n * NSEC_S / rate;
+	t->pace_next += ns - MIN(ns / 2, credit);
 }
 
 /* A millisecond's worth, more when the path is short: what goes in one piece. */
@@ -59,10 +84,11 @@ static bool repair(struct tcp_ep *t)
 	list_for_each_safe(x, n, &t->txrs, node) {
 		if (!(x->flags & TXR_LOST) || (x->flags & TXR_RETRANS))
 			continue;
-		if (cwnd_room(t) == 0)
+		if (cwnd_room(t) == 0 || pace(t))
 			return false;
 		if (!tcp_retransmit(t, x))
 			return false;
+		pace_sent(t, x->end - x->seq);
 		txr_sent_again(t, x, now);
 		t->prr_out += x->end - x->seq;
 		/* A split left the rest right behind. */
@@ -125,6 +151,9 @@ static bool note_sent(struct tcp_ep *t, u32 n, u8 flags)
 	t->snd_nxt = end;
 	if (flags & TH_FIN)
 		t->fin_sent = true;
+	pace_sent(t, n);
+	if (t->n_tsq)
+		ts_sent(t);
 	return true;
 }
 
@@ -136,7 +165,7 @@ static bool send_new(struct tcp_ep *t)
 	u8 flags = TH_ACK;
 	int r;
 
-	if (!left && !fin)
+	if ((!left && !fin) || pace(t))
 		return false;
 	room = seq_gt(wnd_end, t->snd_nxt) ? wnd_end - t->snd_nxt : 0;
 	if (left && !room)

@@ -357,7 +357,7 @@ void rcv_data(struct tcp_ep *t, struct pktbuf *p, struct tcp_seg *g)
 		return;
 	}
 	len = p->len;
-	t->st.data_segs_in++;
+	t->st.data_segs_in += gso ? (len + gso - 1) / gso : 1;
 	if (p->hdr_len) {                       /* a payload that begins in the header area */
 		struct pktbuf *c = NULL;
 		u8 *d;

@@ -18,6 +18,7 @@ int tcp_route(struct tcp_ep *t)
 	return r;
 }
 
+static u32 segments(u32 bytes, u32 mss) { return (bytes + mss - 1) / mss; }
 static u32 ip_hlen(const struct tcp_ep *t) { return ip_is4(&t->ep.raddr) ? 20 : 40; }
 
 /* Payload of a full segment on this path, options of every segment taken off. */
@@ -157,7 +158,7 @@ static int emit(struct tcp_ep *t, struct pktbuf *p, u32 seq, u8 flags, const str
 		t->last_ack_sent = t->rcv_nxt;
 		ack_sent(t);
 	}
-	t->st.segs_out++;
+	t->st.segs_out += gso ? segments(plen, seg_room(t, o)) : 1;
 	MIB(e->stack, Tcp_OutSegs);
 	return ip_output(e->stack, &e->rt, p, &ip);
 }
@@ -182,7 +183,7 @@ int tcp_xmit(struct tcp_ep *t, u32 seq, u32 len, u8 flags)
 		got = sndq_gather(t, p, seq, MIN(len, max));
 		if (got < len)
 			flags &= (u8)~(TH_FIN | TH_PSH);
-		t->st.data_segs_out++;
+		t->st.data_segs_out += segments(MAX(got, 1u), t->mss);
 		t->st.bytes_sent += got;
 		ack_data_sent(t);
 	}

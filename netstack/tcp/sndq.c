@@ -300,6 +300,8 @@ static ssize_t send_round(struct tcp_ep *t, struct net_msg *m, size_t n, bool la
 	if (r > 0) {
 		if (last || (m->flags & MSG_DONTWAIT))
 			zc_note(t, m);
+		if (t->ep.o.tsflags && (last || (m->flags & MSG_DONTWAIT)))
+			ts_note(t);
 		if ((m->flags & MSG_EOR) && last && !list_empty(&t->chunks)) {
 			list_last(&t->chunks, struct chunk, node)->eor = true;
 			t->has_eor = true;

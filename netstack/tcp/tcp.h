@@ -30,7 +30,7 @@ enum tcp_state {        /* Linux' numbers */
 #define STATES_CAN_SEND (STATE_BIT(TCPS_ESTABLISHED) | STATE_BIT(TCPS_CLOSE_WAIT))
 
 enum tcp_timer {
-	TT_REXMIT, TT_PERSIST, TT_PTO, TT_REO, TT_DELACK, TT_KEEP, TT_LINGER, TT_MAX
+	TT_REXMIT, TT_PERSIST, TT_PTO, TT_REO, TT_DELACK, TT_KEEP, TT_LINGER, TT_PACE, TT_MAX
 };
 
 /* Busy at all, and then: no window from the peer, no room for the writer. */
@@ -76,6 +76,9 @@ struct txr {
 
 struct rtt_est { u64 srtt, var, min, rto; u32 backoff; bool valid; u64 min_at; };
 
+/* One send that SO_TIMESTAMPING tells of: its last byte, and SOF_TIMESTAMPING_TX_* still to be told. */
+struct ts_wait { struct list_head node; u32 last, flags; };
+
 /* One send by MSG_ZEROCOPY. */
 struct zc_wait { struct list_head node; u32 end, id; };
 
@@ -108,6 +111,7 @@ struct tcp_ep {
 	u16 mss, peer_mss, user_mss;    /* mss: payload of one segment now */
 	u32 pmtu;
 	u64 last_send;
+	u64 pace_next;                  /* SO_MAX_PACING_RATE: when the next segment may go */
 
 	/* Scoreboard and loss. */
 	struct list_head txrs;
@@ -164,6 +168,10 @@ struct tcp_ep {
 	/* MSG_ZEROCOPY: sends whose bytes are not acknowledged, oldest first (struct zc_wait). */
 	struct list_head zc;
 	u32 zc_next;
+
+	/* Sends that asked for timestamps and are not done, oldest first (struct ts_wait); tstamp.c. */
+	struct list_head tsq;
+	u32 n_tsq;
 
 	/* ECN (RFC 3168). */
 	bool ecn_asked, ecn_ok, ecn_seen, ecn_echo, ecn_cwr;    /* echo: ECE till CWR; cwr: owed to the peer */
@@ -340,6 +348,12 @@ void recovery_timeout(struct tcp_ep *t, u64 now);
 void hystart_init(struct tcp_ep *t);
 void hystart_ack(struct tcp_ep *t, u64 rtt);
 u32 hystart_growth(const struct tcp_ep *t, u32 acked);
+
+/* tstamp.c: the last byte of a send was queued, sent (up to snd_nxt), is about to be acknowledged. */
+void ts_note(struct tcp_ep *t);
+void ts_sent(struct tcp_ep *t);
+void ts_acked(struct tcp_ep *t, u32 una);
+void ts_purge(struct tcp_ep *t);
 
 /* rcvq.c, rcvread.c */
 void rcv_data(struct tcp_ep *t, struct pktbuf *p, struct tcp_seg *g);

@@ -198,6 +198,9 @@ static void run(struct tcp_ep *t, enum tcp_timer which, u64 now)
 	case TT_KEEP:
 		on_keepalive(t, now);
 		break;
+	case TT_PACE:
+		tcp_output(t);
+		break;
 	case TT_LINGER:                 /* FIN_WAIT2 without an owner */
 		tcp_done(t, 0);
 		break;

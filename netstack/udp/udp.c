@@ -303,7 +303,7 @@ static ssize_t udp_send(struct ep *e, struct net_msg *m)
 	size_t len = m->io->len;
 	struct net_msg mm = *m;
 	struct out o = { 0 };
-	struct pktbuf *p;
+	struct pktbuf *p, *copy = NULL;
 	struct send_ctl c;
 	int r;
 
@@ -335,7 +335,15 @@ static ssize_t udp_send(struct ep *e, struct net_msg *m)
 		pkt_free(p);
 		return r;
 	}
+	if (c.tsflags && !(e->o.tsflags & TS_OPT_TSONLY))
+		copy = pkt_clone(p);
 	r = transmit(e, &o, p);
+	if (c.tsflags && r >= 0) {
+		mutex_lock(&e->mu);
+		tstamp_sent(e, copy, c.tsflags);
+		mutex_unlock(&e->mu);
+	}
+	pkt_free(copy);
 	return r < 0 ? r : (ssize_t)len;
 }
 
