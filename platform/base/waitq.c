@@ -36,22 +36,23 @@ void waitq_del(struct waitq *q, struct waiter *w)
 		*w->by_net = false;
 }
 
-void waitq_wake(struct waitq *q, u32 events)
+bool waitq_wake(struct waitq *q, u32 events)
 {
 	struct waiter *w, *next;
-	bool woke_exclusive = false;
+	bool woke = false, woke_exclusive = false, one;
 
 	mutex_lock(&q->mu);
 	/* Safe iteration: fn may unlink its own node. */
 	list_for_each_safe(w, next, &q->waiters, node) {
 		if (!(w->interest & events))
 			continue;
-		if (w->exclusive) {
-			if (woke_exclusive)
-				continue;
-			woke_exclusive = true;
-		}
-		w->fn(w, events);
+		if (w->exclusive && woke_exclusive)
+			continue;
+		/* An epoll in which nobody waits has only noted it: another one may have somebody. */
+		one = w->fn(w, events);
+		woke |= one;
+		woke_exclusive |= one && w->exclusive;
 	}
 	mutex_unlock(&q->mu);
+	return woke;
 }

@@ -5,7 +5,8 @@
  * waitq_wake(q, events) after each change (events are POLL* bits).  A waiter
  * says which events it wants; its fn runs under the queue's lock, in the
  * waker's thread, so it may only set a word, wake a futex or take a lock of
- * rank READY or above, or wake a queue further out (epolls that watch epolls).  waitq_del() returns after any running fn.
+ * rank READY or above, or wake a queue further out (epolls that watch epolls).  It says
+ * whether anybody was waiting behind it: if not, the next exclusive waiter is told too.  waitq_del() returns after any running fn.
  */
 #pragma once
 #include "platform/base/list.h"
@@ -16,7 +17,7 @@ struct waiter {
 	u32 interest;                                   /* POLL* bits; immutable while queued */
 	bool exclusive;                                 /* wake at most one of these a time */
 	bool *by_net;                                   /* set while on a queue that the network wakes; NULL: not told */
-	void (*fn)(struct waiter *w, u32 events);       /* immutable */
+	bool (*fn)(struct waiter *w, u32 events);       /* immutable */
 };
 
 struct waitq {
@@ -28,4 +29,4 @@ struct waitq {
 void waitq_init(struct waitq *q);
 void waitq_add(struct waitq *q, struct waiter *w);      /* q NULL: nothing happens */
 void waitq_del(struct waitq *q, struct waiter *w);      /* harmless when not queued */
-void waitq_wake(struct waitq *q, u32 events);
+bool waitq_wake(struct waitq *q, u32 events);           /* did it wake anybody? */

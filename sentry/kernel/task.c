@@ -133,9 +133,10 @@ u64 task_rlimit(struct task *t, int resource)
 	return __atomic_load_n(&t->tg->rlim[resource].cur, __ATOMIC_RELAXED);
 }
 
-static void task_waiter_fn(struct waiter *w, u32 events unused_ok)
+static bool task_waiter_fn(struct waiter *w, u32 events unused_ok)
 {
 	task_wake(container_of(w, struct task_waiter, w)->t);
+	return true;
 }
 
 void task_waiter_init(struct task_waiter *tw, struct task *t, u32 interest)

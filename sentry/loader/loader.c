@@ -242,6 +242,8 @@ static int load_elf(struct exec_build *b, struct file *f, struct exec_image *im)
 		r = set_start(b);
 	if (r < 0)
 		return r;
+	if (!inode_deny_writers(f->inode))
+		return -ETXTBSY;
 	im->exe = file_ref(f);
 	im->mm->exe = file_ref(f);
 	im->mm->dumpable = !im->secure && inode_permission(b->t, f->inode, R_OK) == 0;

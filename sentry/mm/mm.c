@@ -7,6 +7,15 @@
 #include "sentry/kernel/task.h"
 #include "sentry/mm/vma_int.h"
 #include "sentry/vfs/aio.h"
+#include "sentry/vfs/inode.h"
+
+/* The program itself, which nobody may write to while it runs. */
+static void drop_exe(struct file *exe)
+{
+	if (exe)
+		inode_allow_writers(exe->inode);
+	file_unref(exe);
+}
 
 struct mm *mm_new(struct kernel *k, struct aspace *as)
 {
@@ -38,7 +47,7 @@ void mm_unref(struct mm *mm)
 		return;
 	aio_exit(mm);
 	mm_free_vmas(mm);
-	file_unref(mm->exe);
+	drop_exe(mm->exe);
 	aspace_unref(mm->as);
 	kfree(mm);
 }
@@ -121,7 +130,9 @@ int mm_fork(struct task *t, struct aspace *child_as, struct ctx *child, struct m
 		return -ENOMEM;
 	mutex_lock(&from->mu);
 	copy_layout(mm, from);
-	mm->exe = from->exe ? file_ref(from->exe) : NULL;
+	/* The parent's own hold keeps writers away. */
+	if (from->exe && inode_deny_writers(from->exe->inode))
+		mm->exe = file_ref(from->exe);
 	for (struct vma *v = vma_first(from); v && r == 0; v = vma_next(v))
 		r = copy_vma(mm, v);
 	mutex_unlock(&from->mu);
@@ -130,7 +141,7 @@ int mm_fork(struct task *t, struct aspace *child_as, struct ctx *child, struct m
 	if (r < 0) {
 		mm->as = NULL;
 		mm_free_vmas(mm);
-		file_unref(mm->exe);
+		drop_exe(mm->exe);
 		kfree(mm);
 		return r;
 	}

@@ -40,11 +40,11 @@ int unix_table_get(struct kernel *k, struct unix_table **ret)
 	return 0;
 }
 
-static void peer_has_room(struct waiter *w, u32 events)
+static bool peer_has_room(struct waiter *w, u32 events)
 {
 	struct unix_sock *u = container_of(w, struct unix_sock, peer_waiter);
 
-	waitq_wake(&u->wq, events);
+	return waitq_wake(&u->wq, events);
 }
 
 struct unix_sock *unix_sock_new(struct task *t, int type)

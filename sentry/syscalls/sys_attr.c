@@ -175,7 +175,7 @@ long sys_utimensat(struct task *t, const struct sysargs *a)
 		return r;
 	if (flags & ~(u32)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
-	if (arg_addr(a, 1).v == 0) {
+	if (arg_addr(a, 1).v == 0 && arg_fd(a, 0) != AT_FDCWD) {
 		auto_file *f = fd_get(t, arg_fd(a, 0));
 
 		if (flags)
@@ -204,6 +204,11 @@ static long do_timevals(struct task *t, const struct sysargs *a, int i, int dirf
 		r = time_attr(ts, &at);
 		if (r < 0)
 			return r;
+	}
+	if (arg_addr(a, i).v == 0 && dirfd != AT_FDCWD) {
+		auto_file *f = fd_get(t, dirfd);
+
+		return f ? set_fd(t, f, &at) : -EBADF;
 	}
 	return set_name(t, a, i, dirfd, 0, &at);
 }

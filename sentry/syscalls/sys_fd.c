@@ -41,6 +41,7 @@ long sys_dup3(struct task *t, const struct sysargs *a)
 
 #define SETFL_MASK (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | O_ASYNC)
 #define LX_F_DUPFD_QUERY 1027
+#define LX_F_CREATED_QUERY 1028
 
 static long set_fl(struct task *t, struct file *f, u32 flags)
 {
@@ -151,6 +152,8 @@ long sys_fcntl(struct task *t, const struct sysargs *a)
 		return lock_call(t, f, cmd, GADDR(arg));
 	case F_SETOWN: case F_GETOWN: case F_SETSIG: case F_GETSIG: case F_SETOWN_EX: case F_GETOWN_EX:
 		return owner_call(t, f, cmd, arg);
+	case LX_F_CREATED_QUERY:
+		return (f->kind & FILE_CREATED) != 0;
 	case F_GETLEASE:
 		return F_UNLCK;
 	case F_SETPIPE_SZ:

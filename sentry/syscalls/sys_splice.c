@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include "platform/base/alloc.h"
 #include "sentry/core/iobuf.h"
 #include "sentry/core/usercopy.h"
@@ -217,6 +218,16 @@ static ssize_t to_pipe(struct task *t, struct file *in, s64 *ipos, struct file *
 	return file_write(t, out, &b, NULL, false);
 }
 
+/* Can it be spliced at all?  On Linux eventfds, timers and such cannot, though they read and write. */
+static bool splices(const struct file *f, bool out)
+{
+	if (f->inode && S_ISDIR(f->inode->mode))
+		return false;
+	if (f->anon_name && strncmp(f->anon_name, "anon_inode", 10) == 0)
+		return false;
+	return out ? f->ops->write : f->ops->read;
+}
+
 #define SPLICE_KNOWN (SPLICE_F_MOVE | SPLICE_F_NONBLOCK | SPLICE_F_MORE | SPLICE_F_GIFT)
 
 static ssize_t do_splice(struct task *t, struct file *in, s64 *ipos, struct file *out, s64 *opos, size_t n,
@@ -254,13 +265,15 @@ long sys_splice(struct task *t, const struct sysargs *a)
 		r = off_in(t, arg_addr(a, 3), &opos, &use_out);
 	if (r < 0)
 		return r;
-	if (!file_is_pipe(in) && !file_is_pipe(out))
+	if ((!file_is_pipe(in) && !file_is_pipe(out)) || pipe_is_same(in, out))
 		return -EINVAL;
 	if ((use_in && (in->kind & FILE_STREAM)) || (use_out && (out->kind & FILE_STREAM)))
 		return -ESPIPE;
 	if ((in->flags & O_ACCMODE) == O_WRONLY || (out->flags & O_ACCMODE) == O_RDONLY)
 		return -EBADF;
 	if (!file_is_pipe(out) && (file_flags(out) & O_APPEND))
+		return -EINVAL;
+	if (!splices(in, false) || !splices(out, true))
 		return -EINVAL;
 	own_pos = !use_in && !(in->kind & FILE_STREAM);
 	if (own_pos)
@@ -291,7 +304,7 @@ long sys_tee(struct task *t, const struct sysargs *a)
 		return 0;
 	if (!in || !out)
 		return -EBADF;
-	if (!file_is_pipe(in) || !file_is_pipe(out))
+	if (!file_is_pipe(in) || !file_is_pipe(out) || pipe_is_same(in, out))
 		return -EINVAL;
 	if ((in->flags & O_ACCMODE) == O_WRONLY || (out->flags & O_ACCMODE) == O_RDONLY)
 		return -EBADF;
@@ -301,6 +314,25 @@ long sys_tee(struct task *t, const struct sysargs *a)
 	r = from_pipe(t, in, out, NULL, n, buf, arg_u32(a, 3) & SPLICE_F_NONBLOCK, true);
 	kfree(buf);
 	return r;
+}
+
+/* Unlike write(2) it takes what there is room for and waits for no more. */
+static ssize_t fill_pipe(struct task *t, struct file *f, struct iobuf *b, bool nowait)
+{
+	ssize_t n;
+
+	if (b->left == 0)
+		return 0;
+	for (;;) {
+		struct iobuf part = *b;
+
+		iobuf_limit(&part, MAX(pipe_room(f), 1));
+		n = file_write(t, f, &part, NULL, true);
+		if (n == -EAGAIN)
+			n = wait_for(t, f, POLLOUT, nowait);
+		if (n != 0)
+			return n;
+	}
 }
 
 long sys_vmsplice(struct task *t, const struct sysargs *a)
@@ -322,7 +354,7 @@ long sys_vmsplice(struct task *t, const struct sysargs *a)
 	if ((f->flags & O_ACCMODE) == O_RDONLY)
 		n = file_read(t, f, &b, NULL, nowait);
 	else
-		n = file_write(t, f, &b, NULL, nowait);
+		n = fill_pipe(t, f, &b, nowait);
 	kfree(iov);
 	return n;
 }

@@ -76,7 +76,7 @@ long sys_sync_file_range(struct task *t, const struct sysargs *a)
 		return -EBADF;
 	if ((arg_u32(a, 3) & ~7u) || off < 0 || n < 0 || add_overflows(off, n, &end))
 		return -EINVAL;
-	if (f->kind & FILE_STREAM)
+	if (!f->inode || S_ISCHR(f->inode->mode) || S_ISFIFO(f->inode->mode) || S_ISSOCK(f->inode->mode))
 		return -ESPIPE;
 	return arg_u32(a, 3) & SYNC_FILE_RANGE_WAIT_AFTER ? file_fsync(t, f, true) : 0;
 }

@@ -245,7 +245,7 @@ static bool fire_locked(struct aio_req *q, u32 answer, bool ask) REQUIRES(q->rin
 	return true;
 }
 
-static void fire(struct aio_req *q, u32 answer, bool ask)
+static bool fire(struct aio_req *q, u32 answer, bool ask)
 {
 	struct aio_ring *r = q->ring;
 	bool fired;
@@ -253,16 +253,16 @@ static void fire(struct aio_req *q, u32 answer, bool ask)
 	mutex_lock(&r->mu);
 	fired = fire_locked(q, answer, ask);
 	mutex_unlock(&r->mu);
-	if (fired)
-		waitq_wake(&r->wq, POLLIN);
+	return fired && waitq_wake(&r->wq, POLLIN);
 }
 
-static void poll_callback(struct waiter *w, u32 events)
+static bool poll_callback(struct waiter *w, u32 events)
 {
 	struct aio_req *q = container_of(w, struct aio_req, w);
 
-	if (!events || (events & q->events))
-		fire(q, events, !events);         /* all that it said, as Linux */
+	if (events && !(events & q->events))
+		return false;
+	return fire(q, events, !events);        /* all that it said, as Linux */
 }
 
 /* (Again) waiting; what happened before that is seen by asking after. */

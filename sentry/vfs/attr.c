@@ -75,9 +75,12 @@ int vfs_truncate(struct task *t, const struct path *p, u64 size)
 		signal_send_task(t, SIGXFSZ, NULL);
 		return -EFBIG;
 	}
+	if (!inode_add_writer(i))
+		return -ETXTBSY;
 	mutex_lock(&i->wr_mu);
 	r = i->ops->setattr(t, i, &a);
 	mutex_unlock(&i->wr_mu);
+	inode_drop_writer(i);
 	if (r == 0)
 		notify_dentry(i->sb, p->dentry, IN_MODIFY);
 	return r;

@@ -105,9 +105,9 @@ static struct epitem *item_find_any(struct eventpoll *ep, const struct file *f) 
 
 /* ---- readiness ---- */
 
-static void ep_wake(struct eventpoll *ep) { waitq_wake(&ep->wq, POLLIN | POLLRDNORM); }
+static bool ep_wake(struct eventpoll *ep) { return waitq_wake(&ep->wq, POLLIN | POLLRDNORM); }
 
-static void item_callback(struct waiter *w, u32 events)
+static bool item_callback(struct waiter *w, u32 events)
 {
 	struct epitem *it = container_of(w, struct epitem, w);
 	struct eventpoll *ep = it->ep;
@@ -120,8 +120,7 @@ static void item_callback(struct waiter *w, u32 events)
 		told = true;
 	}
 	mutex_unlock(&ep->ready_mu);
-	if (told)
-		ep_wake(ep);
+	return told && ep_wake(ep);
 }
 
 static u32 item_poll(struct epitem *it, u32 events)

@@ -46,7 +46,7 @@ void file_done(struct file *f)
 	if (f->path.dentry)
 		path_put(&f->path);
 	if (f->inode && (f->kind & FILE_WRITER))
-		atomic_fetch_sub(&f->inode->writers, 1);
+		inode_drop_writer(f->inode);
 	f->inode = inode_unref(f->inode);
 	if (f->cred)
 		cred_unref(f->cred);
@@ -195,10 +195,10 @@ ssize_t file_read(struct task *t, struct file *f, struct iobuf *b, s64 *pos, boo
 {
 	ssize_t n;
 
-	if (!readable(f))
-		return -EBADF;
 	if (pos && (f->kind & FILE_STREAM))
 		return -ESPIPE;
+	if (!readable(f))
+		return -EBADF;
 	if (is_dir(f))
 		return -EISDIR;
 	if (!f->ops->read)
@@ -337,10 +337,10 @@ ssize_t file_write(struct task *t, struct file *f, struct iobuf *b, s64 *pos, bo
 {
 	ssize_t n;
 
-	if (!writable(f))
-		return -EBADF;
 	if (pos && (f->kind & FILE_STREAM))
 		return -ESPIPE;
+	if (!writable(f))
+		return -EBADF;
 	if (!f->ops->write)
 		return -EINVAL;
 	if (f->kind & FILE_STREAM)

@@ -87,6 +87,7 @@ struct file_ops {
 #define FILE_PATH     0x4       /* O_PATH: only a place */
 #define FILE_WRITER   0x20      /* counted in inode->writers */
 #define FILE_WRITE_ALL 0x8      /* a blocking write goes on until all is taken: pipes, byte streams, ttys */
+#define FILE_CREATED  0x80      /* the open made it: F_CREATED_QUERY */
 #define FILE_COMMAND  0x40      /* regular, but a write is a command to the kernel: no writers' lock, no size limit */
 #define FILE_OWN_WAIT 0x10      /* read and write wait themselves (sockets: their timeouts) */
 

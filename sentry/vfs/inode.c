@@ -79,6 +79,22 @@ struct inode *inode_unref(struct inode *i)
 	return NULL;
 }
 
+static bool count_writers(struct inode *i, s32 by)
+{
+	s32 n = atomic_load(&i->writers);
+
+	do {
+		if (by > 0 ? n < 0 : n > 0)
+			return false;
+	} while (!atomic_compare_exchange_weak(&i->writers, &n, n + by));
+	return true;
+}
+
+bool inode_add_writer(struct inode *i) { return count_writers(i, 1); }
+void inode_drop_writer(struct inode *i) { atomic_fetch_sub(&i->writers, 1); }
+bool inode_deny_writers(struct inode *i) { return count_writers(i, -1); }
+void inode_allow_writers(struct inode *i) { atomic_fetch_add(&i->writers, 1); }
+
 int inode_getattr(struct task *t, struct inode *i, struct kstat *ret)
 {
 	if (i->ops->getattr)

@@ -113,8 +113,14 @@ struct inode {
 	struct pipe *fifo;                      /* guarded by mu: open FIFO, see vfs/fifo.c */
 	void *unix_bound;                       /* guarded by mu: AF_UNIX socket bound here */
 	_Atomic bool linkable;                  /* made by O_TMPFILE: may get its first name */
-	_Atomic s32 writers;                    /* files that an open of a regular file for writing made: exec is ETXTBSY */
+	_Atomic s32 writers;                    /* > 0: files open for writing (exec is ETXTBSY); < 0: processes that run it (and writing is) */
 };
+
+/* A file is open for writing; one runs as a program. false: ETXTBSY, as the other is the case. */
+bool inode_add_writer(struct inode *i) must_check;
+void inode_drop_writer(struct inode *i);
+bool inode_deny_writers(struct inode *i) must_check;
+void inode_allow_writers(struct inode *i);
 
 struct super_ops {
 	const char *fstype;                                     /* "tmpfs", as in /proc/mounts */

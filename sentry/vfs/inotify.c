@@ -132,7 +132,8 @@ static void end_mark_locked(struct mark *m, struct list_head *gone)
 	list_add_tail(&m->in_file, gone);
 }
 
-void marks_send(struct inode *i, u32 mask, const char *name, size_t len, u32 cookie)
+/* @unlinked: by a name that is gone, which those with IN_EXCL_UNLINK do not want to hear of. */
+static void send_marks(struct inode *i, u32 mask, const char *name, size_t len, u32 cookie, bool unlinked)
 {
 	struct inotify_marks *ms = __atomic_load_n(&i->marks, __ATOMIC_ACQUIRE);
 	struct list_head gone = LIST_INIT(gone);
@@ -142,7 +143,7 @@ void marks_send(struct inode *i, u32 mask, const char *name, size_t len, u32 coo
 		return;
 	mutex_lock(&vfs_of(i)->notify_mu);
 	list_for_each_safe(m, n, &ms->list, in_inode) {
-		if (!(m->mask & mask & IN_ALL_EVENTS))
+		if (!(m->mask & mask & IN_ALL_EVENTS) || (unlinked && (m->mask & IN_EXCL_UNLINK)))
 			continue;
 		queue_locked(m->owner, m->wd, mask, name, len, cookie);
 		if (m->mask & IN_ONESHOT)
@@ -150,6 +151,16 @@ void marks_send(struct inode *i, u32 mask, const char *name, size_t len, u32 coo
 	}
 	mutex_unlock(&vfs_of(i)->notify_mu);
 	put_marks(&gone);
+}
+
+void marks_send(struct inode *i, u32 mask, const char *name, size_t len, u32 cookie)
+{
+	send_marks(i, mask, name, len, cookie, false);
+}
+
+void marks_send_child(struct inode *dir, u32 mask, const char *name, size_t len, bool unlinked)
+{
+	send_marks(dir, mask, name, len, 0, unlinked);
 }
 
 void marks_drop(struct inode *i)
@@ -350,7 +361,8 @@ static void inotify_fdinfo(struct file *f, struct strbuf *s)
 	mutex_lock(&in->vfs->notify_mu);
 	list_for_each(m, &in->marks, in_file)
 		strbuf_printf(s, "inotify wd:%x ino:%llx sdev:%x mask:%x ignored_mask:0\n", m->wd,
-		              (unsigned long long)m->inode->ino, m->inode->sb->dev_minor, m->mask & IN_ALL_EVENTS);
+		              (unsigned long long)m->inode->ino, m->inode->sb->dev_minor,
+			      m->mask & (IN_ALL_EVENTS | IN_EXCL_UNLINK | IN_ONESHOT));
 	mutex_unlock(&in->vfs->notify_mu);
 }
 

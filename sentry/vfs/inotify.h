@@ -14,6 +14,8 @@ int inotify_unwatch(struct file *f, int wd) must_check;
 
 /* For notify.c: an event on @i; @name (may be NULL) is of an entry of that directory. */
 void marks_send(struct inode *i, u32 mask, const char *name, size_t len, u32 cookie);
+/* To a directory, of what happened to an entry; @unlinked: it has no name any more. */
+void marks_send_child(struct inode *dir, u32 mask, const char *name, size_t len, bool unlinked);
 /* The object is gone: every watch ends with IN_IGNORED. */
 void marks_drop(struct inode *i);
 void marks_free(struct inode *i);

@@ -33,10 +33,11 @@ void notify_dentry_slow(struct dentry *d, u32 mask)
 	if (S_ISDIR(d->inode->mode))
 		mask |= IN_ISDIR;
 	up = dentry_parent(d);
-	if (up && up->inode->marks && !dentry_is_deleted(d)) {
+	/* Unlinked files are still heard of where they were. */
+	if (up && up->inode->marks) {
 		len = dentry_name(d, name, sizeof(name));
 		if (len > 0)
-			marks_send(up->inode, mask, name, (size_t)len, 0);
+			marks_send_child(up->inode, mask, name, (size_t)len, dentry_is_deleted(d));
 	}
 	marks_send(d->inode, mask, NULL, 0, 0);
 }

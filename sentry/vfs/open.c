@@ -99,40 +99,52 @@ static int truncate_opened(struct task *t, struct inode *i)
 	struct iattr a = { .valid = IATTR_SIZE };
 	int r = 0;
 
+	if (!inode_add_writer(i))
+		return -ETXTBSY;
 	mutex_lock(&i->wr_mu);
 	if (i->ops->truncate_open)
 		r = i->ops->truncate_open(t, i);
 	else if (i->ops->setattr)
 		r = i->ops->setattr(t, i, &a);
 	mutex_unlock(&i->wr_mu);
+	inode_drop_writer(i);
 	return r;
+}
+
+static int open_by_kind(struct task *t, const struct path *p, u32 flags, struct file **ret)
+{
+	struct inode *i = path_inode(p);
+
+	if (S_ISFIFO(i->mode) && !vfs_is_proxy(i))
+		return fifo_open(t, i, p, flags, ret);
+	return i->ops->open ? i->ops->open(t, i, p, flags, ret) : -ENXIO;
 }
 
 /* The place is known and allowed. */
 static int open_found(struct task *t, const struct path *p, u32 flags, bool created, struct file **ret)
 {
 	struct inode *i = path_inode(p);
+	bool writes = (flags & O_ACCMODE) != O_RDONLY && S_ISREG(i->mode);
 	auto_file *f = NULL;
-	u32 kept = (flags & KEPT_FLAGS) | LX_LARGEFILE;
 	int r;
 
-	if (S_ISFIFO(i->mode) && !vfs_is_proxy(i))
-		r = fifo_open(t, i, p, kept, &f);
-	else if (i->ops->open)
-		r = i->ops->open(t, i, p, kept, &f);
-	else
-		r = -ENXIO;
+	if (writes && !inode_add_writer(i))
+		return -ETXTBSY;
+	r = open_by_kind(t, p, (flags & KEPT_FLAGS) | LX_LARGEFILE, &f);
+	/* An overlay's file may belong to another inode; from here on the count is the file's to give back. */
+	if (r == 0 && writes && f->inode == i && !(f->kind & FILE_WRITER))
+		f->kind |= FILE_WRITER;
+	else if (writes)
+		inode_drop_writer(i);
 	if (r < 0)
 		return r;
+	if (created)
+		f->kind |= FILE_CREATED;
 	if ((flags & O_TRUNC) && !created && S_ISREG(i->mode)) {
 		r = truncate_opened(t, i);
 		if (r < 0)
 			return r;
 		notify_file(f, IN_MODIFY);
-	}
-	if ((flags & O_ACCMODE) != O_RDONLY && f->inode && S_ISREG(f->inode->mode) && !(f->kind & FILE_WRITER)) {
-		f->kind |= FILE_WRITER;
-		atomic_fetch_add(&f->inode->writers, 1);
 	}
 	notify_file(f, IN_OPEN);
 	*ret = f;

@@ -105,7 +105,7 @@ int perm_setattr(struct task *t, struct inode *i, struct iattr *a)
 
 		if (!(a->valid & (IATTR_UID | IATTR_GID)) && !inode_owner_or_capable(t, i))
 			return -EPERM;
-		if ((a->mode & S_ISGID) && !S_ISDIR(i->mode) && task_cred(t)->fsgid != gid &&
+		if ((a->mode & S_ISGID) && task_cred(t)->fsgid != gid &&
 		    !cred_in_group(task_cred(t), gid) && !inode_capable(t, i, CAP_FSETID))
 			a->mode &= ~(u32)S_ISGID;
 	}

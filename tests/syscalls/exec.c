@@ -19,6 +19,8 @@ static int reentered(int argc, char **argv)
 			return 1;
 		return environ[0] && !environ[1] && strcmp(environ[0], "X=1") == 0 ? 42 : 2;
 	}
+	if (strcmp(argv[1], "@sleep") == 0)
+		return pause();
 	if (strcmp(argv[1], "@fds") == 0)
 		return fcntl(50, F_GETFD) == 0 && fcntl(51, F_GETFD) < 0 ? 42 : 1;
 	if (strcmp(argv[1], "@signals") == 0) {
@@ -340,6 +342,35 @@ TEST(a_file_open_for_writing_is_busy)
 	EXPECT_EQ(in_child(exec_copy), 0);
 	close(out);
 	EXPECT_EQ(exec_and_wait("./copy", argv, environ), 42);
+}
+
+TEST(a_running_program_cannot_be_written)
+{
+	int p[2], self = open("/proc/self/exe", O_RDONLY), fd = open("prog", O_WRONLY | O_CREAT, 0755);
+	char buf[65536], c;
+	ssize_t n;
+	pid_t pid;
+
+	REQUIRE(self >= 0 && fd >= 0);
+	while ((n = read(self, buf, sizeof(buf))) > 0)
+		REQUIRE(write(fd, buf, (size_t)n) == n);
+	close(fd);
+	REQUIRE_OK(pipe2(p, O_CLOEXEC));
+	pid = fork();
+	if (pid == 0) {
+		execl("prog", "prog", "@sleep", NULL);
+		_exit(127);
+	}
+	close(p[1]);
+	EXPECT_EQ(read(p[0], &c, 1), 0);        /* it has exec'd */
+	EXPECT_ERR(open("prog", O_WRONLY), ETXTBSY);
+	EXPECT_ERR(open("prog", O_RDONLY | O_TRUNC), ETXTBSY);
+	EXPECT_ERR(truncate("prog", 0), ETXTBSY);
+	EXPECT_OK(rename("prog", "other"));
+	EXPECT_ERR(open("other", O_RDWR), ETXTBSY);
+	kill(pid, SIGKILL);
+	REQUIRE(waitpid(pid, NULL, 0) == pid);
+	EXPECT_OK(open("other", O_RDWR));
 }
 
 TEST_MAIN()

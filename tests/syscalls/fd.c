@@ -146,4 +146,15 @@ TEST(devices_behave)
 	EXPECT_ERR(read(z, BAD_PTR, 4), EFAULT);
 }
 
+TEST(an_open_knows_whether_it_made_the_file)
+{
+	int made = open("f", O_RDWR | O_CREAT, 0600), found = open("f", O_RDWR | O_CREAT, 0600);
+	int r = fcntl(made, 1028 /* F_CREATED_QUERY */, 0);
+
+	if (r < 0)
+		SKIP("before Linux 6.12");
+	EXPECT_EQ(r, 1);
+	EXPECT_EQ(fcntl(found, 1028, 0), 0);
+}
+
 TEST_MAIN()

@@ -168,4 +168,20 @@ TEST(bad_arguments_are_refused)
 	EXPECT_ERR(inotify_rm_watch(fds[0], 1), EINVAL);
 }
 
+TEST(an_unlinked_file_is_heard_of_unless_that_is_not_wanted)
+{
+	struct inotify_event *ev = (struct inotify_event *)(char[4096]){ 0 };
+	int all = inotify_init1(IN_NONBLOCK), linked = inotify_init1(IN_NONBLOCK), fd;
+
+	put_file("f", "x");
+	REQUIRE(inotify_add_watch(all, ".", IN_MODIFY) > 0);
+	REQUIRE(inotify_add_watch(linked, ".", IN_MODIFY | IN_EXCL_UNLINK) > 0);
+	fd = open("f", O_WRONLY);
+	REQUIRE_OK(unlink("f"));
+	EXPECT_EQ(write(fd, "y", 1), 1);
+	EXPECT(read(all, ev, 4096) > 0 && ev->mask == IN_MODIFY);
+	EXPECT_STR(ev->name, "f");
+	EXPECT_ERR(read(linked, ev, 4096), EAGAIN);
+}
+
 TEST_MAIN()

@@ -437,4 +437,21 @@ TEST(memory_of_another_process_can_be_reached)
 	wait(NULL);
 }
 
+TEST(dev_zero_shared_is_shared_memory)
+{
+	int ro = open("/dev/zero", O_RDONLY), rw = open("/dev/zero", O_RDWR);
+	char *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, rw, 0);
+	char *q = mmap(NULL, 4096, PROT_READ, MAP_SHARED, ro, 0);
+
+	REQUIRE(p != MAP_FAILED && q != MAP_FAILED);
+	if (fork() == 0) {
+		p[0] = 7;
+		_exit(0);
+	}
+	wait(NULL);
+	EXPECT_EQ(p[0], 7);
+	EXPECT_EQ(q[0], 0);
+	EXPECT_ERR(mprotect(q, 4096, PROT_READ | PROT_WRITE), EACCES);
+}
+
 TEST_MAIN()

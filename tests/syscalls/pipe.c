@@ -1,6 +1,7 @@
 /* Pipes and FIFOs. */
 #include <poll.h>
 #include <sys/uio.h>
+#include <sys/eventfd.h>
 #include "tests/lib/harness.h"
 
 TEST(bytes_come_out_in_order)
@@ -263,6 +264,50 @@ TEST(splice_and_tee_move_between_pipes_and_files)
 	EXPECT_ERR(splice(p[0], NULL, fd, NULL, 4, SPLICE_F_NONBLOCK), EAGAIN);
 	EXPECT_EQ(vmsplice(p[1], &(struct iovec){ "vm", 2 }, 1, 0), 2);
 	EXPECT_EQ(read(p[0], buf, 16), 2);
+}
+
+TEST(vmsplice_takes_what_fits_and_waits_for_no_more)
+{
+	static char buf[3 << 16], got[3 << 16];
+	struct iovec v = { buf, sizeof(buf) };
+	ssize_t n;
+	int p[2];
+
+	REQUIRE_OK(pipe(p));
+	n = vmsplice(p[1], &v, 1, 0);
+	EXPECT(n > 0 && n <= 1 << 16);
+	EXPECT_ERR(vmsplice(p[1], &v, 1, SPLICE_F_NONBLOCK), EAGAIN);
+	EXPECT_EQ(read(p[0], got, sizeof(got)), n);
+	close(p[0]);
+	signal(SIGPIPE, SIG_IGN);
+	EXPECT_ERR(vmsplice(p[1], &v, 1, 0), EPIPE);
+}
+
+TEST(splice_and_tee_refuse_one_pipe_and_what_cannot_be_spliced)
+{
+	int p[2], q[2], dir = open(".", O_RDONLY), ev = eventfd(8, 0);
+
+	REQUIRE_OK(pipe(p));
+	REQUIRE_OK(pipe(q));
+	REQUIRE(write(p[1], "abc", 3) == 3);
+	EXPECT_ERR(tee(p[0], p[1], 3, 0), EINVAL);
+	EXPECT_ERR(splice(p[0], NULL, p[1], NULL, 3, 0), EINVAL);
+	EXPECT_ERR(splice(dir, NULL, p[1], NULL, 3, 0), EINVAL);
+	EXPECT_ERR(splice(ev, NULL, p[1], NULL, 8, 0), EINVAL);
+	EXPECT_ERR(splice(q[0], NULL, ev, NULL, 8, 0), EINVAL);
+}
+
+TEST(a_position_is_refused_before_the_mode)
+{
+	char c;
+	int p[2];
+
+	REQUIRE_OK(pipe(p));
+	EXPECT_ERR(pwrite(p[0], "x", 1, 0), ESPIPE);
+	EXPECT_ERR(pread(p[1], &c, 1, 0), ESPIPE);
+	EXPECT_ERR(sync_file_range(p[0], 0, 1, SYNC_FILE_RANGE_WRITE), ESPIPE);
+	EXPECT_ERR(sync_file_range(open("/dev/null", O_RDWR), 0, 1, SYNC_FILE_RANGE_WRITE), ESPIPE);
+	EXPECT_ERR(sync_file_range(p[0], -1, 1, SYNC_FILE_RANGE_WRITE), EINVAL);
 }
 
 TEST_MAIN()

@@ -387,4 +387,39 @@ TEST(signalfd_reads_pending_signals)
 	wait(NULL);
 }
 
+/* Waits in an epoll of its own, says so, and comes back when woken. */
+static void exclusive_waiter(int fd, int tell)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLET | EPOLLEXCLUSIVE };
+	int ep = epoll_create1(0);
+
+	if (epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev) == 0 && epoll_wait(ep, &ev, 1, -1) == 1)
+		(void)!write(tell, "x", 1);
+	pause();                                /* its epoll stays, with nobody waiting in it */
+}
+
+TEST(an_exclusive_wakeup_goes_to_an_epoll_in_which_somebody_waits)
+{
+	pid_t pid[4];
+	int p[2], tell[2];
+	char c;
+
+	REQUIRE_OK(pipe(p));
+	REQUIRE_OK(pipe(tell));
+	for (int i = 0; i < 4; i++) {
+		pid[i] = fork();
+		if (pid[i] == 0)
+			exclusive_waiter(p[0], tell[1]);
+	}
+	for (int i = 0; i < 4; i++)
+		wait_until_asleep(pid[i]);
+	for (int i = 0; i < 4; i++) {
+		EXPECT_EQ(write(p[1], "x", 1), 1);
+		EXPECT_EQ(read(tell[0], &c, 1), 1);
+		EXPECT_EQ(read(p[0], &c, 1), 1);
+	}
+	for (int i = 0; i < 4; i++)
+		kill(pid[i], SIGKILL);
+}
+
 TEST_MAIN()

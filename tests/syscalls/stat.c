@@ -236,4 +236,34 @@ TEST(fallocate_makes_room_and_holes)
 	EXPECT_ERR(fallocate(BAD_FD, 0, 0, 10), EBADF);
 }
 
+TEST(who_is_not_of_the_group_cannot_set_its_bit_on_a_directory_either)
+{
+	struct stat st;
+
+	REQUIRE_OK(chmod(".", 0755));
+	REQUIRE_OK(mkdir("d", 0777));
+	REQUIRE_OK(chown("d", 65534, 4242));
+	REQUIRE_OK(setegid(65534));
+	REQUIRE_OK(seteuid(65534));
+	EXPECT_OK(chmod("d", 02777));
+	EXPECT_OK(stat("d", &st));
+	EXPECT_EQ(st.st_mode & 07777, 0777);
+}
+
+TEST(times_without_a_name_are_the_descriptors)
+{
+	struct timeval tv[2] = { { 1000, 0 }, { 2000, 0 } };
+	struct timespec ts[2] = { { 1000, 0 }, { 2000, 0 } };
+	struct stat st;
+	int fd = open("f", O_RDWR | O_CREAT, 0600);
+
+	EXPECT_OK(syscall(SYS_futimesat, fd, NULL, tv));
+	EXPECT_OK(fstat(fd, &st));
+	EXPECT_EQ(st.st_mtime, 2000);
+	EXPECT_ERR(syscall(SYS_futimesat, BAD_FD, NULL, tv), EBADF);
+	EXPECT_ERR(syscall(SYS_futimesat, AT_FDCWD, NULL, tv), EFAULT);
+	EXPECT_ERR(syscall(SYS_utimes, NULL, tv), EFAULT);
+	EXPECT_ERR(syscall(SYS_utimensat, AT_FDCWD, NULL, ts, 0), EFAULT);
+}
+
 TEST_MAIN()

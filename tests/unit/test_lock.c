@@ -128,12 +128,13 @@ struct seen {
 	int calls;
 };
 
-static void note(struct waiter *w, u32 events)
+static bool note(struct waiter *w, u32 events)
 {
 	struct seen *s = container_of(w, struct seen, w);
 
 	s->events = events;
 	s->calls++;
+	return true;
 }
 
 static void waiters_are_woken_for_what_they_asked(void **state)

@@ -401,6 +401,11 @@ ssize_t pipe_peek(struct file *f, void *buf, size_t n)
 	return r;
 }
 
+bool pipe_is_same(struct file *a, struct file *b)
+{
+	return file_is_pipe(a) && file_is_pipe(b) && pipe_of(a) == pipe_of(b);
+}
+
 size_t pipe_room(struct file *f)
 {
 	struct pipe *pp = pipe_of(f);

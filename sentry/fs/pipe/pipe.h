@@ -5,6 +5,7 @@
 #include "sentry/vfs/file.h"
 
 bool file_is_pipe(const struct file *f);
+bool pipe_is_same(struct file *a, struct file *b);                              /* two ends of one pipe? */
 int pipe_get_size(struct file *f);                                              /* F_GETPIPE_SZ */
 int pipe_set_size(struct task *t, struct file *f, u32 size) must_check;         /* F_SETPIPE_SZ: the new size */
 /* Copy up to @n bytes from the front without taking them; 0 = end, -EAGAIN = empty. */

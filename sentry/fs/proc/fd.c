@@ -82,7 +82,8 @@ static int info_show(struct task *t, struct pseudo_node *n, struct strbuf *out)
 			flags |= O_CLOEXEC;
 		fdtable_unref(n->task, ft);
 	}
-	strbuf_printf(out, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%d\nino:\t%lu\n", (long)f->pos, flags, 1,
+	strbuf_printf(out, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t%d\nino:\t%lu\n", (long)f->pos, flags,
+	              f->path.mnt ? mount_id(f->path.mnt) : 1,
 	              f->inode ? f->inode->ino : f->anon_ino);
 	if (f->ops->fdinfo)
 		f->ops->fdinfo(f, out);
