@@ -63,7 +63,9 @@ CET      := $(call cc-option,-fcf-protection)
 BASE     := -std=gnu17 -g -D_GNU_SOURCE -I. -pthread -fno-strict-aliasing -fno-common $(WARN)
 HARDEN   := -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 $(CET) $(INIT0)
 
-OPT_release := -O2 $(HARDEN)
+# Every thread has a guard of twice this below its stack (platform/host/hthread.c).
+FRAME    := -Wframe-larger-than=32768
+OPT_release := -O2 $(HARDEN) $(FRAME)
 OPT_debug   := -O1 $(HARDEN) -DCONFIG_LOCKDEP -DCONFIG_ALWAYS_HOT
 OPT_asan    := -O1 -fno-omit-frame-pointer -fsanitize=address -DCONFIG_LOCKDEP
 OPT_ubsan   := -O1 -fsanitize=undefined -fno-sanitize-recover=all -DCONFIG_LOCKDEP

@@ -20,6 +20,7 @@
 #include "platform/base/alloc.h"
 #include "platform/base/log.h"
 #include "platform/host/doorbell.h"
+#include "platform/host/hthread.h"
 #include "platform/host/shed.h"
 
 #define STACK_SIZE (128 * 1024)
@@ -111,20 +112,6 @@ static void *watch_main(void *arg)
 	return NULL;
 }
 
-static int start(void *(*fn)(void *), void *arg)
-{
-	pthread_attr_t attr;
-	pthread_t t;
-	int r;
-
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_SIZE);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	r = pthread_create(&t, &attr, fn, arg);
-	pthread_attr_destroy(&attr);
-	return -r;
-}
-
 /*
  * All threads.  They are past the C library's own first calls
  * when this returns, so that the filter needs no rows for those.
@@ -139,11 +126,11 @@ static int start_all(struct server *s, struct worker *w, const struct gofer_conf
 		r = doorbell_map(s->bell, GW_BELL_SIZE, &bell);
 	for (int i = 0; i < cfg->nctl && r == 0; i++) {
 		w[i] = (struct worker){ s, ready, cfg->ctl_fds[i], kbuf_alloc(n), kbuf_alloc(n), bell };
-		r = !w[i].in || !w[i].out ? -ENOMEM : start(worker_main, &w[i]);
+		r = !w[i].in || !w[i].out ? -ENOMEM : hthread_start(worker_main, &w[i], STACK_SIZE, HTHREAD_TAKES_SIGNALS);
 	}
 	if (r == 0) {
 		w[cfg->nctl] = (struct worker){ s, ready, cfg->inval_fd, NULL, NULL, NULL };
-		r = start(watch_main, &w[cfg->nctl]);
+		r = hthread_start(watch_main, &w[cfg->nctl], STACK_SIZE, HTHREAD_TAKES_SIGNALS);
 	}
 	if (r == 0)
 		pthread_barrier_wait(ready);

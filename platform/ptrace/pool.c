@@ -13,6 +13,7 @@
 #include <errno.h>
 #include "platform/base/log.h"
 #include "platform/host/futex.h"
+#include "platform/host/hthread.h"
 
 #define WORKER_STACK (256 * 1024)
 #define BUSY_MAX 4
@@ -25,18 +26,11 @@ void pt_pool_init(struct pt_pool *w)
 
 static int spawn(void *(*body)(void *), void *arg, size_t stack)
 {
-	pthread_attr_t at;
-	pthread_t th;
-	int r;
+	int r = hthread_start(body, arg, stack, HTHREAD_TAKES_SIGNALS);
 
-	pthread_attr_init(&at);
-	pthread_attr_setstacksize(&at, stack);
-	pthread_attr_setdetachstate(&at, PTHREAD_CREATE_DETACHED);
-	r = pthread_create(&th, &at, body, arg);
-	pthread_attr_destroy(&at);
-	if (r)
-		log_error("ptrace: cannot make a thread: error %d; raise the pids limit", r);
-	return -r;
+	if (r < 0)
+		log_error("ptrace: cannot make a thread: error %d; raise the pids limit", -r);
+	return r;
 }
 
 int pt_start_workers(struct platform *base, void *(*body)(void *), void *arg)

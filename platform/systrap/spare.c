@@ -11,9 +11,9 @@
  */
 #include "platform/systrap/systrap.h"
 
-#include <pthread.h>
 #include <time.h>
 #include "platform/host/futex.h"
+#include "platform/host/hthread.h"
 
 /* The program that was just executed starts, and maybe many follow it: forking beside them slows them. */
 #define AFTER_NS 20000000
@@ -90,21 +90,15 @@ static void *filler_main(void *arg)
 
 void spare_ended(struct systrap *p)
 {
-	pthread_attr_t at;
-	pthread_t th;
 	int r = 0;
 
 	if (!atomic_load(&p->spare_due) || !atomic_exchange(&p->spare_due, false))
 		return;
 	if (!p->filler) {
-		pthread_attr_init(&at);
-		pthread_attr_setstacksize(&at, 64 * 1024);
-		pthread_attr_setdetachstate(&at, PTHREAD_CREATE_DETACHED);
-		r = pthread_create(&th, &at, filler_main, p);
-		pthread_attr_destroy(&at);
+		r = hthread_start(filler_main, p, 64 * 1024, HTHREAD_TAKES_SIGNALS);
 		p->filler = r == 0;
 	}
-	if (r)
+	if (r < 0)
 		return;
 	atomic_store(&p->spare_wake, 1);
 	host_futex_wake(&p->spare_wake, 1);

@@ -32,6 +32,7 @@
 #include "platform/base/alloc.h"
 #include "platform/base/log.h"
 #include "platform/host/futex.h"
+#include "platform/host/hthread.h"
 
 #define WORKER_STACK (256 * 1024)
 
@@ -68,18 +69,11 @@ void workers_init(struct workers *w)
 
 static int spawn(struct systrap *p)
 {
-	pthread_attr_t at;
-	pthread_t th;
-	int r;
+	int r = hthread_start(p->w.body, p->w.arg, WORKER_STACK, HTHREAD_TAKES_SIGNALS);
 
-	pthread_attr_init(&at);
-	pthread_attr_setstacksize(&at, WORKER_STACK);
-	pthread_attr_setdetachstate(&at, PTHREAD_CREATE_DETACHED);
-	r = pthread_create(&th, &at, p->w.body, p->w.arg);
-	pthread_attr_destroy(&at);
-	if (r)
-		log_ratelimited("systrap: cannot make a worker thread: error %d; raise the pids limit", r);
-	return -r;
+	if (r < 0)
+		log_ratelimited("systrap: cannot make a worker thread: error %d; raise the pids limit", -r);
+	return r;
 }
 
 int workers_reserve(struct systrap *p)
@@ -112,19 +106,13 @@ void workers_unreserve(struct systrap *p)
 int workers_start(struct platform *base, void *(*body)(void *), void *arg)
 {
 	struct systrap *p = to_systrap(base);
-	pthread_attr_t at;
-	pthread_t th;
 	int r;
 
 	p->w.body = body;
 	p->w.arg = arg;
-	pthread_attr_init(&at);
-	pthread_attr_setstacksize(&at, 64 * 1024);
-	pthread_attr_setdetachstate(&at, PTHREAD_CREATE_DETACHED);
-	r = pthread_create(&th, &at, reaper_main, p);
-	pthread_attr_destroy(&at);
-	if (r)
-		return -r;
+	r = hthread_start(reaper_main, p, 64 * 1024, HTHREAD_TAKES_SIGNALS);
+	if (r < 0)
+		return r;
 	p->w.threads = 1;
 	return spawn(p);
 }

@@ -18,7 +18,7 @@ static void on_crash(int sig, siginfo_t *si, void *uc)
 
 	log_error("the sentry died of signal %d at boot_crash_handlers%+lld, address %p; please report this",
 	          sig, (long long)(ip - here), si->si_addr);
-	/* After a wild jump the stack tells more; after an overflow even this may fault, and ends us as well. */
+	/* After a wild jump the stack tells more; after an overflow it cannot be read, and this ends us as well. */
 	log_error("called near boot_crash_handlers%+lld",
 	          (long long)(*(const u64 *)(uintptr_t)c->uc_mcontext.gregs[REG_RSP] - here));
 	_exit(128 + sig);
@@ -28,7 +28,7 @@ int boot_crash_handlers(struct boot *b)
 {
 	/* Not reset: two threads may crash at once, and the first must come to its message. */
 	static const int sigs[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE };
-	struct sigaction sa = { .sa_sigaction = on_crash, .sa_flags = SA_SIGINFO };
+	struct sigaction sa = { .sa_sigaction = on_crash, .sa_flags = SA_SIGINFO | SA_ONSTACK };
 
 	(void)b;
 	for (size_t i = 0; i < ARRAY_SIZE(sigs); i++)

@@ -13,19 +13,20 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 #include "netstack/api.h"
 #include "platform/base/alloc.h"
 #include "platform/base/log.h"
 #include "platform/host/futex.h"
+#include "platform/host/hthread.h"
 #include "platform/host/packet.h"
 #include "sentry/boot/boot_int.h"
 #include "sentry/socket/net.h"
 
 #define QUERIES 256u
 #define CONNS   16u
+#define STACK_SIZE (128 * 1024)
 #define ID_CONN 0x80000000u             /* the answer goes to a connection, not a datagram */
 
 enum conn_step { CONN_FREE, CONN_READ, CONN_ASKED, CONN_ANSWER };
@@ -284,20 +285,6 @@ static void *answers_main(void *arg)
 	return NULL;
 }
 
-static int start_thread(void *(*fn)(void *), void *arg)
-{
-	pthread_attr_t at;
-	pthread_t th;
-	int r;
-
-	pthread_attr_init(&at);
-	pthread_attr_setstacksize(&at, 128 * 1024);
-	pthread_attr_setdetachstate(&at, PTHREAD_CREATE_DETACHED);
-	r = pthread_create(&th, &at, fn, arg);
-	pthread_attr_destroy(&at);
-	return -r;
-}
-
 static int open_endpoints(struct resolver *r, struct stack *st)
 {
 	const struct net_sa at = { .family = AF_INET, .port = 53, .ip = { { [10] = 0xff, 0xff, 127, 0, 0, 11 } } };
@@ -331,6 +318,6 @@ int boot_add_resolver(struct boot *b, hostfd_t fd)
 		kfree(r);
 		return e;
 	}
-	e = start_thread(queries_main, r);
-	return e < 0 ? e : start_thread(answers_main, r);
+	e = hthread_start(queries_main, r, STACK_SIZE, HTHREAD_TAKES_SIGNALS);
+	return e < 0 ? e : hthread_start(answers_main, r, STACK_SIZE, HTHREAD_TAKES_SIGNALS);
 }

@@ -6,12 +6,12 @@
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
-#include <pthread.h>
 #include <string.h>
 #include "netstack/api.h"
 #include "platform/base/alloc.h"
 #include "platform/base/rand.h"
 #include "platform/host/futex.h"
+#include "platform/host/hthread.h"
 #include "platform/host/netop.h"
 #include "sentry/kernel/task.h"
 #include "sentry/socket/net_rx.h"
@@ -138,16 +138,7 @@ static int raise_lo(struct stack *s)
 
 int net_thread(void *(*fn)(void *), void *arg)
 {
-	pthread_attr_t at;
-	pthread_t th;
-	int r;
-
-	pthread_attr_init(&at);
-	pthread_attr_setstacksize(&at, NET_STACK_SIZE);
-	pthread_attr_setdetachstate(&at, PTHREAD_CREATE_DETACHED);
-	r = pthread_create(&th, &at, fn, arg);
-	pthread_attr_destroy(&at);
-	return -r;
+	return hthread_start(fn, arg, NET_STACK_SIZE, HTHREAD_TAKES_SIGNALS);
 }
 
 /* ---- namespaces ---- */

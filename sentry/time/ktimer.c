@@ -8,12 +8,11 @@
 #include "sentry/time/ktimer.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 
 #include "platform/base/alloc.h"
 #include "platform/base/lock.h"
 #include "platform/host/futex.h"
+#include "platform/host/hthread.h"
 #include "sentry/kernel/kernel.h"
 
 struct ktimers {
@@ -78,9 +77,6 @@ static void *timer_thread(void *arg)
 int ktimers_start(struct kernel *k)
 {
 	struct ktimers *q = knew(struct ktimers);
-	sigset_t all, old;
-	pthread_attr_t attr;
-	pthread_t th;
 	int r;
 
 	if (!q)
@@ -88,14 +84,7 @@ int ktimers_start(struct kernel *k)
 	q->kernel = k;
 	mutex_init(&q->mu, RANK_TIMER);
 	q->tree = RB_ROOT;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attr, 256 << 10);
-	r = -pthread_create(&th, &attr, timer_thread, q);
-	pthread_attr_destroy(&attr);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	r = hthread_start(timer_thread, q, 256 << 10, HTHREAD_NO_SIGNALS);
 	if (r < 0) {
 		kfree(q);
 		return r;

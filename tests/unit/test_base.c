@@ -1,6 +1,9 @@
 #include "tests/unit/unit.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "platform/base/bitmap.h"
 #include "platform/base/hash.h"
@@ -8,6 +11,7 @@
 #include "platform/base/rand.h"
 #include "platform/base/rbtree.h"
 #include "platform/base/str.h"
+#include "platform/host/hthread.h"
 
 static void siphash_gives_the_published_values(void **state)
 {
@@ -257,6 +261,45 @@ static void random_numbers_stay_below_their_limit(void **state)
 	assert_true(rand_u64() != rand_u64());
 }
 
+static void says_so(int sig)
+{
+	(void)sig;
+	_exit(77);
+}
+
+static int deeper(volatile char *above, int n)
+{
+	volatile char here[1000];
+
+	here[0] = above[0];
+	return n ? deeper(here, n - 1) + here[0] : 0;
+}
+
+static void *overflows(void *arg)
+{
+	_exit(deeper(arg, 1 << 20));
+}
+
+static void a_thread_that_overflows_its_stack_can_say_so(void **state)
+{
+	struct sigaction sa = { .sa_handler = says_so, .sa_flags = SA_ONSTACK };
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		char c = 0;
+
+		sigaction(SIGSEGV, &sa, NULL);
+		if (hthread_start(overflows, &c, 64 * 1024, HTHREAD_NO_SIGNALS) < 0)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 77 << 8);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -270,6 +313,7 @@ int main(void)
 		cmocka_unit_test(numbers_are_read_strictly),
 		cmocka_unit_test(ranges_are_checked_without_wrapping),
 		cmocka_unit_test(random_numbers_stay_below_their_limit),
+		cmocka_unit_test(a_thread_that_overflows_its_stack_can_say_so),
 	};
 
 	return cmocka_run_group_tests(tests, unit_setup, NULL);

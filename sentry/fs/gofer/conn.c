@@ -2,13 +2,12 @@
  * conn.c - the connection, its thread that hears of changes, and super blocks.
  */
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <sys/resource.h>
 #include <sys/statfs.h>
 #include "platform/base/alloc.h"
 #include "platform/base/log.h"
 #include "platform/host/hostfile.h"
+#include "platform/host/hthread.h"
 #include "sentry/fs/gofer/gofer_int.h"
 #include "sentry/kernel/kernel.h"
 
@@ -33,24 +32,6 @@ static void *events_main(void *arg)
 	kfree(buf);
 	log_debug("gofer: no more events: %d", r);
 	return NULL;
-}
-
-static int start_thread(struct gofer_conn *c)
-{
-	sigset_t all, before;
-	pthread_attr_t attr;
-	pthread_t t;
-	int r;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, THREAD_STACK);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	r = pthread_create(&t, &attr, events_main, c);
-	pthread_attr_destroy(&attr);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return -r;
 }
 
 /* Descriptors that may be kept without need: a tree that is read again and again ought to fit. */
@@ -79,7 +60,7 @@ int gofer_connect(struct kernel *k, const hostfd_t *socks, int n, struct gofer_c
 	if (r == 0)
 		r = gcache_init(c);
 	if (r == 0)
-		r = start_thread(c);
+		r = hthread_start(events_main, c, THREAD_STACK, HTHREAD_NO_SIGNALS);
 	if (r < 0) {
 		kfree(c);
 		return r;

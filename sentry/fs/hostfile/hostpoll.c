@@ -8,14 +8,13 @@
 #include "sentry/fs/hostfile/hostpoll.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <sys/epoll.h>
 
 #include "platform/base/alloc.h"
 #include "platform/base/log.h"
 #include "platform/host/hostfile.h"
 #include "platform/host/hostio.h"
+#include "platform/host/hthread.h"
 #include "sentry/kernel/kernel.h"
 
 struct hostpoll {
@@ -65,26 +64,6 @@ static void *hostpoll_thread(void *arg)
 	}
 }
 
-static int start_thread(struct hostpoll *hp)
-{
-	sigset_t all, old;
-	pthread_attr_t at;
-	pthread_t th;
-	int r;
-
-	r = pthread_attr_init(&at);
-	if (r)
-		return -r;
-	(void)pthread_attr_setdetachstate(&at, PTHREAD_CREATE_DETACHED);
-	(void)pthread_attr_setstacksize(&at, 128 << 10);
-	sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = pthread_create(&th, &at, hostpoll_thread, hp);
-	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&at);
-	return -r;
-}
-
 /* Made on first use, under kernel->mu so that it happens once. */
 static int hostpoll_get(struct kernel *k, struct hostpoll **ret)
 {
@@ -106,7 +85,7 @@ static int hostpoll_get(struct kernel *k, struct hostpoll **ret)
 	r = hostio_epoll_new(&hp->ep);
 	if (r < 0)
 		goto fail;
-	r = start_thread(hp);
+	r = hthread_start(hostpoll_thread, hp, 128 << 10, HTHREAD_NO_SIGNALS);
 	if (r < 0) {
 		host_close(hp->ep);
 		goto fail;
