@@ -151,7 +151,10 @@ static int freeze(struct cli *cli, int argc, char **argv, bool on)
 		r = err_set(&cli->err, -EBUSY, "container already paused");
 	else if (!on && st != ST_PAUSED)
 		r = err_set(&cli->err, -EINVAL, "container not paused");
-	else if ((r = container_stop(&c, on)) < 0)
+	else if ((r = container_stop(&c, on)) == -EOPNOTSUPP)
+		err_set(&cli->err, r, "container \"%s\" is in the sandbox of \"%s\": only that can be %s, with all of them", id,
+		        c.sandbox, on ? "paused" : "resumed");
+	else if (r < 0)
 		err_sys(&cli->err, r, "cannot %s container \"%s\"", on ? "pause" : "resume", id);
 	container_close(&c);
 	return r;

@@ -105,6 +105,7 @@ static int host_pids(struct container *c, struct pids *ret)
 {
 	struct pids *inner = kbuf_alloc(sizeof(*inner));
 	enum status st = container_status(c);
+	s32 host = container_host(c)->pid;
 	ino_t ns, its;
 	struct dirent *e;
 	DIR *d;
@@ -116,10 +117,10 @@ static int host_pids(struct container *c, struct pids *ret)
 	else if (st == ST_RUNNING && r == 0)
 		r = ask_sentry(c, inner);
 	if (r == 0 && st != ST_CREATED)
-		r = pid_ns(c->sentry.pid, &ns);
+		r = pid_ns(host, &ns);
 	d = r == 0 && st != ST_CREATED ? opendir("/proc") : NULL;
 	while (d && (e = readdir(d)) && ret->n < PIDS_MAX) {
-		if (str_to_u64(e->d_name, 10, &pid) < 0 || pid > INT32_MAX || (s32)pid == c->sentry.pid ||
+		if (str_to_u64(e->d_name, 10, &pid) < 0 || pid > INT32_MAX || (s32)pid == host ||
 		    pid_ns((s32)pid, &its) < 0 || its != ns)
 			continue;
 		if (inner->n ? has_pid(inner, inner_pid((s32)pid)) : has_title((s32)pid))

@@ -56,7 +56,7 @@ static void init(struct container *c, struct cli *cli, const char *id)
 	c->id = id;
 	c->root = cli->root;
 	c->dirfd = c->lockfd = -1;
-	c->bundle = c->rootfs = c->created = c->owner = "";
+	c->bundle = c->rootfs = c->created = c->owner = c->sandbox = "";
 }
 
 static int take_lock(struct cli *cli, struct container *c)
@@ -189,6 +189,11 @@ const char *status_name(enum status s)
 	return names[s];
 }
 
+const struct proc_id *container_host(const struct container *c)
+{
+	return *c->sandbox ? &c->host : &c->sentry;
+}
+
 enum status container_status(struct container *c)
 {
 	struct ctl_state st;
@@ -198,7 +203,7 @@ enum status container_status(struct container *c)
 		return ST_CREATING;
 	if (!proc_alive(&c->sentry))
 		return ST_STOPPED;
-	if (proc_state(&c->sentry) == 'T')
+	if (proc_state(container_host(c)) == 'T')
 		return ST_PAUSED;
 	r = container_call(c, CTL_STATE, NULL, 0, &st, sizeof(st));
 	if (r < 0)

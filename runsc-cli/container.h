@@ -23,7 +23,9 @@ struct container {
 	int dirfd, lockfd;                      /* -1 = none */
 	/* state.json */
 	const char *bundle, *rootfs, *created, *owner;
-	struct proc_id sentry, gofer;
+	struct proc_id sentry, gofer;           /* sentry: of a member, its keeper (setup/member.h) */
+	const char *sandbox;                    /* member: id of the container whose sandbox it is in; else "" */
+	struct proc_id host;                    /* member: the process of that sandbox */
 	u64 netns;                              /* inode of the network namespace whose links it took; 0 = none */
 	struct jpair *annotations;
 	u32 nannotations;
@@ -43,6 +45,8 @@ int container_keep_spec(struct cli *cli, struct container *c, const char *file) 
 void container_remove_dir(struct container *c);
 void container_close(struct container *c);
 
+/* The process of its sandbox. */
+const struct proc_id *container_host(const struct container *c);
 enum status container_status(struct container *c);
 const char *status_name(enum status s);
 /* The state for `state` and hooks, as JSON text (kfree). */

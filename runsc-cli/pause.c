@@ -80,6 +80,9 @@ int container_stop(struct container *c, bool stop)
 {
 	int r;
 
+	/* One kernel cannot be stopped for some of its processes. */
+	if (*c->sandbox)
+		return -EOPNOTSUPP;
 	if (!stop) {
 		r = signal_stubs(c, SIGCONT);
 		if (r == 0)

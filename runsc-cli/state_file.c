@@ -44,6 +44,8 @@ static struct json_object *to_json(const struct container *c)
 	add_str(o, "owner", c->owner);
 	add_proc(o, "sentry", &c->sentry);
 	add_proc(o, "gofer", &c->gofer);
+	add_str(o, "sandbox", c->sandbox);
+	add_proc(o, "host", &c->host);
 	json_object_object_add(o, "netns", json_object_new_int64((s64)c->netns));
 	json_object_object_add(o, "annotations", pairs_json(c->annotations, c->nannotations));
 	for (u32 i = 0; i < c->ncgroups; i++)
@@ -102,6 +104,10 @@ static int from_json(struct container *c, const struct jnode *n)
 		r = load_proc(n, "sentry", &c->sentry);
 	if (r >= 0)
 		r = load_proc(n, "gofer", &c->gofer);
+	if (r >= 0)
+		r = j_str(n, "sandbox", &c->sandbox);
+	if (r >= 0)
+		r = load_proc(n, "host", &c->host);
 	if (r >= 0)
 		r = j_u64(n, "netns", &c->netns);
 	if (r >= 0)

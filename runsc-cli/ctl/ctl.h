@@ -1,6 +1,7 @@
 /*
  * ctl.h - the control socket: how the command line talks to a sandbox.
  *
+ * Each container has a socket of its own: what is asked there is about its processes.
  * One SOCK_SEQPACKET connection; each message is a struct ctl_hdr and its
  * payload, each request gets one reply with the same op (EXEC and WAIT get a second
  * when the process ends).  The command line is trusted by the sentry but may be of another
@@ -18,9 +19,9 @@ enum ctl_op {
 	CTL_COUNT
 };
 
-#define CTL_MAGIC   0x33427363u         /* changes with every incompatible change below */
+#define CTL_MAGIC   0x34427363u         /* changes with every incompatible change below */
 #define CTL_MAX     (4u << 20)          /* bytes of a message */
-#define CTL_MAX_FDS 4
+#define CTL_MAX_FDS 9
 
 struct ctl_hdr { u32 magic; u32 op; s32 result; u32 len; };     /* result: 0 or -errno; in requests 0 */
 

@@ -24,6 +24,7 @@
 #include "runsc-cli/setup/cgroup.h"
 #include "runsc-cli/setup/console.h"
 #include "runsc-cli/setup/hooks.h"
+#include "runsc-cli/setup/member.h"
 #include "runsc-cli/setup/netjoin.h"
 #include "runsc-cli/setup/procs.h"
 #include "runsc-cli/setup/sys.h"
@@ -38,6 +39,8 @@ struct making {
 	int sync;                               /* our end */
 	int socks[1 + GOFER_CTL][2];
 	int null_fd, slave;
+	struct container first;                 /* member: whose sandbox it is made in */
+	bool member;
 };
 
 static void close_p(int *fd)
@@ -124,6 +127,21 @@ static void stamp(struct container *c)
 	c->created = pool_strdup(&c->pool, text);
 }
 
+static int find_sandbox(struct making *m, const struct oci_spec *s)
+{
+	struct container *c = &m->l->c;
+	int r = member_of(m->cli, s, &m->first);
+
+	if (r <= 0)
+		return r;
+	m->member = true;
+	c->sandbox = pool_strdup(&c->pool, m->first.id);
+	c->host = m->first.sentry;
+	c->netns = m->first.netns;
+	cli_note(m->cli, "container \"%s\" is made in the sandbox of \"%s\"", c->id, m->first.id);
+	return c->sandbox ? 0 : err_set(&m->cli->err, -ENOMEM, "no memory");
+}
+
 static int load_bundle(struct making *m)
 {
 	struct container *c = &m->l->c;
@@ -138,6 +156,8 @@ static int load_bundle(struct making *m)
 	if (r == 0)
 		r = spec_validate(s, bundle, &m->cli->err);
 	if (r == 0)
+		r = find_sandbox(m, s);
+	if (r == 0 && !m->member)
 		r = net_check(m->cli, s);
 	if (r == 0)
 		r = roots_resolve(m->cli, s, bundle, m->roots);
@@ -196,17 +216,23 @@ static int spawn(struct making *m)
 	for (size_t i = 0; i < ARRAY_SIZE(m->socks); i++)
 		close_p(&m->socks[i][1]);
 	close_p(&m->roots->lock_fd);
-	netns = net_named(&m->l->spec);
-	pid = spawn_sentry(m->cli, &m->boot, netns, &m->l->sentry_pidfd);
-	close_p(&netns);
+	if (m->member) {
+		pid = spawn_keeper(m->cli, c, &m->first, &m->boot, m->sync, &m->l->sentry_pidfd);
+	} else {
+		netns = net_named(&m->l->spec);
+		pid = spawn_sentry(m->cli, &m->boot, netns, &m->l->sentry_pidfd);
+		close_p(&netns);
+	}
 	if (pid < 0)
 		return pid;
 	(void)!proc_id_of(pid, &c->sentry);
 	close_p(&m->boot.sync_fd);
-	r = map_sentry_ids(m->cli, pid);
-	if (r < 0)
-		return r;
-	tell(m, BOOT_SYNC_MAPPED);
+	if (!m->member) {
+		r = map_sentry_ids(m->cli, pid);
+		if (r < 0)
+			return r;
+		tell(m, BOOT_SYNC_MAPPED);
+	}
 	cgroup_join(m->cli, c, c->gofer.pid);
 	cgroup_join(m->cli, c, pid);
 	return container_save(m->cli, c);
@@ -258,6 +284,7 @@ static int make(struct making *m)
 		r = spec_to_boot(m->cli, &l->spec, m->roots, &m->proc, &m->boot);
 	if (r == 0) {
 		m->boot.id = l->c.id;
+		m->boot.own_ns = m->member ? member_own_ns(&l->spec) : 0;
 		if (m->cli->log || m->cli->debug || m->cli->strace || !l->spec.process.terminal)
 			m->boot.log_fd = m->cli->log_fd;
 		r = open_ctl(m);
@@ -305,6 +332,8 @@ static void close_making(struct making *m)
 	close_p(&m->sync);
 	close_p(&m->null_fd);
 	close_p(&m->slave);
+	if (m->member)
+		container_close(&m->first);
 	if (m->roots)
 		close_p(&m->roots->lock_fd);
 	kfree(m->roots);
@@ -348,7 +377,7 @@ int launch_start(struct cli *cli, struct container *c, const struct oci_spec *s)
 
 	if (sock < 0)
 		return err_sys(&cli->err, sock, "container \"%s\" does not answer; is it stopped?", c->id);
-	if (strcmp(cli->network, "none") != 0) {
+	if (strcmp(cli->network, "none") != 0 && !*c->sandbox) {
 		r = net_join(cli, c, s, sock);
 		if (r < 0) {
 			close(sock);

@@ -12,7 +12,6 @@
 #include "runsc-cli/setup/netjoin.h"
 
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_packet.h>
@@ -270,35 +269,6 @@ int net_named(const struct oci_spec *s)
 	return -1;
 }
 
-/* Has a running sandbox taken the links of the namespace that the bundle names? */
-static int check_unshared(struct cli *cli, const struct oci_spec *s)
-{
-	struct stat st = { 0 };
-	struct dirent *e;
-	int r = 0;
-	DIR *d;
-
-	for (u32 i = 0; i < s->nns; i++)
-		if (!strcmp(s->ns[i].type, "network") && *s->ns[i].path && stat(s->ns[i].path, &st) < 0)
-			return err_sys(&cli->err, -errno, "linux.namespaces: network: %s", s->ns[i].path);
-	d = st.st_ino ? opendir(cli->root) : NULL;
-	while (d && r == 0 && (e = readdir(d))) {
-		struct cli quiet = *cli;
-		struct container c;
-
-		if (e->d_name[0] == '.' || container_open(&quiet, e->d_name, false, &c) < 0)
-			continue;
-		if (c.netns == st.st_ino && proc_alive(&c.sentry))
-			r = err_set(&cli->err, -EOPNOTSUPP, "the container shares the network namespace of another, \"%.12s\", whose "
-			            "sandbox has taken its interfaces into a stack of its own. Connect both to one user network and use names "
-			            "instead, or give the runtime --network=host for both: then they share the kernel's", c.id);
-		container_close(&c);
-	}
-	if (d)
-		closedir(d);
-	return r;
-}
-
 int net_check(struct cli *cli, const struct oci_spec *s)
 {
 	bool host = wants_host(s);
@@ -306,7 +276,7 @@ int net_check(struct cli *cli, const struct oci_spec *s)
 	if (!strcmp(cli->network, "none"))
 		return 0;
 	if (!host && strcmp(cli->network, "host") != 0)
-		return check_unshared(cli, s);
+		return 0;
 	if (host && strcmp(cli->network, "host") != 0 && !cli->allow_host_network)
 		return err_set(&cli->err, -EPERM, "config.json asks for the host's own network (linux.namespaces has no network "
 		               "one), which takes the sandbox's isolation from the host's services away; give the runtime "

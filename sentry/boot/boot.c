@@ -120,7 +120,8 @@ static int connect_gofer(struct boot *b)
 
 	for (int i = 0; i < BOOT_GOFER_CTL; i++)
 		s[1 + i] = HOSTFD(b->cfg->gofer_ctl[i]);
-	return gofer_connect(b->kernel, s, ARRAY_SIZE(s), &b->gofer);
+	return b->member ? gofer_connect_late(b->kernel, s, ARRAY_SIZE(s), &b->gofer)
+	                 : gofer_connect(b->kernel, s, ARRAY_SIZE(s), &b->gofer);
 }
 
 /* --overlay=dir: the upper layer is another tree of the gofer's. */
@@ -164,6 +165,8 @@ static int mount_root(struct boot *b, struct super *sb, struct inode *root)
 	if (!b->fs)
 		return -ENOMEM;
 	b->hands = task_new_kernel(b->kernel, b->fs, b->mnt_ns, NULL);
+	if (b->hands && b->nsset)
+		task_enter_kernel(b->hands, b->nsset);
 	return b->hands ? 0 : -ENOMEM;
 }
 
@@ -226,6 +229,27 @@ static const struct step {
 	{ "install the seccomp filter", boot_filter },
 	{ "start workers", start_workers },
 };
+
+int boot_member(struct boot *b)
+{
+	static const struct step member_steps[] = {
+		{ "read linux.seccomp", make_seccomp },
+		{ "connect to the gofer", connect_gofer },
+		{ "mount the root", make_root },
+		{ "mount file systems", boot_mounts },
+		{ "make devices", boot_devices },
+		{ "cover paths", boot_cover },
+		{ "find the program", check_program },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(member_steps); i++) {
+		int r = member_steps[i].fn(b);
+
+		if (r < 0)
+			return boot_fail(b, r, "the sandbox cannot %s: %s", member_steps[i].what, strerror(-r));
+	}
+	return 0;
+}
 
 static int report(struct boot *b, const char *what, int code)
 {

@@ -55,6 +55,7 @@ struct boot_config {
 	u32 nseccomp;
 	u64 mem_limit, pids_limit;      /* 0 = none */
 	u32 ncpus;
+	u32 own_ns;                     /* member: CLONE_NEW* of what it does not share with the first container */
 
 	/* Descriptors, all inherited. */
 	int sync_fd;
@@ -66,3 +67,15 @@ struct boot_config {
 };
 
 int boot_main(const struct boot_config *cfg);
+
+/*
+ * pack.c: a member's description for CTL_MEMBER, without its descriptors (nor what only the first container decides:
+ * platform, strace, limits).  Bytes written to buf[cap] (buf NULL: only counted), or -E2BIG.
+ */
+long boot_config_pack(const struct boot_config *c, void *buf, size_t cap) must_check;
+/* All sizes are checked.  *ret points into the two allocations, for kfree().  0, -EINVAL or -ENOMEM. */
+int boot_config_unpack(const void *buf, size_t n, struct boot_config *ret, struct ctl_process *ret_process,
+                       void **ret_mem, void **ret_process_mem) must_check;
+
+/* Descriptors that go with CTL_MEMBER, in this order; 3 standard files or 1 terminal follow. */
+enum { MEMBER_FD_LISTEN, MEMBER_FD_INVAL, MEMBER_FD_CTL, MEMBER_FD_STDIO = MEMBER_FD_CTL + BOOT_GOFER_CTL };

@@ -11,7 +11,9 @@
 struct gofer_conn;
 struct control;
 
-/* kernel->boot. */
+/*
+ * A container.  kernel->boot is the first one, whose end is the sandbox's; members (member.c) come and go.
+ */
 struct boot {
 	const struct boot_config *cfg;
 	struct kernel *kernel;
@@ -24,11 +26,20 @@ struct boot {
 	struct seccomp_prog *seccomp;   /* linux.seccomp: of all that is started from outside; NULL: none */
 	bool held;                      /* main thread only: the first process is made, hooks run before it does */
 	bool started;                   /* main thread only */
+	bool fds_taken;                 /* main thread only: its standard files are used up */
+	s32 init_pid;                   /* main thread only: its first process once held or started */
+	struct file *tty;               /* main thread only: of that process, or NULL */
+	u32 number;                     /* immutable: 0 = the first; that of its processes (tgroup.container) */
+	struct nsset *nsset;            /* immutable: of its processes; NULL: the kernel's first */
+	struct member *member;          /* immutable: NULL in the first */
 	char error[512];                /* main thread only: why a step failed */
 };
 
 /* Record text for the launcher or the client; returns @code. */
 int boot_fail(struct boot *b, int code, const char *fmt, ...) printf_like(3, 4);
+
+/* boot.c: build a member's tree from b->cfg; its parts are b's to free in any case. */
+int boot_member(struct boot *b) must_check;
 
 /* ---- mounts.c, devices.c: the container's tree as its description wants it ---- */
 int boot_mounts(struct boot *b) must_check;
@@ -55,6 +66,17 @@ int control_new(struct boot *b) must_check;
 noreturn_fn void control_run(struct boot *b);
 void control_task_exit(struct kernel *k, int pid, int wstatus);
 noreturn_fn void control_init_exit(struct kernel *k, int wstatus);
+
+/* ---- member.c ---- */
+#define MEMBERS_MAX 64
+/* @fds are taken over and set to -1 on success. @number: > 0, never used before. */
+int member_new(struct boot *first, u32 number, const void *payload, size_t n, int *fds, size_t nfds,
+               struct boot **ret) must_check;
+/* End its processes and forget it. */
+void member_free(struct boot *b);
+int member_listen_fd(const struct boot *b);
+/* Each process of the container of @b. */
+void boot_for_each_process(struct boot *b, void (*fn)(void *arg, struct tgroup *tg), void *arg);
 
 /* ---- filters.c ---- */
 int boot_filter(struct boot *b) must_check;

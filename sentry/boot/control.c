@@ -33,6 +33,8 @@
 
 struct conn {
 	int fd;                                 /* -1: free.  Changed by the main thread under mu */
+	struct boot *b;                         /* main thread: the container that it is about */
+	bool keeper;                            /* main thread: a member lives as long as this */
 	s32 wait_pid;                           /* guarded by mu: 0 = waits for nothing */
 	bool owns;                              /* main thread: the process dies with the connection */
 	struct file *tty;                       /* main thread: of the process that it made, or NULL */
@@ -44,7 +46,8 @@ struct control {
 	/* Ends of processes that nobody waited for yet: between their start and the reply to EXEC. */
 	struct ctl_exit exits[MAX_EXITS];       /* guarded by mu; a ring */
 	u32 nexits;                             /* guarded by mu: ever */
-	struct file *tty;                       /* main thread: of the first process, or NULL */
+	struct boot *members[MEMBERS_MAX];      /* main thread; NULL: free */
+	u32 last_member;                        /* main thread: number given last */
 	int winch_fd;                           /* main thread: the host's terminal, to ask for its size; -1 */
 };
 
@@ -126,8 +129,23 @@ static void watch(struct control *c, struct conn *x, s32 pid)
 	mutex_unlock(&c->mu);
 }
 
-static void drop_conn(struct boot *b, struct conn *x)
+static void drop_conn(struct conn *x);
+
+/* The keeper of a member is gone, so is the member. */
+static void end_member(struct control *c, struct boot *b)
 {
+	for (int i = 0; i < MAX_CONNS; i++)
+		if (c->conns[i].fd >= 0 && c->conns[i].b == b)
+			drop_conn(&c->conns[i]);
+	for (int i = 0; i < MEMBERS_MAX; i++)
+		if (c->members[i] == b)
+			c->members[i] = NULL;
+	member_free(b);
+}
+
+static void drop_conn(struct conn *x)
+{
+	struct boot *b = x->b, *kept = x->keeper ? b : NULL;
 	struct control *c = b->control;
 	s32 orphan;
 	int fd = x->fd;
@@ -148,6 +166,8 @@ static void drop_conn(struct boot *b, struct conn *x)
 			tgroup_unref(tg);
 		}
 	}
+	if (kept)
+		end_member(c, kept);
 }
 
 static int reply(struct conn *x, u32 op, int result, const void *payload, size_t n)
@@ -160,22 +180,55 @@ static int reply_error(struct boot *b, struct conn *x, u32 op, int code)
 	return reply(x, op, code, b->error, strlen(b->error));
 }
 
-static int do_start(struct boot *b, struct conn *x)
+static int make_first(struct boot *b, bool hold)
+{
+	int r;
+
+	if (b->fds_taken)
+		return -EBUSY;
+	b->fds_taken = true;
+	r = boot_process(b, b->cfg->process, b->cfg->stdio, b->cfg->tty_fd, hold, &b->tty);
+	if (r >= 0)
+		b->init_pid = r;
+	return r;
+}
+
+/* The keeper waits for @b's first process; without one (@code) it ends now. */
+static void tell_keeper(struct boot *b, int code)
 {
 	struct control *c = b->control;
-	int r;
+
+	for (int i = 0; i < MAX_CONNS; i++) {
+		struct conn *x = &c->conns[i];
+
+		if (x->fd < 0 || x->b != b || !x->keeper)
+			continue;
+		if (code)
+			send_exit(x->fd, CTL_WAIT, 0, code << 8);
+		else
+			watch(c, x, b->init_pid);
+	}
+}
+
+static int do_start(struct boot *b, struct conn *x)
+{
+	int r, code;
 
 	b->error[0] = 0;
 	if (b->started)
 		return reply(x, CTL_START, -EBUSY, NULL, 0);
-	r = b->held ? process_release(b->kernel, 1)
-	            : boot_process(b, b->cfg->process, b->cfg->stdio, b->cfg->tty_fd, false, &c->tty);
+	r = b->held ? process_release(b->kernel, b->init_pid) : make_first(b, false);
 	if (r < 0) {
 		/* The descriptors are used up: there is no second try. */
 		(void)!reply_error(b, x, CTL_START, r);
-		_exit(r == -ENOENT ? 127 : r == -EACCES ? 126 : 1);
+		code = r == -ENOENT ? 127 : r == -EACCES ? 126 : 1;
+		if (!b->member)
+			_exit(code);
+		tell_keeper(b, code);
+		return 0;
 	}
 	b->started = true;
+	tell_keeper(b, 0);
 	return reply(x, CTL_START, 0, NULL, 0);
 }
 
@@ -199,7 +252,7 @@ static int do_exec(struct boot *b, struct conn *x, bool hook, const void *payloa
 	if (r < 0)
 		return reply(x, CTL_EXEC, r, NULL, 0);
 	if (hook && !b->held) {
-		r = boot_process(b, b->cfg->process, b->cfg->stdio, b->cfg->tty_fd, true, &b->control->tty);
+		r = make_first(b, true);
 		if (r < 0) {
 			kfree(mem);
 			return reply_error(b, x, CTL_EXEC, r);
@@ -224,13 +277,18 @@ static int do_exec(struct boot *b, struct conn *x, bool hook, const void *payloa
 	return i;
 }
 
-static int signal_one(void *arg, struct tgroup *tg)
+static void signal_one(void *arg, struct tgroup *tg)
 {
 	const struct ctl_signal *s = arg;
 	struct lx_siginfo info = { .signo = s->sig, .code = SI_USER };
 
 	(void)signal_send_tgroup(tg, s->sig, &info);
-	return 0;
+}
+
+/* 0: none yet. */
+static s32 default_pid(struct boot *b, s32 pid)
+{
+	return pid ? pid : b->init_pid;
 }
 
 static int do_signal(struct boot *b, struct conn *x, const void *payload, size_t n)
@@ -244,10 +302,10 @@ static int do_signal(struct boot *b, struct conn *x, const void *payload, size_t
 	if (s.sig < 1 || s.sig > 64 || s.pid < 0)
 		return reply(x, CTL_SIGNAL, -EINVAL, NULL, 0);
 	if (s.all) {
-		(void)tgroup_for_each(b->kernel, signal_one, &s);
+		boot_for_each_process(b, signal_one, &s);
 		return reply(x, CTL_SIGNAL, 0, NULL, 0);
 	}
-	tg = tgroup_find(b->kernel, s.pid ? s.pid : 1);
+	tg = tgroup_find(b->kernel, default_pid(b, s.pid));
 	if (!tg)
 		return reply(x, CTL_SIGNAL, -ESRCH, NULL, 0);
 	(void)signal_one(&s, tg);
@@ -263,26 +321,25 @@ static int do_wait(struct boot *b, struct conn *x, const void *payload, size_t n
 	if (n != sizeof(p))
 		return -EINVAL;
 	memcpy(&p, payload, sizeof(p));
-	tg = tgroup_find(b->kernel, p.pid ? p.pid : 1);
+	tg = tgroup_find(b->kernel, default_pid(b, p.pid));
 	if (!tg)
 		return reply(x, CTL_WAIT, -ESRCH, NULL, 0);
 	tgroup_unref(tg);
-	watch(b->control, x, p.pid ? p.pid : 1);
+	watch(b->control, x, default_pid(b, p.pid));
 	return 0;
 }
 
 struct pids { struct ctl_proc v[4096]; size_t n; };
 
-static int add_pid(void *arg, struct tgroup *tg)
+static void add_pid(void *arg, struct tgroup *tg)
 {
 	struct pids *p = arg;
 	auto_task *t = task_find(tg->kernel, tg->tgid);
 	struct mm *mm = t ? task_mm_get(t) : NULL;
 
-	if (mm)
+	if (mm && p->n < ARRAY_SIZE(p->v))
 		p->v[p->n++] = (struct ctl_proc){ tg->tgid, aspace_host_pid(mm->as) };
 	mm_unref(mm);
-	return p->n == ARRAY_SIZE(p->v);
 }
 
 static int do_ps(struct boot *b, struct conn *x)
@@ -292,7 +349,7 @@ static int do_ps(struct boot *b, struct conn *x)
 
 	if (!p)
 		return reply(x, CTL_PS, -ENOMEM, NULL, 0);
-	(void)tgroup_for_each(b->kernel, add_pid, p);
+	boot_for_each_process(b, add_pid, p);
 	r = reply(x, CTL_PS, 0, p->v, p->n * sizeof(p->v[0]));
 	kfree(p);
 	return r;
@@ -307,12 +364,18 @@ static int do_winsize(struct boot *b, struct conn *x, const void *payload, size_
 	if (n != sizeof(w))
 		return -EINVAL;
 	memcpy(&w, payload, sizeof(w));
-	if (w.pid == 0 || w.pid == 1)
-		tty = c->tty;
+	if (w.pid == 0 || w.pid == b->init_pid)
+		tty = b->tty;
 	for (int i = 0; i < MAX_CONNS && !tty; i++)
 		if (c->conns[i].fd >= 0 && c->conns[i].owns && c->conns[i].wait_pid == w.pid)
 			tty = c->conns[i].tty;
 	return reply(x, CTL_WINSIZE, tty ? tty_set_winsize(tty, w.rows, w.cols) : -ENOTTY, NULL, 0);
+}
+
+static void count_one(void *arg, struct tgroup *tg)
+{
+	(void)tg;
+	++*(u64 *)arg;
 }
 
 static int do_stats(struct boot *b, struct conn *x)
@@ -324,6 +387,10 @@ static int do_stats(struct boot *b, struct conn *x)
 	s.ntasks = k->ntasks;
 	s.max_tasks = k->max_tasks;
 	mutex_unlock(&k->mu);
+	if (b->member) {
+		s.ntasks = s.max_tasks = s.mem_limit = 0;
+		boot_for_each_process(b, count_one, &s.ntasks);
+	}
 	return reply(x, CTL_STATS, 0, &s, sizeof(s));
 }
 
@@ -333,6 +400,8 @@ static int do_limits(struct boot *b, struct conn *x, const void *payload, size_t
 
 	if (n != sizeof(l))
 		return -EINVAL;
+	if (b->member)
+		return reply(x, CTL_LIMITS, -EOPNOTSUPP, NULL, 0);
 	memcpy(&l, payload, sizeof(l));
 	pid_limit(b->kernel, l.max_tasks);
 	return reply(x, CTL_LIMITS, 0, NULL, 0);
@@ -340,7 +409,7 @@ static int do_limits(struct boot *b, struct conn *x, const void *payload, size_t
 
 static int do_state(struct boot *b, struct conn *x)
 {
-	struct ctl_state s = { .started = b->started, .init_pid = b->started ? 1 : 0 };
+	struct ctl_state s = { .started = b->started, .init_pid = b->started ? b->init_pid : 0 };
 
 	return reply(x, CTL_STATE, 0, &s, sizeof(s));
 }
@@ -350,7 +419,7 @@ static int do_link(struct boot *b, struct conn *x, const void *payload, size_t n
 	struct ctl_link l;
 	int r = -EINVAL;
 
-	if (n == sizeof(l) && nfds <= 1) {
+	if (n == sizeof(l) && nfds <= 1 && !b->member) {
 		memcpy(&l, payload, sizeof(l));
 		r = boot_add_link(b, &l, nfds ? HOSTFD(fds[0]) : HOSTFD_NONE);
 		if (r == 0 && nfds)
@@ -361,7 +430,7 @@ static int do_link(struct boot *b, struct conn *x, const void *payload, size_t n
 
 static int do_hostnet(struct boot *b, struct conn *x, int fds[CTL_MAX_FDS], size_t nfds)
 {
-	int r = nfds != 1 || b->started ? -EINVAL : net_use_broker(net_first(b->kernel), HOSTFD(fds[0]));
+	int r = nfds != 1 || b->started || b->member ? -EINVAL : net_use_broker(net_first(b->kernel), HOSTFD(fds[0]));
 
 	if (r == 0)
 		fds[0] = -1;                    /* taken over */
@@ -372,12 +441,33 @@ static int do_resolver(struct boot *b, struct conn *x, int fds[CTL_MAX_FDS], siz
 {
 	int r = -EINVAL;
 
-	if (nfds == 1 && !b->started) {
+	if (nfds == 1 && !b->started && !b->member) {
 		r = boot_add_resolver(b, HOSTFD(fds[0]));
 		if (r == 0)
 			fds[0] = -1;            /* taken over */
 	}
 	return reply(x, CTL_RESOLVER, r, NULL, 0);
+}
+
+static int do_member(struct boot *b, struct conn *x, const void *payload, size_t n, int fds[CTL_MAX_FDS], size_t nfds)
+{
+	struct control *c = b->control;
+	struct boot *m;
+	int r, i = 0;
+
+	b->error[0] = 0;
+	while (i < MEMBERS_MAX && c->members[i])
+		i++;
+	if (b->member || i == MEMBERS_MAX)
+		return reply(x, CTL_MEMBER, b->member ? -EINVAL : -EMFILE, NULL, 0);
+	r = member_new(b, c->last_member + 1, payload, n, fds, nfds, &m);
+	if (r < 0)
+		return reply_error(b, x, CTL_MEMBER, r);
+	c->last_member++;
+	c->members[i] = m;
+	x->b = m;
+	x->keeper = true;
+	return reply(x, CTL_MEMBER, 0, NULL, 0);
 }
 
 static int dispatch(struct boot *b, struct conn *x, const struct ctl_hdr *h, const void *payload,
@@ -396,6 +486,7 @@ static int dispatch(struct boot *b, struct conn *x, const struct ctl_hdr *h, con
 	case CTL_LIMITS: return do_limits(b, x, payload, h->len);
 	case CTL_HOSTNET: return do_hostnet(b, x, fds, nfds);
 	case CTL_RESOLVER: return do_resolver(b, x, fds, nfds);
+	case CTL_MEMBER: return do_member(b, x, payload, h->len, fds, nfds);
 	case CTL_LINK: return do_link(b, x, payload, h->len, fds, nfds);
 	case CTL_NONE:
 	case CTL_COUNT: break;
@@ -403,7 +494,7 @@ static int dispatch(struct boot *b, struct conn *x, const struct ctl_hdr *h, con
 	return reply(x, h->op, -ENOSYS, NULL, 0);
 }
 
-static void serve(struct boot *b, struct conn *x)
+static void serve(struct conn *x)
 {
 	int fds[CTL_MAX_FDS];
 	struct ctl_hdr h;
@@ -414,20 +505,20 @@ static void serve(struct boot *b, struct conn *x)
 	if (r == -EAGAIN)
 		return;
 	if (r == 0) {
-		r = dispatch(b, x, &h, payload, fds, nfds);
+		r = dispatch(x->b, x, &h, payload, fds, nfds);
 		for (int i = 0; i < CTL_MAX_FDS; i++)
 			if (fds[i] >= 0)
 				close(fds[i]);
 		kfree(payload);
 	}
 	if (r < 0)
-		drop_conn(b, x);
+		drop_conn(x);
 }
 
 static void accept_conn(struct boot *b)
 {
 	struct control *c = b->control;
-	int fd = accept4(b->cfg->ctl_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd = accept4(b->member ? member_listen_fd(b) : b->cfg->ctl_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	if (fd < 0)
 		return;
@@ -435,7 +526,7 @@ static void accept_conn(struct boot *b)
 		if (c->conns[i].fd >= 0)
 			continue;
 		mutex_lock(&c->mu);
-		c->conns[i] = (struct conn){ .fd = fd };
+		c->conns[i] = (struct conn){ .fd = fd, .b = b };
 		mutex_unlock(&c->mu);
 		return;
 	}
@@ -443,19 +534,59 @@ static void accept_conn(struct boot *b)
 	close(fd);
 }
 
-static void pass_winsize(struct control *c)
+static void pass_winsize(struct boot *b)
 {
+	struct control *c = b->control;
 	struct winsize ws;
 
-	if (c->tty && c->winch_fd >= 0 && ioctl(c->winch_fd, TIOCGWINSZ, &ws) == 0)
-		(void)!tty_set_winsize(c->tty, ws.ws_row, ws.ws_col);
+	if (b->tty && c->winch_fd >= 0 && ioctl(c->winch_fd, TIOCGWINSZ, &ws) == 0)
+		(void)!tty_set_winsize(b->tty, ws.ws_row, ws.ws_col);
+}
+
+/* What the main thread waits for: listening sockets of containers, then connections. */
+struct waits {
+	struct pollfd pf[1 + MEMBERS_MAX + MAX_CONNS];
+	struct boot *listener[1 + MEMBERS_MAX];
+	struct conn *who[1 + MEMBERS_MAX + MAX_CONNS];
+	nfds_t nlisten, n;
+};
+
+static void list_waits(struct boot *b, struct waits *w)
+{
+	struct control *c = b->control;
+
+	w->listener[0] = b;
+	w->pf[0] = (struct pollfd){ .fd = b->cfg->ctl_fd, .events = POLLIN };
+	w->n = 1;
+	for (int i = 0; i < MEMBERS_MAX; i++) {
+		if (!c->members[i])
+			continue;
+		w->listener[w->n] = c->members[i];
+		w->pf[w->n++] = (struct pollfd){ .fd = member_listen_fd(c->members[i]), .events = POLLIN };
+	}
+	w->nlisten = w->n;
+	for (int i = 0; i < MAX_CONNS; i++) {
+		if (c->conns[i].fd < 0)
+			continue;
+		w->who[w->n] = &c->conns[i];
+		w->pf[w->n++] = (struct pollfd){ .fd = c->conns[i].fd, .events = POLLIN };
+	}
+}
+
+static void serve_all(struct waits *w)
+{
+	/* New ones first: serving may end a member. */
+	for (nfds_t i = 0; i < w->nlisten; i++)
+		if (w->pf[i].revents)
+			accept_conn(w->listener[i]);
+	for (nfds_t i = w->nlisten; i < w->n; i++)
+		if (w->pf[i].revents && w->who[i]->fd == w->pf[i].fd)
+			serve(w->who[i]);
 }
 
 void control_run(struct boot *b)
 {
-	struct control *c = b->control;
-	struct pollfd pf[1 + MAX_CONNS];
-	struct conn *who[1 + MAX_CONNS];
+	struct waits w;
 	/* Once, when the program has begun and nobody asks for anything. */
 	static const struct timespec settle = { 0, 400 * 1000 * 1000 };
 	bool shed = false;
@@ -464,19 +595,12 @@ void control_run(struct boot *b)
 	(void)pthread_sigmask(SIG_BLOCK, NULL, &open_mask);
 	sigdelset(&open_mask, SIGWINCH);
 	for (;;) {
-		nfds_t n = 1;
 		int r;
 
-		pf[0] = (struct pollfd){ .fd = b->cfg->ctl_fd, .events = POLLIN };
-		for (int i = 0; i < MAX_CONNS; i++) {
-			if (c->conns[i].fd < 0)
-				continue;
-			who[n] = &c->conns[i];
-			pf[n++] = (struct pollfd){ .fd = c->conns[i].fd, .events = POLLIN };
-		}
-		r = ppoll(pf, n, shed ? NULL : &settle, &open_mask);
+		list_waits(b, &w);
+		r = ppoll(w.pf, w.n, shed ? NULL : &settle, &open_mask);
 		if (r < 0) {
-			pass_winsize(c);        /* EINTR */
+			pass_winsize(b);        /* EINTR */
 			continue;
 		}
 		if (r == 0) {
@@ -484,10 +608,6 @@ void control_run(struct boot *b)
 			host_shed();
 			continue;
 		}
-		for (nfds_t i = 1; i < n; i++)
-			if (pf[i].revents)
-				serve(b, who[i]);
-		if (pf[0].revents)
-			accept_conn(b);
+		serve_all(&w);
 	}
 }

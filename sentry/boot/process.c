@@ -15,6 +15,7 @@
 #include "sentry/boot/boot_int.h"
 #include "sentry/fs/fs.h"
 #include "sentry/kernel/fdtable.h"
+#include "sentry/kernel/ns.h"
 #include "sentry/kernel/session.h"
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -289,7 +290,8 @@ static int create(struct boot *b, const struct ctl_process *p, struct parts *x, 
 		.cred = x->cred, .fs = x->fs, .files = x->files, .rlim = x->rl,
 		.mnt_ns = mnt_ns_ref(b->mnt_ns), .oom_score_adj = p->oom_score_adj,
 		.ctty = x->tty ? tty_file_link(x->tty) : NULL,
-		.pid = b->held || b->started ? 0 : 1, .seccomp = b->seccomp, .hold = hold,
+		.pid = b->number || b->held || b->started ? 0 : 1, .container = b->number,
+		.nsset = b->nsset ? nsset_ref(b->nsset) : NULL, .seccomp = b->seccomp, .hold = hold,
 	};
 	int pid = 0, r;
 

@@ -43,6 +43,17 @@ struct task *task_new_kernel(struct kernel *k, struct fs *fs, struct mnt_ns *ns,
 	return t;
 }
 
+void task_enter_kernel(struct task *t, struct nsset *set)
+{
+	struct pid_ns *old = t->tg->pid_ns;
+
+	nsset_unref(t->nsset);
+	t->nsset = nsset_ref(set);
+	t->tg->pid_ns = pid_ns_of(ns_ref(set->of[NS_PID]));
+	if (old)
+		ns_unref(&old->ns);
+}
+
 void task_free_kernel(struct task *t)
 {
 	task_drop_shared(t);

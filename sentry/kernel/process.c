@@ -36,7 +36,8 @@ static struct task *make_task(struct kernel *k, struct process_args *a)
 	if (!a->cred->user_ns)
 		a->cred->user_ns = user_ns_ref(k->user_ns);
 	t->nsset = a->nsset ? a->nsset : nsset_ref(k->nsset);
-	tg->pid_ns = pid_ns_of(ns_ref(k->nsset->of[NS_PID]));
+	tg->pid_ns = pid_ns_of(ns_ref(t->nsset->of[NS_PID]));
+	tg->container = a->container;
 	t->cred = a->cred;
 	t->fs = a->fs;
 	t->mnt_ns = a->mnt_ns;
@@ -78,12 +79,14 @@ static int enter_tables(struct task *t, struct process_args *a, struct session *
 {
 	struct kernel *k = t->kernel;
 	struct tgroup *tg = t->tg;
+	bool first;
 	int pid;
 
 	mutex_lock(&k->mu);
 	pid = pid_alloc_locked(k, tg->pid_ns, a->pid);
 	if (pid < 0)
 		goto out;
+	first = pid == 1 || (tg->pid_ns->level > 0 && pid_nr_in_locked(tg->pid_ns, pid) == 1);
 	t->tid = pid;
 	tg->tgid = pid;
 	atomic_fetch_add(&k->nforks, 1);
@@ -94,11 +97,13 @@ static int enter_tables(struct task *t, struct process_args *a, struct session *
 	tgroup_add_thread_locked(tg, t);
 	tgroup_cpu_new_image_locked(tg, NULL, t->mm->as);
 	cpulimit_set_locked(tg);
-	tg->unkillable = pid == 1;
+	tg->unkillable = first;
 	mutex_unlock(&tg->mu);
 	tgroup_join_locked(tg, pid, s);
+	if (first)
+		tg->pid_ns->init = tg;
 	if (pid == 1)
-		k->init = tg->pid_ns->init = tg;
+		k->init = tg;
 out:
 	mutex_unlock(&k->mu);
 	return pid;

@@ -97,6 +97,7 @@ struct tgroup {
 	bool dumpable, did_exec;                        /* guarded by mu */
 	s32 oom_score_adj;
 	bool exec_leader;                               /* immutable: made by `csandbox exec` or init: report exit to boot */
+	u32 container;                                  /* immutable once published: boot's number of it, inherited */
 };
 
 struct task {
@@ -265,6 +266,7 @@ struct process_args {
 	struct ptrace *pt;                      /* set once: ptrace.h */
 	bool traced_call;                       /* owner: call_again because the tracer wants to see it */
 	struct seccomp_prog *seccomp;           /* referenced; NULL = none */
+	u32 container;                          /* boot's number of the container: 0 = the first */
 	bool hold;                              /* made, but runs only after process_release() */
 };
 /* Make and start a process. *ret_pid; 0 or -errno with everything taken freed. */
@@ -276,3 +278,5 @@ int process_release(struct kernel *k, int pid) must_check;
 /* A task without application code, all-powerful, for boot's own file work. @fs, @ns, @files are referenced; may be NULL. */
 struct task *task_new_kernel(struct kernel *k, struct fs *fs, struct mnt_ns *ns, struct fdtable *files) must_check;
 void task_free_kernel(struct task *t);
+/* Give it the namespaces of @set, as if it had been made there: before its first use. */
+void task_enter_kernel(struct task *t, struct nsset *set);

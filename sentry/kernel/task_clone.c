@@ -175,6 +175,7 @@ static struct tgroup *new_process(struct task *t, const struct clone_req *q)
 	mutex_lock(&from->mu);
 	memcpy(tg->rlim, from->rlim, sizeof(tg->rlim));
 	tg->dumpable = from->dumpable;
+	tg->container = from->container;
 	tg->oom_score_adj = from->oom_score_adj;
 	mutex_unlock(&from->mu);
 	tg->exit_signal = (q->flags & CLONE_PARENT) ? from->exit_signal : q->exit_signal;

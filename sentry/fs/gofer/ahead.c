@@ -83,6 +83,20 @@ void gahead_drop(struct ginode *g)
 		inode_unref(&g->i);
 }
 
+void gahead_drop_all(struct gofer_conn *c)
+{
+	struct ginode *g;
+
+	for (u32 i = 0; i < GOFER_AHEAD_KEPT; i++) {
+		mutex_lock(&c->mu);
+		g = c->ahead[i];
+		c->ahead[i] = NULL;
+		mutex_unlock(&c->mu);
+		if (g)
+			inode_unref(&g->i);
+	}
+}
+
 /* Enter the answers; the first is the one that was asked for. */
 static struct ginode *enter(struct ginode *dir, const struct batch *b, u64 seq, u64 changes)
 {

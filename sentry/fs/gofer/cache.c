@@ -27,6 +27,13 @@ int gcache_init(struct gofer_conn *c)
 	return 0;
 }
 
+/* Names went with their directories, inodes with their super blocks: the tables are empty. */
+void gcache_done(struct gofer_conn *c)
+{
+	htable_done(&c->inodes);
+	htable_done(&c->names);
+}
+
 /* ---- inodes ---- */
 
 static u64 inode_hash(const struct gofer_conn *c, u64 dev, u64 ino)

@@ -17,6 +17,24 @@
 #define IDLE_MAX 4096u
 #define NAMES_KEPT 6000                 /* each may hold an inode, and so a descriptor in the gofer */
 
+void gconn_unref(struct gofer_conn *c)
+{
+	if (!ref_put(&c->ref))
+		return;
+	grpc_done(&c->rpc);
+	host_close(c->inval_sock);
+	gcache_done(c);
+	kfree(c);
+}
+
+void gofer_put(struct gofer_conn *c)
+{
+	if (!c)
+		return;
+	gahead_drop_all(c);     /* they hold super blocks, and those the connection */
+	gconn_unref(c);
+}
+
 static void *events_main(void *arg)
 {
 	struct gofer_conn *c = arg;
@@ -31,6 +49,7 @@ static void *events_main(void *arg)
 	gcache_forget_all(c);
 	kfree(buf);
 	log_debug("gofer: no more events: %d", r);
+	gconn_unref(c);
 	return NULL;
 }
 
@@ -42,7 +61,7 @@ static u32 idle_max(void)
 	return getrlimit(RLIMIT_NOFILE, &n) < 0 ? IDLE_MIN : (u32)MIN(MAX(n.rlim_cur / 4, IDLE_MIN), IDLE_MAX);
 }
 
-int gofer_connect(struct kernel *k, const hostfd_t *socks, int n, struct gofer_conn **ret)
+static int connect_to(struct kernel *k, const hostfd_t *socks, int n, bool late, struct gofer_conn **ret)
 {
 	struct gofer_conn *c;
 	int r;
@@ -54,11 +73,13 @@ int gofer_connect(struct kernel *k, const hostfd_t *socks, int n, struct gofer_c
 		return -ENOMEM;
 	c->kernel = k;
 	c->inval_sock = socks[0];
-	c->idle_max = idle_max();
+	ref_init(&c->ref);
+	c->idle_max = late ? IDLE_MIN : idle_max();     /* getrlimit is not among our host calls */
 	grpc_init(&c->rpc, socks + 1, (u32)n - 1);
-	r = grpc_bell(&c->rpc);
+	r = late ? 0 : grpc_bell(&c->rpc);
 	if (r == 0)
 		r = gcache_init(c);
+	ref_get(&c->ref);                               /* the thread's */
 	if (r == 0)
 		r = hthread_start(events_main, c, THREAD_STACK, HTHREAD_NO_SIGNALS);
 	if (r < 0) {
@@ -67,6 +88,16 @@ int gofer_connect(struct kernel *k, const hostfd_t *socks, int n, struct gofer_c
 	}
 	*ret = c;
 	return 0;
+}
+
+int gofer_connect(struct kernel *k, const hostfd_t *socks, int n, struct gofer_conn **ret)
+{
+	return connect_to(k, socks, n, false, ret);
+}
+
+int gofer_connect_late(struct kernel *k, const hostfd_t *socks, int n, struct gofer_conn **ret)
+{
+	return connect_to(k, socks, n, true, ret);
 }
 
 bool gofer_is_broken(struct gofer_conn *c)
@@ -95,7 +126,11 @@ static int g_statfs(struct task *t, struct super *sb, struct statfs *ret)
 
 static void g_super_release(struct super *sb)
 {
-	kfree(gsuper_of(sb));
+	struct gsuper *gs = gsuper_of(sb);
+	struct gofer_conn *c = gs->c;
+
+	kfree(gs);
+	gconn_unref(c);
 }
 
 static const struct super_ops gofer_super_ops = {
@@ -115,6 +150,7 @@ int goferfs_new(struct kernel *k, struct gofer_conn *conn, u32 root_index, bool 
 		return -ENOMEM;
 	super_init(&gs->sb, &gofer_super_ops, k, GOFERFS_MAGIC);
 	gs->c = conn;
+	ref_get(&conn->ref);
 	gs->sb.source = "none";
 	gs->sb.slow_lookup = true;
 	gs->sb.dcache.max = NAMES_KEPT;

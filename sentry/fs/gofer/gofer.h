@@ -11,10 +11,14 @@ struct kernel;
 struct gofer_conn;
 
 /*
- * @socks, taken over: [0] carries invalidations, [1..n-1] control (gofer/gofer.h's
- * gofer_sockets()).  Starts one thread.  Before the sentry's own filter or after.
+ * @socks, taken over on success: [0] carries invalidations, [1..n-1] control (gofer/gofer.h's
+ * gofer_sockets()).  Starts one thread.  Before the sentry's own filter.
  */
 int gofer_connect(struct kernel *k, const hostfd_t *socks, int n, struct gofer_conn **ret) must_check;
+/* The same once the filter is there: this gofer has no doorbell, and is asked by its sockets alone. */
+int gofer_connect_late(struct kernel *k, const hostfd_t *socks, int n, struct gofer_conn **ret) must_check;
+/* The maker wants no more super blocks; it goes with the last of them, and when the gofer has gone. NULL is fine. */
+void gofer_put(struct gofer_conn *c);
 /* Has the gofer gone? Every call fails with EIO then. */
 bool gofer_is_broken(struct gofer_conn *c);
 

@@ -29,6 +29,7 @@
 #define GOFER_AHEAD_KEPT 128
 
 struct gofer_conn {
+	struct ref ref;                         /* its maker's, its thread's and one of each super block */
 	struct kernel *kernel;                  /* immutable */
 	struct gofer_rpc rpc;
 	hostfd_t inval_sock;                    /* immutable: read by its thread */
@@ -108,8 +109,12 @@ struct gname {
 static inline struct ginode *ginode_of(struct inode *i) { return container_of(i, struct ginode, i); }
 static inline struct gsuper *gsuper_of(struct super *sb) { return container_of(sb, struct gsuper, sb); }
 
+/* ---- conn.c ---- */
+void gconn_unref(struct gofer_conn *c);
+
 /* ---- cache.c ---- */
 int gcache_init(struct gofer_conn *c) must_check;
+void gcache_done(struct gofer_conn *c);
 
 /*
  * The inode of @n, whose handle is taken over: known already or new.  @watched: its
@@ -179,6 +184,7 @@ int glist_find(const struct glist *l, const char *name, size_t len, u32 hint);
 /* ---- ahead.c ---- */
 /* @g, which the caller holds, is not kept any longer: its last name is gone. */
 void gahead_drop(struct ginode *g);
+void gahead_drop_all(struct gofer_conn *c);
 enum ahead { AHEAD_UNKNOWN, AHEAD_NOTHING, AHEAD_FOUND };
 /*
  * @name in @dir is not cached.  NOTHING: a listing says that it does not exist.  FOUND:
