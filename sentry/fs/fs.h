@@ -8,10 +8,13 @@
 #include "sentry/vfs/vfs.h"
 
 struct kernel;
+struct tgroup;
 struct tty_link;
 
 /* sentry/fs/pipe: both ends. flags: O_NONBLOCK, O_DIRECT. */
 int pipe_create(struct task *t, u32 flags, struct file **ret_read, struct file **ret_write) must_check;
+/* sentry/fs/proc: the process of an open directory /proc/PID (a reference), or NULL: something else. */
+struct tgroup *procfs_tgroup(struct file *f) must_check;
 /* sentry/fs/hostfile: stdio given by the engine. @fd is taken over. @flags: guest O_ flags. */
 int hostfile_new(struct kernel *k, hostfd_t fd, struct file **ret) must_check;
 /*

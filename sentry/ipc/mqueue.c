@@ -5,7 +5,7 @@
  * Locks: the ipc_ns lock (RANK_FILE) guards names and queues.  Copies, signals and
  *        wake-ups happen outside it.
  *
- * SIGEV_THREAD needs a netlink socket of libc's and is refused with EINVAL.
+ * SIGEV_THREAD is libc's: its thread reads cookies from a netlink socket, into which the caller of mq_notify_on() lets us post.
  */
 #include "sentry/ipc/mqueue.h"
 
@@ -47,7 +47,7 @@ struct mq {
 	u32 receivers;                          /* asleep for a message */
 	struct waitq wq;
 	struct tgroup *notify_tg;               /* a reference; NULL: nobody asked */
-	struct lx_sigevent notify;
+	struct mq_event notify;                 /* its sock is a reference of ours */
 };
 
 struct mq_file {
@@ -60,8 +60,40 @@ static const struct file_ops mq_ops;
 
 static struct mq_file *mf_of(struct file *f) { return f->ops == &mq_ops ? container_of(f, struct mq_file, f) : NULL; }
 
+/* A registration out of its queue. */
+struct taken { struct tgroup *tg; struct mq_event ev; };
+
+static struct taken take_notify(struct mq *q)
+{
+	struct taken n = { q->notify_tg, q->notify };
+
+	q->notify_tg = NULL;
+	q->notify.sock = NULL;
+	return n;
+}
+
+/* Libc's thread hears that it is over: the last byte of the cookie says what happened. */
+static void tell_thread(struct mq_event *ev, u8 what)
+{
+	ev->cookie[MQ_COOKIE - 1] = what;
+	ev->post(ev->sock, ev->cookie, MQ_COOKIE);
+	file_unref(ev->sock);
+}
+
+/* Nothing has come; without the lock. */
+static void drop_notify(struct taken *n)
+{
+	if (!n->tg)
+		return;
+	if (n->ev.sock)
+		tell_thread(&n->ev, MQ_REMOVED);
+	tgroup_unref(n->tg);
+}
+
 static void mq_unref(struct mq *q)
 {
+	struct taken n;
+
 	if (!ref_put(&q->ref))
 		return;
 	while (!list_empty(&q->msgs)) {
@@ -70,8 +102,8 @@ static void mq_unref(struct mq *q)
 		list_del_init(&m->node);
 		kfree(m);
 	}
-	if (q->notify_tg)
-		tgroup_unref(q->notify_tg);
+	n = take_notify(q);
+	drop_notify(&n);
 	kfree(q);
 }
 
@@ -105,16 +137,13 @@ static u32 mq_poll(struct file *f)
 static int mq_flush(struct task *t, struct file *f)
 {
 	struct mq_file *mf = mf_of(f);
-	struct tgroup *gone = NULL;
+	struct taken gone = { 0 };
 
 	mutex_lock(ipc_lock(mf->ns));
-	if (t && mf->mq->notify_tg == t->tg) {
-		gone = mf->mq->notify_tg;
-		mf->mq->notify_tg = NULL;
-	}
+	if (t && mf->mq->notify_tg == t->tg)
+		gone = take_notify(mf->mq);
 	mutex_unlock(ipc_lock(mf->ns));
-	if (gone)
-		tgroup_unref(gone);
+	drop_notify(&gone);
 	return 0;
 }
 
@@ -332,18 +361,10 @@ static void insert(struct mq *q, struct mq_msg *m)
 	q->curmsgs++;
 }
 
-/* The registration is used up; the caller sends and drops the reference. */
-static struct tgroup *take_notify(struct mq *q, struct lx_sigevent *ret)
+/* A message has come for @n, from @t. */
+static void notify(struct task *t, struct taken *n)
 {
-	struct tgroup *tg = q->notify_tg;
-
-	*ret = q->notify;
-	q->notify_tg = NULL;
-	return tg;
-}
-
-static void notify(struct task *t, struct tgroup *tg, const struct lx_sigevent *ev)
-{
+	const struct lx_sigevent *ev = &n->ev.se;
 	struct lx_siginfo si = { .signo = ev->signo, .code = SI_MESGQ };
 
 	si.rt.pid = t->tg->tgid;
@@ -351,15 +372,16 @@ static void notify(struct task *t, struct tgroup *tg, const struct lx_sigevent *
 	si.rt.uid = task_cred(t)->uid;
 	si.rt.value = ev->value;
 	if (ev->notify == SIGEV_SIGNAL && ev->signo)
-		(void)!signal_send_tgroup(tg, ev->signo, &si);
-	tgroup_unref(tg);
+		(void)!signal_send_tgroup(n->tg, ev->signo, &si);
+	if (n->ev.sock)
+		tell_thread(&n->ev, MQ_WOKENUP);
+	tgroup_unref(n->tg);
 }
 
 int mq_send_msg(struct task *t, struct file *f, gaddr_t buf, size_t len, u32 prio, ktime_t deadline)
 {
 	struct mq_file *mf = mf_of(f);
-	struct tgroup *tell = NULL;
-	struct lx_sigevent ev;
+	struct taken tell = { 0 };
 	struct mq_msg *m;
 	int r = prio >= MQ_PRIOS ? -EINVAL : check_access(f, O_RDONLY);
 
@@ -379,7 +401,7 @@ int mq_send_msg(struct task *t, struct file *f, gaddr_t buf, size_t len, u32 pri
 	if (r == 0) {
 		insert(mf->mq, m);
 		if (mf->mq->curmsgs == 1 && mf->mq->notify_tg && !mf->mq->receivers)
-			tell = take_notify(mf->mq, &ev);
+			tell = take_notify(mf->mq);
 	}
 	mutex_unlock(ipc_lock(mf->ns));
 	if (r < 0) {
@@ -387,8 +409,8 @@ int mq_send_msg(struct task *t, struct file *f, gaddr_t buf, size_t len, u32 pri
 		return r;
 	}
 	waitq_wake(&mf->mq->wq, POLLIN | POLLRDNORM);
-	if (tell)
-		notify(t, tell, &ev);
+	if (tell.tg)
+		notify(t, &tell);
 	return 0;
 }
 
@@ -422,31 +444,27 @@ long mq_receive_msg(struct task *t, struct file *f, gaddr_t buf, size_t len, gad
 	return r < 0 ? r : (long)len;
 }
 
-int mq_notify_on(struct task *t, struct file *f, const struct lx_sigevent *ev)
+int mq_notify_on(struct task *t, struct file *f, const struct mq_event *ev)
 {
 	struct mq_file *mf = mf_of(f);
-	struct tgroup *gone = NULL;
+	struct taken gone = { 0 };
 	int r = 0;
 
 	if (!mf)
 		return -EBADF;
-	if (ev && (ev->notify != SIGEV_NONE && ev->notify != SIGEV_SIGNAL))
-		return -EINVAL;
-	if (ev && ev->notify == SIGEV_SIGNAL && (ev->signo < 0 || ev->signo > NSIG_GUEST))
-		return -EINVAL;
 	mutex_lock(ipc_lock(mf->ns));
 	if (!ev && mf->mq->notify_tg == t->tg) {
-		gone = mf->mq->notify_tg;
-		mf->mq->notify_tg = NULL;
+		gone = take_notify(mf->mq);
 	} else if (ev && mf->mq->notify_tg) {
 		r = -EBUSY;
 	} else if (ev) {
 		mf->mq->notify_tg = tgroup_ref(t->tg);
 		mf->mq->notify = *ev;
+		if (ev->sock)
+			file_ref(ev->sock);
 	}
 	mutex_unlock(ipc_lock(mf->ns));
-	if (gone)
-		tgroup_unref(gone);
+	drop_notify(&gone);
 	return r;
 }
 

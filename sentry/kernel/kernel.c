@@ -33,6 +33,8 @@ struct kernel *kernel_new(struct platform *p)
 	atomic_init(&k->next_ino, 1);
 	atomic_init(&k->next_dev, 1);
 	k->ncpus = 1;
+	for (int i = 0; i < NS_KINDS; i++)
+		atomic_init(&k->ns_max[i], i == NS_NET ? NS_NET_MAX : NS_MAX);
 	if (user_ns_first(k, &k->user_ns) < 0 || nsset_first(k, &k->nsset) < 0)
 		return NULL;
 	rand_bytes(k->boot_id, sizeof(k->boot_id));

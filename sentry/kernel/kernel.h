@@ -52,6 +52,7 @@ struct kernel {
 	struct user_ns *user_ns;                /* immutable: the first; a reference */
 	struct nsset *nsset;                    /* immutable once boot is done: the first of each kind */
 	_Atomic u32 nns[NS_KINDS];              /* namespaces that exist */
+	_Atomic u32 ns_max[NS_KINDS];           /* and may: user.max_*_namespaces */
 	_Atomic u32 ns_kinds_made;              /* bits: the first of this kind was made */
 	_Atomic u64 next_ns;                    /* numbers of namespaces */
 	struct futex_table *futexes;            /* immutable */

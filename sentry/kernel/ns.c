@@ -32,7 +32,7 @@ static const struct { const char *name; u64 flag; u64 first_ino; } kinds[NS_KIND
 int ns_init(struct ns *ns, struct kernel *k, enum ns_kind kind, struct user_ns *owner,
 	    void (*release)(struct ns *))
 {
-	u32 max = kind == NS_NET ? NS_NET_MAX : NS_MAX;
+	u32 max = atomic_load(&k->ns_max[kind]);
 	u32 had = atomic_fetch_add(&k->nns[kind], 1);
 
 	if (had >= max) {

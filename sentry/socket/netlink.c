@@ -197,6 +197,23 @@ static void enqueue(struct nl_sock *ns, const void *data, u32 len) REQUIRES(ns->
 	enqueue_for(ns, data, len, 0);
 }
 
+bool netlink_is(struct file *f)
+{
+	struct socket *s = socket_of(f);
+
+	return s && s->family == AF_NETLINK;
+}
+
+void netlink_post(struct file *f, const void *data, u32 len)
+{
+	struct nl_sock *ns = to_nl(socket_of(f));
+
+	mutex_lock(&ns->mu);
+	enqueue(ns, data, len);
+	mutex_unlock(&ns->mu);
+	waitq_wake(&ns->wq, POLLIN | POLLRDNORM);
+}
+
 /* Tell every socket of @proto that is a member of @group.  No lock held. */
 static void multicast(struct netlink_table *nt, int proto, const struct nl_pkt *p)
 {

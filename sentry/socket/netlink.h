@@ -23,6 +23,9 @@ struct netlink_table {
 	struct list_head socks GUARDED_BY(mu);
 };
 void netlink_table_init(struct netlink_table *nt);
+bool netlink_is(struct file *f);
+/* A datagram from the kernel, no message: mq_notify(2)'s. @f is a netlink socket. */
+void netlink_post(struct file *f, const void *data, u32 len);
 
 /* A reply that grows message by message. */
 struct nl_buf {

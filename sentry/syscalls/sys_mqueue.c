@@ -5,12 +5,14 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 
 #include "platform/base/alloc.h"
 #include "sentry/core/usercopy.h"
 #include "sentry/ipc/mqueue.h"
 #include "sentry/kernel/fdtable.h"
 #include "sentry/kernel/task.h"
+#include "sentry/socket/netlink.h"
 #include "sentry/syscalls/syscall.h"
 #include "sentry/vfs/file.h"
 
@@ -81,17 +83,37 @@ long sys_mq_timedreceive(struct task *t, const struct sysargs *a)
 	return r < 0 ? r : mq_receive_msg(t, f, arg_addr(a, 1), arg_size(a, 2), arg_addr(a, 3), deadline);
 }
 
+/* All that can be wrong with an event is told before the queue is looked at.  *ret_sock: a reference. */
+static int event_in(struct task *t, gaddr_t addr, struct mq_event *ev, struct file **ret_sock)
+{
+	const struct lx_sigevent *se = &ev->se;
+
+	if (copy_in(t, &ev->se, addr, sizeof(ev->se)) < 0)
+		return -EFAULT;
+	if (se->notify == SIGEV_SIGNAL)
+		return se->signo < 0 || se->signo > NSIG_GUEST ? -EINVAL : 0;
+	if (se->notify != SIGEV_THREAD)
+		return se->notify == SIGEV_NONE ? 0 : -EINVAL;
+	if (copy_in(t, ev->cookie, GADDR(se->value), sizeof(ev->cookie)) < 0)
+		return -EFAULT;
+	*ret_sock = fd_get(t, se->signo);
+	if (!*ret_sock)
+		return -EBADF;
+	ev->sock = *ret_sock;
+	ev->post = netlink_post;
+	return netlink_is(ev->sock) ? 0 : socket_of(ev->sock) ? -EINVAL : -ENOTSOCK;
+}
+
 long sys_mq_notify(struct task *t, const struct sysargs *a)
 {
-	auto_file *f = fd_get(t, arg_fd(a, 0));
-	struct lx_sigevent ev;
-	int r = 0;
+	auto_file *f = NULL, *sock = NULL;
+	struct mq_event ev = { 0 };
+	int r = arg_addr(a, 1).v ? event_in(t, arg_addr(a, 1), &ev, &sock) : 0;
 
-	if (!f)
-		return -EBADF;
-	if (arg_addr(a, 1).v)
-		r = copy_in(t, &ev, arg_addr(a, 1), sizeof(ev));
-	return r < 0 ? r : mq_notify_on(t, f, arg_addr(a, 1).v ? &ev : NULL);
+	if (r < 0)
+		return r;
+	f = fd_get(t, arg_fd(a, 0));
+	return f ? mq_notify_on(t, f, arg_addr(a, 1).v ? &ev : NULL) : -EBADF;
 }
 
 long sys_mq_getsetattr(struct task *t, const struct sysargs *a)

@@ -10,6 +10,7 @@
 #include "platform/base/alloc.h"
 #include "sentry/core/iobuf.h"
 #include "sentry/core/usercopy.h"
+#include "sentry/fs/fs.h"
 #include "sentry/kernel/fdtable.h"
 #include "sentry/kernel/pidfd.h"
 #include "sentry/kernel/pid_ns.h"
@@ -37,12 +38,8 @@ long sys_pidfd_open(struct task *t, const struct sysargs *a)
 	return r < 0 ? r : fd_install(t, f, true);
 }
 
-/* The process of a pidfd argument, with a task that stands for it. */
-static int from_pidfd(struct task *t, int fd, struct tgroup **ret_tg, struct task **ret_task)
+static int task_of(struct task *t, struct tgroup *tg, struct tgroup **ret_tg, struct task **ret_task)
 {
-	auto_file *f = fd_get(t, fd);
-	struct tgroup *tg = f ? pidfd_tgroup(f) : NULL;
-
 	if (!tg)
 		return -EBADF;
 	*ret_tg = tg;
@@ -54,16 +51,49 @@ static int from_pidfd(struct task *t, int fd, struct tgroup **ret_tg, struct tas
 	return *ret_task ? 0 : -ESRCH;
 }
 
+/* The process of a pidfd argument, with a task that stands for it. */
+static int from_pidfd(struct task *t, int fd, struct tgroup **ret_tg, struct task **ret_task)
+{
+	auto_file *f = fd_get(t, fd);
+
+	return task_of(t, f ? pidfd_tgroup(f) : NULL, ret_tg, ret_task);
+}
+
+/* The same, or a directory /proc/PID, from when there were no others. */
+static int from_pidfd_or_proc(struct task *t, int fd, struct tgroup **ret_tg, struct task **ret_task)
+{
+	auto_file *f = fd_get(t, fd);
+	struct tgroup *tg = f ? pidfd_tgroup(f) : NULL;
+
+	return task_of(t, f && !tg ? procfs_tgroup(f) : tg, ret_tg, ret_task);
+}
+
+enum { SIGNAL_THREAD = 1, SIGNAL_THREAD_GROUP = 2, SIGNAL_PROCESS_GROUP = 4 };
+
+static int send_by_scope(struct task *t, struct tgroup *tg, struct task *x, u32 scope, int sig,
+			 const struct lx_siginfo *si)
+{
+	int r;
+
+	if (scope == SIGNAL_PROCESS_GROUP)
+		return signal_send_pgrp(t, tg->tgid, sig, si);
+	r = signal_may_send(t, x, sig);
+	if (r < 0)
+		return r;
+	return scope == SIGNAL_THREAD ? signal_send_task(x, sig, si) : signal_send_tgroup(tg, sig, si);
+}
+
 long sys_pidfd_send_signal(struct task *t, const struct sysargs *a)
 {
 	auto_tgroup *tg = NULL;
 	auto_task *x = NULL;
 	struct lx_siginfo si;
 	int sig = arg_s32(a, 1), r;
+	u32 scope = arg_u32(a, 3);
 
-	if (arg_u32(a, 3))
+	if (scope > SIGNAL_PROCESS_GROUP || (scope & (scope - 1)))
 		return -EINVAL;
-	r = from_pidfd(t, arg_fd(a, 0), &tg, &x);
+	r = from_pidfd_or_proc(t, arg_fd(a, 0), &tg, &x);
 	if (r < 0)
 		return r;
 	if (arg_addr(a, 2).v) {
@@ -75,12 +105,11 @@ long sys_pidfd_send_signal(struct task *t, const struct sysargs *a)
 		if ((si.code >= 0 || si.code == SI_TKILL) && tg != t->tg)
 			return -EPERM;
 	} else {
-		siginfo_user(&si, t, sig, SI_USER);
+		siginfo_user(&si, t, sig, scope == SIGNAL_THREAD ? SI_TKILL : SI_USER);
 	}
 	if (sig < 0 || sig > NSIG_GUEST)
 		return -EINVAL;
-	r = signal_may_send(t, x, sig);
-	return r < 0 ? r : signal_send_tgroup(tg, sig, &si);
+	return send_by_scope(t, tg, x, scope, sig, &si);
 }
 
 long sys_pidfd_getfd(struct task *t, const struct sysargs *a)

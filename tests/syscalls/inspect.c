@@ -1,6 +1,7 @@
 /*
  * inspect.c - looking into other processes: process_vm_*, kcmp, pidfd_getfd, capabilities, credentials' side doors.
  */
+#include <sys/ioctl.h>
 #include <linux/kcmp.h>
 #include <sched.h>
 #include <signal.h>
@@ -181,6 +182,62 @@ TEST(unshare_of_what_is_shared)
 	EXPECT_OK(unshare(CLONE_FILES | CLONE_FS | CLONE_SYSVSEM));
 	EXPECT_OK(unshare(0));
 	EXPECT_ERR(unshare(1), EINVAL);
+}
+
+struct info { unsigned long long mask, cgroup; unsigned pid, tgid, ppid, ids[8]; int exit_code; };
+#define GET_INFO _IOWR(0xff, 11, struct info)
+
+TEST(pidfds_tell_who_it_is_and_how_it_ended)
+{
+	struct info i = { .mask = 8 };
+	int pfd, status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		pause();
+		_exit(0);
+	}
+	pfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (ioctl(pfd, GET_INFO, &i) < 0 && (errno == ENOTTY || errno == EINVAL))
+		SKIP("no PIDFD_GET_INFO");
+	EXPECT_EQ(i.mask & 11, 3);
+	EXPECT(i.pid == (unsigned)pid && i.tgid == i.pid && i.ppid == (unsigned)getpid() && i.ids[0] == getuid());
+	EXPECT_ERR(ioctl(pfd, _IOWR(0xff, 11, int), &i), ENOTTY);
+	EXPECT_ERR(ioctl(pfd, GET_INFO, NULL), EINVAL);
+	EXPECT_ERR(ioctl(pfd, GET_INFO, BAD_PTR), EFAULT);
+	kill(pid, SIGTERM);
+	EXPECT_EQ(waitpid(pid, &status, 0), pid);
+	i.mask = 8;
+	EXPECT_OK(ioctl(pfd, GET_INFO, &i));
+	if (!(i.mask & 8))
+		SKIP("no PIDFD_INFO_EXIT");
+	EXPECT_EQ(i.exit_code, status);
+	i.mask = 0;
+	EXPECT_ERR(ioctl(pfd, GET_INFO, &i), ESRCH);
+}
+
+static volatile sig_atomic_t got_code;
+static void note_code(int sig, siginfo_t *si, void *uc) { (void)sig; (void)uc; got_code = si->si_code; }
+
+TEST(signals_by_pidfd_have_a_scope)
+{
+	struct sigaction sa = { .sa_sigaction = note_code, .sa_flags = SA_SIGINFO };
+	int self = (int)syscall(SYS_pidfd_open, getpid(), 0), proc = open("/proc/self", O_RDONLY | O_DIRECTORY), fd;
+
+	EXPECT_OK(sigaction(SIGUSR1, &sa, NULL));
+	EXPECT_OK(syscall(SYS_pidfd_send_signal, proc, SIGUSR1, NULL, 0));
+	EXPECT_EQ(got_code, SI_USER);
+	fd = openat(proc, "status", O_RDONLY);
+	EXPECT_ERR(syscall(SYS_pidfd_send_signal, fd, SIGUSR1, NULL, 0), EBADF);
+	EXPECT_ERR(syscall(SYS_pidfd_send_signal, self, SIGUSR1, NULL, 3), EINVAL);
+	EXPECT_ERR(syscall(SYS_pidfd_send_signal, self, SIGUSR1, NULL, 8), EINVAL);
+	if (syscall(SYS_pidfd_send_signal, self, SIGUSR1, NULL, 1) < 0 && errno == EINVAL)
+		SKIP("no PIDFD_SIGNAL_THREAD");
+	EXPECT_EQ(got_code, SI_TKILL);
+	EXPECT_OK(setpgid(0, 0));
+	got_code = 1;
+	EXPECT_OK(syscall(SYS_pidfd_send_signal, self, SIGUSR1, NULL, 4));
+	EXPECT_EQ(got_code, SI_USER);
 }
 
 TEST_MAIN()

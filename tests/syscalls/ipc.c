@@ -1,4 +1,6 @@
 /* System V shared memory, semaphores and messages; POSIX message queues. */
+#include <signal.h>
+#include <sys/socket.h>
 #include <mqueue.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
@@ -170,6 +172,40 @@ TEST(posix_queues_order_by_priority)
 	EXPECT_OK(mq_unlink(name));
 	EXPECT_ERR(mq_unlink(name), ENOENT);
 	EXPECT_OK(mq_close(q));
+}
+
+/* What libc does for SIGEV_THREAD: a cookie comes by netlink. */
+TEST(queues_tell_a_thread_by_netlink)
+{
+	char cookie[32] = "a cookie", got[64];
+	int nl = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0), u = socket(AF_UNIX, SOCK_DGRAM, 0);
+	struct sigevent ev = { .sigev_notify = SIGEV_THREAD, .sigev_signo = nl, .sigev_value.sival_ptr = cookie };
+	mqd_t q = mq_open("/thread-told", O_CREAT | O_RDWR, 0600, NULL);
+
+	REQUIRE(q >= 0 && nl >= 0);
+	mq_unlink("/thread-told");
+	EXPECT_OK(syscall(SYS_mq_notify, q, &ev));
+	EXPECT_ERR(syscall(SYS_mq_notify, q, &ev), EBUSY);
+	EXPECT_ERR(recv(nl, got, sizeof(got), MSG_DONTWAIT), EAGAIN);
+	EXPECT_OK(mq_send(q, "x", 1, 0));
+	EXPECT_EQ(recv(nl, got, sizeof(got), MSG_DONTWAIT), 32);
+	EXPECT(!strcmp(got, "a cookie") && got[31] == 1);
+	EXPECT_OK(syscall(SYS_mq_notify, q, &ev));
+	EXPECT_OK(syscall(SYS_mq_notify, q, NULL));
+	EXPECT_EQ(recv(nl, got, sizeof(got), MSG_DONTWAIT), 32);
+	EXPECT_EQ(got[31], 2);
+	EXPECT_OK(syscall(SYS_mq_notify, q, &ev));
+	close(q);
+	EXPECT_EQ(recv(nl, got, sizeof(got), MSG_DONTWAIT), 32);
+	EXPECT_EQ(got[31], 2);
+	ev.sigev_signo = u;
+	EXPECT_ERR(syscall(SYS_mq_notify, q, &ev), EINVAL);
+	ev.sigev_signo = BAD_FD;
+	EXPECT_ERR(syscall(SYS_mq_notify, q, &ev), EBADF);
+	ev.sigev_value.sival_ptr = BAD_PTR;
+	EXPECT_ERR(syscall(SYS_mq_notify, q, &ev), EFAULT);
+	ev.sigev_notify = 77;
+	EXPECT_ERR(syscall(SYS_mq_notify, BAD_FD, &ev), EINVAL);
 }
 
 TEST_MAIN()

@@ -637,4 +637,21 @@ TEST(a_namespace_file_can_be_mounted)
 	EXPECT_EQ(status, 0);
 }
 
+TEST(there_are_no_more_namespaces_than_allowed)
+{
+	int fd = open("/proc/sys/user/max_uts_namespaces", O_RDWR);
+	char old[16];
+	ssize_t n;
+
+	if (fd < 0)
+		SKIP("read-only /proc/sys");
+	n = read(fd, old, sizeof(old));
+	REQUIRE(n > 0);
+	EXPECT_ERR(pwrite(fd, "many", 4, 0), EINVAL);
+	REQUIRE(pwrite(fd, "0\n", 2, 0) == 2);
+	EXPECT_ERR(unshare(CLONE_NEWUTS), ENOSPC);
+	EXPECT_EQ(pwrite(fd, old, (size_t)n, 0), n);
+	EXPECT_OK(unshare(CLONE_NEWUTS));
+}
+
 TEST_MAIN()

@@ -11,6 +11,7 @@
 #include <string.h>
 #include "platform/base/alloc.h"
 #include "platform/base/str.h"
+#include "sentry/fs/fs.h"
 #include "sentry/fs/proc/pid_int.h"
 #include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task.h"
@@ -404,6 +405,15 @@ static const struct pseudo_dir pid_dir = { .entries = pid_entries, .n = ARRAY_SI
 static const struct pseudo_dir tid_dir = { .entries = tid_entries, .n = ARRAY_SIZE(tid_entries) };
 static const struct pseudo_entry pid_entry = { .name = "", .mode = S_IFDIR | 0555, .dir = &pid_dir };
 static const struct pseudo_entry tid_entry = { .name = "", .mode = S_IFDIR | 0555, .dir = &tid_dir };
+
+struct tgroup *procfs_tgroup(struct file *f)
+{
+	struct inode *i = f->inode;
+
+	if (!i || strcmp(i->sb->ops->fstype, "proc") || (i->mode & S_IFMT) != S_IFDIR)
+		return NULL;
+	return to_pseudo(i)->e == &pid_entry ? tgroup_ref(to_pseudo(i)->tg) : NULL;
+}
 
 /* ---- lists ---- */
 

@@ -199,10 +199,42 @@ static const struct pseudo_entry vm_entries[] = {
 };
 static const struct pseudo_dir vm_dir = DIR_OF(vm_entries);
 
+/* How many there may be of the kind that the file is named after; never more than at first. */
+static _Atomic u32 *ns_max_of(struct task *t, struct pseudo_node *n)
+{
+	const char *name = n->e->name + strlen("max_");
+
+	for (int i = 0; i < NS_KINDS; i++)
+		if (str_starts(name, ns_name(i)) && name[strlen(ns_name(i))] == '_')
+			return &t->kernel->ns_max[i];
+	return NULL;
+}
+
+static int show_ns_max(struct task *t, struct pseudo_node *n, struct strbuf *out)
+{
+	strbuf_printf(out, "%u\n", atomic_load(ns_max_of(t, n)));
+	return 0;
+}
+
+static int store_ns_max(struct task *t, struct pseudo_node *n, char *text, size_t len)
+{
+	u64 v;
+
+	if (len && text[len - 1] == '\n')
+		text[len - 1] = 0;
+	if (!capable(t, CAP_SYS_RESOURCE))
+		return -EPERM;
+	if (str_to_u64(text, 10, &v) < 0 || v > INT32_MAX)
+		return -EINVAL;
+	atomic_store(ns_max_of(t, n), MIN((u32)v, ns_max_of(t, n) == &t->kernel->ns_max[NS_NET] ? NS_NET_MAX : NS_MAX));
+	return 0;
+}
+
+#define NS_MAX_ROW(nm) { .name = nm, .mode = S_IFREG | 0644, .show = show_ns_max, .store = store_ns_max }
 static const struct pseudo_entry user_entries[] = {
-	TEXT("max_cgroup_namespaces", "256"), TEXT("max_ipc_namespaces", "256"), TEXT("max_mnt_namespaces", "256"),
-	TEXT("max_net_namespaces", "32"), TEXT("max_pid_namespaces", "256"), TEXT("max_user_namespaces", "256"),
-	TEXT("max_uts_namespaces", "256"),
+	NS_MAX_ROW("max_cgroup_namespaces"), NS_MAX_ROW("max_ipc_namespaces"), NS_MAX_ROW("max_mnt_namespaces"),
+	NS_MAX_ROW("max_net_namespaces"), NS_MAX_ROW("max_pid_namespaces"), NS_MAX_ROW("max_user_namespaces"),
+	NS_MAX_ROW("max_uts_namespaces"),
 };
 static const struct pseudo_dir user_dir = DIR_OF(user_entries);
 
