@@ -62,11 +62,29 @@ static enum advice_kind classify(int advice)
 	}
 }
 
+/* Would it change, by dropping, sealed memory that may not be written? */
+static bool breaks_seal(const struct vma *v, int advice)
+{
+	switch (advice) {
+	case MADV_DONTNEED:
+	case MADV_DONTNEED_LOCKED:
+	case MADV_FREE:
+	case MADV_REMOVE:
+	case MADV_DONTFORK:
+	case MADV_WIPEONFORK:
+		return (v->flags & VMA_SEALED) && !(v->flags & MAP_SHARED) && !(v->prot & PROT_WRITE);
+	default:
+		return false;
+	}
+}
+
 /* May @v get this advice? */
 static int check_vma(const struct vma *v, int advice)
 {
 	bool private_anon = !v->file && !(v->flags & MAP_SHARED);
 
+	if (breaks_seal(v, advice))
+		return -EPERM;
 	switch (advice) {
 	case MADV_DONTNEED:
 		return v->madvise & VMA_LOCKED ? -EINVAL : 0;

@@ -28,6 +28,7 @@ struct ctx;
 #define MAX_MAP_COUNT 65530u                    /* vm.max_map_count */
 
 /* vma.flags, beside MAP_SHARED, MAP_PRIVATE, MAP_GROWSDOWN and MAP_NORESERVE. */
+#define VMA_SEALED     0x08000000u              /* mseal(2): can't be changed any more */
 #define VMA_NOWRITE    0x10000000u              /* can't become writable: shared, from a read-only fd */
 #define VMA_NOEXEC     0x20000000u              /* can't become executable: noexec mount */
 #define VMA_DONTEXPAND 0x40000000u              /* can't grow: vdso */
@@ -92,6 +93,8 @@ int mm_mprotect(struct task *t, gaddr_t addr, u64 len, int prot) must_check;
 long mm_mremap(struct task *t, gaddr_t old, u64 old_len, u64 new_len, int flags, gaddr_t new_addr) must_check;
 long mm_brk(struct task *t, gaddr_t addr) must_check;
 int mm_madvise(struct task *t, gaddr_t addr, u64 len, int advice) must_check;
+/* No frame needed.  Sealed memory refuses unmapping, protection, moves, and advice that drops what it could not write: -EPERM. */
+int mm_mseal(struct task *t, gaddr_t addr, u64 len) must_check;
 
 int mm_msync(struct task *t, gaddr_t addr, u64 len, int flags) must_check;
 /* Is all of it mapped?  0 or -ENOMEM; residency itself can't be had (mincore says 1). */

@@ -164,6 +164,8 @@ static long map_locked(struct vma_edit *e, struct ctx *c, struct map_req *m)
 	m->v.end = m->addr + m->len;
 	if ((m->flags & MAP_FIXED_NOREPLACE) && !mm_range_free(mm, m->v.start, m->v.end))
 		return -EEXIST;
+	if (mm_any_sealed(mm, m->v.start, m->v.end))
+		return -EPERM;
 	m->v.madvise |= mm->lock_future;
 	if (m->v.madvise & VMA_LOCKED) {
 		r = mm_may_lock(mm, &m->lim, m->len, -EAGAIN);
@@ -273,6 +275,8 @@ int mm_unmap_locked(struct vma_edit *e, struct ctx *c, u64 start, u64 end)
 	end = MIN(end, mm->hi);
 	if (start >= end)
 		return 0;
+	if (mm_any_sealed(mm, start, end))
+		return -EPERM;
 	v = vma_at(mm, start);
 	if (v && v->start < start && v->end > end && !mm_count_ok(mm, 1))
 		return -ENOMEM;

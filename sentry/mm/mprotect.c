@@ -16,7 +16,7 @@ static void set_prot(struct vma *v, u64 prot)
 	v->prot = (int)prot;
 }
 
-/* May all of [start, end) get @prot?  *ret_end: as far as it may.  0, -ENOMEM or -EACCES. */
+/* May all of [start, end) get @prot?  *ret_end: as far as it may.  0, -ENOMEM, -EPERM or -EACCES. */
 static int check_range(const struct mm *mm, u64 start, u64 end, int prot, u64 *ret_end)
 {
 	u64 at = start;
@@ -25,6 +25,8 @@ static int check_range(const struct mm *mm, u64 start, u64 end, int prot, u64 *r
 		*ret_end = at;
 		if (!v || v->start > at)
 			return -ENOMEM;
+		if (v->flags & VMA_SEALED)
+			return -EPERM;
 		if (((prot & PROT_WRITE) && (v->flags & VMA_NOWRITE)) ||
 		    ((prot & PROT_EXEC) && (v->flags & VMA_NOEXEC)))
 			return -EACCES;

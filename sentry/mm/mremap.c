@@ -172,6 +172,8 @@ static long remap_locked(struct vma_edit *e, struct ctx *c, struct move_req *m)
 
 	if (!vma_at(mm, m->old))
 		return -EFAULT;
+	if (mm_any_sealed(mm, m->old, m->old + MAX(m->old_len, 1)))
+		return -EPERM;
 	if (m->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))
 		return remap_to(e, c, m);
 	if (m->old_len >= m->new_len) {

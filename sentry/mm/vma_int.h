@@ -72,5 +72,7 @@ int mm_apply1(struct ctx *c, const struct as_op *op) must_check;
 
 /* The length rounded up to pages; false when the end would wrap. */
 bool mm_round_range(u64 addr, u64 len, u64 *ret_end) must_check;
+/* Is any of it sealed? mm->mu is held. */
+bool mm_any_sealed(const struct mm *mm, u64 start, u64 end);
 /* Unmap [start, end) on the platform and in the set. */
 int mm_unmap_locked(struct vma_edit *e, struct ctx *c, u64 start, u64 end) must_check;

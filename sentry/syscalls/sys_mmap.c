@@ -96,6 +96,11 @@ long sys_msync(struct task *t, const struct sysargs *a)
 	return mm_msync(t, arg_addr(a, 0), arg_u64(a, 1), arg_s32(a, 2));
 }
 
+long sys_mseal(struct task *t, const struct sysargs *a)
+{
+	return arg_u64(a, 2) ? -EINVAL : mm_mseal(t, arg_addr(a, 0), arg_u64(a, 1));
+}
+
 long sys_mincore(struct task *t, const struct sysargs *a)
 {
 	u64 start = arg_u64(a, 0), len = arg_u64(a, 1), pages;

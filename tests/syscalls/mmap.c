@@ -454,4 +454,36 @@ TEST(dev_zero_shared_is_shared_memory)
 	EXPECT_ERR(mprotect(q, 4096, PROT_READ | PROT_WRITE), EACCES);
 }
 
+static long seal(void *p, size_t n) { return syscall(462 /* mseal */, p, n, 0UL); }
+
+TEST(sealed_memory_keeps_its_mapping)
+{
+	const size_t page = 4096;
+	char *p = mmap(NULL, 4 * page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int status;
+
+	if (seal(p, 0) < 0 && errno == ENOSYS)
+		SKIP("before Linux 6.10");
+	EXPECT_ERR(syscall(462, p, page, 1UL), EINVAL);
+	EXPECT_ERR(seal(p + 1, page), EINVAL);
+	EXPECT_ERR(seal(p, (size_t)-page), EINVAL);
+	REQUIRE_OK(munmap(p + 3 * page, page));
+	EXPECT_ERR(seal(p, 4 * page), ENOMEM);
+	REQUIRE_OK(seal(p + page, page));
+	EXPECT_OK(seal(p + page, page));
+	EXPECT_ERR(munmap(p, 3 * page), EPERM);
+	EXPECT_ERR(mprotect(p, 3 * page, PROT_NONE), EPERM);
+	EXPECT_ERR(mremap(p + page, page, 2 * page, MREMAP_MAYMOVE), EPERM);
+	EXPECT(mmap(p + page, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED);
+	EXPECT_EQ(errno, EPERM);
+	EXPECT_ERR(madvise(p + page, page, MADV_DONTNEED), EPERM);
+	EXPECT_OK(madvise(p + page, page, MADV_WILLNEED));
+	EXPECT_OK(madvise(p + 2 * page, page, MADV_DONTNEED));
+	EXPECT_OK(munmap(p + 2 * page, page));
+	if (fork() == 0)
+		_exit(munmap(p + page, page) == -1 && errno == EPERM ? 0 : 1);
+	wait(&status);
+	EXPECT_EQ(status, 0);
+}
+
 TEST_MAIN()
