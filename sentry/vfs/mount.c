@@ -184,11 +184,18 @@ bool mount_up(struct path *p)
 
 /* ---- the tree ---- */
 
+static void ns_changed_locked(struct mnt_ns *ns)
+{
+	atomic_fetch_add(&ns->changes, 1);
+	waitq_wake(&ns->wq, POLLPRI | POLLERR);
+}
+
 static void enter_ns_locked(struct mount *m, struct mnt_ns *ns)
 {
 	m->ns = ns;
 	list_add_tail(&m->ns_node, &ns->mounts);
 	ns->count++;
+	ns_changed_locked(ns);
 }
 
 static void link_locked(struct mount *m, struct mount *parent, struct dentry *point)
@@ -234,6 +241,7 @@ static void dissolve_locked(struct mount *top, struct list_head *gone)
 			atomic_fetch_sub(&m->point->nmounts, 1);
 		if (m->ns) {
 			m->ns->count--;
+			ns_changed_locked(m->ns);
 			if (m->ns->root == m)
 				m->ns->root = NULL;
 			m->ns = NULL;
@@ -366,6 +374,7 @@ static struct mnt_ns *ns_alloc(struct kernel *k, struct user_ns *owner)
 	}
 	ns->kernel = k;
 	list_init(&ns->mounts);
+	waitq_init(&ns->wq);
 	return ns;
 }
 
@@ -403,6 +412,9 @@ int mnt_ns_new(struct kernel *k, struct super *sb, struct inode *root, u32 flags
 	*ret = ns;
 	return 0;
 }
+
+u64 mnt_ns_changes(struct mnt_ns *ns) { return atomic_load(&ns->changes); }
+struct waitq *mnt_ns_wq(struct mnt_ns *ns) { return &ns->wq; }
 
 struct mnt_ns *mnt_ns_ref(struct mnt_ns *ns)
 {
@@ -631,8 +643,10 @@ int mount_remount(struct task *t, const struct path *at, u32 flags)
 		r = -EINVAL;
 	else if (at->mnt->locked_flags & ~flags)
 		r = -EPERM;
-	else
+	if (r == 0) {
 		atomic_store(&at->mnt->flags, flags);
+		ns_changed_locked(at->mnt->ns);
+	}
 	mutex_unlock(&v->mu);
 	return r;
 }

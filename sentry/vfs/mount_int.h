@@ -43,6 +43,8 @@ struct mnt_ns {
 	struct mount *root;                     /* guarded by vfs->mu; a reference */
 	struct list_head mounts;                /* guarded by vfs->mu; in order of mounting */
 	u32 count;                              /* guarded by vfs->mu */
+	_Atomic u64 changes;                    /* written under vfs->mu */
+	struct waitq wq;                        /* POLLPRI: changes has grown */
 	bool detached;                          /* immutable: a tree on its way (open_tree, fsmount) */
 };
 

@@ -113,6 +113,9 @@ void mnt_ns_unref(struct mnt_ns *ns);
 int mnt_ns_copy(struct task *t, struct mnt_ns *from, struct user_ns *owner, struct fs *fs, struct mnt_ns **ret) must_check;
 struct ns *mnt_ns_common(struct mnt_ns *ns);
 struct mnt_ns *mnt_ns_of(struct ns *ns);
+/* How often its mounts have changed, and who waits for it to happen (POLLPRI). */
+u64 mnt_ns_changes(struct mnt_ns *ns);
+struct waitq *mnt_ns_wq(struct mnt_ns *ns);
 /* May @t change the mounts of its namespace? */
 bool mount_may_admin(struct task *t);
 /* Places and files that stand for namespaces (nsfs.c); @ns is referenced. */

@@ -1,6 +1,8 @@
 /*
  * mount.c - tmpfs, bind mounts, moves, read-only mounts, pivot_root, in a namespace of the test's own.
  */
+#include <poll.h>
+#include <sys/epoll.h>
 #include <sys/mount.h>
 #include <sys/statfs.h>
 #include "tests/lib/harness.h"
@@ -177,6 +179,34 @@ TEST(only_administrators_mount)
 	REQUIRE_OK(chmod(".", 0755));
 	REQUIRE_OK(mkdir("m", 0755));
 	EXPECT_EQ(in_child(nobody_mounts), 0);
+}
+
+TEST(a_change_of_the_mounts_can_be_waited_for)
+{
+	struct pollfd p = { .events = POLLPRI };
+	struct epoll_event ev = { .events = EPOLLPRI };
+	int ep = epoll_create1(0), status;
+	pid_t pid;
+
+	own_namespace();
+	REQUIRE_OK(mkdir("m", 0755));
+	p.fd = open("/proc/self/mountinfo", O_RDONLY);
+	REQUIRE(p.fd >= 0);
+	EXPECT_EQ(poll(&p, 1, 0), 0);
+	REQUIRE_OK(mount("t", "m", "tmpfs", 0, NULL));
+	EXPECT_EQ(poll(&p, 1, 0), 1);
+	EXPECT_EQ(p.revents, POLLPRI | POLLERR);
+	EXPECT_EQ(poll(&p, 1, 0), 0);
+	REQUIRE_OK(epoll_ctl(ep, EPOLL_CTL_ADD, p.fd, &ev));
+	pid = fork();
+	if (pid == 0) {
+		wait_until_asleep(getppid());
+		_exit(umount("m") < 0);
+	}
+	EXPECT_EQ(epoll_wait(ep, &ev, 1, -1), 1);
+	EXPECT(ev.events & EPOLLPRI);
+	REQUIRE(waitpid(pid, &status, 0) == pid && status == 0);
+	EXPECT_ERR(lseek(p.fd, 0, SEEK_END), EINVAL);
 }
 
 TEST_MAIN()

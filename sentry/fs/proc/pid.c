@@ -124,39 +124,6 @@ static int show_place(struct task *t, struct pseudo_node *n, struct strbuf *out)
 
 /* ---- small files ---- */
 
-static int show_mounts_kind(struct task *t, struct pseudo_node *n, int kind, struct strbuf *out)
-{
-	struct fs *fs = task_fs_get(n->task);
-	struct mnt_ns *ns;
-	int r = -EINVAL;
-
-	mutex_lock(&n->task->mu);
-	ns = n->task->mnt_ns ? mnt_ns_ref(n->task->mnt_ns) : NULL;
-	mutex_unlock(&n->task->mu);
-	if (fs && ns)
-		r = mounts_show(t, ns, fs, kind, out);
-	if (ns)
-		mnt_ns_unref(ns);
-	if (fs)
-		fs_unref(fs);
-	return r;
-}
-
-static int show_mounts(struct task *t, struct pseudo_node *n, struct strbuf *out)
-{
-	return show_mounts_kind(t, n, 0, out);
-}
-
-static int show_mountinfo(struct task *t, struct pseudo_node *n, struct strbuf *out)
-{
-	return show_mounts_kind(t, n, 1, out);
-}
-
-static int show_mountstats(struct task *t, struct pseudo_node *n, struct strbuf *out)
-{
-	return show_mounts_kind(t, n, 2, out);
-}
-
 static int show_oom_score(struct task *t, struct pseudo_node *n, struct strbuf *out)
 {
 	struct mm *mm = task_mm_get(n->task);
@@ -371,8 +338,8 @@ static const struct pseudo_dir task_list_dir;
 	FILE_ROW("limits", 0644, pid_limits), \
 	GUARDED_ROW("maps", 0444, pid_maps), \
 	{ .name = "mem", .mode = S_IFREG | 0600, .open = pid_mem_open, .permit = proc_permit }, \
-	FILE_ROW("mountinfo", 0444, show_mountinfo), \
-	FILE_ROW("mounts", 0444, show_mounts), \
+	{ .name = "mountinfo", .mode = S_IFREG | 0444, .open = pid_mountinfo_open }, \
+	{ .name = "mounts", .mode = S_IFREG | 0444, .open = pid_mounts_open }, \
 	DIR_ROW("net", 0555, &proc_net_dir), \
 	{ .name = "ns", .mode = S_IFDIR | 0511, .dir = &ns_dir }, \
 	FILE_ROW("oom_score", 0444, show_oom_score), \
@@ -394,7 +361,7 @@ static const struct pseudo_entry pid_entries[] = {
 	COMMON_ENTRIES,
 	{ .name = "coredump_filter", .mode = S_IFREG | 0644, .text = "00000033\n" },
 	{ .name = "loginuid", .mode = S_IFREG | 0644, .text = "4294967295" },
-	FILE_ROW("mountstats", 0400, show_mountstats),
+	{ .name = "mountstats", .mode = S_IFREG | 0400, .open = pid_mountstats_open },
 	{ .name = "sessionid", .mode = S_IFREG | 0444, .text = "4294967295" },
 	{ .name = "task", .mode = S_IFDIR | 0555, .dir = &task_list_dir },
 	{ .name = "timerslack_ns", .mode = S_IFREG | 0666, .show = show_slack, .store = store_slack },

@@ -1,5 +1,5 @@
 /*
- * pid_int.h - the texts of one process: status.c and maps.c for pid.c's table.
+ * pid_int.h - the texts of one process: status.c, maps.c and mounts.c for pid.c's table.
  */
 #pragma once
 #include "sentry/fs/proc/proc.h"
@@ -14,6 +14,9 @@ int pid_smaps_rollup(struct task *t, struct pseudo_node *n, struct strbuf *out);
 int pid_cmdline(struct task *t, struct pseudo_node *n, struct strbuf *out);
 int pid_environ(struct task *t, struct pseudo_node *n, struct strbuf *out);
 int pid_auxv(struct task *t, struct pseudo_node *n, struct strbuf *out);
+int pid_mounts_open(struct task *t, struct pseudo_node *n, const struct path *p, u32 flags, struct file **ret);
+int pid_mountinfo_open(struct task *t, struct pseudo_node *n, const struct path *p, u32 flags, struct file **ret);
+int pid_mountstats_open(struct task *t, struct pseudo_node *n, const struct path *p, u32 flags, struct file **ret);
 int pid_mem_open(struct task *t, struct pseudo_node *n, const struct path *p, u32 flags, struct file **ret);
 /* The name of task @t, NUL-terminated. */
 void task_comm(struct task *t, char comm[16]);
