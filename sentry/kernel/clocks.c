@@ -35,45 +35,53 @@ static ktime_t thread_cpu_time(struct task *t, bool user_only)
 	return (ktime_t)(user_only ? ut : ut + st);
 }
 
-/* The clock of another thread of this process, or of any process. */
-static int read_by_pid(struct task *t, clockid_t id, ktime_t *ret)
+int clock_cpu_of(struct task *t, clockid_t id, struct cpu_clock *ret)
 {
 	int pid = (int)~((u32)id >> 3 | 0xe0000000u);
-	bool user = (id & CPUCLOCK_KIND) == CPUCLOCK_VIRT;
 
-	if ((id & CPUCLOCK_KIND) == CPUCLOCK_FD)
+	*ret = (struct cpu_clock){ .user = id < 0 && (id & CPUCLOCK_KIND) == CPUCLOCK_VIRT };
+	if (id >= 0) {
+		ret->task = id == CLOCK_THREAD_CPUTIME_ID ? task_ref(t) : NULL;
+		ret->tg = id == CLOCK_PROCESS_CPUTIME_ID ? tgroup_ref(t->tg) : NULL;
+	} else if ((id & CPUCLOCK_KIND) == CPUCLOCK_FD) {
 		return -EINVAL;
-	if (id & CPUCLOCK_PERTHREAD) {
+	} else if (id & CPUCLOCK_PERTHREAD) {
 		auto_task *x = pid == 0 ? task_ref(t) : task_find_nr(t, pid);
 
-		if (!x || x->tg != t->tg)
-			return -EINVAL;
-		*ret = thread_cpu_time(x, user);
+		ret->task = x && x->tg == t->tg ? task_ref(x) : NULL;
 	} else {
-		auto_tgroup *tg = pid == 0 ? tgroup_ref(t->tg) : tgroup_find_nr(t, pid);
-
-		if (!tg)
-			return -EINVAL;
-		*ret = process_cpu_time(tg, user);
+		ret->tg = pid == 0 ? tgroup_ref(t->tg) : tgroup_find_nr(t, pid);
 	}
-	return 0;
+	return ret->task || ret->tg ? 0 : -EINVAL;
+}
+
+void cpu_clock_done(struct cpu_clock *c)
+{
+	task_unref(c->task);
+	if (c->tg)
+		tgroup_unref(c->tg);
+	*c = (struct cpu_clock){ 0 };
+}
+
+ktime_t cpu_clock_now(const struct cpu_clock *c)
+{
+	return c->task ? thread_cpu_time(c->task, c->user) : process_cpu_time(c->tg, c->user);
 }
 
 int clock_read(struct task *t, clockid_t id, ktime_t *ret)
 {
-	if (id < 0)
-		return read_by_pid(t, id, ret);
-	if (clock_is_cpu(id))
+	struct cpu_clock c;
+	int r;
+
+	if (!clock_is_cpu(id))
+		return ktime_get(t->kernel, id, ret);
+	if (id >= 0)
 		task_account(t, false);
-	if (id == CLOCK_PROCESS_CPUTIME_ID) {
-		*ret = process_cpu_time(t->tg, false);
-		return 0;
-	}
-	if (id == CLOCK_THREAD_CPUTIME_ID) {
-		*ret = thread_cpu_time(t, false);
-		return 0;
-	}
-	return ktime_get(t->kernel, id, ret);
+	r = clock_cpu_of(t, id, &c);
+	if (r == 0)
+		*ret = cpu_clock_now(&c);
+	cpu_clock_done(&c);
+	return r;
 }
 
 int clock_resolution(struct task *t, clockid_t id, ktime_t *ret)

@@ -17,4 +17,13 @@ bool clock_is_cpu(clockid_t id);
  * step of the realtime clock is not followed: nothing in a sandbox can step it.
  */
 ktime_t clock_to_mono(struct kernel *k, clockid_t id, ktime_t when);
+/* Whose time a CPU clock counts: a thread of the caller's process, or a process.  References. */
+struct cpu_clock {
+	struct task *task;
+	struct tgroup *tg;                      /* task NULL */
+	bool user;                              /* not the kernel's part */
+};
+int clock_cpu_of(struct task *t, clockid_t id, struct cpu_clock *ret) must_check;       /* -EINVAL: nobody's */
+ktime_t cpu_clock_now(const struct cpu_clock *c);
+void cpu_clock_done(struct cpu_clock *c);
 ktime_t process_cpu_time(struct tgroup *tg, bool user_only);

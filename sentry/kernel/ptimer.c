@@ -31,7 +31,7 @@ struct ptimer {
 	int notify, signo;
 	u64 value;
 	struct task *target;                    /* SIGEV_THREAD_ID: a reference */
-	struct task *cpu_of;                    /* CLOCK_THREAD_CPUTIME_ID: a reference */
+	struct cpu_clock cpu;                   /* of a CPU clock; immutable */
 	ktime_t expiry, interval;               /* on the clock; expiry 0 = off */
 	bool queued;                            /* its signal is pending */
 	s64 overrun, overrun_last;
@@ -41,11 +41,8 @@ static ktime_t now_of(struct ptimer *p)
 {
 	ktime_t now = 0;
 
-	if (p->cpu_of)
-		return (ktime_t)(task_utime(p->cpu_of, ktime_mono(p->tg->kernel)) +
-				 atomic_load(&p->cpu_of->stime_ns));
-	if (p->clock == CLOCK_PROCESS_CPUTIME_ID)
-		return process_cpu_time(p->tg, false);
+	if (clock_is_cpu(p->clock))
+		return cpu_clock_now(&p->cpu);
 	return ktime_get(p->tg->kernel, p->clock, &now) < 0 ? 0 : now;
 }
 
@@ -53,12 +50,13 @@ static ktime_t now_of(struct ptimer *p)
 static void arm(struct ptimer *p, ktime_t now)
 {
 	struct kernel *k = p->tg->kernel;
+	u32 speed = p->cpu.tg && p->cpu.tg != p->tg ? k->ncpus : p->tg->nthreads;       /* of a CPU clock, at most */
 
 	if (p->expiry == 0 || p->notify == SIGEV_NONE)
 		ktimer_arm(k, &p->tm, KTIME_MAX);
 	else if (clock_is_cpu(p->clock))
 		ktimer_arm(k, &p->tm, ktime_add(ktime_mono(k), MAX((p->expiry - now) /
-						MAX(p->tg->nthreads, 1u), FLOOR)));
+						MAX(speed, 1u), FLOOR)));
 	else
 		ktimer_arm(k, &p->tm, clock_to_mono(k, p->clock, p->expiry));
 }
@@ -177,13 +175,13 @@ static int check_clock(struct task *t, clockid_t clock)
 {
 	ktime_t now;
 
+	if (clock_is_cpu(clock))
+		return 0;               /* clock_cpu_of() will tell */
 	switch (clock) {
 	case CLOCK_REALTIME:
 	case CLOCK_MONOTONIC:
 	case CLOCK_BOOTTIME:
 	case CLOCK_TAI:
-	case CLOCK_PROCESS_CPUTIME_ID:
-	case CLOCK_THREAD_CPUTIME_ID:
 		return 0;
 	case CLOCK_REALTIME_ALARM:
 	case CLOCK_BOOTTIME_ALARM:
@@ -219,7 +217,7 @@ static void ptimer_free(struct ptimer *p)
 {
 	ktimer_cancel(p->tg->kernel, &p->tm);
 	task_unref(p->target);
-	task_unref(p->cpu_of);
+	cpu_clock_done(&p->cpu);
 	kfree(p);
 }
 
@@ -240,9 +238,9 @@ int ptimer_create(struct task *t, clockid_t clock, const struct ptimer_event *ev
 	p->clock = clock;
 	p->notify = SIGEV_SIGNAL;
 	p->signo = SIGALRM;
-	if (clock == CLOCK_THREAD_CPUTIME_ID)
-		p->cpu_of = task_ref(t);
-	r = ev ? set_target(t, p, ev) : 0;
+	r = clock_is_cpu(clock) ? clock_cpu_of(t, clock, &p->cpu) : 0;
+	if (r == 0 && ev)
+		r = set_target(t, p, ev);
 	if (r < 0) {
 		ptimer_free(p);
 		return r;
@@ -290,11 +288,13 @@ static int read_clock_of(struct tgroup *tg, int id, ktime_t *ret_now)
 		return -EINVAL;
 	}
 	copy = *p;
-	if (copy.cpu_of)
-		task_ref(copy.cpu_of);
+	if (copy.cpu.task)
+		task_ref(copy.cpu.task);
+	if (copy.cpu.tg)
+		tgroup_ref(copy.cpu.tg);
 	mutex_unlock(&tg->mu);
 	now = now_of(&copy);
-	task_unref(copy.cpu_of);
+	cpu_clock_done(&copy.cpu);
 	*ret_now = now;
 	return 0;
 }

@@ -242,4 +242,56 @@ TEST(alarm_clocks_are_for_those_who_may_wake_the_machine)
 	EXPECT_ERR(syscall(SYS_clock_nanosleep, CLOCK_THREAD_CPUTIME_ID, 0, &ts, NULL), EOPNOTSUPP);
 }
 
+static void burn_until(volatile sig_atomic_t *flag)
+{
+	while (!*flag)
+		;
+}
+
+static volatile sig_atomic_t alarmed;
+static void note_alarm(int sig) { alarmed = sig; }
+
+TEST(thread_clock_timers_are_never_early)
+{
+	struct itimerspec its = { .it_value = { 0, 30000000 } };
+	struct timespec then, now;
+	timer_t id;
+
+	signal(SIGALRM, note_alarm);
+	EXPECT_OK(timer_create(CLOCK_THREAD_CPUTIME_ID, NULL, &id));
+	for (int i = 0; i < 3; i++) {
+		alarmed = 0;
+		EXPECT_OK(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &then));
+		EXPECT_OK(timer_settime(id, 0, &its, NULL));
+		burn_until(&alarmed);
+		EXPECT_OK(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now));
+		EXPECT((now.tv_sec - then.tv_sec) * 1000000000l + now.tv_nsec - then.tv_nsec >= 30000000);
+	}
+}
+
+TEST(timers_can_follow_another_process)
+{
+	struct itimerspec its = { .it_value = { 0, 20000000 } };
+	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM };
+	clockid_t clock;
+	timer_t id;
+	pid_t kid;
+
+	signal(SIGALRM, note_alarm);
+	alarmed = 0;
+	kid = fork();
+	if (kid == 0)
+		for (;;)
+			;
+	EXPECT_EQ(clock_getcpuclockid(kid, &clock), 0);
+	EXPECT_OK(timer_create(clock, &ev, &id));
+	EXPECT_OK(timer_settime(id, 0, &its, NULL));
+	while (!alarmed)
+		sleep_ms(1);
+	EXPECT_EQ(alarmed, SIGALRM);
+	kill(kid, SIGKILL);
+	wait(NULL);
+	EXPECT_ERR(timer_create(clock, &ev, &id), EINVAL);
+}
+
 TEST_MAIN()
