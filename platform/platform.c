@@ -81,6 +81,12 @@ size_t aspace_copy_out(struct aspace *as, gaddr_t dst, const void *src, size_t n
 	return as->p->ops->copy_out(as, dst, src, n);
 }
 
+void ctx_tell_ids(struct ctx *c, u32 pid, u32 tid)
+{
+	if (c->p->ops->tell_ids)
+		c->p->ops->tell_ids(c, pid, tid);
+}
+
 bool ctx_takes_data(const struct ctx *c) { return c->p->ops->takes_data && c->p->ops->takes_data(c); }
 
 size_t ctx_data_in(const struct ctx *c, gaddr_t src, const void **ret)

@@ -146,6 +146,11 @@ bool ctx_takes_data(const struct ctx *c);
 size_t ctx_data_in(const struct ctx *c, gaddr_t src, const void **ret);
 bool ctx_data_out(struct ctx *c, gaddr_t dst, const void *src, size_t n);
 /*
+ * What getpid and gettid return: from now on they may be answered without a trap; 0, 0: they trap again, if not at
+ * this moment.  The first is for the owner, the second for any thread; a lock of the caller's orders both.
+ */
+void ctx_tell_ids(struct ctx *c, u32 pid, u32 tid);
+/*
  * Atomic compare-and-swap of an aligned word.  0 with *val the value found
  * (the swap happened if it equals the old *val), or -EFAULT.
  */

@@ -28,6 +28,7 @@ struct platform_ops {
 	int (*apply)(struct ctx *c, const struct as_op *ops, size_t n, size_t *ret_done);
 	size_t (*copy_in)(struct aspace *as, void *dst, gaddr_t src, size_t n);
 	size_t (*copy_out)(struct aspace *as, gaddr_t dst, const void *src, size_t n);
+	void (*tell_ids)(struct ctx *c, u32 pid, u32 tid);      /* may be NULL */
 	bool (*takes_data)(const struct ctx *c);                /* these three may be NULL */
 	size_t (*data_in)(const struct ctx *c, gaddr_t src, const void **ret);
 	bool (*data_out)(struct ctx *c, gaddr_t dst, const void *src, size_t n);

@@ -66,6 +66,8 @@
 #define SLOT_WINDOW     96
 #define WIN_IN_ADDR     8
 #define WIN_IN          16
+#define WIN_PID         724
+#define WIN_TID         728
 #define WIN_OUT         0x2000
 
 /* How the data of a call is found (call_data.def): the argument's number plus one, and this in the other bits. */
@@ -154,7 +156,8 @@ struct window {
 	uint8_t in[256];
 	uint64_t fs_base, gs_base;
 	uint64_t frame[FRAME_HEAD / 8];
-	uint32_t ncalls, unused;
+	uint32_t ncalls;
+	uint32_t pid, tid;              /* what getpid and gettid return; 0: they are calls like others */
 	struct stub_call calls[SLOT_CALLS];     /* instead of the slot's */
 	_Alignas(4096) uint8_t fp[WIN_FP_MAX];
 	_Alignas(4096) uint64_t out[0x2000 / 8]; /* address, length, bytes padded to 8; ended by address 0 */
@@ -166,7 +169,8 @@ _Static_assert(sizeof(struct mail) == 64 && offsetof(struct mail, hot) == MAIL_H
 _Static_assert(offsetof(struct mail, in_len) == MAIL_IN && offsetof(struct window, in_addr) == WIN_IN_ADDR &&
 	       offsetof(struct window, in) == WIN_IN && offsetof(struct window, out) == WIN_OUT &&
 	       sizeof(struct window) == WIN_SIZE && offsetof(struct slot, end) == SLOT_END &&
-	       offsetof(struct slot, window) == SLOT_WINDOW, "fast.S");
+	       offsetof(struct slot, window) == SLOT_WINDOW && offsetof(struct window, pid) == WIN_PID &&
+	       offsetof(struct window, tid) == WIN_TID, "fast.S");
 _Static_assert(offsetof(struct slot, result) == SLOT_RESULT && offsetof(struct slot, back) == SLOT_BACK &&
 	       offsetof(struct slot, mail) == SLOT_MAIL && offsetof(struct slot, kick) == SLOT_KICK, "entry.S");
 

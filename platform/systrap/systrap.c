@@ -53,6 +53,7 @@ const struct platform_ops systrap_ops = {
 	.copy_in = systrap_copy_in,
 	.copy_out = systrap_copy_out,
 	.takes_data = systrap_takes_data,
+	.tell_ids = systrap_tell_ids,
 	.data_in = systrap_data_in,
 	.data_out = systrap_data_out,
 	.cas_u32 = systrap_cas_u32,

@@ -101,6 +101,7 @@ struct systrap_ctx {
 	/* Patched call sites: mail.c, patch.c. */
 	struct mail *mail;                      /* owner, set once: this slot's, or NULL */
 	struct window *win;                     /* owner, set once: as mail.  window.c: */
+	struct window *told;                    /* the caller's lock: win, once the stub was told the ids */
 	struct call_data in;                    /* what came with the call */
 	bool takes_data;                        /* the call was posted: its stub looks for data afterwards */
 	bool win_fp;                            /* the extended state in win is the context's */
@@ -261,6 +262,7 @@ bool window_get_fp(const struct systrap_ctx *c, void *buf, size_t n);
 bool window_put_calls(struct systrap_ctx *c, const struct stub_call *calls, u32 n);
 void window_flush(struct systrap_ctx *c);               /* before a framed @c is resumed */
 bool systrap_takes_data(const struct ctx *base);
+void systrap_tell_ids(struct ctx *base, u32 pid, u32 tid);
 size_t systrap_data_in(const struct ctx *base, gaddr_t src, const void **ret);
 bool systrap_data_out(struct ctx *base, gaddr_t dst, const void *src, size_t n);
 

@@ -22,6 +22,19 @@ void window_open(struct systrap_ctx *c, void *mail_memory)
 	if (c->slot >= MAIL_WINDOWS)
 		return;
 	c->win = (struct window *)((u8 *)mail_memory + MAIL_WIN_OFF) + c->slot;
+	c->win->pid = c->win->tid = 0;
+}
+
+void systrap_tell_ids(struct ctx *base, u32 pid, u32 tid)
+{
+	struct systrap_ctx *c = to_ctx(base);
+
+	if (pid && c->win)
+		c->told = c->win;
+	if (!c->told)
+		return;
+	__atomic_store_n(&c->told->pid, pid, __ATOMIC_RELAXED);
+	__atomic_store_n(&c->told->tid, tid, __ATOMIC_RELAXED);
 }
 
 void window_take(struct systrap_ctx *c, u32 len)

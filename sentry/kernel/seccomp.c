@@ -15,6 +15,7 @@
 
 #include "platform/base/alloc.h"
 #include "sentry/core/usercopy.h"
+#include "sentry/kernel/own_ids.h"
 #include "sentry/kernel/seccomp_bpf.h"
 #include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task_int.h"
@@ -141,14 +142,21 @@ static void kill_thread(struct task *t, int sig)
 		task_exit(t, sig);
 }
 
+bool seccomp_passes(const struct task *t, u64 nr)
+{
+	if (t->seccomp_mode == 0)
+		return true;
+	return t->seccomp_mode == SECCOMP_MODE_FILTER && nr < 64 * SECCOMP_ALLOW_WORDS &&
+	       (atomic_load_explicit(&t->seccomp_allow[nr / 64], memory_order_relaxed) >> (nr % 64) & 1);
+}
+
 bool seccomp_check(struct task *t, u64 nr, u64 ip, const u64 args[6], long *ret_result)
 {
 	struct seccomp_data d = { .nr = (int)nr, .arch = AUDIT_ARCH_AMD64, .instruction_pointer = ip };
 	struct seccomp_prog *chain;
 	u32 v;
 
-	if (t->seccomp_mode == SECCOMP_MODE_FILTER && nr < 64 * SECCOMP_ALLOW_WORDS &&
-	    (atomic_load_explicit(&t->seccomp_allow[nr / 64], memory_order_relaxed) >> (nr % 64) & 1))
+	if (seccomp_passes(t, nr))
 		return true;
 	*ret_result = -ENOSYS;
 	if (t->seccomp_mode == SECCOMP_MODE_STRICT) {
@@ -190,7 +198,10 @@ long seccomp_set_strict(struct task *t)
 {
 	if (t->seccomp_mode != 0)
 		return -EINVAL;
+	mutex_lock(&t->tg->mu);
 	t->seccomp_mode = SECCOMP_MODE_STRICT;
+	own_ids_forget_locked(t);
+	mutex_unlock(&t->tg->mu);
 	return 0;
 }
 
@@ -253,6 +264,7 @@ static void use_locked(struct task *t, struct seccomp_prog *p)
 	t->seccomp_mode = SECCOMP_MODE_FILTER;
 	for (int i = 0; i < SECCOMP_ALLOW_WORDS; i++)
 		atomic_store_explicit(&t->seccomp_allow[i], p->allow[i], memory_order_relaxed);
+	own_ids_forget_locked(t);
 }
 
 void seccomp_give(struct task *t, struct seccomp_prog *p, int mode)

@@ -15,6 +15,8 @@ struct sock_filter;
 
 #define SECCOMP_ALLOW_WORDS 8           /* numbers below 512 */
 
+/* Does @nr need no look, whatever its arguments? */
+bool seccomp_passes(const struct task *t, u64 nr);
 /* May the call go on?  false: *ret_result is its result (or the task was killed or signalled). */
 bool seccomp_check(struct task *t, u64 nr, u64 ip, const u64 args[6], long *ret_result);
 long seccomp_set_strict(struct task *t);

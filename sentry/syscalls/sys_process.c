@@ -10,6 +10,7 @@
 #include "sentry/core/usercopy.h"
 #include "sentry/kernel/clone.h"
 #include "sentry/kernel/fdtable.h"
+#include "sentry/kernel/own_ids.h"
 #include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/pidfd.h"
 #include "sentry/kernel/ptrace.h"
@@ -256,11 +257,13 @@ long sys_set_tid_address(struct task *t, const struct sysargs *a)
 
 long sys_getpid(struct task *t, const struct sysargs *a unused_ok)
 {
+	own_ids_tell(t);
 	return pid_nr(t, t->tg->tgid);
 }
 
 long sys_gettid(struct task *t, const struct sysargs *a unused_ok)
 {
+	own_ids_tell(t);
 	return pid_nr(t, t->tid);
 }
 

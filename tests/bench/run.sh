@@ -60,7 +60,7 @@ failed() { echo "# $1 failed: $(tail -1 "$w/err")"; }
 
 # ---- rows ----
 
-micro_rows="getpid pread-4k stat open-close pipe pipe-ping-pong futex-wake page-touch mmap-64k fork fork-exec thread signal"
+micro_rows="getpid getppid pread-4k stat open-close pipe pipe-ping-pong futex-wake page-touch mmap-64k fork fork-exec thread signal"
 tree_rows="find tar untar gcc python3"
 
 micro() {       # runtime: in its /tmp

@@ -8,20 +8,42 @@
  * gs is this thread's slot.  What the call points to is copied into the window first, and
  * what the sentry left there out of it afterwards: call_data.def.
  *
+ * getpid and gettid are answered from the window, if the sentry has put the answers there.
+ *
  * An interrupt that arrives here, or a fault of one of the two copies, is made sense of by
  * stub_settle(), which needs the labels below in this order.
  */
 #include "platform/systrap/layout.h"
 
 #define SPINS 5000              /* of a pause each: 50 to 200 us, in which the sentry may come from another CPU */
+#define NR_GETPID 39
+#define NR_GETTID 186
 #define NR_FUTEX 202
 
 	.text
-	.globl stub_fast_pass, stub_fast, stub_fast_saved, stub_fast_stored, stub_fast_in, stub_fast_no_in, \
+	.globl stub_fast_pass, stub_fast_answer, stub_fast_asked, stub_fast, stub_fast_saved, stub_fast_stored, stub_fast_in, stub_fast_no_in, \
 	       stub_fast_post, stub_fast_posted, stub_fast_out, stub_fast_out_done, stub_fast_checked, stub_fast_slow, \
 	       stub_fast_refused, stub_fast_kicked, stub_fast_end
 stub_fast_pass:
 1:	jmp	*%rcx
+5:	mov	SLOT_WINDOW(%r11), %r11
+	test	%r11, %r11
+	jz	7f
+	mov	WIN_PID(%r11), %r11d
+	jmp	6f
+4:	mov	SLOT_WINDOW(%r11), %r11
+	test	%r11, %r11
+	jz	7f
+	mov	WIN_TID(%r11), %r11d
+6:	test	%r11d, %r11d
+	jz	7f
+	add	$2, %rcx
+stub_fast_answer:                               /* rcx is past the slow path, r11 the result */
+	mov	%r11d, %eax
+	jmp	*%rcx
+stub_fast_asked:
+7:	rdgsbase %r11
+	jmp	3f
 stub_fast:
 	rdgsbase %r11                           /* this thread's slot, unless the application uses gs */
 	cmp	stub_slot_range(%rip), %r11
@@ -33,7 +55,11 @@ stub_fast:
 	cmp	$0xffff, %eax
 	ja	1b
 	mov	%eax, %eax
-	mov	%rcx, SLOT_BACK(%r11)
+	cmp	$NR_GETPID, %eax
+	je	5b
+	cmp	$NR_GETTID, %eax
+	je	4b
+3:	mov	%rcx, SLOT_BACK(%r11)
 stub_fast_saved:
 	mov	SLOT_MAIL(%r11), %r11
 	test	%r11, %r11

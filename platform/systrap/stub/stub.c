@@ -263,6 +263,9 @@ static int settle(struct slot *s, ucontext_t *uc, int *sig)
 			return 1;
 		}
 		return 0;
+	} else if (ip >= AT(answer) && ip < AT(asked)) {
+		reg[REG_RAX] = (uint32_t)reg[REG_R11];
+		reg[REG_RIP] = reg[REG_RCX];
 	} else if (ip <= AT(saved)) {
 		reg[REG_RIP] = reg[REG_RCX];
 	} else if (ip <= AT(stored)) {

@@ -13,9 +13,10 @@ long stub_clone_thread(long flags, void *stack, void *ctid, void *uc);
 void stub_loop(char *uc, long cmd);
 
 /* Places in fast.S, in this order. */
-extern const char stub_start[], stub_fast_pass[], stub_fast_saved[], stub_fast_stored[], stub_fast_in[],
-	stub_fast_no_in[], stub_fast_posted[], stub_fast_out[], stub_fast_out_done[], stub_fast_checked[],
-	stub_fast_slow[], stub_fast_refused[], stub_fast_kicked[], stub_fast_end[];
+extern const char stub_start[], stub_fast_pass[], stub_fast_answer[], stub_fast_asked[], stub_fast_saved[],
+	stub_fast_stored[], stub_fast_in[], stub_fast_no_in[], stub_fast_posted[], stub_fast_out[],
+	stub_fast_out_done[], stub_fast_checked[], stub_fast_slow[], stub_fast_refused[], stub_fast_kicked[],
+	stub_fast_end[];
 
 /* By number, below stub_nkinds: where the data of a call is (IN_KIND_*), 0: it has none. */
 extern const uint8_t stub_in_kind[];
