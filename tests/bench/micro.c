@@ -173,7 +173,8 @@ static void do_create(long n)
 }
 
 static const struct row { const char *name; void (*fn)(long); long n; } rows[] = {
-	{ "getpid", do_getpid, 20000 }, { "getppid", do_getppid, 20000 }, { "pread-4k", do_pread, 10000 }, { "stat", do_stat, 5000 },
+	{ "getpid", do_getpid, 20000 }, { "getppid", do_getppid, 20000 }, { "pread-4k", do_pread, 10000 },
+	{ "stat", do_stat, 5000 },
 	{ "open-close", do_open, 3000 }, { "pipe", do_pipe, 5000 }, { "pipe-ping-pong", do_pingpong, 2000 },
 	{ "futex-wake", do_futex, 20000 }, { "page-touch", do_touch, 10000 }, { "mmap-64k", do_mmap, 500 },
 	{ "fork", do_fork, 100 }, { "fork-exec", do_exec, 50 }, { "thread", do_thread, 200 },
