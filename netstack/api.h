@@ -123,6 +123,26 @@ int link_fd_rx(struct stack *s, u32 ifindex, int budget);
  */
 bool stack_rx_behind(struct stack *s);
 
+/*
+ * A link whose wire is in the owner's hands, as behind /dev/net/tun: what the stack sends is read, what is written
+ * arrives.  @cfg's name may have one %d; arphrd NONE: bare IP packets, ETHER: frames (TAP).  Returns the index or
+ * -errno: -EBUSY, the name is taken; -ENOSPC, too many.  @ready (under RANK_NOTIFY) says that there is something to read.
+ */
+struct tun;
+struct net_io;
+int link_add_tun(struct stack *s, const struct link_cfg *cfg, void (*ready)(void *opaque), void *opaque,
+		 struct tun **ret) must_check;
+/*
+ * One packet, behind struct tun_pi (@pi) and @vnet bytes of struct virtio_net_hdr (10 to 20, 0: none).
+ * Bytes of all, -EAGAIN, -EFAULT; writing: -EINVAL, -EIO (the link is down).
+ */
+ssize_t tun_read(struct tun *t, bool pi, size_t vnet, struct net_io *io) must_check;
+ssize_t tun_write(struct tun *t, bool pi, size_t vnet, struct net_io *io) must_check;
+bool tun_readable(struct tun *t);
+void tun_set_features(struct tun *t, u32 features);     /* LINK_F_* that the reader takes */
+void tun_info(struct tun *t, struct link_info *ret);
+void tun_close(struct tun *t);                          /* the link is gone, with its addresses and routes */
+
 int link_get(struct stack *s, u32 ifindex, struct link_info *ret) must_check;
 int link_by_name(struct stack *s, const char *name, struct link_info *ret) must_check;
 /* The first link with an index greater than @after (0: the first); -ENODEV ends. */

@@ -14,11 +14,6 @@
 #include "netstack/core/stack.h"
 #include "netstack/link/link.h"
 
-struct vnet_hdr {
-	u8 flags, gso_type;
-	u16 hdr_len, gso_size, csum_start, csum_offset;
-};
-
 enum { VNET_NEEDS_CSUM = 1, VNET_DATA_VALID = 2 };
 enum { VNET_GSO_NONE, VNET_GSO_TCPV4, VNET_GSO_UDP = 3, VNET_GSO_TCPV6 = 4, VNET_GSO_UDP_L4 = 5,
        VNET_GSO_ECN = 0x80 };
@@ -29,7 +24,7 @@ struct fd_link {
 	bool vnet;
 };
 
-static void fill_vnet(struct pktbuf *p, struct vnet_hdr *v)
+void vnet_fill(const struct pktbuf *p, struct vnet_hdr *v)
 {
 	static const u8 type[] = { [GSO_TCP4] = VNET_GSO_TCPV4, [GSO_TCP6] = VNET_GSO_TCPV6,
 				   [GSO_UDP] = VNET_GSO_UDP_L4 };
@@ -56,7 +51,7 @@ static int fd_tx(struct nic *n, struct pktbuf *p)
 	int k = 0;
 
 	if (l->vnet) {
-		fill_vnet(p, &v);
+		vnet_fill(p, &v);
 		iov[k++] = (struct iovec){ &v, sizeof(v) };
 	}
 	k += pkt_iov(p, iov + k, PKT_FRAGS + 1);
@@ -65,8 +60,7 @@ static int fd_tx(struct nic *n, struct pktbuf *p)
 	return r < 0 ? (int)r : 0;
 }
 
-/* What the vnet header says about a received frame; false: nonsense. */
-static bool take_vnet(struct pktbuf *p, const struct vnet_hdr *v)
+bool vnet_take(struct pktbuf *p, const struct vnet_hdr *v)
 {
 	if (v->flags & (VNET_NEEDS_CSUM | VNET_DATA_VALID))
 		p->flags |= PKT_CSUM_OK;
@@ -143,7 +137,7 @@ static int fd_poll(struct nic *n, int budget)
 			break;
 		if (n->features & LINK_F_RXCSUM)
 			p->flags |= PKT_CSUM_OK;
-		if (!take_vnet(p, &v)) {
+		if (!vnet_take(p, &v)) {
 			atomic_fetch_add(&n->stats.rx_errors, 1);
 			pkt_free(p);
 			continue;

@@ -45,7 +45,9 @@ struct tty_link *tty_file_link(struct file *tty);                               
 /* /dev/tty, /dev/console, /dev/ptmx: what chardev_open does for these numbers. */
 int tty_open_current(struct task *t, const struct path *p, u32 flags, struct file **ret) must_check;
 int ptmx_open(struct task *t, struct inode *i, const struct path *p, u32 flags, struct file **ret) must_check;
-/* character devices of devtmpfs by number: null zero full random urandom tty console ptmx kmsg. */
+/* sentry/socket/tun.c: /dev/net/tun. */
+int tun_open(struct task *t, struct inode *i, const struct path *p, u32 flags, struct file **ret) must_check;
+/* character devices of devtmpfs by number: tun null zero full random urandom tty console ptmx kmsg. */
 int chardev_open(struct task *t, struct inode *i, const struct path *p, u32 flags, struct file **ret) must_check;
 bool file_is_eventfd(const struct file *f);
 int eventfd_create(struct task *t, u32 count, u32 flags, struct file **ret) must_check;

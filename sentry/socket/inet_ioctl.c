@@ -96,6 +96,58 @@ static long if_address(struct stack *st, u32 cmd, u32 ifindex, struct ifreq *r)
 	return 0;
 }
 
+/* The length of a netmask, or -1. */
+static int mask_len(u32 mask)
+{
+	int n = 0;
+
+	while (n < 32 && mask >> (31 - n) & 1)
+		n++;
+	return n < 32 && mask << n ? -1 : n;
+}
+
+/* Length by class, as Linux still has it here. */
+static int class_len(u32 ip) { return !(ip >> 31) ? 8 : ip >> 30 == 2 ? 16 : ip >> 29 == 6 ? 24 : -1; }
+
+/* SIOCSIFADDR, SIOCSIFNETMASK: the first IPv4 address is replaced. */
+static long set_address(struct stack *st, u32 cmd, const struct link_info *l, const struct ifreq *r)
+{
+	struct sockaddr_in in;
+	struct addr_info old, a = {
+		.ifindex = l->ifindex, .flags = 0x80 /* IFA_F_PERMANENT */, .valid_s = UINT32_MAX, .preferred_s = UINT32_MAX,
+	};
+	bool have = first_v4(st, l->ifindex, &old) == 0;
+	int plen, e;
+	u32 v;
+
+	memcpy(&in, &r->ifr_addr, sizeof(in));
+	v = ntohl(in.sin_addr.s_addr);
+	if (in.sin_family != AF_INET && cmd == SIOCSIFADDR)
+		return -EINVAL;
+	if (!have && cmd != SIOCSIFADDR)
+		return -EADDRNOTAVAIL;
+	plen = cmd == SIOCSIFADDR ? class_len(v) : mask_len(v);
+	if (plen < 0)
+		return -EINVAL;
+	a.ip = (struct ipaddr){ { [10] = 0xff, 0xff, (u8)(v >> 24), (u8)(v >> 16), (u8)(v >> 8), (u8)v } };
+	if (cmd != SIOCSIFADDR)
+		a.ip = old.ip;
+	a.peer = a.ip;
+	a.plen = (u8)plen;
+	memcpy(a.label, l->name, sizeof(a.label));
+	if ((l->flags & IFF_BROADCAST) && plen < 31) {
+		a.brd = a.ip;
+		for (int i = plen; i < 32; i++)
+			a.brd.b[12 + i / 8] |= (u8)(0x80 >> i % 8);
+	}
+	if (cmd == SIOCSIFADDR && have && !memcmp(&old.ip, &a.ip, sizeof(a.ip)))
+		return 0;
+	e = have ? addr_del(st, &old) : 0;
+	if (e == 0 && (v || cmd != SIOCSIFADDR))
+		e = addr_add(st, &a);
+	return e;
+}
+
 /* ETHTOOL_GLINK: what drivers and programs ask for most; the rest no driver here supports. */
 static long if_ethtool(struct task *t, const struct ifreq *r, const struct link_info *l)
 {
@@ -167,6 +219,8 @@ static long if_ioctl(struct task *t, struct stack *st, u32 cmd, gaddr_t arg)
 		return -ENODEV;
 	if (cmd == SIOCSIFFLAGS || cmd == SIOCSIFMTU)
 		return if_change(t, st, cmd, &r, l.ifindex);
+	if (cmd == SIOCSIFADDR || cmd == SIOCSIFNETMASK)
+		return net_capable(t, task_net(t), CAP_NET_ADMIN) ? set_address(st, cmd, &l, &r) : -EPERM;
 	if (cmd == SIOCETHTOOL)
 		return if_ethtool(t, &r, &l);
 	e = if_query(st, cmd, &r, &l);

@@ -1,5 +1,5 @@
 /*
- * chardev.c - the character devices that live in the sentry (mem(4), random(4), tty(4)).
+ * chardev.c - the character devices that live in the sentry (mem(4), random(4), tty(4), and the way to others).
  *
  * A device node is only a number, whatever file system holds it; opening one comes here.
  * Numbers that are not in the table have no device behind them: ENXIO.
@@ -130,6 +130,8 @@ int chardev_open(struct task *t, struct inode *i, const struct path *p, u32 flag
 		return ptmx_open(t, i, p, flags, ret);
 	if (i->rdev_major == 5 && i->rdev_minor < 2)
 		return tty_open_current(t, p, flags, ret);
+	if (i->rdev_major == 10 && i->rdev_minor == 200)
+		return tun_open(t, i, p, flags, ret);
 	for (size_t k = 0; k < ARRAY_SIZE(devices); k++) {
 		if (devices[k].major != i->rdev_major || devices[k].minor != i->rdev_minor)
 			continue;
