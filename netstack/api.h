@@ -304,7 +304,7 @@ long ep_inq(struct ep *e);              /* FIONREAD / SIOCINQ, or -errno */
 long ep_outq(struct ep *e);             /* SIOCOUTQ */
 long ep_outq_unsent(struct ep *e);      /* SIOCOUTQNSD */
 int  ep_atmark(struct ep *e);           /* SIOCATMARK */
-u64  ep_last_stamp(struct ep *e);       /* SIOCGSTAMP: ns since 1970 of the last datagram, 0 = none */
+u64  ep_last_stamp(struct ep *e);       /* SIOCGSTAMP: ns since 1970 of the last datagram, 0 = none; from now on they are taken */
 
 /* One row of /proc/net/{tcp,udp,raw,packet}[6], sock_diag. */
 struct ep_info {

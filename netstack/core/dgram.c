@@ -39,7 +39,7 @@ bool dgram_queue(struct ep *e, struct pktbuf *p)
 		pkt_free(p);
 		return false;
 	}
-	if (!p->stamp && (e->o.timestamp || e->o.timestampns || (e->o.tsflags & TS_RX_SOFTWARE)))
+	if (!p->stamp && (e->o.timestamp || e->o.timestampns || e->o.laststamp || (e->o.tsflags & TS_RX_SOFTWARE)))
 		p->stamp = e->stack->ops->realtime(e->stack->ctx);
 	e->rmem += p->truesize;
 	list_add_tail(&p->node, &e->dgrams);

@@ -460,6 +460,7 @@ u64 ep_last_stamp(struct ep *e)
 
 	mutex_lock(&e->mu);
 	t = e->last_stamp;
+	e->o.laststamp = true;
 	mutex_unlock(&e->mu);
 	return t;
 }

@@ -50,7 +50,7 @@ struct ep_ops {
 struct sockopts {
 	bool reuseaddr, reuseport, broadcast, keepalive, oobinline, linger_on, dontroute;
 	bool no_check, v6only, hdrincl, freebind, transparent, recverr, recverr6;
-	bool timestamp, timestampns, pktinfo, recvttl, recvtos, recvopts, origdst;
+	bool timestamp, timestampns, laststamp, pktinfo, recvttl, recvtos, recvopts, origdst;
 	bool pktinfo6, recvhlim, recvtclass, mc_loop, mc_loop6, mc_all, autoflow, minttl_set, bind_noport;
 	bool service;                   /* ep_bind_service() */
 	bool rxq_ovfl, recvfragsize, rcvbuf_locked, sndbuf_locked, busy, debug, select_err, zerocopy;

@@ -236,11 +236,22 @@ long netdev_ioctl(struct task *t, u32 cmd, gaddr_t arg)
 	return cmd == SIOCGIFCONF ? if_conf(t, st, arg) : if_ioctl(t, st, cmd, arg);
 }
 
+/* When the datagram that was read last came: a struct timeval, or timespec. */
+static long last_stamp(struct task *t, struct ep *ep, bool ns, gaddr_t arg)
+{
+	u64 at = ep_last_stamp(ep), v[2] = { at / 1000000000, at % 1000000000 / (ns ? 1 : 1000) };
+
+	return at ? copy_out(t, arg, v, sizeof(v)) : -ENOENT;
+}
+
 long inet_ioctl(struct task *t, struct socket *s, u32 cmd, gaddr_t arg)
 {
 	struct ep *ep = inet_ep(s);
 
 	switch (cmd) {
+	case SIOCGSTAMP_OLD:
+	case SIOCGSTAMPNS_OLD:
+		return last_stamp(t, ep, cmd == SIOCGSTAMPNS_OLD, arg);
 	case FIONREAD:
 		return put_int(t, arg, ep_inq(ep));
 	case SIOCOUTQ:

@@ -4,6 +4,7 @@
 #include "tests/lib/inet.h"
 #include <linux/errqueue.h>
 #include <linux/net_tstamp.h>
+#include <linux/sockios.h>
 #include <time.h>
 
 #define NO_RATE 0xffffffffu
@@ -189,6 +190,27 @@ BOTH(what_arrives_is_stamped)
 		EXPECT_EQ(t[1].tv_sec || t[2].tv_sec, 0);
 	}
 	EXPECT_EQ(seen, 1);
+}
+
+BOTH(the_last_stamp_can_be_asked_for)
+{
+	int s = socket(af, SOCK_DGRAM, 0), r = socket(af, SOCK_DGRAM, 0);
+	struct timeval tv = { 0 };
+	struct timespec ts = { 0 }, now;
+	struct name to = lo_name(af, 0);
+	char b;
+
+	EXPECT_OK(bind(r, &to.sa, to.len));
+	to = own_name(r);
+	EXPECT_ERR(ioctl(r, SIOCGSTAMP, &tv), ENOENT);
+	EXPECT_EQ(sendto(s, "x", 1, 0, &to.sa, to.len), 1);
+	EXPECT_EQ(recv(r, &b, 1, 0), 1);
+	clock_gettime(CLOCK_REALTIME, &now);
+	EXPECT_OK(ioctl(r, SIOCGSTAMP, &tv));
+	EXPECT_OK(ioctl(r, SIOCGSTAMPNS, &ts));
+	EXPECT_EQ(tv.tv_sec <= now.tv_sec && tv.tv_sec > now.tv_sec - 10, 1);
+	EXPECT_EQ(ts.tv_sec, tv.tv_sec);
+	EXPECT_EQ(ts.tv_nsec / 1000, tv.tv_usec);
 }
 
 static unsigned rate(int fd)
