@@ -47,6 +47,9 @@
 	X("ipv4/ip_dynaddr", ip_dynaddr, 1, 0, 7, 0) \
 	X("ipv4/ip_early_demux", early_demux, 1, 0, 1, 1) \
 	X("ipv4/ipfrag_time", frag_time, 1, 1, 3600, 30) \
+	X("ipv4/tcp_recovery", tcp_recovery, 1, 0, 255, 1) \
+	X("ipv4/tcp_tso_win_divisor", tso_divisor, 1, 0, INT32_MAX, 3) \
+	X("ipv4/tcp_ecn_option", ecn_option, 1, 0, 2, 2) \
 	X("ipv4/ipfrag_high_thresh", frag_high, 1, 0, INT32_MAX, 4194304) \
 	X("ipv4/igmp_max_msf", igmp_max_msf, 1, 1, 4096, 10) \
 	X("ipv4/tcp_autocorking", tcp_autocork, 1, 0, 1, 1) \
@@ -86,6 +89,9 @@
 	X("ipv4/tcp_timestamps",             tcp_ts, 1,               0, 2, 1) \
 	X("ipv4/tcp_sack",                   tcp_sack, 1,             0, 1, 1) \
 	X("ipv4/tcp_early_retrans",          tcp_early, 1,            0, 4, 3) \
+	X("ipv4/tcp_min_tso_segs",           tcp_min_tso, 1,          1, 65535, 2) \
+	X("ipv4/tcp_pacing_ss_ratio",        tcp_pace_ss, 1,          0, 1000, 200) \
+	X("ipv4/tcp_pacing_ca_ratio",        tcp_pace_ca, 1,          0, 1000, 120) \
 	X("ipv4/tcp_reordering",             tcp_reordering, 1,       1, 300, 3) \
 	X("ipv4/tcp_dsack",                  tcp_dsack, 1,            0, 1, 1) \
 	X("ipv4/tcp_ecn",                    tcp_ecn, 1,              0, 5, 2) \

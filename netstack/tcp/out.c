@@ -18,12 +18,13 @@ static u32 cwnd_room(const struct tcp_ep *t)
 	return t->cwnd > f ? t->cwnd - f : 0;
 }
 
-/* Twice the window a round trip in slow start, 1.2 times later: Linux' default ratios. */
+/* By default twice the window a round trip in slow start, 1.2 times later. */
 u64 tcp_pacing_rate(const struct tcp_ep *t)
 {
+	const struct net_sysctl *y = &t->ep.stack->sysctl;
 	u64 r = (u64)MIN(MAX(t->cwnd, t->snd_nxt - t->snd_una), 1u << 30);
 
-	r = t->cwnd < t->ssthresh / 2 ? r * 2 : r * 6 / 5;
+	r = r * (u32)(t->cwnd < t->ssthresh / 2 ? y->tcp_pace_ss[0] : y->tcp_pace_ca[0]) / 100;
 	r = t->rtt.valid ? r * 1000000 / MAX(t->rtt.srtt / 1000, 1ull) : UINT32_MAX;
 	return MIN(r, t->ep.o.pacing);
 }
@@ -59,7 +60,7 @@ static u32 autosize(const struct tcp_ep *t, u32 max)
 
 	if (r < 32)
 		n += max >> r;
-	return (u32)MIN(MAX(n, 2ull * t->mss), (u64)max);
+	return (u32)MIN(MAX(n, (u64)t->ep.stack->sysctl.tcp_min_tso[0] * t->mss), (u64)max);
 }
 
 /* Largest piece for one call of tcp_xmit(). */

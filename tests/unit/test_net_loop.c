@@ -94,6 +94,60 @@ static void udp_reader_that_falls_behind_is_told_of(void **state)
 	rig_done(&r);
 }
 
+static void count_ready(void *n) { ++*(int *)n; }
+
+static void a_tun_carries_packets_both_ways_and_comes_again(void **state)
+{
+	struct link_cfg cfg = { .name = "t%d", .arphrd = 0xfffe, .mtu = 1500 };
+	struct net_sa to = rig_sa(rig_ip(1), 53), me = rig_sa(rig_ip(0), 77);
+	u8 b[200], sw[4];
+	struct memio out = { { sizeof(b), memio_recv }, b, 0 }, in = { { 0, memio_send }, b, 0 };
+	struct link_info l;
+	int ready = 0, ifi;
+	struct tun *t, *u;
+	struct rig r;
+	struct ep *e;
+
+	(void)state;
+	rig_init(&r, 1);
+	ifi = link_add_tun(r.s[0], &cfg, count_ready, &ready, &t);
+	assert_true(ifi > 1);
+	assert_int_equal(tun_write(t, false, 0, &in.io), -EINVAL);
+	rig_addr(r.s[0], (u32)ifi, rig_ip(0), 24);
+	assert_int_equal(link_set_flags(r.s[0], (u32)ifi, IFF_UP, IFF_UP), 0);
+	while (tun_read(t, false, 0, &out.io) > 0)      /* what a link says that comes up */
+		out.p = b;
+	ready = 0;
+	e = rig_sock(r.s[0], AF_INET, SOCK_DGRAM);
+	assert_int_equal(ep_bind(e, &me), 0);
+	assert_int_equal(rig_sendto(e, "ping", 4, 0, &to), 4);
+	assert_int_equal(ready, 1);
+	out.p = b;
+	assert_int_equal(tun_read(t, true, 10, &out.io), 4 + 10 + 32);
+	assert_int_equal(tun_read(t, true, 10, &out.io), -EAGAIN);
+	assert_int_equal(b[2] << 8 | b[3], 0x0800);
+	memcpy(sw, b + 14 + 12, 4);
+	memmove(b + 14 + 12, b + 14 + 16, 4);
+	memcpy(b + 14 + 16, sw, 4);
+	memcpy(sw, b + 14 + 20, 2);
+	memmove(b + 14 + 20, b + 14 + 22, 2);
+	memcpy(b + 14 + 22, sw, 2);
+	in.io.len = 4 + 10 + 32;
+	assert_int_equal(tun_write(t, true, 10, &in.io), 4 + 10 + 32);
+	assert_int_equal(rig_recv(e, b, sizeof(b)), 4);
+	assert_memory_equal(b, "ping", 4);
+	assert_int_equal(link_add_tun(r.s[0], &(struct link_cfg){ .name = "t0", .mtu = 1500 }, count_ready, &ready, &u), -EBUSY);
+	tun_close(t);
+	for (int i = 0; i < 300; i++) {
+		assert_int_equal(link_add_tun(r.s[0], &cfg, count_ready, &ready, &t), ifi);
+		tun_info(t, &l);
+		assert_string_equal(l.name, "t0");
+		tun_close(t);
+	}
+	ep_close(e);
+	rig_done(&r);
+}
+
 static void udp_refused_by_icmp_reaches_a_connected_sender(void **state)
 {
 	struct rig r;
@@ -277,6 +331,7 @@ int main(void)
 		cmocka_unit_test(udp_datagram_arrives_with_its_sender),
 		cmocka_unit_test(udp_receive_buffer_holds_as_many_as_on_linux),
 		cmocka_unit_test(udp_reader_that_falls_behind_is_told_of),
+		cmocka_unit_test(a_tun_carries_packets_both_ways_and_comes_again),
 		cmocka_unit_test(udp_refused_by_icmp_reaches_a_connected_sender),
 		cmocka_unit_test(tcp_says_hello_and_goodbye),
 		cmocka_unit_test(tcp_refuses_where_nobody_listens),
