@@ -2,7 +2,7 @@
  * dgram.c - datagrams on the receive queue, and the error queue.
  *
  * A datagram is charged what Linux would charge for it, so that SO_RCVBUF holds as many here; its
- * blocks are of a size with it, so what it really holds is not far from that.  The reader looks at the head
+ * blocks are of a size with it, so what it really holds is at most two and a half times that.  The reader looks at the head
  * under mu, copies under rd_mu alone, and takes the packet off only when the
  * copy went well: a fault loses nothing.
  */
@@ -19,6 +19,23 @@
 #define STAMPS_MAX 512
 #define PATIENCE 8              /* times that whoever receives waits for a reader who reads nothing */
 
+/* A datagram alone in a block of the largest size moves to one that fits, lest it pin ten times its size. */
+static void compact(struct pktbuf *p)
+{
+	struct pblock *b;
+
+	if (p->nfrags != 1 || p->hdr_len || p->frag[0].b->cls != PBLOCK_BIG || p->len > PBLOCK_MID_CAP)
+		return;
+	b = pblock_new(p->pool, p->len);
+	if (!b)
+		return;
+	pkt_copy(p, 0, b->data, p->len);
+	b->used = p->len;
+	pblock_unref(p->frag[0].b);
+	p->frag[0] = (struct pfrag){ b, 0, p->len };
+	p->truesize = (u32)sizeof(*p) + b->cap;
+}
+
 /* Linux: 256 bytes of sk_buff, and 576 or a power of two for headers, data and skb_shared_info. */
 static u32 charge(const struct pktbuf *p)
 {
@@ -28,11 +45,12 @@ static u32 charge(const struct pktbuf *p)
 		room = 576;
 	while (room < bytes && room < p->truesize)
 		room *= 2;
-	return MIN(room + 256, p->truesize);
+	return MAX(MIN(room + 256, p->truesize), p->truesize / 5 * 2);
 }
 
 bool dgram_queue(struct ep *e, struct pktbuf *p)
 {
+	compact(p);
 	p->truesize = charge(p);
 	if (e->rmem + p->truesize > e->o.rcvbuf && e->rmem) {
 		e->drops++;

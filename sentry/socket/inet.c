@@ -246,6 +246,8 @@ static ssize_t inet_sendmsg(struct task *t, struct socket *s, struct sock_msg *m
 	struct net_sa sa;
 	ssize_t n;
 
+	if (m->namelen >= 2 && s->type == SOCK_STREAM && (m->flags & MSG_FASTOPEN) && !m->name[0] && !m->name[1])
+		return -EOPNOTSUPP;     /* AF_UNSPEC */
 	if (m->namelen && (s->type != SOCK_STREAM || (m->flags & MSG_FASTOPEN))) {
 		n = dest_in(s, m, &sa);
 		if (n < 0)

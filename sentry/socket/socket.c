@@ -170,7 +170,7 @@ static ssize_t send_wait(struct task *t, struct socket *s, struct sock_msg *m, k
 		waitq_add(q, &tw.w);
 		n = s->ops->sendmsg(t, s, m);
 		if (n == -EAGAIN) {
-			n = task_sleep(t, deadline);
+			n = sock_wait_error(task_sleep(t, deadline), s->opt.sndtimeo);
 			slept = n == 0;
 		}
 		waitq_del(q, &tw.w);
@@ -210,7 +210,7 @@ ssize_t socket_send(struct task *t, struct socket *s, struct sock_msg *m)
 		return total;
 	if (n == -EPIPE && s->type == SOCK_STREAM && !(m->flags & MSG_NOSIGNAL))
 		(void)signal_send_task(t, SIGPIPE, NULL);
-	return sock_wait_error((int)n, timeo);
+	return n;
 }
 
 ssize_t socket_recv(struct task *t, struct socket *s, struct sock_msg *m)
@@ -241,13 +241,13 @@ ssize_t socket_recv(struct task *t, struct socket *s, struct sock_msg *m)
 			waitq_add(s->f.wq, &tw.w);
 			continue;
 		}
-		n = task_sleep(t, deadline);
+		n = sock_wait_error(task_sleep(t, deadline), timeo);
 		if (n < 0)
 			break;
 	}
 	if (queued)
 		waitq_del(s->f.wq, &tw.w);
-	return total ? total : sock_wait_error((int)MIN(n, 0), timeo);
+	return total ? total : MIN(n, 0);
 }
 
 /* ---- as a file ---- */

@@ -186,6 +186,24 @@ TEST(a_tap_carries_frames)
 	EXPECT_EQ(asked, 1);
 }
 
+/* The error of a connection is not that of a wait that took too long. */
+TEST(a_silent_peer_is_ETIMEDOUT_for_who_reads)
+{
+	struct ifreq r = request("hole%d", IFF_TUN | IFF_NO_PI);
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(7777), .sin_addr.s_addr = htonl(0x0a090002) };
+	int fd = open_tun(), c;
+	char b;
+
+	NEED_TUN(fd);
+	EXPECT_OK(ioctl(fd, TUNSETIFF, &r));
+	configure("hole0");
+	c = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	EXPECT_OK(set_int(c, IPPROTO_TCP, TCP_SYNCNT, 1));
+	EXPECT_ERR(connect(c, (struct sockaddr *)&to, sizeof(to)), EINPROGRESS);
+	EXPECT_OK(fcntl(c, F_SETFL, 0));
+	EXPECT_ERR(recv(c, &b, 1, 0), ETIMEDOUT);
+}
+
 TEST(links_come_and_go)
 {
 	int fd = open_tun(), again;
