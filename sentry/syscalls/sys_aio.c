@@ -20,7 +20,7 @@
 #include "sentry/syscalls/syscall.h"
 #include "sentry/vfs/aio.h"
 
-#define RW_KNOWN (RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT)
+#define RW_KNOWN (RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND)
 
 long sys_io_setup(struct task *t, const struct sysargs *a)
 {
@@ -66,9 +66,9 @@ static bool range_absurd(u64 base, u64 len)
 
 static ssize_t move(struct task *t, const struct iocb *cb, struct file *f, struct iobuf *b, bool write)
 {
-	bool nowait = cb->aio_rw_flags & RWF_NOWAIT;
+	u32 how = (cb->aio_rw_flags & RWF_NOWAIT ? WRITE_NOWAIT : 0) | (cb->aio_rw_flags & RWF_APPEND ? WRITE_APPEND : 0);
 	s64 at = cb->aio_offset, *pos = f->kind & FILE_STREAM ? NULL : &at;
-	ssize_t n = write ? file_write(t, f, b, pos, nowait) : file_read(t, f, b, pos, nowait);
+	ssize_t n = write ? file_write(t, f, b, pos, how) : file_read(t, f, b, pos, how & WRITE_NOWAIT);
 
 	/* It cannot be restarted: the request is gone. */
 	return n <= -ERESTARTSYS ? -EINTR : n;

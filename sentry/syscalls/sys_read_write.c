@@ -64,7 +64,8 @@ long sys_pwrite64(struct task *t, const struct sysargs *a)
 
 /* ---- vectors ---- */
 
-static long do_vector(struct task *t, const struct sysargs *a, s64 *pos, bool nowait, bool write)
+/* @how: WRITE_*, of which reads know NOWAIT. */
+static long do_vector(struct task *t, const struct sysargs *a, s64 *pos, u32 how, bool write)
 {
 	auto_file *f = fd_get(t, arg_fd(a, 0));
 	struct giovec *iov = NULL;
@@ -77,40 +78,42 @@ static long do_vector(struct task *t, const struct sysargs *a, s64 *pos, bool no
 	if (n < 0)
 		return n;
 	iobuf_user_iov(&b, t, iov, arg_size(a, 2));
-	n = write ? file_write(t, f, &b, pos, nowait) : file_read(t, f, &b, pos, nowait);
+	n = write ? file_write(t, f, &b, pos, how) : file_read(t, f, &b, pos, how & WRITE_NOWAIT);
 	kfree(iov);
 	return n;
 }
 
-long sys_readv(struct task *t, const struct sysargs *a) { return do_vector(t, a, NULL, false, false); }
-long sys_writev(struct task *t, const struct sysargs *a) { return do_vector(t, a, NULL, false, true); }
+long sys_readv(struct task *t, const struct sysargs *a) { return do_vector(t, a, NULL, 0, false); }
+long sys_writev(struct task *t, const struct sysargs *a) { return do_vector(t, a, NULL, 0, true); }
 
 long sys_preadv(struct task *t, const struct sysargs *a)
 {
 	s64 pos = arg_long(a, 3);
 
-	return pos < 0 ? -EINVAL : do_vector(t, a, &pos, false, false);
+	return pos < 0 ? -EINVAL : do_vector(t, a, &pos, 0, false);
 }
 
 long sys_pwritev(struct task *t, const struct sysargs *a)
 {
 	s64 pos = arg_long(a, 3);
 
-	return pos < 0 ? -EINVAL : do_vector(t, a, &pos, false, true);
+	return pos < 0 ? -EINVAL : do_vector(t, a, &pos, 0, true);
 }
 
 /* Offset -1: the file's own position. */
 static long do_vector2(struct task *t, const struct sysargs *a, bool write)
 {
-	const int known = RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT;
+	const int known = RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND;
 	s64 pos = arg_long(a, 3);
 	int flags = arg_s32(a, 5);
+	u32 how;
 
 	if (flags & ~known)
 		return -EOPNOTSUPP;
 	if (pos < -1)
 		return -EINVAL;
-	return do_vector(t, a, pos == -1 ? NULL : &pos, flags & RWF_NOWAIT, write);
+	how = (flags & RWF_NOWAIT ? WRITE_NOWAIT : 0) | (flags & RWF_APPEND ? WRITE_APPEND : 0);
+	return do_vector(t, a, pos == -1 ? NULL : &pos, how, write);
 }
 
 long sys_preadv2(struct task *t, const struct sysargs *a) { return do_vector2(t, a, false); }

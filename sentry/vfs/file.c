@@ -294,7 +294,7 @@ static int shed_privileges(struct task *t, struct inode *i)
 	return i->ops->setattr(t, i, &a);
 }
 
-static ssize_t write_regular(struct task *t, struct file *f, struct iobuf *b, s64 *pos)
+static ssize_t write_regular(struct task *t, struct file *f, struct iobuf *b, s64 *pos, bool append)
 {
 	struct inode *i = f->inode;
 	struct kstat st;
@@ -302,7 +302,7 @@ static ssize_t write_regular(struct task *t, struct file *f, struct iobuf *b, s6
 	ssize_t n = 0;
 
 	mutex_lock(&i->wr_mu);
-	if (file_flags(f) & O_APPEND) {
+	if (append || (file_flags(f) & O_APPEND)) {
 		n = inode_getattr(t, i, &st);
 		if (n == 0)
 			*pos = (s64)st.size;
@@ -319,21 +319,21 @@ static ssize_t write_regular(struct task *t, struct file *f, struct iobuf *b, s6
 	return over ? over_limit(t) : n;
 }
 
-static ssize_t write_at(struct task *t, struct file *f, struct iobuf *b, s64 *pos, bool nowait)
+static ssize_t write_at(struct task *t, struct file *f, struct iobuf *b, s64 *pos, u32 how)
 {
 	ssize_t n;
 
 	if (is_regular(f) && !(f->kind & FILE_COMMAND))
-		return write_regular(t, f, b, pos);
+		return write_regular(t, f, b, pos, how & WRITE_APPEND);
 	if (*pos < 0 || (s64)((u64)*pos + b->left) < 0)
 		return -EINVAL;
 	n = f->ops->write(t, f, b, pos);
-	if (n == -EAGAIN && may_wait(f, nowait))
+	if (n == -EAGAIN && may_wait(f, how & WRITE_NOWAIT))
 		n = write_wait(t, f, b, 0);
 	return n;
 }
 
-ssize_t file_write(struct task *t, struct file *f, struct iobuf *b, s64 *pos, bool nowait)
+ssize_t file_write(struct task *t, struct file *f, struct iobuf *b, s64 *pos, u32 how)
 {
 	ssize_t n;
 
@@ -344,14 +344,14 @@ ssize_t file_write(struct task *t, struct file *f, struct iobuf *b, s64 *pos, bo
 	if (!f->ops->write)
 		return -EINVAL;
 	if (f->kind & FILE_STREAM)
-		return write_stream(t, f, b, nowait);
+		return write_stream(t, f, b, how & WRITE_NOWAIT);
 	if (f->kind & FILE_NOPOSLOCK)
 		return f->ops->write(t, f, b, pos);      /* always ready; NULL: at the position it keeps */
 	if (pos) {
-		n = write_at(t, f, b, pos, nowait);
+		n = write_at(t, f, b, pos, how);
 	} else {
 		mutex_lock(&f->pos_mu);
-		n = write_at(t, f, b, &f->pos, nowait);
+		n = write_at(t, f, b, &f->pos, how);
 		mutex_unlock(&f->pos_mu);
 	}
 	if (n > 0)

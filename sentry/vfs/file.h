@@ -126,7 +126,10 @@ static inline void file_unref_p(struct file **fp) { file_unref(*fp); }
  * pos NULL = use and move the file's own position.  nowait = as if O_NONBLOCK.
  */
 ssize_t file_read(struct task *t, struct file *f, struct iobuf *b, s64 *pos, bool nowait) must_check;
-ssize_t file_write(struct task *t, struct file *f, struct iobuf *b, s64 *pos, bool nowait) must_check;
+/* @how: WRITE_*; a bool says nowait. */
+#define WRITE_NOWAIT 1u
+#define WRITE_APPEND 2u         /* as if O_APPEND, this once; a position given stays as it is */
+ssize_t file_write(struct task *t, struct file *f, struct iobuf *b, s64 *pos, u32 how) must_check;
 s64 file_lseek(struct task *t, struct file *f, s64 off, int whence) must_check;
 u32 file_poll(struct file *f);
 long file_ioctl(struct task *t, struct file *f, u32 cmd, gaddr_t arg) must_check;

@@ -533,7 +533,8 @@ int mount_attach(struct task *t, struct mount *m, const struct path *at)
 	path_get(&place);
 	mount_cross(&place);
 	dentry_pin_path(place.dentry);
-	if (dentry_is_deleted(place.dentry)) {
+	/* Magic links come and go with what they stand for. */
+	if (dentry_is_deleted(place.dentry) || (S_ISLNK(path_inode(&place)->mode) && path_inode(&place)->ops->follow)) {
 		path_put(&place);
 		return -ENOENT;
 	}

@@ -268,4 +268,20 @@ TEST(sync_calls_accept_files)
 	EXPECT_OK(posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED));
 }
 
+TEST(one_write_can_append)
+{
+	struct iovec v = { "cd", 2 };
+	int fd = open("f", O_RDWR | O_CREAT, 0600);
+
+	REQUIRE(write(fd, "ab", 2) == 2);
+	REQUIRE(lseek(fd, 0, SEEK_SET) == 0);
+	EXPECT_EQ(pwritev2(fd, &v, 1, 0, RWF_APPEND), 2);
+	EXPECT_EQ(lseek(fd, 0, SEEK_CUR), 0);
+	EXPECT_EQ(pwritev2(fd, &v, 1, -1, RWF_APPEND), 2);
+	EXPECT_EQ(lseek(fd, 0, SEEK_CUR), 6);
+	EXPECT_STR(get_file("f"), "abcdcd");
+	v.iov_base = (char[2]){ 0 };
+	EXPECT_EQ(preadv2(fd, &v, 1, 4, RWF_APPEND), 2);       /* means nothing */
+}
+
 TEST_MAIN()

@@ -209,4 +209,22 @@ TEST(a_change_of_the_mounts_can_be_waited_for)
 	EXPECT_ERR(lseek(p.fd, 0, SEEK_END), EINVAL);
 }
 
+TEST(nothing_is_mounted_on_a_magic_link)
+{
+	char path[64];
+	int fd, link;
+
+	own_namespace();
+	put_file("f", "x");
+	put_file("g", "y");
+	fd = open("f", O_RDONLY);
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", getpid(), fd);
+	link = open(path, O_PATH | O_NOFOLLOW);
+	REQUIRE(link >= 0);
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", getpid(), link);
+	if (mount("g", path, NULL, MS_BIND, NULL) == 0)
+		SKIP("before Linux 6.12");
+	EXPECT_EQ(errno, ENOENT);
+}
+
 TEST_MAIN()

@@ -144,6 +144,28 @@ TEST(settings_are_kept_and_told)
 	EXPECT_EQ(u.c_lflag, t.c_lflag);
 }
 
+TEST(the_old_settings_call_keeps_what_it_does_not_know)
+{
+	/* struct termio, whose header clashes with termios.h */
+	struct { unsigned short iflag, oflag, cflag, lflag; unsigned char line, cc[8], pad; } o = { 0 };
+	struct termios before, after;
+	int s = open_pair();
+
+	REQUIRE_OK(tcgetattr(s, &before));
+	EXPECT_OK(ioctl(s, 0x5405 /* TCGETA */, &o));
+	EXPECT_EQ(o.lflag, before.c_lflag & 0xffff);
+	EXPECT_EQ(o.cc[VINTR], before.c_cc[VINTR]);
+	o.lflag &= (unsigned short)~ECHO;
+	o.cc[VINTR] = 1;
+	EXPECT_OK(ioctl(s, 0x5406 /* TCSETA */, &o));
+	EXPECT_OK(tcgetattr(s, &after));
+	EXPECT_EQ(after.c_lflag, before.c_lflag & ~(tcflag_t)ECHO);
+	EXPECT_EQ(after.c_cc[VINTR], 1);
+	EXPECT_EQ(after.c_cc[VSUSP], before.c_cc[VSUSP]);
+	EXPECT_ERR(ioctl(s, 0x5405, BAD_PTR), EFAULT);
+	EXPECT_ERR(ioctl(s, 0x5407 /* TCSETAW */, BAD_PTR), EFAULT);
+}
+
 static volatile sig_atomic_t winch;
 
 static void on_winch(int sig)

@@ -65,29 +65,77 @@ static int drain(struct task *t, struct pty *p)
 	return r;
 }
 
+static long apply_termios(struct task *t, struct pty *p, struct lx_termios2 *tio, enum when when)
+{
+	int r = when == NOW ? 0 : drain(t, p);
+
+	if (r < 0)
+		return r;
+	/* As pty_set_termios of Linux: eight bits, no parity, always readable. */
+	tio->cflag = (tio->cflag & ~(u32)(CSIZE | PARENB)) | CS8 | CREAD;
+	mutex_lock(&p->mu);
+	if (when == DRAIN_FLUSH)
+		ntty_flush_in(&p->n);
+	ntty_set_termios(&p->n, tio);
+	mutex_unlock(&p->mu);
+	waitq_wake(&p->slave_wq, POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM);
+	waitq_wake(&p->master_wq, POLLIN | POLLOUT);
+	return 0;
+}
+
+static void current_termios(struct pty *p, struct lx_termios2 *ret)
+{
+	mutex_lock(&p->mu);
+	*ret = p->n.tio;
+	mutex_unlock(&p->mu);
+}
+
 static long set_termios(struct task *t, struct pty *p, gaddr_t arg, size_t size, enum when when)
 {
 	struct lx_termios2 tio;
 	int r;
 
-	mutex_lock(&p->mu);
-	tio = p->n.tio;
-	mutex_unlock(&p->mu);
+	current_termios(p, &tio);
 	r = copy_in(t, &tio, arg, size);
-	if (r == 0 && when != NOW)
-		r = drain(t, p);
+	return r < 0 ? r : apply_termios(t, p, &tio, when);
+}
+
+/* System V's struct: sixteen flags each, eight characters. */
+struct lx_termio { u16 iflag, oflag, cflag, lflag; u8 line, cc[8], pad; };
+
+static u32 low_half(u32 old, u16 bits) { return (old & 0xffff0000u) | bits; }
+
+static long get_termio(struct task *t, struct pty *p, gaddr_t arg)
+{
+	struct lx_termios2 tio;
+	struct lx_termio o = { 0 };
+
+	current_termios(p, &tio);
+	o.iflag = (u16)tio.iflag;
+	o.oflag = (u16)tio.oflag;
+	o.cflag = (u16)tio.cflag;
+	o.lflag = (u16)tio.lflag;
+	o.line = tio.line;
+	memcpy(o.cc, tio.cc, sizeof(o.cc));
+	return copy_out(t, arg, &o, sizeof(o));
+}
+
+static long set_termio(struct task *t, struct pty *p, gaddr_t arg, enum when when)
+{
+	struct lx_termios2 tio;
+	struct lx_termio o;
+	int r = copy_in(t, &o, arg, sizeof(o));
+
 	if (r < 0)
 		return r;
-	/* As pty_set_termios of Linux: eight bits, no parity, always readable. */
-	tio.cflag = (tio.cflag & ~(u32)(CSIZE | PARENB)) | CS8 | CREAD;
-	mutex_lock(&p->mu);
-	if (when == DRAIN_FLUSH)
-		ntty_flush_in(&p->n);
-	ntty_set_termios(&p->n, &tio);
-	mutex_unlock(&p->mu);
-	waitq_wake(&p->slave_wq, POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM);
-	waitq_wake(&p->master_wq, POLLIN | POLLOUT);
-	return 0;
+	current_termios(p, &tio);
+	tio.iflag = low_half(tio.iflag, o.iflag);
+	tio.oflag = low_half(tio.oflag, o.oflag);
+	tio.cflag = low_half(tio.cflag, o.cflag);
+	tio.lflag = low_half(tio.lflag, o.lflag);
+	tio.line = o.line;
+	memcpy(tio.cc, o.cc, sizeof(o.cc));
+	return apply_termios(t, p, &tio, when);
 }
 
 /* ---- window size ---- */
@@ -266,6 +314,7 @@ static bool changes(u32 cmd)
 {
 	switch (cmd) {
 	case TCSETS: case TCSETSW: case TCSETSF:
+	case TCSETA: case TCSETAW: case TCSETAF:
 	case CMD_SETS2: case CMD_SETSW2: case CMD_SETSF2:
 	case TIOCSPGRP: case TCXONC: case TCFLSH: case TCSBRK: case TCSBRKP:
 		return true;
@@ -301,6 +350,10 @@ static long common_ioctl(struct task *t, struct pty *p, struct pty_file *pf, u32
 	case CMD_SETS2: return set_termios(t, p, arg, full, NOW);
 	case CMD_SETSW2: return set_termios(t, p, arg, full, DRAIN);
 	case CMD_SETSF2: return set_termios(t, p, arg, full, DRAIN_FLUSH);
+	case TCGETA: return get_termio(t, p, arg);
+	case TCSETA: return set_termio(t, p, arg, NOW);
+	case TCSETAW: return set_termio(t, p, arg, DRAIN);
+	case TCSETAF: return set_termio(t, p, arg, DRAIN_FLUSH);
 	case TIOCGWINSZ: return winsize(t, p, arg, false);
 	case TIOCSWINSZ: return winsize(t, p, arg, true);
 	case TCFLSH: return flush(p, pf, arg.v);
