@@ -54,6 +54,24 @@ static int apply_user(struct cli *cli, const char *user, struct oci_process *p)
 	return 0;
 }
 
+static int apply_gids(struct cli *cli, struct pool *pool, const struct strv *gids, struct oci_process *p)
+{
+	u32 *v = pool_alloc(pool, (size_t)p->ngroups + gids->n + 1, sizeof(*v));
+	u64 n;
+
+	if (!v)
+		return err_set(&cli->err, -ENOMEM, "no memory");
+	if (p->ngroups)
+		memcpy(v, p->groups, p->ngroups * sizeof(*v));
+	p->groups = v;
+	for (u32 i = 0; i < (u32)gids->n; i++) {
+		if (str_to_u64(gids->v[i], 10, &n) < 0 || n >= UINT32_MAX)
+			return cli_usage(cli, "--additional-gids: \"%s\" is no group id", gids->v[i]);
+		v[p->ngroups++] = (u32)n;
+	}
+	return 0;
+}
+
 static int apply_env(struct cli *cli, struct pool *pool, const struct strv *env, struct oci_process *p)
 {
 	const char **v = pool_alloc(pool, (size_t)p->nenv + env->n + 1, sizeof(*v));
@@ -108,6 +126,8 @@ static int make_process(struct cli *cli, struct container *c, const struct exec_
 	}
 	if (o->user)
 		r = apply_user(cli, o->user, p);
+	if (r == 0)
+		r = apply_gids(cli, &s->pool, &o->gids, p);
 	(void)c;
 	return r < 0 ? r : apply_env(cli, &s->pool, &o->env, p);
 }
@@ -137,6 +157,8 @@ static int open_terminal(struct cli *cli, const struct exec_opts *o, const struc
 		return err_set(&cli->err, -EINVAL, "cannot allocate tty if the runtime will detach without setting "
 		               "console socket; give --console-socket");
 	r = console_open(cli, (u16)p->console_height, (u16)p->console_width, master, slave);
+	if (r == 0 && !o->console_socket)
+		console_foreground(*slave);
 	if (r == 0 && o->console_socket) {
 		r = console_send(cli, o->console_socket, *master);
 		close(*master);
@@ -183,7 +205,8 @@ static int do_exec(struct cli *cli, struct container *c, const struct exec_opts 
 	struct oci_spec s;
 
 	if (st != ST_RUNNING)
-		return err_set(&cli->err, -ESRCH, "cannot exec in a container that is %s", status_name(st));
+		return st == ST_PAUSED ? err_set(&cli->err, -EBUSY, "cannot exec in a paused container (use csandbox resume)")
+		                       : err_set(&cli->err, -ESRCH, "cannot exec in a container that is %s", status_name(st));
 	r = container_spec(cli, c, &s);
 	if (r < 0)
 		return r;
@@ -200,8 +223,6 @@ static int do_exec(struct cli *cli, struct container *c, const struct exec_opts 
 		if (r >= 0) {
 			x.pid = r;
 			r = finish(cli, o, &x, master);
-		} else if (r == -ENOENT || r == -EACCES) {
-			r = r == -ENOENT ? 127 : 126;   /* as shells say it; the reason is told besides */
 		}
 	}
 	spec_done(&s);
@@ -220,7 +241,7 @@ int cmd_exec(struct cli *cli, int argc, char **argv)
 		{ "cwd", 0, OPT_STR, &o.cwd, "DIR", "working directory" },
 		{ "env", 'e', OPT_STRV, &o.env, "NAME=VALUE", "add to the environment" },
 		{ "user", 'u', OPT_STR, &o.user, "UID[:GID]", "who it runs as" },
-		{ "additional-gids", 'g', OPT_STRV, &o.gids, "GID", "accepted" },
+		{ "additional-gids", 'g', OPT_STRV, &o.gids, "GID", "add a supplementary group" },
 		{ "cap", 'c', OPT_STRV, &o.caps, "CAP", "add a capability" },
 		{ "no-new-privs", 0, OPT_FLAG, &o.no_new_privs, NULL, "set no_new_privs" },
 		{ "preserve-fds", 0, OPT_ACCEPT_ARG, NULL, "N", "accepted" },
@@ -240,7 +261,7 @@ int cmd_exec(struct cli *cli, int argc, char **argv)
 		return cli_usage(cli, "exec: container id cannot be empty");
 	r = container_open(cli, argv[at], false, &c);
 	if (r < 0)
-		return r;
+		return 255;
 	at++;
 	if (at < argc && strcmp(argv[at], "--") == 0)
 		at++;

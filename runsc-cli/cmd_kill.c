@@ -26,7 +26,7 @@ static int parse_signal(struct cli *cli, const char *s)
 	const char *name = strncasecmp(s, "SIG", 3) == 0 ? s + 3 : s;
 	u64 n;
 
-	if (str_to_u64(s, 10, &n) == 0 && n >= 1 && n <= 64)
+	if (str_to_u64(s, 10, &n) == 0 && n <= 64)
 		return (int)n;
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
 		if (strcasecmp(signals[i].name, name) == 0)
@@ -37,7 +37,7 @@ static int parse_signal(struct cli *cli, const char *s)
 		if (name[5] == '+' && str_to_u64(name + 6, 10, &n) == 0 && n <= 30)
 			return 34 + (int)n;
 	}
-	return cli_usage(cli, "unknown signal \"%s\"; use a name like TERM or a number from 1 to 64", s);
+	return cli_usage(cli, "unknown signal \"%s\"; use a name like TERM or a number up to 64", s);
 }
 
 static int send_signal(struct cli *cli, struct container *c, int sig, bool all)
@@ -48,6 +48,8 @@ static int send_signal(struct cli *cli, struct container *c, int sig, bool all)
 
 	if (st == ST_STOPPED || st == ST_CREATING)
 		return all ? 0 : err_set(&cli->err, -ESRCH, "container not running");
+	if (sig == 0)
+		return 0;               /* only: is it there? */
 	if (sig == SIGKILL) {
 		/* Works whatever state the sandbox is in: its death is its processes' death. */
 		r = proc_kill(&c->sentry, SIGKILL);

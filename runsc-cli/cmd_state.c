@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <json-c/json.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "platform/base/alloc.h"
@@ -68,6 +69,16 @@ static void list_one(struct cli *cli, const char *id, bool quiet, struct json_ob
 	container_close(&c);
 }
 
+static int not_hidden(const struct dirent *e)
+{
+	return e->d_name[0] != '.';
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
 int cmd_list(struct cli *cli, int argc, char **argv)
 {
 	const char *format = "table";
@@ -78,9 +89,8 @@ int cmd_list(struct cli *cli, int argc, char **argv)
 		{ NULL, 0, 0, NULL, NULL, NULL }
 	};
 	struct json_object *all = NULL;
-	struct dirent *e;
-	DIR *d;
-	int r = opts_parse(cli, opts, argc, argv, "list [options]");
+	struct dirent **e = NULL;
+	int n, r = opts_parse(cli, opts, argc, argv, "list [options]");
 
 	if (r < 0)
 		return r;
@@ -90,12 +100,12 @@ int cmd_list(struct cli *cli, int argc, char **argv)
 		return cli_usage(cli, "invalid format option: %s", format);
 	if (!all && !quiet)
 		printf("%-36s %-10s %-10s %-40s %-31s %s\n", "ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER");
-	d = opendir(cli->root);
-	while (d && (e = readdir(d)))
-		if (e->d_name[0] != '.')
-			list_one(cli, e->d_name, quiet, all);
-	if (d)
-		closedir(d);
+	n = scandir(cli->root, &e, not_hidden, by_name);
+	for (int i = 0; i < n; i++) {
+		list_one(cli, e[i]->d_name, quiet, all);
+		free(e[i]);
+	}
+	free(e);
 	if (all && !quiet)
 		printf("%s\n", json_object_to_json_string_ext(all, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(all);

@@ -178,6 +178,25 @@ static void print_stats(struct container *c)
 	json_object_put(o);
 }
 
+/* As Go writes durations, of one part: 5s, 100ms, 1m; a bare number is of seconds. */
+static int parse_interval(struct cli *cli, const char *s, u64 *ret_ms)
+{
+	static const struct { const char *unit; u64 ms; } units[] = {
+		{ "", 1000 }, { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 },
+	};
+	size_t n = strspn(s, "0123456789");
+	char digits[10];
+	u64 v;
+
+	snprintf(digits, sizeof(digits), "%.*s", (int)MIN(n, sizeof(digits) - 1), s);
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++)
+		if (strcmp(s + n, units[i].unit) == 0 && n < sizeof(digits) && str_to_u64(digits, 10, &v) == 0 && v > 0) {
+			*ret_ms = MIN(v * units[i].ms, (u64)INT32_MAX);
+			return 0;
+		}
+	return cli_usage(cli, "--interval: \"%s\" is no duration like 5s or 100ms", s);
+}
+
 int cmd_events(struct cli *cli, int argc, char **argv)
 {
 	const char *interval = "5s";
@@ -189,8 +208,7 @@ int cmd_events(struct cli *cli, int argc, char **argv)
 	};
 	struct container c;
 	const char *id;
-	char digits[16];
-	u64 secs = 5;
+	u64 ms;
 	int r = opts_parse(cli, opts, argc, argv, "events [options] CONTAINER-ID");
 
 	if (r < 0)
@@ -198,9 +216,9 @@ int cmd_events(struct cli *cli, int argc, char **argv)
 	id = opts_id(cli, argc, argv, r);
 	if (!id)
 		return -EINVAL;
-	snprintf(digits, sizeof(digits), "%.*s", (int)MIN(strspn(interval, "0123456789"), (size_t)9), interval);
-	if (str_to_u64(digits, 10, &secs) < 0 || secs == 0)
-		return cli_usage(cli, "--interval: \"%s\" is no number of seconds", interval);
+	r = parse_interval(cli, interval, &ms);
+	if (r < 0)
+		return r;
 	r = container_open(cli, id, false, &c);
 	if (r < 0)
 		return r;
@@ -210,7 +228,7 @@ int cmd_events(struct cli *cli, int argc, char **argv)
 		print_stats(&c);
 		if (stats)
 			break;
-		sleep((unsigned)secs);
+		(void)!proc_wait_gone(&c.sentry, (int)ms);
 	}
 	container_close(&c);
 	return r;

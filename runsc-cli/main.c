@@ -91,7 +91,7 @@ static int run_command(struct cli *cli, int argc, char **argv)
 	for (const struct command *c = commands; c->name; c++)
 		if (strcmp(c->name, argv[0]) == 0)
 			return c->fn(cli, argc, argv);
-	return cli_usage(cli, "no help topic for '%s': there is no such command; see csandbox --help", argv[0]);
+	return cli_usage(cli, "No help topic for '%s': there is no such command; see csandbox --help", argv[0]);
 }
 
 /* runc: text goes to stderr as well, whatever --log says. */
@@ -163,8 +163,10 @@ int main(int argc, char **argv)
 	else
 		r = i < 0 ? i : cli_usage(&cli, "a command is missing; see csandbox --help");
 	cli_log_setup(&cli);
-	if (r == 0)
+	if (r == 0) {
+		log_debug("%s, version " CSANDBOX_VERSION, argv[i]);
 		r = run_command(&cli, argc - i, argv + i);
+	}
 	if (r == -ECANCELED && !cli.err.code)
 		return 0;
 	if (cli.err.code)

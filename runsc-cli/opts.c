@@ -64,9 +64,51 @@ static int store(struct cli *cli, const struct opt *o, const char *value)
 	return 0;
 }
 
+/* Commands whose options may stand behind the id too, as under runc; what follows the others' words is not ours. */
+static bool options_anywhere(const char *command)
+{
+	static const char *const names[] = {
+		"create", "run", "start", "state", "kill", "delete", "list", "pause", "resume", "events", "update",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strcmp(command, names[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Move options before the words, each group in its order. */
+static void options_first(const struct opt *opts, int argc, char **argv)
+{
+	int front = 1;
+
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		const char *name = argv[i] + 1;
+		const struct opt *o;
+		int n = 1;
+
+		if (argv[i][0] != '-' || !*name)
+			continue;
+		name += *name == '-';
+		o = find(opts, name, strcspn(name, "="));
+		if (o && takes_arg(o) && !strchr(name, '=') && i + 1 < argc)
+			n = 2;
+		for (int k = 0; k < n; k++) {
+			char *word = argv[i + k];
+
+			memmove(&argv[front + 1], &argv[front], (size_t)(i + k - front) * sizeof(*argv));
+			argv[front++] = word;
+		}
+		i += n - 1;
+	}
+}
+
 int opts_parse(struct cli *cli, const struct opt *opts, int argc, char **argv, const char *usage)
 {
 	int i = 1;
+
+	if (options_anywhere(argv[0]))
+		options_first(opts, argc, argv);
 
 	for (; i < argc && argv[i][0] == '-' && argv[i][1]; i++) {
 		const char *name = argv[i] + 1, *eq, *value = NULL;

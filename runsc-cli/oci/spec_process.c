@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/resource.h>
+#include "platform/base/log.h"
 #include "runsc-cli/oci/spec.h"
 
 static const char *const cap_names[OCI_CAP_LAST + 1] = {
@@ -65,8 +66,9 @@ static int parse_capset(const struct jnode *n, const char *key, u64 *ret)
 		int c = cap_by_name(v[i]);
 
 		if (c < 0)
-			return j_fail(n, -EINVAL, "%s[%u]: \"%.64s\" is no capability", key, i, v[i]);
-		set |= 1ull << c;
+			log_msg(LOG_WARN, "ignoring unknown capability %.64s of process.capabilities.%s", v[i], key);
+		else
+			set |= 1ull << c;
 	}
 	*ret = set;
 	return 0;

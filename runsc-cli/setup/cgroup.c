@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include "platform/base/log.h"
 #include "platform/base/str.h"
 #include "runsc-cli/setup/cgroup_files.h"
 
@@ -145,6 +146,9 @@ int cgroup_create(struct cli *cli, struct container *c, const struct oci_spec *s
 
 	if (r < 0)
 		return r;
+	if (cli->systemd_cgroup)
+		log_msg(LOG_WARN, "--systemd-cgroup: %s; control groups are made directly",
+		        access("/run/systemd/system", F_OK) == 0 ? "systemd is not asked" : "systemd does not run here");
 	for (u32 i = 0; i < n && i < c->ncgroups; i++) {
 		r = make_path(m[i].dir, m[i].v2, rel, dir, sizeof(dir));
 		if (r < 0)

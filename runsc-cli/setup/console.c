@@ -34,6 +34,16 @@ int console_open(struct cli *cli, u16 rows, u16 cols, int *ret_master, int *ret_
 	return 0;
 }
 
+void console_foreground(int slave)
+{
+	struct termios t;
+
+	if (tcgetattr(slave, &t) == 0) {
+		t.c_oflag &= ~(tcflag_t)ONLCR;
+		(void)tcsetattr(slave, TCSANOW, &t);
+	}
+}
+
 int console_send(struct cli *cli, const char *socket_path, int master)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
@@ -117,6 +127,7 @@ static void proxy_begin(struct proxy *p)
 	if (tcgetattr(0, &p->saved) == 0) {
 		t = p->saved;
 		cfmakeraw(&t);
+		t.c_oflag = p->saved.c_oflag;   /* what comes has no carriage returns: console_foreground() */
 		p->raw = tcsetattr(0, TCSADRAIN, &t) == 0;
 		copy_size(p->master);
 	}

@@ -9,6 +9,8 @@
 
 /* A new pair, close-on-exec.  @rows 0: size left alone. */
 int console_open(struct cli *cli, u16 rows, u16 cols, int *ret_master, int *ret_slave) must_check;
+/* The terminal that we show ourselves: a line ends with a newline alone, as under runc, and our own terminal adds the rest. */
+void console_foreground(int slave);
 /* Hand the master to the engine over its unix socket. */
 int console_send(struct cli *cli, const char *socket_path, int master) must_check;
 

@@ -50,7 +50,8 @@ static void run_child(const struct oci_hook *h, int state, const char *bundle)
 	_exit(127);
 }
 
-static int run_hook(struct cli *cli, const struct oci_hook *h, int state, const char *bundle, const char *kind)
+static int run_hook(struct cli *cli, const struct oci_hook *h, u32 nr, int state, const char *bundle,
+                    const char *kind)
 {
 	struct pollfd pf = { .events = POLLIN };
 	int status = 0, r;
@@ -74,8 +75,9 @@ static int run_hook(struct cli *cli, const struct oci_hook *h, int state, const 
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-		return err_set(&cli->err, -ENOENT, "%s hook %s: cannot be run, or exited with 127", kind, h->path);
-	return err_set(&cli->err, -EIO, "error running hook: %s hook %s: %s %d", kind, h->path,
+		return err_set(&cli->err, -ENOENT, "error running %s hook #%u: %s: cannot be run, or exited with 127", kind, nr,
+		               h->path);
+	return err_set(&cli->err, -EIO, "error running %s hook #%u: %s: %s %d", kind, nr, h->path,
 	               WIFEXITED(status) ? "exit status" : "killed by signal",
 	               WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
 }
@@ -98,7 +100,7 @@ int hooks_run(struct cli *cli, struct container *c, const struct oci_spec *s, en
 		if (fd < 0)
 			r = err_sys(&cli->err, fd, "%s hooks: cannot make their input", oci_hook_names[kind]);
 		else
-			r = run_hook(cli, &hs->v[i], fd, c->bundle, oci_hook_names[kind]);
+			r = run_hook(cli, &hs->v[i], i, fd, c->bundle, oci_hook_names[kind]);
 		if (fd >= 0)
 			close(fd);
 	}
@@ -132,8 +134,8 @@ static int await_exit(int sock, u32 timeout, int *ret_status)
 	return r;
 }
 
-static int run_inside(struct cli *cli, struct container *c, const struct oci_hook *h, const struct oci_process *proc,
-                      int state)
+static int run_inside(struct cli *cli, struct container *c, const struct oci_hook *h, u32 nr,
+                      const struct oci_process *proc, int state)
 {
 	struct oci_process p = *proc;
 	const char *self[] = { h->path, NULL };
@@ -155,7 +157,7 @@ static int run_inside(struct cli *cli, struct container *c, const struct oci_hoo
 		if (r < 0)
 			r = err_sys(&cli->err, r, "startContainer hook %s", h->path);
 		else if (status)
-			r = err_set(&cli->err, -EIO, "error running hook: startContainer hook %s: %s %d", h->path,
+			r = err_set(&cli->err, -EIO, "error running startContainer hook #%u: %s: %s %d", nr, h->path,
 			            WIFEXITED(status) ? "exit status" : "killed by signal",
 			            WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
 	}
@@ -181,7 +183,7 @@ int hooks_run_inside(struct cli *cli, struct container *c, const struct oci_spec
 		int fd = state_memfd(text);
 
 		r = fd < 0 ? err_sys(&cli->err, fd, "startContainer hooks: cannot make their input")
-		           : run_inside(cli, c, &hs->v[i], &s->process, fd);
+		           : run_inside(cli, c, &hs->v[i], i, &s->process, fd);
 		if (fd >= 0)
 			close(fd);
 	}

@@ -91,6 +91,8 @@ static int open_stdio(struct making *m)
 	if (r < 0)
 		return r;
 	m->boot.tty_fd = m->slave;
+	if (!m->o->console_socket)
+		console_foreground(m->slave);
 	if (m->o->console_socket) {
 		r = console_send(m->cli, m->o->console_socket, master);
 		close(master);

@@ -20,6 +20,7 @@
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define INF (~0ull)
+#define ENV_LOOKED_AT 4096               /* longer environments may have a name twice */
 #define PREFIX "unable to start container process: "     /* runc's words: engines show them */
 
 static const char *env_get(const struct ctl_process *p, const char *name)
@@ -244,6 +245,34 @@ static void find_home(struct boot *b, u32 uid, char *buf, size_t cap)
 	kfree(text);
 }
 
+static bool same_name(const char *a, const char *b)
+{
+	size_t n = strcspn(a, "=");
+
+	return n == strcspn(b, "=") && memcmp(a, b, n) == 0;
+}
+
+static bool has_home(const struct ctl_process *p)
+{
+	const char *home = NULL;
+
+	for (u32 i = 0; i < p->envc; i++)
+		if (strncmp(p->envp[i], "HOME=", 5) == 0)
+			home = p->envp[i] + 5;
+	return home && *home;
+}
+
+/* A later value counts; an empty HOME is none. As runc has it. */
+static bool overridden(const struct ctl_process *p, u32 i)
+{
+	if (strcmp(p->envp[i], "HOME=") == 0)
+		return true;
+	for (u32 k = i + 1; k < p->envc && p->envc <= ENV_LOOKED_AT; k++)
+		if (same_name(p->envp[i], p->envp[k]))
+			return true;
+	return false;
+}
+
 /* envp with HOME, which everybody expects. */
 static char **make_env(struct boot *b, const struct ctl_process *p, char *home, size_t cap, int *ret_n)
 {
@@ -251,10 +280,11 @@ static char **make_env(struct boot *b, const struct ctl_process *p, char *home, 
 
 	if (!v)
 		return NULL;
-	if (p->envc)
-		memcpy(v, p->envp, p->envc * sizeof(*v));
-	*ret_n = (int)p->envc;
-	if (!env_get(p, "HOME")) {
+	*ret_n = 0;
+	for (u32 i = 0; i < p->envc; i++)
+		if (!overridden(p, i))
+			v[(*ret_n)++] = p->envp[i];
+	if (!has_home(p)) {
 		memcpy(home, "HOME=", 5);
 		find_home(b, p->uid, home + 5, cap - 5);
 		v[(*ret_n)++] = home;
@@ -300,7 +330,8 @@ static int create(struct boot *b, const struct ctl_process *p, struct parts *x, 
 	x->files = NULL;
 	r = process_create(b->kernel, &a, &pid);
 	if (r < 0)
-		return boot_fail(b, r, PREFIX "exec %s: %s", x->program, r == -ENOEXEC ? "exec format error" : strerror(-r));
+		return boot_fail(b, r, PREFIX "exec %s: %s", x->program, r == -ENOEXEC ? "exec format error" :
+		                 r == -ENOENT ? "no such file or directory" : strerror(-r));
 	return pid;
 }
 

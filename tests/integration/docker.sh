@@ -151,7 +151,7 @@ says "a user network has names" '^served' run --rm --network "$n" $img \
 	sh -c "$get \$(nslookup $n | awk '/^Name/ { f = 1 } f && /^Address/ { print \$2; exit }') 80"
 says "its server is 127.0.0.11" '^nameserver 127.0.0.11' run --rm --network "$n" $img cat /etc/resolv.conf
 says "a server of the guest's may have port 53" '^mine$' run --rm --network "$n" $img sh -c 'echo mine | nc -l -p 53 & sleep 0.5; nc 127.0.0.1 53'
-says "--network container: says what to do" 'served|shares the network namespace of another' run --rm --network "container:$n" $img sh -c "$get 127.0.0.1 80"
+says "--network container: shares the other's network" 'served' run --rm --network "container:$n" $img sh -c "$get 127.0.0.1 80"
 also D rm -f "$n"
 says "--network none" '^1: lo' run --rm --network none $img ip link
 allowed() { docker info --format '{{json .Runtimes}}' | grep -q -- allow-host-network; }

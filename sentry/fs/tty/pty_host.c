@@ -113,13 +113,15 @@ void pty_host_done(struct pty *p)
 	host_close(p->hostfd);
 }
 
-static int set_raw(hostfd_t fd)
+/* *ret_onlcr: as it was, for ours. */
+static int set_raw(hostfd_t fd, bool *ret_onlcr)
 {
 	struct termios tio;
 	int r = hostio_ioctl(fd, TCGETS, &tio);
 
 	if (r < 0)
 		return r;
+	*ret_onlcr = !(tio.c_oflag & OPOST) || (tio.c_oflag & ONLCR);    /* raw already: somebody else's doing */
 	cfmakeraw(&tio);
 	r = hostio_ioctl(fd, TCSETS, &tio);
 	/* A tty knows no RWF_NOWAIT. The launcher owns this description and restores it. */
@@ -130,14 +132,17 @@ int tty_from_host(struct kernel *k, hostfd_t fd, struct file **ret)
 {
 	struct winsize ws = { 0 };
 	struct inode *i;
+	bool onlcr;
 	struct pty *p;
-	int r = set_raw(fd);
+	int r = set_raw(fd, &onlcr);
 
 	if (r < 0)
 		return r;
 	r = pty_new(k, &p);
 	if (r < 0)
 		return r;
+	if (!onlcr)
+		p->n.tio.oflag &= ~(u32)ONLCR;
 	p->host = true;
 	p->hostfd = fd;
 	p->master_open = true;
