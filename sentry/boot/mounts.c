@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "platform/base/alloc.h"
 #include "platform/base/log.h"
@@ -59,10 +60,11 @@ static int make_file(struct boot *b, const char *path)
 }
 
 /* The place to mount on, made if need be. */
-static int mount_point(struct boot *b, const struct boot_mount *m, struct path *ret)
+static int mount_point(struct boot *b, const struct boot_mount *m, bool *ret_made, struct path *ret)
 {
 	int r = vfs_lookup(b->hands, AT_FDCWD, m->dest, LOOKUP_FOLLOW, ret);
 
+	*ret_made = r == -ENOENT;
 	if (r != -ENOENT)
 		return r;
 	if (m->root >= 0 && !m->is_dir)
@@ -100,17 +102,29 @@ static int add_bind(struct boot *b, const struct boot_mount *m, struct super **s
 	return r < 0 ? boot_fail(b, r, "mounts: cannot serve the source of %s: %s", m->dest, strerror(-r)) : 0;
 }
 
+/* As runc: a tmpfs whose mode nobody gave has that of the directory that it covers. */
+static void keep_mode(struct boot *b, const struct boot_mount *m, const struct path *at, struct inode *root)
+{
+	struct kstat st;
+
+	if (str_eq(m->type, "tmpfs") && !(m->data && strstr(m->data, "mode=")) && inode_getattr(b->hands, path_inode(at), &st) == 0)
+		root->mode = (root->mode & S_IFMT) | (st.mode & 07777);
+}
+
 static int add_mount(struct boot *b, const struct boot_mount *m)
 {
 	struct super *sb = NULL;
 	struct inode *root = NULL;
 	struct path at;
-	int r = mount_point(b, m, &at);
+	bool made;
+	int r = mount_point(b, m, &made, &at);
 
 	if (r < 0)
 		return boot_fail(b, r, "mounts: cannot mount on %s: %s", m->dest, strerror(-r));
 	r = m->root >= 0 ? add_bind(b, m, &sb, &root) : make_super(b, m, &sb, &root);
 	if (r == 0) {
+		if (!made && m->root < 0)
+			keep_mode(b, m, &at, root);
 		r = mount_add(b->hands, &at, sb, root, m->flags, *m->source ? m->source : m->type);
 		super_unref(sb);
 		inode_unref(root);

@@ -182,7 +182,7 @@ static int install(struct task *t, struct file *f)
 }
 
 /* Descriptors 0, 1 and 2.  Everything in @stdio and @tty is taken over. */
-static int make_files(struct boot *b, const int stdio[3], int tty, struct fdtable **ret, struct file **ret_tty)
+static int make_files(struct boot *b, const int stdio[3], int tty, u32 uid, struct fdtable **ret, struct file **ret_tty)
 {
 	struct fdtable *ft = fdtable_new();
 	struct task *t = ft ? task_new_kernel(b->kernel, b->fs, b->mnt_ns, ft) : NULL;
@@ -190,7 +190,7 @@ static int make_files(struct boot *b, const int stdio[3], int tty, struct fdtabl
 	int r = t ? 0 : -ENOMEM;
 
 	if (tty >= 0 && r == 0)
-		r = tty_from_host(b->kernel, HOSTFD(tty), &f);
+		r = tty_from_host(b->kernel, HOSTFD(tty), uid, &f);
 	for (int i = 0; i < 3 && r == 0; i++) {
 		if (tty < 0)
 			r = hostfile_new(b->kernel, HOSTFD(stdio[i]), &f);
@@ -342,7 +342,7 @@ int boot_process(struct boot *b, const struct ctl_process *p, const int stdio[3]
 	struct task *t = NULL;
 	int envc = 0, r;
 
-	r = make_files(b, stdio, tty, &x.files, &x.tty);
+	r = make_files(b, stdio, tty, p->uid, &x.files, &x.tty);
 	if (r == 0)
 		r = make_fs(b, p, &x.fs);
 	if (r == 0) {

@@ -38,8 +38,8 @@ int overlay_tidy(struct task *t, struct super *sb) must_check;
 /* mount -t overlay -o lowerdir=a:b,upperdir=c,workdir=d */
 int overlay_make(struct task *t, struct kernel *k, const char *source, const char *opts, struct super **ret_sb,
                  struct inode **ret_root) must_check;
-/* sentry/fs/devpts + tty: a terminal whose master side is the host descriptor @fd (taken over, set raw). */
-int tty_from_host(struct kernel *k, hostfd_t fd, struct file **ret) must_check;
+/* sentry/fs/devpts + tty: a terminal whose master side is the host descriptor @fd (taken over, set raw); its node is @uid's. */
+int tty_from_host(struct kernel *k, hostfd_t fd, u32 uid, struct file **ret) must_check;
 int tty_set_winsize(struct file *tty, u16 rows, u16 cols) must_check;           /* -ENOTTY; SIGWINCH if changed */
 struct tty_link *tty_file_link(struct file *tty);                               /* borrowed; NULL: no terminal */
 /* /dev/tty, /dev/console, /dev/ptmx: what chardev_open does for these numbers. */

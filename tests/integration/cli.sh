@@ -39,6 +39,9 @@ bundle /etc
 says "a directory cannot be run" 'exec: ."/etc.": permission denied' C run -b "$w/b" a
 BUNDLE_CWD=/made/up bundle /bin/pwd
 says "a missing working directory is made" '^/made/up$' C run -b "$w/b" a
+BUNDLE_ADD='{"mounts": [{"destination": "/home/t", "type": "tmpfs", "source": "tmpfs"}]}' bundle /bin/stat -c %a /home/t
+mkdir -p "$w/b/rootfs/home/t" && chmod 710 "$w/b/rootfs/home/t"
+says "a tmpfs has the mode of what it covers" '^710$' C run -b "$w/b" a
 BUNDLE_ENV=$'A=1\nA=2\nHOME=' bundle /bin/sh -c 'env | grep -c ^A=; echo $A $HOME'
 says "of a variable given twice the later counts, and an empty HOME is none" '^2 /' C run -b "$w/b" a
 BUNDLE_UID=1234 bundle /bin/sh -c 'id -u; grep CapEff /proc/self/status'
@@ -71,7 +74,7 @@ gives "exec of nothing in PATH" 255 C exec c nosuch
 gives "exec of a directory" 255 C exec c /etc
 says "exec of nothing: runc's words" 'exec failed: unable to start container process: exec: ."/no/such.": stat /no/such: no such file' \
 	C exec c /no/such
-gives "exec in no container" 1 C exec nowhere /bin/true
+gives "exec in no container" 255 C exec nowhere /bin/true
 says "exec options" '^1000 /tmp b$' C exec -u 1000:1000 --cwd /tmp -e A=b c /bin/sh -c 'echo $(id -u) $(pwd) $A'
 says "exec with a terminal" '/dev/pts/' script -qec "'$bin' --root '$w/state' exec -t c tty" /dev/null
 says "exec sees the others" 'got term' C exec c /bin/ps

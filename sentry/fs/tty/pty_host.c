@@ -128,7 +128,7 @@ static int set_raw(hostfd_t fd, bool *ret_onlcr)
 	return r < 0 ? r : host_set_nonblock(fd, true);
 }
 
-int tty_from_host(struct kernel *k, hostfd_t fd, struct file **ret)
+int tty_from_host(struct kernel *k, hostfd_t fd, u32 uid, struct file **ret)
 {
 	struct winsize ws = { 0 };
 	struct inode *i;
@@ -153,6 +153,7 @@ int tty_from_host(struct kernel *k, hostfd_t fd, struct file **ret)
 		p->ws = (struct lx_winsize){ ws.ws_row, ws.ws_col, ws.ws_xpixel, ws.ws_ypixel };
 	r = devpts_inode(p, &i);
 	if (r == 0) {
+		i->uid = uid;
 		r = pty_open_slave(NULL, p, NULL, i, O_RDWR | O_NOCTTY, ret);
 		inode_unref(i);
 	}
