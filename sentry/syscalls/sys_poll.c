@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <sys/personality.h>
 #include <sys/time.h>
 
 #include "platform/base/alloc.h"
@@ -123,7 +124,7 @@ static void put_left(struct task *t, gaddr_t addr, ktime_t deadline, bool timeva
 	struct timespec ts;
 	struct timeval tv;
 
-	if (!addr.v)
+	if (!addr.v || (t->personality & STICKY_TIMEOUTS))
 		return;
 	ts = ktime_to_timespec(deadline ? time_left(t, deadline) : 0);
 	tv = (struct timeval){ .tv_sec = ts.tv_sec, .tv_usec = ts.tv_nsec / 1000 };

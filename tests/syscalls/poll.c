@@ -1,4 +1,5 @@
 /* poll, select, epoll, eventfd, signalfd. */
+#include <sys/personality.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/epoll.h>
@@ -420,6 +421,18 @@ TEST(an_exclusive_wakeup_goes_to_an_epoll_in_which_somebody_waits)
 	}
 	for (int i = 0; i < 4; i++)
 		kill(pid[i], SIGKILL);
+}
+
+TEST(select_leaves_the_timeout_alone_on_request)
+{
+	struct timeval tv = { 0, 2000 };
+
+	EXPECT_EQ(syscall(SYS_select, 0, NULL, NULL, NULL, &tv), 0);
+	EXPECT_EQ(tv.tv_usec, 0);
+	EXPECT(personality(STICKY_TIMEOUTS) >= 0);
+	tv.tv_usec = 2000;
+	EXPECT_EQ(syscall(SYS_select, 0, NULL, NULL, NULL, &tv), 0);
+	EXPECT_EQ(tv.tv_usec, 2000);
 }
 
 TEST_MAIN()
