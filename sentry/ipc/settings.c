@@ -58,8 +58,12 @@ int ipc_setting_show(struct ipc_ns *ns, const char *name, struct strbuf *out)
 	for (int i = 0; r && i < r->n; i++) {
 		u64 v = ipc_limit(ns, r->first + (u32)i);
 
-		strbuf_printf(out, i ? "\t" : "");
-		strbuf_printf(out, v == NONE ? "-1" : "%llu", (unsigned long long)v);
+		if (i)
+			strbuf_putc(out, '\t');
+		if (v == NONE)
+			strbuf_puts(out, "-1");
+		else
+			strbuf_printf(out, "%llu", (unsigned long long)v);
 	}
 	strbuf_putc(out, '\n');
 	return r ? 0 : -ENOENT;
