@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "platform/host/seccomp.h"
 #include "runsc-cli/ctl/ctl.h"
+#include "sentry/boot/boot.h"
 
 static struct ctl_process sample(void)
 {
@@ -63,6 +64,75 @@ static void a_cut_or_changed_process_is_refused_or_harmless(void **state)
 		copy[i] = (char)~copy[i];
 		if (ctl_process_unpack(copy, (size_t)n, &q, &mem) == 0)
 			kfree(mem);
+	}
+}
+
+static struct boot_config sample_container(struct ctl_process *p)
+{
+	static struct boot_mount mounts[] = {
+		{ .dest = "/proc", .type = "proc", .source = "proc", .data = NULL, .flags = 3, .root = -1 },
+		{ .dest = "/v", .type = "bind", .source = "/src", .data = "", .root = 1, .is_dir = true },
+	};
+	static struct boot_device devices[] = { { "/dev/x", 'c', 1, 3, 0666, 4, 5 } };
+	static struct boot_pair sysctl[] = { { "net.a", "1" } };
+	static const char *masked[] = { "/proc/kcore" };
+	static const struct sock_filter filter[] = { BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW) };
+
+	*p = sample();
+	return (struct boot_config){
+		.id = "c", .hostname = "h", .domainname = "", .process = p, .mounts = mounts, .nmounts = 2, .devices = devices,
+		.ndevices = 1, .sysctl = sysctl, .nsysctl = 1, .masked = masked, .nmasked = 1, .seccomp = filter, .nseccomp = 1,
+		.root_readonly = true, .upper_root = -1, .own_ns = 7,
+	};
+}
+
+static void a_container_survives_packing(void **state)
+{
+	struct ctl_process p, q;
+	struct boot_config c = sample_container(&p), d;
+	void *mem, *process_mem;
+	char buf[2048];
+	long n = boot_config_pack(&c, NULL, 0);
+
+	(void)state;
+	assert_true(n > 0 && n < (long)sizeof(buf));
+	assert_int_equal(boot_config_pack(&c, buf, (size_t)n - 1), -E2BIG);
+	assert_int_equal(boot_config_pack(&c, buf, sizeof(buf)), n);
+	assert_int_equal(boot_config_unpack(buf, (size_t)n, &d, &q, &mem, &process_mem), 0);
+	assert_string_equal(d.id, "c");
+	assert_string_equal(d.mounts[0].data, "");
+	assert_string_equal(d.mounts[1].source, "/src");
+	assert_true(d.mounts[1].is_dir && d.mounts[1].root == 1 && d.mounts[0].root == -1);
+	assert_int_equal(d.devices[0].mode, 0666);
+	assert_string_equal(d.sysctl[0].value, "1");
+	assert_string_equal(d.masked[0], "/proc/kcore");
+	assert_int_equal(d.seccomp[0].k, SECCOMP_RET_ALLOW);
+	assert_true(d.root_readonly && !d.overlay && d.upper_root == -1 && d.own_ns == 7);
+	assert_string_equal(d.process->argv[1], "-c");
+	kfree(mem);
+	kfree(process_mem);
+}
+
+static void a_cut_or_changed_container_is_refused_or_harmless(void **state)
+{
+	struct ctl_process p, q;
+	struct boot_config c = sample_container(&p), d;
+	char buf[2048], copy[2048];
+	long n = boot_config_pack(&c, buf, sizeof(buf));
+	void *mem, *process_mem;
+
+	(void)state;
+	for (long i = 0; i < n; i++)
+		assert_int_equal(boot_config_unpack(buf, (size_t)i, &d, &q, &mem, &process_mem), -EINVAL);
+	for (long i = 0; i < n; i++) {
+		for (int bit = 0; bit < 8; bit++) {
+			memcpy(copy, buf, (size_t)n);
+			copy[i] = (char)(copy[i] ^ 1 << bit);
+			if (boot_config_unpack(copy, (size_t)n, &d, &q, &mem, &process_mem) < 0)
+				continue;
+			kfree(mem);
+			kfree(process_mem);
+		}
 	}
 }
 
@@ -156,6 +226,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_process_survives_packing),
 		cmocka_unit_test(a_cut_or_changed_process_is_refused_or_harmless),
+		cmocka_unit_test(a_container_survives_packing),
+		cmocka_unit_test(a_cut_or_changed_container_is_refused_or_harmless),
 		cmocka_unit_test(messages_carry_payload_and_descriptors),
 		cmocka_unit_test(filters_allow_exactly_their_rows),
 	};

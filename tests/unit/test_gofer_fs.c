@@ -53,6 +53,7 @@ static void guest_start(struct guest *u)
 		socks[i] = HOSTFD(pairs[i][0]);
 	}
 	u->k = knew(struct kernel);
+	atomic_init(&u->k->ns_max[NS_MNT], NS_MAX);
 	u->t = knew(struct task);
 	assert_int_equal(vfs_init(u->k), 0);
 	assert_int_equal(gofer_connect(u->k, socks, GOFER_CTL + 1, &u->c), 0);

@@ -35,6 +35,7 @@ static struct task *new_task(void)
 	struct super *sb;
 	struct path p;
 
+	atomic_init(&k->ns_max[NS_MNT], NS_MAX);
 	k->mem_total = 1ull << 30;
 	assert_int_equal(vfs_init(k), 0);
 	t->kernel = k;
