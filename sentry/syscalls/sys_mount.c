@@ -3,8 +3,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <string.h>
 #include <sys/mount.h>
 #include "platform/base/alloc.h"
+#include "sentry/core/usercopy.h"
 #include "sentry/kernel/task.h"
 #include "sentry/syscalls/patharg.h"
 #include "sentry/vfs/mount_ops.h"
@@ -180,4 +183,33 @@ long sys_pivot_root(struct task *t, const struct sysargs *a)
 	pv = (struct pivot){ .from = root, .to = new };
 	tgroup_for_each(t->kernel, move_tgroup, &pv);
 	return 0;
+}
+
+/* sysfs(2), which is older than the file system of that name: the registered types by name and number. */
+long sys_sysfs(struct task *t, const struct sysargs *a)
+{
+	const struct fstype *fs;
+	char name[64];
+	size_t n = 0;
+	ssize_t r;
+
+	switch (arg_s32(a, 0)) {
+	case 1:
+		r = copy_in_str(t, name, arg_addr(a, 1), sizeof(name));
+		if (r < 0)
+			return r == -ENAMETOOLONG ? -EINVAL : r;
+		for (; (fs = fstype_at(n)); n++)
+			if (strcmp(fs->name, name) == 0)
+				return (long)n;
+		return -EINVAL;
+	case 2:
+		fs = arg_u64(a, 1) <= INT_MAX ? fstype_at((size_t)arg_u64(a, 1)) : NULL;
+		return fs ? copy_out(t, arg_addr(a, 2), fs->name, strlen(fs->name) + 1) : -EINVAL;
+	case 3:
+		while (fstype_at(n))
+			n++;
+		return (long)n;
+	default:
+		return -EINVAL;
+	}
 }

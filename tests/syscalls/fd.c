@@ -157,4 +157,13 @@ TEST(an_open_knows_whether_it_made_the_file)
 	EXPECT_EQ(fcntl(found, 1028, 0), 0);
 }
 
+TEST(the_random_device_tells_how_full_it_is)
+{
+	int bits = 0, fd = open("/dev/random", O_RDONLY);
+
+	EXPECT_OK(ioctl(fd, 0x80045200 /* RNDGETENTCNT */, &bits));
+	EXPECT_EQ(bits, 256);
+	EXPECT_ERR(ioctl(fd, 0x80045200, BAD_PTR), EFAULT);
+}
+
 TEST_MAIN()

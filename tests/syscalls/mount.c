@@ -227,4 +227,23 @@ TEST(nothing_is_mounted_on_a_magic_link)
 	EXPECT_EQ(errno, ENOENT);
 }
 
+TEST(file_system_types_have_numbers)
+{
+	char name[64] = "";
+	long n = syscall(SYS_sysfs, 3), i;
+
+	if (n < 0 && errno == ENOSYS)
+		SKIP("no CONFIG_SYSFS_SYSCALL");
+	EXPECT(n > 1);
+	i = syscall(SYS_sysfs, 1, "proc");
+	EXPECT(i >= 0 && i < n);
+	EXPECT_OK(syscall(SYS_sysfs, 2, i, name));
+	EXPECT_STR(name, "proc");
+	EXPECT_ERR(syscall(SYS_sysfs, 1, "no such"), EINVAL);
+	EXPECT_ERR(syscall(SYS_sysfs, 1, BAD_PTR), EFAULT);
+	EXPECT_ERR(syscall(SYS_sysfs, 2, n, name), EINVAL);
+	EXPECT_ERR(syscall(SYS_sysfs, 2, i, BAD_PTR), EFAULT);
+	EXPECT_ERR(syscall(SYS_sysfs, 4), EINVAL);
+}
+
 TEST_MAIN()

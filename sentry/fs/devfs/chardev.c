@@ -5,9 +5,11 @@
  * Numbers that are not in the table have no device behind them: ENXIO.
  */
 #include <errno.h>
+#include <linux/random.h>
 #include <string.h>
 #include "platform/base/alloc.h"
 #include "platform/base/rand.h"
+#include "sentry/core/usercopy.h"
 #include "sentry/fs/fs.h"
 #include "sentry/kernel/kernel.h"
 #include "sentry/kernel/task.h"
@@ -103,19 +105,30 @@ static s64 dev_lseek(struct task *t, struct file *f, s64 off, int whence)
 	return 0;
 }
 
+/* The pool is always full: the host's is behind it. As in /proc/sys/kernel/random. */
+static long random_ioctl(struct task *t, struct file *f, u32 cmd, gaddr_t arg)
+{
+	const int bits = 256;
+
+	(void)f;
+	if (cmd != RNDGETENTCNT)
+		return _IOC_TYPE(cmd) == 'R' ? -EPERM : -EINVAL;
+	return copy_out(t, arg, &bits, sizeof(bits));
+}
+
 static void dev_release(struct file *f)
 {
 	file_done(f);
 	kfree(f);
 }
 
-#define OPS(nm, rd, wr, mp) static const struct file_ops nm##_ops = { \
-	.name = #nm, .read = rd, .write = wr, .lseek = dev_lseek, .map = mp, .release = dev_release }
-OPS(null, null_read, null_write, NULL);
-OPS(zero, zero_read, null_write, zero_map);
-OPS(full, zero_read, full_write, NULL);
-OPS(random, random_read, null_write, NULL);
-OPS(kmsg, kmsg_read, null_write, NULL);
+#define OPS(nm, rd, wr, mp, io) static const struct file_ops nm##_ops = { \
+	.name = #nm, .read = rd, .write = wr, .lseek = dev_lseek, .map = mp, .ioctl = io, .release = dev_release }
+OPS(null, null_read, null_write, NULL, NULL);
+OPS(zero, zero_read, null_write, zero_map, NULL);
+OPS(full, zero_read, full_write, NULL, NULL);
+OPS(random, random_read, null_write, NULL, random_ioctl);
+OPS(kmsg, kmsg_read, null_write, NULL, NULL);
 
 static const struct { u32 major, minor; const struct file_ops *ops; } devices[] = {
 	{ 1, 3, &null_ops }, { 1, 5, &zero_ops }, { 1, 7, &full_ops }, { 1, 8, &random_ops },
