@@ -40,6 +40,7 @@ struct aio_req {
 	struct aio_ring *ring;                  /* immutable */
 	struct io_event ev;                     /* res: guarded by ring->mu */
 	bool waits, ask;                        /* same: in polls; ask the file for the result */
+	bool held;                              /* same: poll_arm() is not done with it: it can't be fetched */
 	struct file *f;                         /* poll only: a reference, queued on its waitq; immutable */
 	u32 events;                             /* immutable */
 	struct waiter w;
@@ -270,14 +271,21 @@ static void poll_arm(struct aio_req *q)
 {
 	struct aio_ring *r = q->ring;
 	u32 now;
+	bool fired;
 
 	mutex_lock(&r->mu);
-	q->waits = true;
+	q->waits = q->held = true;
 	list_add_tail(&q->node, &r->polls);
 	mutex_unlock(&r->mu);
 	now = file_poll(q->f) & q->events;
+	mutex_lock(&r->mu);
 	if (now)
-		fire(q, now, false);
+		(void)fire_locked(q, now, false);
+	fired = !q->waits;
+	q->held = false;                /* from here another thread may fetch and free it */
+	mutex_unlock(&r->mu);
+	if (fired)
+		waitq_wake(&r->wq, POLLIN);
 }
 
 void aio_req_poll(struct aio_req *q, struct file *f, u32 events)
@@ -314,15 +322,18 @@ int aio_cancel(struct aio_ring *r, u64 obj)
 
 static struct aio_req *pop(struct aio_ring *r)
 {
-	struct aio_req *q = NULL;
+	struct aio_req *q, *got = NULL;
 
 	mutex_lock(&r->mu);
-	if (!list_empty(&r->done)) {
-		q = list_first(&r->done, struct aio_req, node);
+	list_for_each(q, &r->done, node) {
+		if (q->held)
+			continue;
 		list_del_init(&q->node);
+		got = q;
+		break;
 	}
 	mutex_unlock(&r->mu);
-	return q;
+	return got;
 }
 
 static void push_back(struct aio_req *q)

@@ -204,6 +204,56 @@ TEST(a_poll_ends_when_its_file_is_ready)
 	EXPECT_EQ(result_of(ctx, cb), POLLHUP);
 }
 
+static void *fetch_all(void *arg)
+{
+	struct io_event ev[4];
+	long n = 0, r;
+
+	while (n < 2000) {
+		r = fetch(*(aio_context_t *)arg, 1, 4, ev, NULL);
+		if (r < 0)
+			return (void *)(long)errno;
+		for (long i = 0; i < r; i++)
+			if (ev[i].data != 77 || !(ev[i].res & POLLIN))
+				return (void *)-1l;
+		n += r;
+	}
+	return NULL;
+}
+
+static void *make_ready_and_not(void *arg)
+{
+	uint64_t one = 1;
+
+	for (int fd = *(int *)arg; write(fd, &one, 8) == 8; )
+		(void)!read(fd, &one, 8);
+	return NULL;
+}
+
+/* Polls end at every moment of their submission. */
+TEST(polls_of_a_file_that_turns_ready_all_the_time)
+{
+	int fd = eventfd(0, EFD_NONBLOCK);
+	aio_context_t ctx = 0;
+	pthread_t fetcher, writer;
+	void *r;
+
+	REQUIRE(fd >= 0);
+	REQUIRE_OK(setup(64, &ctx));
+	REQUIRE(pthread_create(&fetcher, NULL, fetch_all, &ctx) == 0);
+	REQUIRE(pthread_create(&writer, NULL, make_ready_and_not, &fd) == 0);
+	for (int n = 0; n < 2000; ) {
+		struct iocb cb = request(IOCB_CMD_POLL, fd, (void *)POLLIN, 0, 0);
+
+		if (submit1(ctx, &cb) == 1)
+			n++;
+		else
+			sched_yield();
+	}
+	pthread_join(fetcher, &r);
+	EXPECT_EQ((long)r, 0);
+}
+
 TEST(a_poll_can_be_cancelled_and_may_be_left_behind)
 {
 	struct io_event ev = { 0 };
