@@ -1,6 +1,7 @@
 /*
  * cmd_update.c - update: change limits of a container; events: print numbers about it.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <json-c/json.h>
 #include <stdio.h>
@@ -22,11 +23,13 @@ static int number(struct cli *cli, const char *name, const char *text, s64 *ret)
 		return 0;
 	len = strlen(text);
 	if (len && len < sizeof(digits)) {
-		static const char units[] = "bkmg";
+		static const char units[] = "bkmgt";
 		const char *u;
+		char last;
 
 		memcpy(digits, text, len + 1);
-		if (digits[len - 1] >= 'a' && (u = strchr(units, digits[len - 1]))) {
+		last = (char)tolower((unsigned char)digits[len - 1]);
+		if (last >= 'a' && (u = strchr(units, last))) {
 			scale <<= 10 * (u - units);
 			digits[len - 1] = 0;
 		}
