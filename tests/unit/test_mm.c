@@ -39,6 +39,7 @@ struct fake {
 static struct fake fake;
 static struct platform fake_platform;
 static struct kernel fake_kernel = { .platform = &fake_platform };
+static const struct file_ops fake_ops = { .name = "fake" };
 static struct file fake_file;
 static int map_error;
 
@@ -220,7 +221,7 @@ static void world_init(struct world *w)
 {
 	memset(w, 0, sizeof(*w));
 	fake = (struct fake){ .as = ~0ul, .data = ~0ul, .memlock = ~0ul };
-	fake_file = (struct file){ .flags = O_RDWR };
+	fake_file = (struct file){ .ops = &fake_ops, .flags = O_RDWR };
 	ref_init(&fake_file.ref);
 	w->as.refs = 1;
 	w->t.kernel = &fake_kernel;
