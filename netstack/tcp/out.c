@@ -329,6 +329,7 @@ void tcp_output(struct tcp_ep *t)
 	if (repair(t))
 		while (send_new(t))
 			;
+	tcp_write_space(t);                     /* what was unsent is less now */
 	validate(t);
 	note_limits(t);
 	arm(t);
