@@ -18,7 +18,7 @@ static bool watched;
 /* Bytes to the gofer as they are.  Its reply's error, or -EPIPE when it hung up. */
 static int raw(struct rig *g, const void *p, size_t n)
 {
-	_Alignas(8) u8 buf[GW_MSG_MAX];
+	static _Alignas(8) u8 buf[GW_MSG_MAX];
 	struct iovec out = { (void *)p, n }, in = { buf, sizeof(buf) };
 	ssize_t r;
 
@@ -247,7 +247,7 @@ struct liar { int sock; const void *reply; size_t len; int fd; };
 static void *lie(void *arg)
 {
 	struct liar *l = arg;
-	_Alignas(8) u8 buf[GW_MSG_MAX];
+	static _Alignas(8) u8 buf[GW_MSG_MAX];
 	struct iovec in = { buf, sizeof(buf) }, out = { (void *)l->reply, l->len };
 
 	if (gchan_recv(l->sock, &in, 1, NULL) > 0)
