@@ -37,6 +37,7 @@ static struct task *the_task(void)
 
 	must(k && t && c);
 	k->nsset = nsset_new();
+	atomic_store(&k->ns_max[NS_NET], 1);
 	must(k->nsset && net_start(k) == 0);
 	c->cap_prm = c->cap_eff = ~0ull;
 	t->kernel = k;
