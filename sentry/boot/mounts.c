@@ -80,7 +80,7 @@ static int mount_point(struct boot *b, const struct boot_mount *m, bool *ret_mad
 /* Options with no meaning in the sandbox: SELinux labels, and what docker adds for cgroup mounts. */
 static int make_super(struct boot *b, const struct boot_mount *m, struct super **sb, struct inode **root)
 {
-	static const char *const as_tmpfs[] = { "mqueue", "devpts", "devtmpfs", "cgroup", "cgroup2" };
+	static const char *const as_tmpfs[] = { "devpts", "devtmpfs", "cgroup", "cgroup2" };
 	const struct fstype *t = fstype_find(m->type);
 
 	if (t)

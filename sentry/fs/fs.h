@@ -47,6 +47,9 @@ int tty_open_current(struct task *t, const struct path *p, u32 flags, struct fil
 int ptmx_open(struct task *t, struct inode *i, const struct path *p, u32 flags, struct file **ret) must_check;
 /* sentry/socket/tun.c: /dev/net/tun. */
 int tun_open(struct task *t, struct inode *i, const struct path *p, u32 flags, struct file **ret) must_check;
+/* sentry/ipc/mqueue_fs.c: the POSIX message queues of the caller's namespace. */
+int mqfs_make(struct task *t, struct kernel *k, const char *source, const char *opts, struct super **ret_sb,
+              struct inode **ret_root) must_check;
 /* character devices of devtmpfs by number: tun null zero full random urandom tty console ptmx kmsg. */
 int chardev_open(struct task *t, struct inode *i, const struct path *p, u32 flags, struct file **ret) must_check;
 bool file_is_eventfd(const struct file *f);

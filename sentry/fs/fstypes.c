@@ -14,6 +14,7 @@ static const struct fstype types[] = {
 	{ .name = "overlay", .nodev = true, .make = overlay_make },
 	{ .name = "ramfs", .nodev = true, .make = tmpfs_make },
 	{ .name = "devpts", .nodev = true, .make = devpts_make },
+	{ .name = "mqueue", .nodev = true, .make = mqfs_make },
 	{ .name = "proc", .nodev = true, .make = procfs_make },
 	{ .name = "sysfs", .nodev = true, .make = sysfs_make },
 	{ .name = "cgroup2", .nodev = true, .make = cgroupfs_make },

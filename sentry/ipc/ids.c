@@ -14,7 +14,7 @@ struct ipc_ns {
 	struct mutex mu;                        /* RANK_FILE */
 	struct ipc_ids ids[IPC_KINDS] GUARDED_BY(mu);
 	struct list_head undo GUARDED_BY(mu);
-	struct list_head mqueues GUARDED_BY(mu);
+	struct mqfs *mqfs GUARDED_BY(mu);       /* its root is a reference of ours; NULL until used */
 	_Atomic u64 limit[IPC_LIMITS];
 };
 
@@ -50,7 +50,6 @@ int ipc_ns_new(struct kernel *k, struct user_ns *owner, struct ns **ret)
 	}
 	mutex_init(&i->mu, RANK_FILE);
 	list_init(&i->undo);
-	list_init(&i->mqueues);
 	ipc_limits_init(i);
 	*ret = &i->ns;
 	return 0;
@@ -69,7 +68,7 @@ struct mutex *ipc_lock(struct ipc_ns *ns) { return &ns->mu; }
 struct user_ns *ipc_owner(struct ipc_ns *ns) { return ns->ns.owner; }
 _Atomic u64 *ipc_limits(struct ipc_ns *ns) { return ns->limit; }
 struct list_head *ipc_undo_list(struct ipc_ns *ns) { return &ns->undo; }
-struct list_head *ipc_mq_list(struct ipc_ns *ns) { return &ns->mqueues; }
+struct mqfs **ipc_mqfs(struct ipc_ns *ns) { return &ns->mqfs; }
 
 void ipc_put(struct ipc_obj *o)
 {

@@ -24,6 +24,7 @@ struct kernel;
 struct task;
 struct tgroup;
 struct ipc_ns;
+struct mqfs;
 struct strbuf;
 struct ns;
 struct user_ns;
@@ -107,7 +108,7 @@ void ipc_set_perm(struct ipc_obj *o, const struct ipc_perm *p);
 int ipc_highest_locked(struct ipc_ns *ns, enum ipc_kind kind, u32 *ret_used);
 struct ipc_obj *ipc_slot_locked(struct ipc_ns *ns, enum ipc_kind kind, u32 slot);
 struct list_head *ipc_undo_list(struct ipc_ns *ns);             /* sysv_sem.c's, guarded by the lock */
-struct list_head *ipc_mq_list(struct ipc_ns *ns);               /* mqueue.c's */
+struct mqfs **ipc_mqfs(struct ipc_ns *ns);                      /* mqueue_fs.c's, guarded by the lock */
 
 /* The calls. */
 long shm_get(struct task *t, s32 key, u64 size, int flags) must_check;

@@ -1,5 +1,5 @@
 /*
- * mqueue.h - POSIX message queues (mq_overview(7)); see mqueue.c.
+ * mqueue.h - POSIX message queues (mq_overview(7)); see mqueue.c and mqueue_fs.c.
  */
 #pragma once
 #include "platform/base/compiler.h"

@@ -29,6 +29,8 @@ struct kernel *kernel_new(struct platform *p)
 	k->platform = p;
 	mutex_init(&k->mu, RANK_KERNEL);
 	mutex_init(&k->epoll_nest_mu, RANK_EPOLLNEST);
+	mutex_init(&k->mq_mu, RANK_LEAF);
+	list_init(&k->mq_users);
 	k->boot_mono = ktime_mono(k);
 	atomic_init(&k->next_ino, 1);
 	atomic_init(&k->next_dev, 1);

@@ -65,6 +65,8 @@ struct kernel {
 	struct vdso *vdso;                      /* loader/vdso.c; NULL: guests get none; immutable */
 	struct vfs *vfs;                        /* mounts and file locks: vfs_init(), by boot; immutable */
 	struct hostpoll *hostpoll;              /* set once under mu: watcher of host descriptors */
+	struct mutex mq_mu;                     /* RANK_LEAF */
+	struct list_head mq_users;              /* guarded by mq_mu: what queues take (ipc/mqueue_fs.c) */
 	_Atomic u32 aio_nr;                     /* sizes of all contexts of vfs/aio.c */
 	_Atomic u64 next_ino;                   /* anonymous inode numbers */
 	_Atomic u32 next_dev;                   /* minor of st_dev for the next super block */
