@@ -224,15 +224,15 @@ static int enter(struct task *t, struct mqfs *fs, struct mq *q, u64 max)
 	return r;
 }
 
-static void touch_root(struct mqfs *fs, s64 by) REQUIRES(fs->root->mu)
+static void touch_root(struct mqfs *fs, s64 by)
 {
 	fs->root->size += (u64)by;
 	fs->root->atime = fs->root->mtime = fs->root->ctime = inode_now(fs->root);
 }
 
-/* A new queue under a new name; @mode with type. */
+/* A new queue under a new name; @mode with type. The root's lock is held, as by vfs. */
 static int make(struct task *t, struct mqfs *fs, const char *name, size_t len, u32 mode,
-		const struct lx_mq_attr *attr, struct mq **ret) REQUIRES(fs->root->mu)
+		const struct lx_mq_attr *attr, struct mq **ret)
 {
 	u64 lim[IPC_LIMITS];
 	struct mq *q;
@@ -258,7 +258,7 @@ static int make(struct task *t, struct mqfs *fs, const char *name, size_t len, u
 }
 
 /* The name's reference is the caller's to drop, after the locks. */
-static int leave(struct mqfs *fs, struct mq *q) REQUIRES(fs->root->mu)
+static int leave(struct mqfs *fs, struct mq *q)
 {
 	bool there;
 

@@ -97,6 +97,9 @@ long sys_newfstatat(struct task *t, const struct sysargs *a)
 
 /* ---- statx ---- */
 
+#define LX_STATX_MNT_ID        0x1000u
+#define LX_STATX_MNT_ID_UNIQUE 0x4000u
+
 static struct statx_timestamp xtime(ktime_t t)
 {
 	struct timespec ts = ktime_to_timespec(t);
@@ -104,7 +107,7 @@ static struct statx_timestamp xtime(ktime_t t)
 	return (struct statx_timestamp){ .tv_sec = ts.tv_sec, .tv_nsec = (u32)ts.tv_nsec };
 }
 
-static int put_statx(struct task *t, gaddr_t dst, const struct kstat *k, const struct path *p)
+static int put_statx(struct task *t, gaddr_t dst, const struct kstat *k, const struct path *p, u32 want)
 {
 	struct statx x = {
 		.stx_mask = STATX_BASIC_STATS | (k->has_btime ? STATX_BTIME : 0),
@@ -130,8 +133,10 @@ static int put_statx(struct task *t, gaddr_t dst, const struct kstat *k, const s
 	if (k->has_btime)
 		x.stx_btime = xtime(k->btime);
 	if (p->mnt) {
-		x.stx_mask |= 0x1000;   /* STATX_MNT_ID */
-		x.stx_mnt_id = (u64)mount_id(p->mnt);
+		bool unique = want & LX_STATX_MNT_ID_UNIQUE;
+
+		x.stx_mask |= unique ? LX_STATX_MNT_ID_UNIQUE : LX_STATX_MNT_ID;
+		x.stx_mnt_id = unique ? mount_unique_id(p->mnt) : (u64)mount_id(p->mnt);
 		if (path_is_mount_root(p))
 			x.stx_attributes |= STATX_ATTR_MOUNT_ROOT;
 	}
@@ -154,7 +159,7 @@ long sys_statx(struct task *t, const struct sysargs *a)
 	r = (flags & AT_EMPTY_PATH) && arg_addr(a, 1).v == 0 ? 0 : path_arg(t, a, 1, name);
 	if (r == 0)
 		r = stat_name(t, arg_fd(a, 0), name, flags, &k, &p);
-	return r < 0 ? r : put_statx(t, arg_addr(a, 4), &k, &p);
+	return r < 0 ? r : put_statx(t, arg_addr(a, 4), &k, &p, arg_u32(a, 3));
 }
 
 /* ---- access ---- */

@@ -70,5 +70,8 @@ bool mount_cross(struct path *p);
 /* From the root of a mount to the place it is mounted on. False at the top. */
 bool mount_up(struct path *p);
 struct vfs *mount_vfs(const struct mount *m);
+/* Names in @buf, or "": the place as seen from @root (v->mu held), and what of its file system it shows. */
+const char *mount_point_name_locked(const struct mount *m, const struct path *root, char *buf, size_t cap);
+const char *mount_root_name(const struct mount *m, char *buf, size_t cap);
 /* A mount namespace may hold only older ones, or they would keep each other. */
 bool nsfs_may_bind(const struct inode *i, const struct mnt_ns *into);

@@ -91,6 +91,25 @@ ssize_t vfs_path_name(struct task *t, const struct path *p, char *buf, size_t ca
 	return (ssize_t)n;
 }
 
+const char *mount_point_name_locked(const struct mount *m, const struct path *root, char *buf, size_t cap)
+{
+	struct name_builder b = { buf, buf + cap - 1 };
+
+	*b.p = 0;
+	if (build_locked(&b, m, m->root, root) != REACHED)
+		return "";
+	return *b.p ? b.p : "/";
+}
+
+const char *mount_root_name(const struct mount *m, char *buf, size_t cap)
+{
+	struct name_builder b = { buf, buf + cap - 1 };
+	struct dentry *top;
+
+	*b.p = 0;
+	return prepend_dentries(&b, m->root, NULL, NULL, &top) && *b.p ? b.p : "/";
+}
+
 /* ---- /proc/PID/{mounts,mountinfo,mountstats} ---- */
 
 static void show_flags(u32 f, struct strbuf *out)
@@ -115,14 +134,9 @@ static void show_super_options(struct mount *m, struct strbuf *out)
 static void show_mountinfo(struct mount *m, const char *point, struct strbuf *out)
 {
 	char buf[PATH_MAX] no_init;
-	struct name_builder b = { buf, buf + sizeof(buf) - 1 };
-	struct dentry *top;
 
-	*b.p = 0;
-	if (!prepend_dentries(&b, m->root, NULL, NULL, &top) || !*b.p)
-		b.p = memcpy(buf, "/", 2);
 	strbuf_printf(out, "%d %d 0:%u ", m->id, m->parent ? m->parent->id : 1, m->sb->dev_minor);
-	strbuf_put_octal(out, b.p, " \t\n\\");
+	strbuf_put_octal(out, mount_root_name(m, buf, sizeof(buf)), " \t\n\\");
 	strbuf_putc(out, ' ');
 	strbuf_put_octal(out, point, " \t\n\\");
 	strbuf_putc(out, ' ');
@@ -166,19 +180,16 @@ int mounts_show(struct task *t, struct mnt_ns *ns, struct fs *fs, int kind, stru
 
 	mutex_lock(&t->kernel->vfs->mu);
 	list_for_each(m, &ns->mounts, ns_node) {
-		struct name_builder b = { buf, buf + sizeof(buf) - 1 };
+		const char *point = mount_point_name_locked(m, &root, buf, sizeof(buf));
 
-		*b.p = 0;
-		if (build_locked(&b, m, m->root, &root) != REACHED)
+		if (!*point)
 			continue;
-		if (!*b.p)
-			b.p = memcpy(buf, "/", 2);
 		if (kind == 0)
-			show_mounts(m, b.p, out);
+			show_mounts(m, point, out);
 		else if (kind == 1)
-			show_mountinfo(m, b.p, out);
+			show_mountinfo(m, point, out);
 		else
-			show_mountstats(m, b.p, out);
+			show_mountstats(m, point, out);
 	}
 	mutex_unlock(&t->kernel->vfs->mu);
 	path_put(&root);

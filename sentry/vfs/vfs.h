@@ -130,6 +130,7 @@ int mount_remount(struct task *t, const struct path *at, u32 flags) must_check;
 int mount_umount(struct task *t, const struct path *at, u32 umount_flags) must_check;
 u32 mount_flags(const struct mount *m);
 int mount_id(const struct mount *m);            /* as in mountinfo, fdinfo and statx */
+u64 mount_unique_id(const struct mount *m);     /* never used again: STATX_MNT_ID_UNIQUE, statmount(2) */
 /* /proc/PID/{mounts,mountinfo,mountstats}. kind: 0, 1, 2. */
 int mounts_show(struct task *t, struct mnt_ns *ns, struct fs *fs, int kind, struct strbuf *out) must_check;
 
