@@ -9,6 +9,7 @@
 #include <linux/capability.h>
 #include <linux/securebits.h>
 
+#include "sentry/ipc/keys.h"
 #include "sentry/kernel/task_int.h"
 #include "sentry/kernel/user_ns.h"
 
@@ -52,7 +53,7 @@ static void commit(struct task *t, struct cred *c)
 {
 	const struct cred *old = t->cred;
 	bool changed = old->euid != c->euid || old->egid != c->egid || old->fsuid != c->fsuid ||
-		       old->fsgid != c->fsgid || (c->cap_prm & ~old->cap_prm) != 0;
+		       old->fsgid != c->fsgid || (c->cap_prm & ~old->cap_prm) != 0, ids;
 
 	if (changed) {
 		mutex_lock(&t->tg->mu);
@@ -60,7 +61,10 @@ static void commit(struct task *t, struct cred *c)
 		mutex_unlock(&t->tg->mu);
 		t->pdeath_signal = 0;
 	}
+	ids = old->fsuid != c->fsuid || old->fsgid != c->fsgid;
 	task_set_cred(t, c);
+	if (ids)
+		keys_ids_changed(t);
 }
 
 int cred_setuid(struct task *t, u32 uid)

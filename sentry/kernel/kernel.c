@@ -8,6 +8,7 @@
 
 #include "platform/base/alloc.h"
 #include "platform/base/rand.h"
+#include "sentry/ipc/keys.h"
 #include "sentry/kernel/futex.h"
 #include "sentry/kernel/pid.h"
 #include "sentry/kernel/user_ns.h"
@@ -20,9 +21,11 @@ struct kernel *kernel_new(struct platform *p)
 		return NULL;
 	k->pids = pid_table_new();
 	k->futexes = futex_table_new();
-	if (!k->pids || !k->futexes) {
+	k->keys = keys_new();
+	if (!k->pids || !k->futexes || !k->keys) {
 		kfree(k->pids);
 		kfree(k->futexes);
+		kfree(k->keys);
 		kfree(k);
 		return NULL;
 	}

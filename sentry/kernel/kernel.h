@@ -21,6 +21,7 @@ struct net_runner;
 struct devpts;
 struct unix_table;
 struct vdso;
+struct keys;
 struct vfs;
 struct super;
 struct hostpoll;
@@ -56,6 +57,7 @@ struct kernel {
 	_Atomic u32 ns_kinds_made;              /* bits: the first of this kind was made */
 	_Atomic u64 next_ns;                    /* numbers of namespaces */
 	struct futex_table *futexes;            /* immutable */
+	struct keys *keys;                      /* ipc/keys.h; immutable */
 	struct unix_table *unix_sockets;        /* abstract names (socket/unix.c); immutable */
 	struct net_runner *net_runner;          /* the network's thread; NULL without a network */
 	struct net_rx *net_rx;                  /* receiving from links: set with receive, before there are tasks */

@@ -8,6 +8,7 @@
 #include "sentry/kernel/task.h"
 
 #include "platform/base/alloc.h"
+#include "sentry/ipc/keys.h"
 #include "sentry/kernel/fdtable.h"
 #include "sentry/kernel/task_int.h"
 #include "sentry/mm/mm.h"
@@ -81,6 +82,7 @@ void task_drop_shared(struct task *t)
 	if (ns)
 		mnt_ns_unref(ns);
 	nsset_unref(set);
+	keys_drop(t);
 	if (mm)
 		mm_unref(mm);
 }

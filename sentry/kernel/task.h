@@ -32,6 +32,7 @@ struct file;
 struct tty_link;
 struct session;
 struct seccomp_prog;
+struct key;
 struct ptrace;
 
 struct pid_ns;
@@ -115,6 +116,10 @@ struct task {
 	struct mnt_ns *mnt_ns;                  /* same */
 	struct nsset *nsset;                    /* same: the other namespaces */
 	const struct cred *cred;                /* same */
+	struct {                                /* guarded by the lock of ipc/keys.h: references, NULL: none */
+		struct key *thread, *process, *session;
+		int reqkey;                     /* KEY_REQKEY_DEFL_* */
+	} keys;
 	char comm[16] GUARDED_BY(mu);
 
 	/* Signals: guarded by tg->mu. */

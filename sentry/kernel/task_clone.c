@@ -17,6 +17,7 @@
 #include "platform/base/alloc.h"
 #include "platform/platform.h"
 #include "sentry/core/usercopy.h"
+#include "sentry/ipc/keys.h"
 #include "sentry/kernel/clone.h"
 #include "sentry/kernel/fdtable.h"
 #include "sentry/kernel/pid_ns.h"
@@ -109,6 +110,7 @@ static int share_parts(struct task *t, struct task *n, u64 flags)
 	if (r < 0)
 		return r;
 	n->cred = p.cred ? p.cred : cred_ref(t->cred);
+	keys_inherit(t, n, flags & CLONE_THREAD);
 	n->nsset = p.set ? p.set : nsset_ref(t->nsset);
 	n->mnt_ns = p.mnt ? p.mnt : mnt_ns_ref(t->mnt_ns);
 	return 0;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "platform/platform.h"
+#include "sentry/ipc/keys.h"
 #include "sentry/kernel/fdtable.h"
 #include "sentry/kernel/ptrace.h"
 #include "sentry/kernel/rusage.h"
@@ -123,6 +124,7 @@ static void change_cred(struct task *t, struct exec_image *im)
 	if (im->cred)
 		task_set_cred(t, im->cred);
 	im->cred = NULL;
+	keys_exec(t);
 }
 
 /* Into the new address space and context. */

@@ -9,6 +9,7 @@
 
 #include "platform/base/alloc.h"
 #include "platform/base/str.h"
+#include "sentry/ipc/keys.h"
 #include "sentry/kernel/task.h"
 
 static void release(struct ns *ns)
@@ -16,6 +17,7 @@ static void release(struct ns *ns)
 	struct user_ns *u = container_of(ns, struct user_ns, ns);
 	struct user_ns *parent = u->parent;
 
+	keys_forget_ns(ns->kernel, ns->ino);
 	kfree(atomic_load(&u->uids));
 	kfree(atomic_load(&u->gids));
 	ns_done(&u->ns);

@@ -7,6 +7,7 @@
 #include "sentry/fs/proc/proc.h"
 #include "sentry/fs/proc/procfs.h"
 #include "sentry/ipc/ipc.h"
+#include "sentry/ipc/keys.h"
 #include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task.h"
 #include "sentry/mm/mm.h"
@@ -160,6 +161,20 @@ static int show_sysvipc(struct task *t, struct pseudo_node *n, struct strbuf *ou
 	return 0;
 }
 
+static int show_keys(struct task *t, struct pseudo_node *n, struct strbuf *out)
+{
+	(void)n;
+	keys_show(t, out);
+	return strbuf_err(out);
+}
+
+static int show_key_users(struct task *t, struct pseudo_node *n, struct strbuf *out)
+{
+	(void)n;
+	key_users_show(t, out);
+	return strbuf_err(out);
+}
+
 static const struct pseudo_dir sysvipc_dir;
 static const struct pseudo_dir empty_dir = { 0 };
 
@@ -186,6 +201,8 @@ static const struct pseudo_entry root_entries[] = {
 	{ .name = "fs", .mode = S_IFDIR | 0555, .dir = &empty_dir },
 	TEXT("interrupts", "\n"),
 	{ .name = "irq", .mode = S_IFDIR | 0555, .dir = &empty_dir },
+	ROW("key-users", show_key_users),
+	ROW("keys", show_keys),
 	ROW("loadavg", show_loadavg),
 	TEXT("locks", ""),
 	ROW("meminfo", show_meminfo),

@@ -149,11 +149,18 @@ static const struct pseudo_dir seccomp_dir = DIR_OF(seccomp_entries);
 static const struct pseudo_entry yama_entries[] = { TEXT("ptrace_scope", "0") };
 static const struct pseudo_dir yama_dir = DIR_OF(yama_entries);
 
+static const struct pseudo_entry keys_entries[] = {
+	TEXT("gc_delay", "300"), TEXT("maxbytes", "20000"), TEXT("maxkeys", "200"), TEXT("root_maxbytes", "25000000"),
+	TEXT("root_maxkeys", "1000000"),
+};
+static const struct pseudo_dir keys_dir = DIR_OF(keys_entries);
+
 static const struct pseudo_entry kernel_entries[] = {
 	TEXT("cap_last_cap", "40"), TEXT("core_pattern", "core"), TEXT("core_uses_pid", "0"),
 	{ .name = "domainname", .mode = S_IFREG | 0644, .show = show_domainname, .store = store_domainname },
 	TEXT("dmesg_restrict", "1"),
 	{ .name = "hostname", .mode = S_IFREG | 0644, .show = show_hostname, .store = store_hostname },
+	DIR("keys", keys_dir),
 	TEXT("kptr_restrict", "1"), IPC("msg_next_id"), IPC("msgmax"), IPC("msgmnb"), IPC("msgmni"),
 	TEXT("ngroups_max", "65536"), ROW("osrelease", show_osrelease), ROW("ostype", show_ostype),
 	TEXT("overflowgid", "65534"), TEXT("overflowuid", "65534"), TEXT("perf_event_paranoid", "3"),
