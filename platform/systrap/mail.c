@@ -136,11 +136,14 @@ void mail_unmap(struct systrap_as *as)
 
 /* ---- hot and cool ---- */
 
-/* A call of @c came the slow way although its site is patched. */
-void mail_missed(struct systrap_ctx *c)
+void mail_missed(struct systrap_ctx *c, const struct trap *trap)
 {
 	u64 now = __builtin_ia32_rdtsc();
 
+	/* Other calls with a frame bring commands, which end a hot spell. */
+	if (c->framed && (trap->kind != TRAP_SYSCALL || (trap->nr != SYS_tgkill && trap->nr != SYS_rt_sigreturn)))
+		return;
+	c->missed = true;
 	c->close_calls = now - c->resumed_at < CLOSE_TICKS ? c->close_calls + 1 : c->close_calls / 2;
 	if (!c->mail && c->close_calls > NEED_MIN / 2)
 		c->want_mail = true;
@@ -343,8 +346,7 @@ struct systrap_ctx *mail_waited(struct systrap *p, struct systrap_ctx *c, u64 id
 	} else if (atomic_load(&c->state) == CTX_RUNNING && c->mail &&
 		   atomic_load(word(&c->mail->state)) == MAIL_POSTED && take_posted(p, c, id, ret)) {
 		mutex_unlock(&as->mu);
-		c->missed = true;
-		mail_missed(c);
+		mail_missed(c, ret);
 		return c;
 	} else {
 		/* It gave up just when the answer came. */

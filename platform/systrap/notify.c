@@ -128,6 +128,7 @@ static struct systrap_ctx *trapped(struct systrap *p, struct systrap_ctx *c,
 		host_futex_wake(&c->done, 1);
 		return NULL;
 	}
+	mail_missed(c, ret);
 	return c;
 }
 
@@ -162,13 +163,12 @@ static struct systrap_ctx *app_call(struct systrap *p, struct systrap_ctx *c,
 	if (!take(p, c, n))
 		return NULL;
 	c->framed = false;
-	c->missed = site_of_ip(to_as(c->base.as), &ip);
-	if (c->missed)
-		mail_missed(c);
-	else
-		site_trapped(c, ip - 2, (u32)n->data.nr);
 	ret->kind = TRAP_SYSCALL;
 	ret->site = 0;
+	if (site_of_ip(to_as(c->base.as), &ip))
+		mail_missed(c, ret);
+	else
+		site_trapped(c, ip - 2, (u32)n->data.nr);
 	ret->nr = (u32)n->data.nr;
 	memcpy(ret->args, n->data.args, sizeof(ret->args));
 	ret->ip = ip;
@@ -292,7 +292,7 @@ void ctx_resume(struct systrap_ctx *c)
 	c->pass = false;
 	kick = c->want_frame || (!framed && (c->hot_site || c->want_mail));
 	c->want_frame = false;
-	heat = !framed && !kick && workers_receives() && mail_heat(p, c);
+	heat = !kick && workers_receives() && mail_heat(p, c);
 	c->missed = false;
 	c->ncalls = 0;
 	c->result = 0;

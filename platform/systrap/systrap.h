@@ -108,7 +108,7 @@ struct systrap_ctx {
 	u32 win_changed, out_used;              /* WIN_*; words used in win->out */
 	_Atomic bool hot;                       /* in the pool's hot[] */
 	bool want_mail;                         /* owner: give it one when it has a frame */
-	bool missed;                            /* owner: this call came from a patched site by notification */
+	bool missed;                            /* owner: this trap came by notification and might come by mail */
 	u64 hot_site;                           /* owner: tell the sentry when there is a frame */
 	bool by_mail;                           /* owner, changed under as->mu: the call came by mail */
 	u64 wait_id;                            /* guarded by as->mu: the wait call to answer instead, or 0 */
@@ -234,7 +234,7 @@ void busy_unlock(_Atomic u32 *word);
 /* mail.c */
 void mail_open(struct systrap_ctx *c);                  /* @c has a frame */
 void mail_unmap(struct systrap_as *as);
-void mail_missed(struct systrap_ctx *c);
+void mail_missed(struct systrap_ctx *c, const struct trap *trap);
 /* To be called by the receiver, before it answers @c. True: it is hot from now on. */
 bool mail_heat(struct systrap *p, struct systrap_ctx *c);
 bool mail_hot(const struct systrap *p);                 /* is any? */
