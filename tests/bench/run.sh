@@ -131,7 +131,9 @@ else
 	debian=$w/debian; mkdir "$debian" && tar -xf "$ROOTFS_TAR" -C "$debian" || exit 1
 fi
 if [ -n "$debian" ]; then mkdir -p "$debian/bench"; cp "$w/timed" $here/tree.sh "$debian/bench"; fi
-if [ "$LOAD" = 1 ]; then pin sh -c 'while :; do :; done' & burner=$!; fi
+if [ "$LOAD" = 1 ]; then
+	{ [ -z "$CPUS" ] || taskset -cp "$CPUS" $BASHPID >/dev/null; exec sh -c 'while :; do :; done'; } & burner=$!
+fi
 for i in $(seq "${REPEATS:-3}"); do
 	for k in $kinds; do
 		case $k in runc | crun) ;; *) micro "$k"; create "$k"; [ -z "$debian" ] || tree "$k" ;; esac
