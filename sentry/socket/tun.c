@@ -68,9 +68,10 @@ static struct tun *link_of(struct tun_file *tf, bool *ret_pi, size_t *ret_vnet)
 	return t;
 }
 
-static ssize_t tun_fop_read(struct task *t unused_ok, struct file *f, struct iobuf *b, s64 *pos unused_ok)
+static ssize_t transfer(struct file *f, struct iobuf *b, int (*copy)(struct net_io *io, void *k, size_t n),
+			ssize_t (*op)(struct tun *t, bool pi, size_t vnet, struct net_io *io))
 {
-	struct lent l = { .io = { .len = b->left, .copy = give }, .b = b };
+	struct lent l = { .io = { .len = b->left, .copy = copy }, .b = b };
 	size_t vnet, done = b->done;
 	ssize_t r = -EBADFD;
 	struct tun *tun;
@@ -78,26 +79,20 @@ static ssize_t tun_fop_read(struct task *t unused_ok, struct file *f, struct iob
 
 	tun = link_of(tf_of(f), &pi, &vnet);
 	if (tun)
-		r = tun_read(tun, pi, vnet, &l.io);
+		r = op(tun, pi, vnet, &l.io);
 	if (r < 0)
 		iobuf_rewind(b, b->done - done);
 	return r;
 }
 
+static ssize_t tun_fop_read(struct task *t unused_ok, struct file *f, struct iobuf *b, s64 *pos unused_ok)
+{
+	return transfer(f, b, give, tun_read);
+}
+
 static ssize_t tun_fop_write(struct task *t unused_ok, struct file *f, struct iobuf *b, s64 *pos unused_ok)
 {
-	struct lent l = { .io = { .len = b->left, .copy = take }, .b = b };
-	size_t vnet, done = b->done;
-	ssize_t r = -EBADFD;
-	struct tun *tun;
-	bool pi;
-
-	tun = link_of(tf_of(f), &pi, &vnet);
-	if (tun)
-		r = tun_write(tun, pi, vnet, &l.io);
-	if (r < 0)
-		iobuf_rewind(b, b->done - done);
-	return r;
+	return transfer(f, b, take, tun_write);
 }
 
 static u32 tun_fop_poll(struct file *f)
