@@ -182,6 +182,9 @@ $(FUZZ): $(B)/tests/fuzz/%: tests/fuzz/%.c $(LIB) $(B)/.flags
 	$(call say,FUZZ,$@) mkdir -p $(@D) && $(CC) $(CFLAGS) -fsanitize=fuzzer -Wno-missing-prototypes \
 		-MMD -MP -MF $@.d -MT $@ -o $@ $< $(LIB) $(DYNLIBS)
 
+$(B)/tests/bench/linkrate: tests/bench/linkrate.c $(LIB) $(B)/.flags
+	$(call say,BENCH,$@) mkdir -p $(@D) && $(CC) $(CFLAGS) -MMD -MP -MF $@.d -MT $@ -o $@ $< $(LIB) $(DYNLIBS)
+
 unit-build: $(UNIT)
 unit: $(UNIT) ## run the unit tests of this MODE
 	$(Q)tests/run_unit.sh $(UNIT)

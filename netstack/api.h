@@ -61,6 +61,8 @@ int stack_new(const struct stack_ops *ops, void *ctx, struct stack **ret) must_c
 void stack_free(struct stack *s);
 /* Run what is due; returns the next deadline on the monotonic clock, or NET_NEVER. */
 u64 stack_run(struct stack *s);
+/* Give memory back that packets have not needed since the last call; true: there is more, call again in a few seconds. */
+bool stack_trim(struct stack *s);
 /* One frame arrives on link @ifindex (tests, fuzzers). */
 void stack_rx(struct stack *s, u32 ifindex, const void *frame, size_t len);
 
@@ -216,7 +218,7 @@ void ep_close(struct ep *e);
 /* (Re)direct readiness: for accepted endpoints.  No callback with the old pair runs afterwards. */
 void ep_set_ready(struct ep *e, ep_ready_fn *fn, void *opaque);
 /* What /proc/net/tcp and sock_diag tell of the owner, and what privilege SO_MARK etc. see. */
-void ep_set_ident(struct ep *e, u32 uid, u64 ino);
+void ep_set_ident(struct ep *e, u32 uid, u32 gid, u64 ino);
 
 int ep_bind(struct ep *e, const struct net_sa *sa) must_check;
 /*
@@ -246,6 +248,8 @@ int ep_name(struct ep *e, bool peer, struct net_sa *ret) must_check;
 struct net_io {
 	size_t len;
 	int (*copy)(struct net_io *io, void *kbuf, size_t n);
+	/* The same for @n pieces one after the other, whose bytes moved it returns: all, or those before a fault.  NULL: copy() does it. */
+	size_t (*copy_pieces)(struct net_io *io, const struct iovec *v, size_t n);
 };
 
 struct net_msg {
@@ -329,3 +333,47 @@ struct ep_info {
 typedef int ep_dump_fn(void *arg, const struct ep_info *i);
 /* @proto: IPPROTO_TCP, IPPROTO_UDP, IPPROTO_RAW (raw sockets), 0 = packet sockets. */
 int ep_dump(struct stack *s, int proto, ep_dump_fn *fn, void *arg);
+
+/* -------------------------------------------------------------- netfilter */
+
+#define NF_BLOB_MAX (4u << 20)          /* bytes of one table's entries */
+
+/* What SET_REPLACE hands back: the replaced table's counters, and where the caller wants them. */
+struct nf_old_counters { void *p; size_t len; u64 to; };       /* p: kfree() */
+
+/*
+ * iptables' options of level SOL_IP or SOL_IPV6 (@v6), layouts as in linux/netfilter_ipv4/ip_tables.h; the caller has
+ * CAP_NET_ADMIN.  get: @val holds what the caller put there and takes the answer.  -ENOPROTOOPT: no such option.
+ */
+int nf_setsockopt(struct stack *s, bool v6, int opt, const void *val, size_t len, struct nf_old_counters *ret) must_check;
+int nf_getsockopt(struct stack *s, bool v6, int opt, void *val, size_t len) must_check;
+/* SO_ORIGINAL_DST: where the connection of @e went before it was redirected.  -ENOENT, -ENOPROTOOPT. */
+int nf_original_dst(struct ep *e, struct net_sa *ret) must_check;
+/* /proc/net/ip_tables_*: the i-th name, or NULL. */
+enum nf_names { NF_NAMES_TABLES, NF_NAMES_MATCHES, NF_NAMES_TARGETS };
+const char *nf_name(struct stack *s, bool v6, enum nf_names what, unsigned i);
+/* Connections that are tracked: nf_conntrack_count. */
+u32 nf_conntrack_count(struct stack *s);
+
+/*
+ * nf_tables (linux/netfilter/nf_tables.h): a batch is a copy of the state that is changed message by message
+ * (NFT_MSG_*; @attrs are netlink attributes, hostile) and put in force by nft_commit(), which also ends it: 0,
+ * -ERESTART (somebody else was faster), or what is wrong with the whole.
+ */
+struct nft_batch;
+int nft_begin(struct stack *s, struct nft_batch **ret) must_check;
+int nft_change(struct nft_batch *b, u8 family, u16 msg, u16 flags, const void *attrs, size_t len) must_check;
+int nft_commit(struct nft_batch *b) must_check;
+void nft_abort(struct nft_batch *b);            /* NULL is fine */
+u32 nft_generation(struct stack *s);
+
+/* What a look at the state is limited to: names empty, family 0 (AF_UNSPEC): all. */
+struct nft_filter { u8 family; char table[64], chain[64]; };
+/*
+ * The @pos-th table, chain or rule (NFT_MSG_NEWTABLE, _NEWCHAIN, _NEWRULE) as attributes; *ret_family is whose it is.
+ * Bytes; 0: @f does not want it; -ENOENT ends; -EMSGSIZE.
+ */
+ssize_t nft_nth(struct stack *s, u16 what, u32 pos, const struct nft_filter *f, u8 *buf, size_t cap, u8 *ret_family)
+	must_check;
+/* Which revisions of an xtables extension there are: the newest, or -ENOENT, -EPROTONOSUPPORT. */
+int nft_compat(bool v6, bool target, const char *name, u32 rev) must_check;

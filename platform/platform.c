@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/uio.h>
 #include "platform/host/title.h"
 
 static const struct platform_ops *const platforms[] = {
@@ -31,6 +32,13 @@ void platform_user_range(const struct platform *p, u64 *lo, u64 *hi) { p->ops->u
 u64 platform_host_vdso(const struct platform *p) { return p->ops->host_vdso(p); }
 size_t platform_fp_size(const struct platform *p) { return p->ops->fp_size(p); }
 struct worker *platform_block_begin(struct platform *p) { return p->ops->block_begin(p); }
+
+struct worker *platform_block_watch(struct platform *p, hostfd_t *ret_fd)
+{
+	*ret_fd = HOSTFD_NONE;
+	return p->ops->block_watch ? p->ops->block_watch(p, ret_fd) : p->ops->block_begin(p);
+}
+
 void platform_waking(struct platform *p, struct worker *sleeper) { p->ops->waking(p, sleeper); }
 void platform_block_end(struct platform *p, bool woken) { p->ops->block_end(p, woken); }
 
@@ -81,6 +89,35 @@ size_t aspace_copy_out(struct aspace *as, gaddr_t dst, const void *src, size_t n
 	return as->p->ops->copy_out(as, dst, src, n);
 }
 
+static size_t copy_pieces(struct aspace *as, gaddr_t at, const struct iovec *v, size_t n, bool out)
+{
+	const struct platform_ops *ops = as->p->ops;
+	size_t done = 0, bytes = 0, k;
+
+	for (size_t i = 0; i < n; i++)
+		bytes += v[i].iov_len;
+	if (n > 1 && ops->copy_pieces && ops->copy_pieces(as, at, v, n, bytes, out) == bytes)
+		return bytes;
+	for (size_t i = 0; i < n; i++) {
+		k = out ? ops->copy_out(as, gaddr_add(at, done), v[i].iov_base, v[i].iov_len) :
+			  ops->copy_in(as, v[i].iov_base, gaddr_add(at, done), v[i].iov_len);
+		done += k;
+		if (k < v[i].iov_len)
+			break;
+	}
+	return done;
+}
+
+size_t aspace_copy_in_pieces(struct aspace *as, const struct iovec *dst, size_t n, gaddr_t src)
+{
+	return copy_pieces(as, src, dst, n, false);
+}
+
+size_t aspace_copy_out_pieces(struct aspace *as, gaddr_t dst, const struct iovec *src, size_t n)
+{
+	return copy_pieces(as, dst, src, n, true);
+}
+
 void ctx_tell_ids(struct ctx *c, u32 pid, u32 tid)
 {
 	if (c->p->ops->tell_ids)
@@ -97,6 +134,23 @@ size_t ctx_data_in(const struct ctx *c, gaddr_t src, const void **ret)
 bool ctx_data_out(struct ctx *c, gaddr_t dst, const void *src, size_t n)
 {
 	return c->p->ops->data_out && c->p->ops->data_out(c, dst, src, n);
+}
+
+int ctx_view_out(struct ctx *c, gaddr_t dst, u64 key, u64 off, size_t n)
+{
+	return c->p->ops->view_out ? c->p->ops->view_out(c, dst, key, off, n) : -EOPNOTSUPP;
+}
+
+void ctx_view_give(struct ctx *c, u64 key, u64 off, hostfd_t fd)
+{
+	if (c->p->ops->view_give)
+		c->p->ops->view_give(c, key, off, fd);
+}
+
+void ctx_view_drop(struct ctx *c, u64 key)
+{
+	if (c->p->ops->view_drop)
+		c->p->ops->view_drop(c, key);
 }
 
 int aspace_cas_u32(struct ctx *c, gaddr_t addr, u32 *val, u32 new_val)
@@ -127,13 +181,7 @@ int ctx_clone(struct ctx *parent, struct ctx **ret) { return parent->p->ops->ctx
 void ctx_start(struct ctx *c) { c->p->ops->ctx_start(c); }
 void ctx_retire(struct ctx *c, gaddr_t word)
 {
-	const struct platform_ops *ops = c->p->ops;
-	u32 zero = 0;
-
-	if (ops->ctx_retire)
-		(void)!ops->ctx_retire(c, word);
-	else if (ops->copy_out(c->as, word, &zero, sizeof(zero)) == sizeof(zero))
-		(void)!ops->futex_wake(c, word, 1, true);
+	(void)!c->p->ops->ctx_retire(c, word);
 }
 
 void ctx_free(struct ctx *c) { c->p->ops->ctx_free(c); }

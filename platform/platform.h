@@ -89,8 +89,12 @@ struct ctx *platform_switch(struct platform *p, struct ctx *done, struct trap *r
  * block_begin returns what a waker gives to platform_waking(), right before the one
  * host call that ends this wait (it may be NULL); @woken tells whether that was done.  With it
  * the platform knows that a worker is on its way and need not wake another.
+ *
+ * block_watch is block_begin for who can watch a descriptor while it waits: if *ret_fd is one, and can be
+ * read, another worker is needed, and block_begin is to be called then.
  */
 struct worker *platform_block_begin(struct platform *p);
+struct worker *platform_block_watch(struct platform *p, hostfd_t *ret_fd);
 void platform_waking(struct platform *p, struct worker *sleeper);
 void platform_block_end(struct platform *p, bool woken);
 
@@ -135,6 +139,10 @@ int aspace_apply(struct ctx *c, const struct as_op *ops, size_t n, size_t *ret_d
  */
 size_t aspace_copy_in(struct aspace *as, void *dst, gaddr_t src, size_t n);
 size_t aspace_copy_out(struct aspace *as, gaddr_t dst, const void *src, size_t n);
+/* The same with @n pieces on our side, by one host call where that can be. */
+struct iovec;
+size_t aspace_copy_in_pieces(struct aspace *as, const struct iovec *dst, size_t n, gaddr_t src);
+size_t aspace_copy_out_pieces(struct aspace *as, gaddr_t dst, const struct iovec *src, size_t n);
 /*
  * Data that travels with a trap, which saves a copy by the host; its owner only.  takes_data: the trap
  * is such that data_out may work.  data_in: *ret is a copy of what was at @src, as many bytes as returned (0: none), until @c
@@ -145,6 +153,15 @@ size_t aspace_copy_out(struct aspace *as, gaddr_t dst, const void *src, size_t n
 bool ctx_takes_data(const struct ctx *c);
 size_t ctx_data_in(const struct ctx *c, gaddr_t src, const void **ret);
 bool ctx_data_out(struct ctx *c, gaddr_t dst, const void *src, size_t n);
+/*
+ * The same for @n bytes at @off of a regular file, which are there: the application's side copies them, as it can read that part of
+ * the file itself.  @key: a number for the open file, never used for another.  Only for a call that may be made again, as it is
+ * if the copy fails.  0, or it was not done: -EOPNOTSUPP, or -EAGAIN if it has paid to be given (a duplicate of) the file
+ * for later reads; until the drop of @key, which is done before @c goes on.
+ */
+int ctx_view_out(struct ctx *c, gaddr_t dst, u64 key, u64 off, size_t n) must_check;
+void ctx_view_give(struct ctx *c, u64 key, u64 off, hostfd_t fd);
+void ctx_view_drop(struct ctx *c, u64 key);
 /*
  * What getpid and gettid return: from now on they may be answered without a trap; 0, 0: they trap again, if not at
  * this moment.  The first is for the owner, the second for any thread; a lock of the caller's orders both.

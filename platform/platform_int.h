@@ -16,22 +16,28 @@ struct platform_ops {
 	u64 (*host_vdso)(const struct platform *p);
 	struct ctx *(*run)(struct platform *p, struct ctx *done, struct trap *ret);
 	struct worker *(*block_begin)(struct platform *p);
+	struct worker *(*block_watch)(struct platform *p, hostfd_t *ret_fd);    /* NULL: block_begin, and no descriptor */
 	void (*waking)(struct platform *p, struct worker *sleeper);
 	void (*block_end)(struct platform *p, bool woken);
 	int (*as_new)(struct platform *p, struct aspace **ret_as, struct ctx **ret_ctx);
 	int (*as_fork)(struct ctx *parent, struct aspace **ret_as, struct ctx **ret_ctx);
 	int (*ctx_clone)(struct ctx *parent, struct ctx **ret);
 	void (*ctx_start)(struct ctx *c);
-	int (*ctx_retire)(struct ctx *c, gaddr_t word);        /* NULL: copy_out, futex_wake */
+	int (*ctx_retire)(struct ctx *c, gaddr_t word);
 	void (*ctx_free)(struct ctx *c);
 	void (*as_release)(struct aspace *as);
 	int (*apply)(struct ctx *c, const struct as_op *ops, size_t n, size_t *ret_done);
 	size_t (*copy_in)(struct aspace *as, void *dst, gaddr_t src, size_t n);
 	size_t (*copy_out)(struct aspace *as, gaddr_t dst, const void *src, size_t n);
+	/* May be NULL.  All pieces, or not known how many: then 0. */
+	size_t (*copy_pieces)(struct aspace *as, gaddr_t at, const struct iovec *v, size_t n, size_t bytes, bool out);
 	void (*tell_ids)(struct ctx *c, u32 pid, u32 tid);      /* may be NULL */
 	bool (*takes_data)(const struct ctx *c);                /* these three may be NULL */
 	size_t (*data_in)(const struct ctx *c, gaddr_t src, const void **ret);
 	bool (*data_out)(struct ctx *c, gaddr_t dst, const void *src, size_t n);
+	int (*view_out)(struct ctx *c, gaddr_t dst, u64 key, u64 off, size_t n);        /* these three may be NULL */
+	void (*view_give)(struct ctx *c, u64 key, u64 off, hostfd_t fd);
+	void (*view_drop)(struct ctx *c, u64 key);
 	int (*cas_u32)(struct ctx *c, gaddr_t addr, u32 *val, u32 new_val);
 	int (*futex_wake)(struct ctx *c, gaddr_t addr, int n, bool shared);
 	int (*patch)(struct ctx *c, u64 site, gaddr_t room);    /* may be NULL */

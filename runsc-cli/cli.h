@@ -18,6 +18,7 @@ struct cli {
 	const char *rootless;           /* "auto", "true", "false" */
 	const char *platform;           /* "systrap", "ptrace" */
 	const char *network;            /* "sandbox", "none", "host" */
+	const char *link;               /* "auto", "packet", "xdp": what carries frames */
 	bool allow_host_network;        /* --network=sandbox: the host's own, for bundles that ask for it */
 	const char *overlay;            /* "none", "memory", "dir=PATH" */
 	struct err err;

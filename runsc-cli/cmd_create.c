@@ -20,7 +20,8 @@
 	{ "bundle", 'b', OPT_STR, &(o).bundle, "DIR", "directory with config.json (.)" }, \
 	{ "console-socket", 0, OPT_STR, &(o).console_socket, "PATH", "unix socket that gets the terminal" }, \
 	{ "pid-file", 0, OPT_STR, &(o).pid_file, "FILE", "write the sandbox's process id there" }, \
-	{ "preserve-fds", 0, OPT_U32, &(o).preserve_fds, "N", "accepted; 3 descriptors reach the sandbox" }, \
+	{ "preserve-fds", 0, OPT_U32, &(o).preserve_fds, "N", "pass descriptors 3 to N + 2" }, \
+	{ "pidfd-socket", 0, OPT_STR, &(o).pidfd_socket, "PATH", "unix socket that gets a pidfd of the sandbox" }, \
 	{ "no-pivot", 0, OPT_ACCEPT, NULL, NULL, "accepted" }, \
 	{ "no-new-keyring", 0, OPT_ACCEPT, NULL, NULL, "accepted" }, \
 	{ "no-subreaper", 0, OPT_ACCEPT, NULL, NULL, "accepted" }

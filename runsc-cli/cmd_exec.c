@@ -24,15 +24,18 @@
 #include "runsc-cli/ctl/ctl.h"
 #include "runsc-cli/foreground.h"
 #include "runsc-cli/session.h"
+#include "runsc-cli/setup/cgroup.h"
 #include "runsc-cli/setup/console.h"
 #include "runsc-cli/setup/exec_send.h"
 #include "runsc-cli/setup/launch.h"
+#include "runsc-cli/setup/preserve.h"
 #include "runsc-cli/setup/sys.h"
 
 struct exec_opts {
-	const char *process, *cwd, *user, *console_socket, *pid_file;
-	struct strv env, caps, gids;
-	bool tty, detach, no_new_privs;
+	const char *process, *cwd, *user, *console_socket, *pid_file, *pidfd_socket;
+	struct strv env, caps, gids, cgroups;
+	u32 preserve_fds;
+	bool tty, detach, no_new_privs, ignore_paused;
 };
 
 /* "UID[:GID]": numbers, as OCI has no other. */
@@ -100,6 +103,7 @@ static int make_process(struct cli *cli, struct container *c, const struct exec_
 		r = spec_load_process(&s->pool, o->process, p, &cli->err);
 		if (r == 0 && o->tty)
 			p->terminal = true;
+		p->personality = s->process.personality;
 		return r;
 	}
 	if (argc == 0)
@@ -123,6 +127,8 @@ static int make_process(struct cli *cli, struct container *c, const struct exec_
 		p->cap_bnd |= 1ull << cap;
 		p->cap_prm |= 1ull << cap;
 		p->cap_eff |= 1ull << cap;
+		if (p->cap_inh) /* as runc: config.json has to have begun with it */
+			p->cap_amb |= p->cap_inh & 1ull << cap;
 	}
 	if (o->user)
 		r = apply_user(cli, o->user, p);
@@ -138,10 +144,7 @@ static pid_t spawn_waiter(struct session *x, int *ret_pidfd)
 	pid_t pid = setup_fork(0, ret_pidfd);
 
 	if (pid == 0) {
-		int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-		for (int i = 0; i < 3 && null >= 0; i++)
-			(void)dup2(null, i);
+		session_keep_only(x);
 		(void)prctl(PR_SET_NAME, "csandbox-exec");
 		(void)session_signals(x);
 		_exit(session_wait(x));
@@ -167,25 +170,43 @@ static int open_terminal(struct cli *cli, const struct exec_opts *o, const struc
 	return r;
 }
 
+/* Tell whoever asked about the process that stands for the guest's. */
+static int announce(struct cli *cli, const struct exec_opts *o, struct container *c, pid_t pid, int pidfd)
+{
+	int r = 0;
+
+	for (u32 i = 0; i < o->cgroups.n && r == 0; i++)
+		r = cgroup_join_below(cli, c, o->cgroups.v[i], pid);
+	if (r == 0 && o->pidfd_socket)
+		r = console_send_pidfd(cli, o->pidfd_socket, pidfd);
+	if (r == 0 && o->pid_file)
+		r = write_pid_file(cli, o->pid_file, pid);
+	return r;
+}
+
 static int finish(struct cli *cli, const struct exec_opts *o, struct session *x, int master)
 {
 	int pidfd = -1, status, r = 0;
 	pid_t pid;
 
 	if (!o->detach && master < 0 && x->tty < 0) {
-		if (o->pid_file)
-			r = write_pid_file(cli, o->pid_file, getpid());
+		pidfd = o->pidfd_socket ? setup_pidfd_open(getpid()) : -1;
+		r = announce(cli, o, x->c, getpid(), pidfd);
 		(void)session_signals(x);
 		return r < 0 ? r : session_wait(x);
 	}
 	pid = spawn_waiter(x, &pidfd);
 	if (pid < 0)
 		return err_sys(&cli->err, pid, "cannot fork");
-	if (o->pid_file)
-		r = write_pid_file(cli, o->pid_file, pid);
+	r = announce(cli, o, x->c, pid, pidfd);
 	close(x->sock);
 	if (x->tty >= 0)
 		close(x->tty);
+	if (r < 0) {
+		/* The guest's process goes with it. */
+		(void)setup_pidfd_signal(pidfd, SIGKILL);
+		(void)waitpid(pid, &status, 0);
+	}
 	if (o->detach || r < 0)
 		return r;
 	if (master >= 0)
@@ -198,16 +219,19 @@ static int finish(struct cli *cli, const struct exec_opts *o, struct session *x,
 
 static int do_exec(struct cli *cli, struct container *c, const struct exec_opts *o, int argc, char **argv)
 {
-	int master = -1, fds[3] = { 0, 1, 2 }, r;
+	int master = -1, fds[3 + CTL_EXTRA_FDS] = { 0, 1, 2 }, r;
 	struct session x = { .c = c, .tty = -1, .sigfd = -1 };
 	enum status st = container_status(c);
 	struct oci_process p;
 	struct oci_spec s;
 
-	if (st != ST_RUNNING)
+	/* A paused sandbox takes the connection and answers when it goes on. */
+	if (st != ST_RUNNING && st != ST_CREATED && !(st == ST_PAUSED && o->ignore_paused))
 		return st == ST_PAUSED ? err_set(&cli->err, -EBUSY, "cannot exec in a paused container (use csandbox resume)")
 		                       : err_set(&cli->err, -ESRCH, "cannot exec in a container that is %s", status_name(st));
-	r = container_spec(cli, c, &s);
+	r = preserved_fds(cli, o->preserve_fds, fds + 3);
+	if (r == 0)
+		r = container_spec(cli, c, &s);
 	if (r < 0)
 		return r;
 	r = make_process(cli, c, o, argc, argv, &s, &p);
@@ -219,7 +243,13 @@ static int do_exec(struct cli *cli, struct container *c, const struct exec_opts 
 			r = err_sys(&cli->err, x.sock, "container \"%s\" does not answer", c->id);
 	}
 	if (r == 0) {
-		r = p.terminal ? exec_send(cli, x.sock, CTL_EXEC, &p, &x.tty, 1) : exec_send(cli, x.sock, CTL_EXEC, &p, fds, 3);
+		const int *from = fds;
+
+		if (p.terminal) {
+			fds[2] = x.tty;
+			from = fds + 2;
+		}
+		r = exec_send(cli, x.sock, CTL_EXEC, &p, from, (size_t)(fds + 3 + o->preserve_fds - from), o->preserve_fds);
 		if (r >= 0) {
 			x.pid = r;
 			r = finish(cli, o, &x, master);
@@ -244,11 +274,12 @@ int cmd_exec(struct cli *cli, int argc, char **argv)
 		{ "additional-gids", 'g', OPT_STRV, &o.gids, "GID", "add a supplementary group" },
 		{ "cap", 'c', OPT_STRV, &o.caps, "CAP", "add a capability" },
 		{ "no-new-privs", 0, OPT_FLAG, &o.no_new_privs, NULL, "set no_new_privs" },
-		{ "preserve-fds", 0, OPT_ACCEPT_ARG, NULL, "N", "accepted" },
+		{ "preserve-fds", 0, OPT_U32, &o.preserve_fds, "N", "pass descriptors 3 to N + 2" },
+		{ "pidfd-socket", 0, OPT_STR, &o.pidfd_socket, "PATH", "unix socket that gets a pidfd of the host process" },
 		{ "process-label", 0, OPT_ACCEPT_ARG, NULL, "LABEL", "accepted" },
 		{ "apparmor", 0, OPT_ACCEPT_ARG, NULL, "PROFILE", "accepted" },
-		{ "cgroup", 0, OPT_ACCEPT_ARG, NULL, "PATH", "accepted" },
-		{ "ignore-paused", 0, OPT_ACCEPT, NULL, NULL, "accepted" },
+		{ "cgroup", 0, OPT_STRV, &o.cgroups, "[CTRL,..:]PATH", "control group of the host process, below the container's" },
+		{ "ignore-paused", 0, OPT_FLAG, &o.ignore_paused, NULL, "in a paused container: wait until it is resumed" },
 		{ "no-subreaper", 0, OPT_ACCEPT, NULL, NULL, "accepted" },
 		{ NULL, 0, 0, NULL, NULL, NULL }
 	};

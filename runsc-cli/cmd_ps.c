@@ -112,6 +112,10 @@ static int host_pids(struct container *c, struct pids *ret)
 	u64 pid;
 	int r = inner ? 0 : -ENOMEM;
 
+	if (st == ST_STOPPED && r == 0) {
+		kfree(inner);
+		return 0;
+	}
 	if (st == ST_CREATED && r == 0)
 		ret->v[ret->n++] = c->sentry.pid;       /* what stands for the process that is to come */
 	else if (st == ST_RUNNING && r == 0)
@@ -238,7 +242,7 @@ int cmd_ps(struct cli *cli, int argc, char **argv)
 		return r;
 	p = kbuf_alloc(sizeof(*p));
 	r = p ? host_pids(&c, p) : -ENOMEM;
-	if (r < 0 || p->n == 0) {
+	if (r < 0) {
 		r = err_set(&cli->err, -ESRCH, "container \"%s\" is not running", c.id);
 	} else if (strcmp(format, "json") == 0) {
 		print_json(p);

@@ -88,7 +88,7 @@ static int tell_sentry(struct cli *cli, struct container *c, const struct oci_re
 int cmd_update(struct cli *cli, int argc, char **argv)
 {
 	const char *file = NULL, *mem = NULL, *res = NULL, *swap = NULL, *shares = NULL, *quota = NULL, *period = NULL,
-	           *pids = NULL, *cpus = NULL, *mems = NULL, *weight = NULL, *burst = NULL, *idle = NULL;
+	           *pids = NULL, *cpus = NULL, *mems = NULL, *weight = NULL, *burst = NULL, *idle = NULL, *rtp = NULL, *rtr = NULL;
 	const struct opt opts[] = {
 		{ "resources", 'r', OPT_STR, &file, "FILE", "JSON of linux.resources; - is stdin" },
 		{ "memory", 0, OPT_STR, &mem, "BYTES", "memory limit" },
@@ -99,6 +99,8 @@ int cmd_update(struct cli *cli, int argc, char **argv)
 		{ "cpu-period", 0, OPT_STR, &period, "US", "length of a period" },
 		{ "cpu-burst", 0, OPT_STR, &burst, "US", "burst" },
 		{ "cpu-idle", 0, OPT_STR, &idle, "0|1", "idle policy" },
+		{ "cpu-rt-period", 0, OPT_STR, &rtp, "US", "realtime: length of a period" },
+		{ "cpu-rt-runtime", 0, OPT_STR, &rtr, "US", "realtime: time a period" },
 		{ "cpuset-cpus", 0, OPT_STR, &cpus, "LIST", "processors" },
 		{ "cpuset-mems", 0, OPT_STR, &mems, "LIST", "memory nodes" },
 		{ "pids-limit", 0, OPT_STR, &pids, "N", "number of processes" },
@@ -128,6 +130,7 @@ int cmd_update(struct cli *cli, int argc, char **argv)
 			{ "cpu-quota", quota, &s.res.cpu_quota }, { "cpu-period", period, &s.res.cpu_period },
 			{ "cpu-burst", burst, &s.res.cpu_burst }, { "cpu-idle", idle, &s.res.cpu_idle },
 			{ "pids-limit", pids, &s.res.pids_limit }, { "blkio-weight", weight, &s.res.blkio_weight },
+			{ "cpu-rt-period", rtp, &s.res.rt_period }, { "cpu-rt-runtime", rtr, &s.res.rt_runtime },
 		};
 
 		for (size_t i = 0; i < ARRAY_SIZE(n) && r == 0; i++)
@@ -139,7 +142,7 @@ int cmd_update(struct cli *cli, int argc, char **argv)
 		if (r == 0)
 			r = tell_sentry(cli, &c, &s.res);
 		if (r == 0)
-			cgroup_limit(cli, &c, &s.res);
+			r = cgroup_limit(cli, &c, &s.res);
 		container_close(&c);
 	}
 	spec_done(&s);

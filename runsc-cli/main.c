@@ -109,6 +109,8 @@ static int check_globals(struct cli *cli)
 	if (strcmp(cli->network, "none") != 0 && strcmp(cli->network, "sandbox") != 0 &&
 	    strcmp(cli->network, "host") != 0)
 		return cli_usage(cli, "--network: \"%s\" is none of none, sandbox, host", cli->network);
+	if (strcmp(cli->link, "auto") != 0 && strcmp(cli->link, "packet") != 0 && strcmp(cli->link, "xdp") != 0)
+		return cli_usage(cli, "--link: \"%s\" is none of auto, packet, xdp", cli->link);
 	if (strcmp(cli->overlay, "none") != 0 && strcmp(cli->overlay, "memory") != 0 &&
 	    strncmp(cli->overlay, "dir=", 4) != 0)
 		return cli_usage(cli, "--overlay: \"%s\" is none of none, memory, dir=PATH", cli->overlay);
@@ -123,7 +125,7 @@ int main(int argc, char **argv)
 {
 	struct cli cli = {
 		.root = "/run/csandbox", .log_format = "text", .rootless = "auto",
-		.platform = "systrap", .network = "sandbox", .overlay = "none",
+		.platform = "systrap", .network = "sandbox", .link = "auto", .overlay = "none",
 	};
 	bool version = false;
 	const struct opt globals[] = {
@@ -136,6 +138,7 @@ int main(int argc, char **argv)
 		{ "criu", 0, OPT_ACCEPT_ARG, NULL, "PATH", "accepted" },
 		{ "platform", 0, OPT_STR, &cli.platform, "systrap|ptrace", "how application code runs" },
 		{ "network", 0, OPT_STR, &cli.network, "sandbox|none|host", "a stack of its own; loopback only; the host kernel's sockets" },
+		{ "link", 0, OPT_STR, &cli.link, "auto|packet|xdp", "what carries the sandbox's frames" },
 		{ "allow-host-network", 0, OPT_FLAG, &cli.allow_host_network, NULL, "bundles may use the host's own network" },
 		{ "overlay", 0, OPT_STR, &cli.overlay, "none|memory|dir=PATH", "keep writes to the root in memory, or in PATH" },
 		{ "strace", 0, OPT_FLAG, &cli.strace, NULL, "log every system call of the container" },

@@ -1,6 +1,7 @@
 /* session.c - see session.h. */
 #include "runsc-cli/session.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "platform/base/alloc.h"
 #include "platform/host/shed.h"
 #include "runsc-cli/ctl/ctl.h"
+#include "runsc-cli/setup/sys.h"
 
 /* The second message, or the end of the sandbox. */
 static int read_exit(int sock)
@@ -57,6 +59,27 @@ int session_signals(struct session *x)
 		pass_winsize(x);
 	}
 	return x->sigfd;
+}
+
+void session_keep_only(const struct session *x)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), keep[] = { x->sock, x->tty, x->c->dirfd };
+	unsigned from = 3;
+
+	for (int i = 0; i < 3 && null >= 0; i++)
+		(void)dup2(null, i);
+	for (;;) {
+		unsigned next = ~0u;
+
+		for (size_t i = 0; i < ARRAY_SIZE(keep); i++)
+			if (keep[i] >= 0 && (unsigned)keep[i] >= from)
+				next = MIN(next, (unsigned)keep[i]);
+		if (next > from)
+			setup_close_range(from, next == ~0u ? next : next - 1);
+		if (next == ~0u)
+			return;
+		from = next + 1;
+	}
 }
 
 int session_wait(struct session *x)

@@ -15,5 +15,7 @@ struct session {
 
 /* From now on signals are only read, and with a terminal we lead its session.  x->sigfd or -errno. */
 int session_signals(struct session *x);
+/* Close all other descriptors; 0, 1 and 2 become /dev/null. */
+void session_keep_only(const struct session *x);
 /* Until the end: its status as shells say it. */
 int session_wait(struct session *x);

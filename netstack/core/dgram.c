@@ -99,7 +99,7 @@ u32 dgram_poll(struct ep *e)
 		ev |= POLLHUP;
 	if (e->err || e->nerrq)
 		ev |= POLLERR;
-	return ev | POLLOUT | POLLWRNORM;
+	return ev | POLLOUT | POLLWRNORM | POLLWRBAND;
 }
 
 long dgram_inq(struct ep *e)
@@ -235,7 +235,7 @@ ssize_t dgram_recv(struct ep *e, struct net_msg *m,
 		mutex_lock(&e->mu);
 		if (p->stamp)
 			e->last_stamp = p->stamp;
-		move_peek_off(e, keep, keep ? (u32)n : p->len);
+		move_peek_off(e, keep, (u32)(keep ? n : (size_t)r));
 		if (keep) {
 			p = NULL;
 		} else {

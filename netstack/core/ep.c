@@ -166,9 +166,10 @@ void ep_set_ready(struct ep *e, ep_ready_fn *fn, void *opaque)
 	mutex_unlock(&e->mu);
 }
 
-void ep_set_ident(struct ep *e, u32 uid, u64 ino)
+void ep_set_ident(struct ep *e, u32 uid, u32 gid, u64 ino)
 {
 	e->uid = uid;
+	e->gid = gid;
 	e->bind.uid = uid;
 	e->ino = ino;
 }
@@ -223,7 +224,7 @@ int ep_name(struct ep *e, bool peer, struct net_sa *ret)
 	if (e->ops == &packet_ops)
 		return packet_name(e, peer, ret);
 	mutex_lock(&e->mu);
-	if (peer && !e->connected)
+	if (peer && (!e->connected || (e->ops->closed && e->ops->closed(e))))
 		r = -ENOTCONN;
 	else if (peer)
 		ep_fill_name(e, &e->raddr, e->rport, ret);

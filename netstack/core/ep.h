@@ -40,6 +40,7 @@ struct ep_ops {
 	int  (*getsockopt)(struct ep *e, int level, int opt, void *val, size_t *len);
 	long (*inq)(struct ep *e);
 	long (*outq)(struct ep *e, bool unsent);
+	bool (*closed)(const struct ep *e);                     /* had a peer, and has none. e->mu held; NULL: never */
 	void (*info)(struct ep *e, struct ep_info *i);          /* NULL: generic */
 	void (*icmp_err)(struct ep *e, struct pktbuf *inner, int err, bool hard, u32 info);
 	void (*close)(struct ep *e);                            /* owner lets go; no lock held */
@@ -56,20 +57,18 @@ struct sockopts {
 	bool rxq_ovfl, recvfragsize, rcvbuf_locked, sndbuf_locked, busy, debug, select_err, zerocopy;
 	bool retopts, passsec, recvcsum, rfc4884, mc_all6, dontfrag6, recvpathmtu, recvrthdr, recvhopopts;
 	bool recvdstopts, flowinfo_send, recvflow;
+	bool paced;                     /* SO_MAX_PACING_RATE was set once */
+	bool peek_off_on;
 	int incoming_cpu;
 	u32 linger_s, mark, priority, bound_if, mc_if;
 	u32 rcvbuf, sndbuf, rcvlowat;
 	u64 rcvtimeo, sndtimeo;         /* ns; 0 for ever */
 	u64 pacing;                     /* SO_MAX_PACING_RATE: bytes a second, UINT64_MAX: none */
-	bool paced;                     /* it was set once */
 	u32 tsflags, bind_phc;          /* SO_TIMESTAMPING: SOF_TIMESTAMPING_* */
 	s16 ttl, hlim, mc_hlim6;        /* -1: default */
 	u8  mc_ttl, tos, tclass, pmtudisc, pmtudisc6, minttl;
 	struct ipaddr mc_src;
-	u32 icmp_filter;                /* raw ICMP: types not wanted */
-	u32 icmp6_filter[8];
 	u32 peek_off;
-	bool peek_off_on;
 };
 
 struct filter;
@@ -94,26 +93,25 @@ struct ep {
 
 	struct ipaddr laddr, raddr;     /* raddr any: not connected */
 	u16 lport, rport;
-	bool addr_bound, connected;
+	bool addr_bound, connected, filter_locked;
+	u8  patience;                   /* dgram_behind() may still ask for time that often */
 	struct bindnode bind;
 	struct rt rt;                   /* cached route to raddr */
 	struct sockopts o;
 	struct filter *filter;          /* NULL: none */
-	bool filter_locked;
 
 	struct list_head dgrams;        /* received datagrams */
 	u32 rmem, drops;
-	u8  patience;                   /* dgram_behind() may still ask for time that often */
 	struct list_head errq;          /* error queue */
 	u32 nerrq;
 	u32 tskey;                      /* SOF_TIMESTAMPING_OPT_ID: the number before the first, or TCP's sequence number */
 	_Atomic u32 wmem;
-	u64 last_stamp;
-	struct list_head members;       /* struct mcmember: multicast groups */
 	u32 nmembers;
+	u64 last_stamp;
+	struct list_head members;       /* struct mcmember: multicast groups, nmembers */
 
 	struct list_head all_node, kind_node;   /* guarded by stack->eps_mu */
-	_Atomic u32 uid;
+	_Atomic u32 uid, gid;
 	_Atomic u64 ino;
 };
 
@@ -122,6 +120,15 @@ struct ep *ep_alloc(struct stack *s, const struct ep_ops *ops, int family, int t
 static inline struct ep *ep_ref(struct ep *e) { ref_get(&e->ref); return e; }
 struct ep *ep_unref(struct ep *e);      /* NULL is fine; returns NULL */
 void ep_unlist(struct ep *e);           /* out of the stack's lists */
+
+/* Whose it is, and its mark: what rules ask of a packet that @e sends. */
+static inline void ep_sign(const struct ep *e, struct pktbuf *p)
+{
+	p->mark = e->o.mark;
+	p->uid = atomic_load_explicit(&e->uid, memory_order_relaxed);
+	p->gid = atomic_load_explicit(&e->gid, memory_order_relaxed);
+	p->flags |= PKT_OWNED;
+}
 
 extern const struct ep_ops tcp_ops, udp_ops, raw_ops, ping_ops, packet_ops;
 

@@ -60,7 +60,7 @@ int ipopt_set4(struct ep *e, int opt, const void *val, size_t len)
 		e->o.ttl = (s16)v;
 		return 0;
 	case IP_MULTICAST_TTL:
-		if (v < -1 || v > 255)
+		if (e->type == SOCK_STREAM || v < -1 || v > 255)
 			return -EINVAL;
 		e->o.mc_ttl = v == -1 ? 1 : (u8)v;
 		return 0;
@@ -109,17 +109,9 @@ int ipopt_get4(struct ep *e, int opt, void *val, size_t *len)
 		v = e->o.minttl;
 		break;
 	case IP_HDRINCL:
-		if (e->type != SOCK_RAW)
-			return -ENOPROTOOPT;
 		v = e->o.hdrincl;
 		break;
 	case IP_MULTICAST_IF:
-		if (*len >= 12) {
-			struct ip_mreqn mr = { .imr_ifindex = (int)e->o.mc_if };
-
-			memcpy(&mr.imr_address, e->o.mc_src.b + 12, 4);
-			return epopt_put(val, len, &mr, sizeof(mr));
-		}
 		return epopt_put(val, len, e->o.mc_src.b + 12, 4);
 	case IP_MTU:
 		mutex_lock(&e->mu);
@@ -131,6 +123,9 @@ int ipopt_get4(struct ep *e, int opt, void *val, size_t *len)
 	case IP_OPTIONS:
 		*len = 0;
 		return 0;
+	case OPT_IP_PROTOCOL:
+		v = e->type == SOCK_RAW ? e->proto : e->lport;  /* so it is on Linux */
+		break;
 	case IP_NODEFRAG: case IP_UNICAST_IF: case OPT_IP_LOCAL_PORT_RANGE:
 		v = 0;
 		break;

@@ -6,10 +6,11 @@
  */
 #include "platform/base/alloc.h"
 #include "netstack/core/pktbuf.h"
+#include "netstack/netfilter/conntrack.h"
 #include "netstack/wire/csum.h"
 
 static const u32 class_cap[PBLOCK_CLASSES] = { PBLOCK_TINY_CAP, PBLOCK_SMALL_CAP, PBLOCK_MID_CAP, PBLOCK_BIG_CAP };
-static const u32 class_keep[PBLOCK_CLASSES] = { 64, 64, 16, 16 };
+static const u32 class_keep[PBLOCK_CLASSES] = { 64, 64, 16, 48 };
 #define PKTS_KEEP 128
 
 void pkt_pool_init(struct pkt_pool *p)
@@ -35,6 +36,44 @@ void pkt_pool_done(struct pkt_pool *p)
 		}
 }
 
+bool pkt_pool_trim(struct pkt_pool *p)
+{
+	struct pblock *idle = NULL, *b;
+	struct list_head pkts;
+	struct pktbuf *k, *n;
+	bool left;
+
+	list_init(&pkts);
+	mutex_lock(&p->mu);
+	for (int c = 0; c < PBLOCK_CLASSES; c++) {
+		while (p->low_blocks[c]-- > 0) {
+			b = p->blocks[c];
+			p->blocks[c] = b->next_free;
+			p->nblocks[c]--;
+			b->next_free = idle;
+			idle = b;
+		}
+		p->low_blocks[c] = p->nblocks[c];
+	}
+	for (; p->low_pkts > 0; p->low_pkts--, p->npkts--) {
+		k = list_first(&p->pkts, struct pktbuf, node);
+		list_del_init(&k->node);
+		list_add(&k->node, &pkts);
+	}
+	p->low_pkts = p->npkts;
+	left = p->npkts > 0;
+	for (int c = 0; c < PBLOCK_CLASSES; c++)
+		left |= p->nblocks[c] > 0;
+	mutex_unlock(&p->mu);
+	for (; idle; idle = b) {
+		b = idle->next_free;
+		kfree(idle);
+	}
+	list_for_each_safe(k, n, &pkts, node)
+		kfree(k);
+	return left;
+}
+
 struct pblock *pblock_new(struct pkt_pool *p, size_t cap)
 {
 	enum pblock_class c = PBLOCK_TINY;
@@ -48,6 +87,7 @@ struct pblock *pblock_new(struct pkt_pool *p, size_t cap)
 	if (b) {
 		p->blocks[c] = b->next_free;
 		p->nblocks[c]--;
+		p->low_blocks[c] = MIN(p->low_blocks[c], p->nblocks[c]);
 	}
 	mutex_unlock(&p->mu);
 	if (!b) {
@@ -95,6 +135,7 @@ struct pktbuf *pkt_new(struct pkt_pool *p)
 		k = list_first(&p->pkts, struct pktbuf, node);
 		list_del_init(&k->node);
 		p->npkts--;
+		p->low_pkts = MIN(p->low_pkts, p->npkts);
 	}
 	mutex_unlock(&p->mu);
 	if (!k)
@@ -120,6 +161,8 @@ void pkt_free(struct pktbuf *k)
 	for (i = 0; i < k->nfrags; i++)
 		pblock_unref(k->frag[i].b);
 	k->nfrags = 0;
+	if (unlikely(k->ct))
+		nfct_forget(k);
 	p = k->pool;
 	mutex_lock(&p->mu);
 	keep = p->npkts < PKTS_KEEP;
@@ -217,6 +260,8 @@ struct pktbuf *pkt_clone(const struct pktbuf *p)
 		return NULL;
 	memcpy(c, p, offsetof(struct pktbuf, hdr));
 	list_init(&c->node);
+	if (unlikely(c->ct))
+		nfct_ref(c->ct);
 	memcpy(c->hdr + c->hdr_off, p->hdr + p->hdr_off, p->hdr_len);
 	for (i = 0; i < p->nfrags; i++) {
 		c->frag[i] = p->frag[i];
@@ -292,17 +337,11 @@ u8 *pkt_data(struct pktbuf *p)
 	return p->frag[0].b->data + p->frag[0].off;
 }
 
-bool pkt_may_pull(struct pktbuf *p, size_t n)
+void pkt_into_hdr(struct pktbuf *p, size_t n)
 {
 	u8 tmp[PKT_HDR_MAX];
 	u16 start = p->csum_start, l4 = p->l4_off;
 
-	if (n > p->len)
-		return false;
-	if (p->hdr_len ? n <= p->hdr_len : (p->nfrags == 0 || n <= p->frag[0].len))
-		return true;
-	if (n > PKT_HDR_MAX)
-		return false;
 	pkt_copy(p, 0, tmp, n);
 	pkt_pull(p, n);                         /* n > hdr_len: hdr is empty now */
 	p->hdr_off = (u16)(PKT_HDR_MAX - n);
@@ -311,6 +350,17 @@ bool pkt_may_pull(struct pktbuf *p, size_t n)
 	p->csum_start = start;
 	p->l4_off = l4;
 	memcpy(p->hdr + p->hdr_off, tmp, n);
+}
+
+bool pkt_may_pull(struct pktbuf *p, size_t n)
+{
+	if (n > p->len)
+		return false;
+	if (p->hdr_len ? n <= p->hdr_len : (p->nfrags == 0 || n <= p->frag[0].len))
+		return true;
+	if (n > PKT_HDR_MAX)
+		return false;
+	pkt_into_hdr(p, n);
 	return true;
 }
 

@@ -39,9 +39,10 @@ struct pblock {
 struct pkt_pool {
 	struct mutex mu;                /* RANK_LEAF */
 	struct list_head pkts;
-	u32 npkts;
+	u32 npkts, low_pkts;
 	struct pblock *blocks[PBLOCK_CLASSES];
 	u32 nblocks[PBLOCK_CLASSES];
+	u32 low_blocks[PBLOCK_CLASSES]; /* the fewest since pkt_pool_trim(): what nobody needed */
 	_Atomic s64 live_bytes;         /* blocks handed out */
 };
 
@@ -54,9 +55,12 @@ enum {
 	PKT_MCAST = 8, PKT_BCAST = 16,
 	PKT_NO_TAP = 32,                /* packet sockets have seen it */
 	PKT_ICMP_QUOTED = 64,           /* already caused an error message */
+	PKT_OWNED = 128,                /* uid and gid are its sender's */
+	PKT_DEFRAG = 256,               /* put together from fragments */
 };
 enum { GSO_NONE, GSO_TCP4, GSO_TCP6, GSO_UDP };
 
+struct nfct;
 struct nic;
 
 struct pktbuf {
@@ -71,11 +75,14 @@ struct pktbuf {
 	u8  gso_type;
 	u8  proto, ttl, tos;            /* of the IP header, once parsed */
 	u8  pkttype;                    /* PACKET_HOST ... */
+	u8  ctinfo;                     /* what it is to ct; netfilter/conntrack.h */
 	u16 csum_start, csum_off;       /* from the first byte; pushes and pulls move it */
 	u16 l4_off;                     /* transport header, from the first byte */
 	u16 ethertype;
 	u32 flow;                       /* hash, for the choice of a queue */
 	u32 mark;
+	u32 uid, gid;                   /* PKT_OWNED */
+	struct nfct *ct;                /* a reference, or NULL */
 	u32 ifindex;                    /* where it came in */
 	u32 sender;                     /* low half of the packet socket's cookie that made it, or 0 */
 	u32 flowlabel;
@@ -92,6 +99,8 @@ struct pktbuf {
 
 void pkt_pool_init(struct pkt_pool *p);
 void pkt_pool_done(struct pkt_pool *p);
+/* Free what was not needed since the last call; is anything left? */
+bool pkt_pool_trim(struct pkt_pool *p);
 
 struct pblock *pblock_new(struct pkt_pool *p, size_t cap) must_check;   /* cap <= PBLOCK_BIG_CAP */
 void pblock_unref(struct pblock *b);
@@ -109,6 +118,7 @@ void pkt_purge(struct list_head *q);
 u8 *pkt_push(struct pktbuf *p, size_t n);               /* n bytes in front; headers only */
 void pkt_pull(struct pktbuf *p, size_t n);              /* drop n <= len bytes in front */
 void pkt_trim(struct pktbuf *p, size_t len);            /* keep the first len bytes */
+void pkt_into_hdr(struct pktbuf *p, size_t n);          /* the first n bytes: hdr_len < n <= PKT_HDR_MAX and <= len */
 bool pkt_may_pull(struct pktbuf *p, size_t n) must_check;       /* first n bytes contiguous */
 u8 *pkt_data(struct pktbuf *p);
 /* Take a reference to a part of a block; false when there is no slot left. */

@@ -206,15 +206,29 @@ static bool auto_claim(struct stack *s, struct bindnode *n, u16 port, bool share
 	return ok;
 }
 
+/* Now and then a few ports are passed over, so that counting connections tells less about their number. */
+static u32 odd_step(struct stack *s)
+{
+	u32 r = stack_rand32(s);
+
+	return r % 16 ? 0 : (r >> 16) % 16;
+}
+
+/*
+ * RFC 6056, algorithm 4: a keyed hash of where to, and a counter that destinations share at random.  Without the
+ * counter every connection would walk past the ports of those before it that are in TIME_WAIT.
+ */
 int port_auto(struct stack *s, struct bindnode *n, bool (*ok)(struct bindnode *n, u16 port))
 {
 	struct { struct ipaddr l, r; u16 rport; u8 pad[6]; } k = { n->laddr, n->raddr, n->rport, { 0 } };
 	u32 lo = (u32)s->sysctl.port_range[0];
 	u32 range = (u32)(s->sysctl.port_range[1] - s->sysctl.port_range[0] + 1), i, at;
+	u64 h = siphash(&s->key_port, &k, sizeof(k));
+	_Atomic u32 *turn = &s->ports.turn[(h >> 32) % PORT_TURNS];
 	int share;
 
 	for (share = 0; share < 2; share++) {
-		at = ((u32)siphash(&s->key_port, &k, sizeof(k)) + stack_rand32(s) % 256) % range;
+		at = ((u32)h + atomic_load_explicit(turn, memory_order_relaxed)) % range;
 		for (i = 0; i < range; i++, at = at + 1 == range ? 0 : at + 1) {
 			u16 port = (u16)(lo + at);
 
@@ -222,8 +236,10 @@ int port_auto(struct stack *s, struct bindnode *n, bool (*ok)(struct bindnode *n
 				continue;
 			if (!auto_claim(s, n, port, share))
 				continue;
-			if (ok(n, port))
+			if (ok(n, port)) {
+				atomic_fetch_add_explicit(turn, i + 1 + odd_step(s), memory_order_relaxed);
 				return 0;
+			}
 			port_unbind(s, n);
 		}
 	}

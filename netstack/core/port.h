@@ -15,6 +15,7 @@
 #include "netstack/api.h"
 
 #define PORT_BUCKETS 256
+#define PORT_TURNS 1024
 
 struct ep;
 struct stack;
@@ -44,7 +45,10 @@ struct portbucket {
 	struct list_head binds, kids;
 };
 
-struct porttab { struct portbucket b[PORT_PROTOS][PORT_BUCKETS]; };
+struct porttab {
+	struct portbucket b[PORT_PROTOS][PORT_BUCKETS];
+	_Atomic u32 turn[PORT_TURNS];   /* port_auto(): where the next search begins, by a hash of the destination */
+};
 
 void porttab_init(struct porttab *t);
 

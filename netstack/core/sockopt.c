@@ -178,6 +178,12 @@ static int set_pacing(struct ep *e, const void *val, size_t len)
 	return 0;
 }
 
+/* AF_UNIX's own: who sent, and whether that may be asked. */
+static bool unix_only(int opt)
+{
+	return opt == SO_PASSCRED || opt == SO_PASSSEC || opt == OPT_SO_PASSPIDFD || opt == OPT_SO_PASSRIGHTS;
+}
+
 static int set_socket(struct ep *e, int opt, const void *val, size_t len)
 {
 	int v, r;
@@ -187,9 +193,9 @@ static int set_socket(struct ep *e, int opt, const void *val, size_t len)
 		return set_linger(e, val, len);
 	case SO_BINDTODEVICE:
 		return bind_to_device(e, val, len);
-	case SO_RCVTIMEO:
+	case SO_RCVTIMEO: case OPT_SO_RCVTIMEO_NEW:
 		return set_timeo(&e->o.rcvtimeo, val, len);
-	case SO_SNDTIMEO:
+	case SO_SNDTIMEO: case OPT_SO_SNDTIMEO_NEW:
 		return set_timeo(&e->o.sndtimeo, val, len);
 	case SO_ATTACH_FILTER:
 		return filter_attach(e, val, len);
@@ -205,6 +211,8 @@ static int set_socket(struct ep *e, int opt, const void *val, size_t len)
 	r = epopt_int(val, len, &v);
 	if (r < 0)
 		return r;
+	if (unix_only(opt))
+		return -EOPNOTSUPP;
 	switch (opt) {
 	case SO_RCVBUF: case SO_SNDBUF: case OPT_SO_RCVBUFFORCE: case OPT_SO_SNDBUFFORCE:
 		return set_buf(e, opt, v);
@@ -235,7 +243,15 @@ static int set_socket(struct ep *e, int opt, const void *val, size_t len)
 	case SO_INCOMING_CPU:
 		e->o.incoming_cpu = v;
 		return 0;
-	case SO_BUSY_POLL: case SO_TXTIME: case SO_BUSY_POLL_BUDGET:
+	case OPT_SO_BUF_LOCK:
+		if (v & ~3)
+			return -EINVAL;
+		mutex_lock(&e->mu);
+		e->o.sndbuf_locked = v & 1;
+		e->o.rcvbuf_locked = v & 2;
+		mutex_unlock(&e->mu);
+		return 0;
+	case SO_BSDCOMPAT: case SO_BUSY_POLL: case SO_TXTIME: case SO_BUSY_POLL_BUDGET:
 		return 0;               /* hints only */
 	default:
 		return -ENOPROTOOPT;
@@ -252,9 +268,20 @@ static int get_meminfo(struct ep *e, void *val, size_t *len)
 static int get_socket(struct ep *e, int opt, void *val, size_t *len)
 {
 	struct linger l = { e->o.linger_on, (int)e->o.linger_s };
+	struct ucred nobody = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
 	struct link_info li = { 0 };
 
+	if (unix_only(opt))
+		return -EOPNOTSUPP;
 	switch (opt) {
+	case SO_PEERCRED:
+		return epopt_put(val, len, &nobody, sizeof(nobody));
+	case SO_PEERGROUPS: case OPT_SO_PEERPIDFD:
+		return -ENODATA;
+	case SO_BPF_EXTENSIONS:
+		return epopt_put_int(val, len, 64);
+	case OPT_SO_BUF_LOCK:
+		return epopt_put_int(val, len, e->o.sndbuf_locked | e->o.rcvbuf_locked << 1);
 	case SO_TYPE:
 		return epopt_put_int(val, len, e->type);
 	case SO_DOMAIN:
@@ -273,9 +300,9 @@ static int get_socket(struct ep *e, int opt, void *val, size_t *len)
 		return epopt_put_int(val, len, 1);
 	case SO_LINGER:
 		return epopt_put(val, len, &l, sizeof(l));
-	case SO_RCVTIMEO:
+	case SO_RCVTIMEO: case OPT_SO_RCVTIMEO_NEW:
 		return get_timeo(e->o.rcvtimeo, val, len);
-	case SO_SNDTIMEO:
+	case SO_SNDTIMEO: case OPT_SO_SNDTIMEO_NEW:
 		return get_timeo(e->o.sndtimeo, val, len);
 	case SO_MARK:
 		return epopt_put_int(val, len, (int)e->o.mark);
@@ -301,7 +328,7 @@ static int get_socket(struct ep *e, int opt, void *val, size_t *len)
 		return epopt_put_int(val, len, e->filter_locked);
 	case SO_INCOMING_CPU:
 		return epopt_put_int(val, len, e->o.incoming_cpu);
-	case SO_BUSY_POLL: case SO_INCOMING_NAPI_ID:
+	case SO_BSDCOMPAT: case SO_BUSY_POLL: case SO_INCOMING_NAPI_ID:
 		return epopt_put_int(val, len, 0);
 	case SO_MAX_PACING_RATE:
 		if (*len >= sizeof(e->o.pacing))

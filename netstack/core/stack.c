@@ -81,6 +81,7 @@ int stack_new(const struct stack_ops *ops, void *ctx, struct stack **ret)
 	s->ip_id = stack_rand32(s);
 	backlog_init(&s->backlog);
 	porttab_init(&s->ports);
+	nf_init(s);
 	tfo_init(s);
 	r = conntab_init(&s->conns);
 	if (r < 0)
@@ -129,6 +130,7 @@ void stack_free(struct stack *s)
 		return;
 	tcp_stack_done(s);
 	backlog_done(&s->backlog);
+	nf_done(s);
 	free_nic_list(&s->nics);
 	free_nic_list(&s->dead_nics);
 	route_tables_done(s);
@@ -150,6 +152,8 @@ u64 stack_run(struct stack *s)
 	backlog_drain(s);
 	return next;
 }
+
+bool stack_trim(struct stack *s) { return pkt_pool_trim(&s->pool); }
 
 void stack_rx(struct stack *s, u32 ifindex, const void *frame, size_t len)
 {

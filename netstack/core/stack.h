@@ -22,6 +22,7 @@
 #include "netstack/core/siphash.h"
 #include "netstack/core/sysctl.h"
 #include "netstack/core/timer.h"
+#include "netstack/netfilter/nf.h"
 #include "netstack/tcp/conntab.h"
 #include "netstack/tcp/fastopen.h"
 
@@ -60,6 +61,7 @@ struct stack {
 	struct conntab conns;
 	struct tfo tfo;
 	struct fragtab frags;
+	struct nf nf;
 	struct ratelimit icmp_limit, chal_limit;
 	_Atomic u32 ip_id;
 	_Atomic u64 cookies;

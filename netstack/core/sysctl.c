@@ -26,6 +26,7 @@ static const struct row rows[] = {
 #define CC_AVAIL  "ipv4/tcp_available_congestion_control"
 #define CC_ALLOW  "ipv4/tcp_allowed_congestion_control"
 #define FO_KEY    "ipv4/tcp_fastopen_key"
+#define CT_COUNT  "netfilter/nf_conntrack_count"
 
 void sysctl_init(struct net_sysctl *s)
 {
@@ -38,7 +39,7 @@ void sysctl_init(struct net_sysctl *s)
 
 const char *stack_sysctl_name(unsigned i)
 {
-	static const char *const extra[] = { CC_NAME, CC_AVAIL, CC_ALLOW, FO_KEY };
+	static const char *const extra[] = { CC_NAME, CC_AVAIL, CC_ALLOW, FO_KEY, CT_COUNT };
 
 	if (i < ARRAY_SIZE(rows))
 		return rows[i].name;
@@ -69,6 +70,8 @@ int stack_sysctl_get(struct stack *s, const char *name, char *buf, size_t cap)
 		return snprintf(buf, cap, "reno cubic\n") < (int)cap ? 0 : -ENOSPC;
 	if (strcmp(name, FO_KEY) == 0)
 		return tfo_key_get(s, buf, cap);
+	if (strcmp(name, CT_COUNT) == 0)
+		return snprintf(buf, cap, "%u\n", nf_conntrack_count(s)) < (int)cap ? 0 : -ENOSPC;
 	if (!r)
 		return -ENOENT;
 	v = (const s32 *)((const char *)&s->sysctl + r->off);
@@ -103,7 +106,8 @@ int stack_sysctl_set(struct stack *s, const char *name, const char *val)
 	if (strcmp(name, FO_KEY) == 0)
 		return tfo_key_set(s, val);
 	if (!r)
-		return strcmp(name, CC_AVAIL) == 0 || strcmp(name, CC_ALLOW) == 0 ? -EACCES : -ENOENT;
+		return strcmp(name, CC_AVAIL) == 0 || strcmp(name, CC_ALLOW) == 0 || strcmp(name, CT_COUNT) == 0 ?
+			       -EACCES : -ENOENT;
 	for (i = 0; i < r->n; i++) {
 		long long x;
 

@@ -23,6 +23,23 @@
 	X("ipv4/conf/" at "/secure_redirects", f##_secure_redirects, 1, 0, 1, 1) \
 	X("ipv4/conf/" at "/send_redirects", f##_send_redirects, 1, 0, 1, 1)
 
+/* Connections that netfilter tracks: how many, and for how many seconds after the last packet. */
+#define CT_TCP "netfilter/nf_conntrack_tcp_timeout_"
+#define NET_SYSCTLS_CT(X) \
+	X("netfilter/nf_conntrack_max", ct_max, 1, 0, 1 << 20, 32768) \
+	X("netfilter/nf_conntrack_generic_timeout", ct_generic, 1, 1, 1 << 24, 600) \
+	X("netfilter/nf_conntrack_icmp_timeout", ct_icmp, 1, 1, 1 << 24, 30) \
+	X("netfilter/nf_conntrack_udp_timeout", ct_udp, 1, 1, 1 << 24, 30) \
+	X("netfilter/nf_conntrack_udp_timeout_stream", ct_udp_stream, 1, 1, 1 << 24, 120) \
+	X(CT_TCP "syn_sent", ct_syn_sent, 1, 1, 1 << 24, 120) \
+	X(CT_TCP "syn_recv", ct_syn_recv, 1, 1, 1 << 24, 60) \
+	X(CT_TCP "established", ct_established, 1, 1, 1 << 24, 432000) \
+	X(CT_TCP "fin_wait", ct_fin_wait, 1, 1, 1 << 24, 120) \
+	X(CT_TCP "close_wait", ct_close_wait, 1, 1, 1 << 24, 60) \
+	X(CT_TCP "last_ack", ct_last_ack, 1, 1, 1 << 24, 30) \
+	X(CT_TCP "time_wait", ct_time_wait, 1, 1, 1 << 24, 120) \
+	X(CT_TCP "close", ct_close, 1, 1, 1 << 24, 10)
+
 #define NET_SYSCTLS_CONF6(X, at, f) \
 	X("ipv6/conf/" at "/accept_redirects", f##_accept_redirects, 1, 0, 1, 1) \
 	X("ipv6/conf/" at "/accept_source_route", f##_accept_source_route, 1, -1, 1, 0) \
@@ -31,7 +48,7 @@
 
 /*
  * Kept and shown, without effect here: what container engines and init systems set, and what only
- * matters to parts that this stack does not have (redirects, source routes, ARP variants, probing).
+ * matters to parts that this stack does not have (redirects, source routes, ARP variants).
  */
 #define NET_SYSCTLS_KEPT(X) \
 	NET_SYSCTLS_CONF4(X, "all", v4a) \
@@ -55,8 +72,6 @@
 	X("ipv4/tcp_autocorking", tcp_autocork, 1, 0, 1, 1) \
 	X("ipv4/tcp_fack", tcp_fack, 1, 0, 1, 0) \
 	X("ipv4/tcp_frto", tcp_frto, 1, 0, 2, 2) \
-	X("ipv4/tcp_mtu_probing", tcp_mtu_probing, 1, 0, 2, 0) \
-	X("ipv4/tcp_base_mss", tcp_base_mss, 1, 536, 65535, 1024) \
 	X("ipv4/tcp_rfc1337", tcp_rfc1337, 1, 0, 1, 0) \
 	X("ipv4/tcp_stdurg", tcp_stdurg, 1, 0, 1, 0) \
 	X("ipv4/tcp_thin_linear_timeouts", tcp_thin, 1, 0, 1, 0) \
@@ -116,6 +131,10 @@
 	X("ipv4/tcp_slow_start_after_idle",  tcp_ss_idle, 1,          0, 1, 1) \
 	X("ipv4/tcp_challenge_ack_limit",    tcp_chal_limit, 1,       0, INT32_MAX, 1000) \
 	X("ipv4/tcp_invalid_ratelimit",      tcp_invalid_ms, 1,       0, 1000000, 500) \
+	X("ipv4/tcp_mtu_probing",            tcp_mtu_probing, 1,      0, 2, 0) \
+	X("ipv4/tcp_base_mss",               tcp_base_mss, 1,         88, 65535, 1024) \
+	X("ipv4/tcp_probe_interval",         tcp_probe_interval, 1,   0, INT32_MAX, 600) \
+	X("ipv4/tcp_probe_threshold",        tcp_probe_threshold, 1,  1, 65535, 8) \
 	X("ipv4/tcp_notsent_lowat",          tcp_notsent, 1,          -1, INT32_MAX, -1) \
 	X("ipv4/igmp_max_memberships",       igmp_max, 1,             1, 4096, 20) \
 	X("ipv6/conf/all/forwarding",        ip6_forward, 1,          0, 1, 0) \
@@ -124,7 +143,8 @@
 	X("ipv6/conf/all/accept_ra",         accept_ra, 1,            0, 2, 1) \
 	X("ipv6/conf/all/accept_dad",        accept_dad, 1,           0, 2, 1) \
 	X("ipv6/conf/all/hop_limit",         hlim, 1,                 1, 255, 64) \
-	X("ipv6/bindv6only",                 bindv6only, 1,           0, 1, 0)
+	X("ipv6/bindv6only",                 bindv6only, 1,           0, 1, 0) \
+	NET_SYSCTLS_CT(X)
 
 struct net_sysctl {
 #define X(path, field, n, ...) s32 field[n];

@@ -28,6 +28,11 @@ int ip_output(struct stack *s, const struct rt *rt, struct pktbuf *p, const stru
 /* A packet that has its IP header already (IP_HDRINCL). */
 int ip_output_raw(struct stack *s, const struct rt *rt, struct pktbuf *p);
 
+/* A packet that is forwarded and whose checksum the link below vouched for may never have had one: for the next link to fill in. */
+void ip_csum_renew(struct pktbuf *p);
+/* A datagram that was put together on its way, its header in front, goes on in pieces. */
+int ip_refragment(struct stack *s, const struct rt *rt, struct pktbuf *p);
+
 void ip4_rx(struct nic *n, struct pktbuf *p);
 void ip6_rx(struct nic *n, struct pktbuf *p);
 /* Local delivery of a whole datagram; p starts with the IP header.  Takes p. */

@@ -66,6 +66,7 @@ static void forward4(struct nic *n, struct pktbuf *p, const struct ip4_hdr *h)
 	struct rt rt;
 	struct pktbuf *c;
 	u8 hdr[IP4_HLEN_MAX];
+	bool big;
 	u16 sum;
 
 	if (!s->sysctl.ip_forward[0] || (p->flags & (PKT_MCAST | PKT_BCAST)) || (p->flags & PKT_LOOPED)) {
@@ -81,10 +82,13 @@ static void forward4(struct nic *n, struct pktbuf *p, const struct ip4_hdr *h)
 		icmp4_error(n, p, ICMP4_UNREACH, ICMP4_UNREACH_NET, 0);
 		goto drop;
 	}
-	if (p->len > rt.mtu && !p->gso_size) {
+	big = p->len > rt.mtu && !p->gso_size;
+	if (big && !(p->flags & PKT_DEFRAG)) {
 		icmp4_error(n, p, ICMP4_UNREACH, ICMP4_UNREACH_NEEDFRAG, rt.mtu);
 		goto drop;
 	}
+	if (nf_on(&s->nf, false, NF_FWD) && !nf_pass(s, NF_FWD, n, rt.nic, p))
+		return;
 	pkt_copy(p, 0, hdr, h->hlen);
 	hdr[8]--;
 	hdr[10] = hdr[11] = 0;
@@ -95,8 +99,15 @@ static void forward4(struct nic *n, struct pktbuf *p, const struct ip4_hdr *h)
 		goto drop;
 	memcpy(pkt_push(c, h->hlen), hdr, h->hlen);
 	c->csum_start = p->csum_start;
+	if (!(h->frag & (IP4_MF | IP4_OFFMASK)))
+		ip_csum_renew(c);
 	MIB(s, Ip_ForwDatagrams);
-	nic_tx(rt.nic, c, &rt.nexthop);
+	if (nf_on(&s->nf, false, NF_POST) && !nf_pass(s, NF_POST, NULL, rt.nic, c))
+		goto drop;
+	if (big)
+		ip_refragment(s, &rt, c);
+	else
+		nic_tx(rt.nic, c, &rt.nexthop);
 drop:
 	pkt_free(p);
 }
@@ -157,6 +168,20 @@ static struct pktbuf *reassemble4(struct nic *n, struct pktbuf *p, const struct 
 	return w;
 }
 
+/* Rules see whole datagrams.  NULL: it is gone, or waits for its other pieces. */
+static struct pktbuf *prerouting4(struct nic *n, struct pktbuf *p, struct ip4_hdr *h)
+{
+	if (h->frag & (IP4_MF | IP4_OFFMASK)) {
+		p = reassemble4(n, p, h);
+		if (!p || ip4_parse(pkt_data(p), p->len, h) < 0) {
+			pkt_free(p);
+			return NULL;
+		}
+		p->flags |= PKT_DEFRAG;
+	}
+	return nf_pass(n->stack, NF_PRE, n, NULL, p) ? p : NULL;
+}
+
 void ip4_rx(struct nic *n, struct pktbuf *p)
 {
 	struct stack *s = n->stack;
@@ -181,6 +206,11 @@ void ip4_rx(struct nic *n, struct pktbuf *p)
 	p->ttl = h.ttl;
 	p->tos = h.tos;
 	p->l4_off = h.hlen;
+	if (nf_on(&s->nf, false, NF_PRE)) {
+		p = prerouting4(n, p, &h);
+		if (!p)
+			return;
+	}
 	if (!for_us4(n, p, &fwd)) {
 		if (fwd)
 			forward4(n, p, &h);
@@ -193,7 +223,8 @@ void ip4_rx(struct nic *n, struct pktbuf *p)
 		if (!p)
 			return;
 	}
-	ip_deliver(n, p);
+	if (!nf_on(&s->nf, false, NF_IN) || nf_pass(s, NF_IN, n, NULL, p))
+		ip_deliver(n, p);
 	return;
 bad:
 	MIB(s, Ip_InHdrErrors);

@@ -17,6 +17,7 @@ static void forward6(struct nic *n, struct pktbuf *p)
 	struct pktbuf *c;
 	struct rt rt;
 	u8 hdr[IP6_HLEN];
+	bool big;
 
 	if (!s->sysctl.ip6_forward[0] || (p->flags & (PKT_MCAST | PKT_BCAST | PKT_LOOPED)) ||
 	    ip_is_linklocal(&p->src) || ip_is_linklocal(&p->dst))
@@ -29,10 +30,13 @@ static void forward6(struct nic *n, struct pktbuf *p)
 		icmp6_error(n, p, ICMP6_UNREACH, ICMP6_UNREACH_NOROUTE, 0);
 		goto drop;
 	}
-	if (p->len > rt.mtu && !p->gso_size) {
+	big = p->len > rt.mtu && !p->gso_size;
+	if (big && !(p->flags & PKT_DEFRAG)) {
 		icmp6_error(n, p, ICMP6_TOOBIG, 0, rt.mtu);
 		goto drop;
 	}
+	if (nf_on(&s->nf, true, NF_FWD) && !nf_pass(s, NF_FWD, n, rt.nic, p))
+		return;
 	pkt_copy(p, 0, hdr, sizeof(hdr));
 	hdr[7]--;
 	c = pkt_slice(p, IP6_HLEN, p->len - IP6_HLEN);
@@ -40,7 +44,13 @@ static void forward6(struct nic *n, struct pktbuf *p)
 		goto drop;
 	memcpy(pkt_push(c, IP6_HLEN), hdr, sizeof(hdr));
 	c->csum_start = p->csum_start;
-	nic_tx(rt.nic, c, &rt.nexthop);
+	ip_csum_renew(c);
+	if (nf_on(&s->nf, true, NF_POST) && !nf_pass(s, NF_POST, NULL, rt.nic, c))
+		goto drop;
+	if (big)
+		ip_refragment(s, &rt, c);
+	else
+		nic_tx(rt.nic, c, &rt.nexthop);
 drop:
 	pkt_free(p);
 }
@@ -114,6 +124,42 @@ static struct pktbuf *reassemble6(struct nic *n, struct pktbuf *p, const struct 
 	return w;
 }
 
+static bool has_ext(u8 nh)
+{
+	return nh == IP6_NH_HOPOPTS || nh == IP6_NH_DSTOPTS || nh == IP6_NH_ROUTING || nh == IP6_NH_FRAGMENT;
+}
+
+/*
+ * Rules see whole datagrams and what is behind extension headers, also of packets that only pass.  What is wrong
+ * with a chain of headers is told later, if the packet is ours.  NULL: it is gone, or waits for its other pieces.
+ */
+static struct pktbuf *prerouting6(struct nic *n, struct pktbuf *p, struct ip6_hdr *h)
+{
+	u8 front[PKT_HDR_MAX];
+	u32 k = MIN(p->len, (u32)sizeof(front));
+	struct ip6_problem prob;
+	struct ip6_chain c;
+
+	if (ip_is4(&p->src) || ip_is4(&p->dst)) {
+		pkt_free(p);
+		return NULL;
+	}
+	pkt_copy(p, 0, front, k);
+	if (has_ext(h->nh) && ip6_walk(front, k, p->flags & PKT_MCAST, &c, &prob) == 0) {
+		p->proto = c.proto;
+		p->l4_off = (u16)c.off;
+		if (c.proto == IP6_NH_FRAGMENT) {
+			p = reassemble6(n, p, h, &c);
+			if (!p || ip6_parse(pkt_data(p), p->len, h) < 0) {
+				pkt_free(p);
+				return NULL;
+			}
+			p->flags |= PKT_DEFRAG;
+		}
+	}
+	return !nf_on(&n->stack->nf, true, NF_PRE) || nf_pass(n->stack, NF_PRE, n, NULL, p) ? p : NULL;
+}
+
 void ip6_rx(struct nic *n, struct pktbuf *p)
 {
 	struct stack *s = n->stack;
@@ -134,6 +180,11 @@ void ip6_rx(struct nic *n, struct pktbuf *p)
 	p->flowlabel = h.flow;
 	p->proto = h.nh;
 	p->l4_off = IP6_HLEN;
+	if (nf_bits(&s->nf, true, 1u << NF_PRE | 1u << NF_FWD | 1u << NF_POST)) {
+		p = prerouting6(n, p, &h);
+		if (!p)
+			return;
+	}
 	if (!for_us6(n, p, &fwd)) {
 		if (fwd)
 			forward6(n, p);
@@ -141,8 +192,7 @@ void ip6_rx(struct nic *n, struct pktbuf *p)
 			pkt_free(p);
 		return;
 	}
-	if (h.nh == IP6_NH_HOPOPTS || h.nh == IP6_NH_DSTOPTS || h.nh == IP6_NH_ROUTING ||
-	    h.nh == IP6_NH_FRAGMENT) {
+	if (has_ext(h.nh)) {
 		u8 front[PKT_HDR_MAX];
 		u32 k = MIN(p->len, (u32)sizeof(front));
 
@@ -163,7 +213,8 @@ void ip6_rx(struct nic *n, struct pktbuf *p)
 		if (p->proto == IP6_NH_FRAGMENT || p->proto == IP6_NH_HOPOPTS)
 			goto bad;
 	}
-	ip_deliver(n, p);
+	if (!nf_on(&s->nf, true, NF_IN) || nf_pass(s, NF_IN, n, NULL, p))
+		ip_deliver(n, p);
 	return;
 bad:
 	MIB(s, Ip6_InHdrErrors);

@@ -213,18 +213,74 @@ too_big:
 	return -EMSGSIZE;
 }
 
+void ip_csum_renew(struct pktbuf *p)
+{
+	u32 at = p->proto == IPPROTO_TCP ? 16 : p->proto == IPPROTO_UDP ? 6 : 0, len = p->len - p->l4_off;
+	u16 f = (u16)~csum_fold(ip_pseudo(&p->src, &p->dst, p->proto, len));
+	u8 *d;
+
+	if (!(p->flags & PKT_CSUM_OK) || (p->flags & PKT_CSUM_PARTIAL) || !at || len < at + 2)
+		return;
+	d = nf_pull(p, p->l4_off + at + 2u);
+	if (!d || (p->proto == IPPROTO_UDP && get_be16(d + p->l4_off + at) == 0))
+		return;
+	memcpy(d + p->l4_off + at, &f, 2);
+	p->csum_start = p->l4_off;
+	p->csum_off = (u16)at;
+	p->flags |= PKT_CSUM_PARTIAL;
+}
+
+int ip_refragment(struct stack *s, const struct rt *rt, struct pktbuf *p)
+{
+	struct ip_tx t = { .dst = p->dst };
+	struct ip4_hdr h4;
+	struct ip6_hdr h6;
+
+	if (ip_is4(&p->dst) && ip4_parse(pkt_data(p), p->len, &h4) == 0) {
+		h4.hlen = IP4_HLEN;
+		pkt_pull(p, p->l4_off);
+		return fragment4(s, rt, p, &t, &h4);
+	}
+	if (!ip_is4(&p->dst) && ip6_parse(pkt_data(p), p->len, &h6) == 0) {
+		t.proto = h6.nh;
+		pkt_pull(p, IP6_HLEN);
+		return fragment6(s, rt, p, &t, &h6);
+	}
+	pkt_free(p);
+	return -EINVAL;
+}
+
+/* The same past the rules, which may send it elsewhere. */
+static int output_ruled(struct stack *s, const struct rt *rt, struct pktbuf *p, const struct ip_tx *t)
+{
+	struct ip_tx t2 = *t;
+	struct rt rt2 = *rt;
+	int r = nf_output(s, &rt2, p, &t2);
+
+	if (r < 0)
+		return r;
+	return ip_is4(&t2.dst) ? output4(s, &rt2, p, &t2) : output6(s, &rt2, p, &t2);
+}
+
 int ip_output(struct stack *s, const struct rt *rt, struct pktbuf *p, const struct ip_tx *t)
 {
+	if (nf_out_on(&s->nf, !ip_is4(&t->dst)))
+		return output_ruled(s, rt, p, t);
 	return ip_is4(&t->dst) ? output4(s, rt, p, t) : output6(s, rt, p, t);
 }
 
 int ip_output_raw(struct stack *s, const struct rt *rt, struct pktbuf *p)
 {
 	struct ip_tx t = { .dst = rt->nexthop, .ttl = 1 };
+	struct rt rt2 = *rt;
+	int r = nf_out_on(&s->nf, false) ? nf_output_raw(s, &rt2, p) : 0;
 
-	if (p->len > rt->mtu) {
+	if (r < 0)
+		return r;
+	if (p->len > rt2.mtu) {
 		pkt_free(p);
 		return -EMSGSIZE;
 	}
-	return xmit(s, rt, p, &t);
+	t.dst = rt2.nexthop;
+	return xmit(s, &rt2, p, &t);
 }

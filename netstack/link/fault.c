@@ -91,7 +91,8 @@ static void misuse(struct fault_wire *w, struct frame *f, u64 now)
 
 	w->sent++;
 	capture(w, f, now);
-	if (w->n >= (w->cfg.limit ? w->cfg.limit : 1000) || chance(w, w->cfg.drop)) {
+	if (w->n >= (w->cfg.limit ? w->cfg.limit : 1000) || (w->cfg.swallow && f->len > w->cfg.swallow) ||
+	    chance(w, w->cfg.drop)) {
 		kfree(f);
 		return;
 	}

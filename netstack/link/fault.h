@@ -13,6 +13,7 @@ struct fault_cfg {
 	u64 delay_ns, jitter_ns;                /* jitter reorders, too */
 	u64 bytes_per_s;                        /* 0: no limit */
 	u32 limit;                              /* frames on the wire, 0: 1000 */
+	u32 swallow;                            /* frames longer than this vanish, 0: none do */
 	u32 mtu, features;                      /* of both ends */
 	u64 seed;
 	void (*pcap)(void *ctx, const void *rec, size_t n);     /* NULL: no capture */

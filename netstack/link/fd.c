@@ -4,8 +4,8 @@
  * One readv or writev a frame, through the owner's wrappers.  With vnet headers
  * super-frames of up to 64 KiB pass both ways, and checksums of transports
  * are left to the other side.  A received frame lands in a big block, which goes
- * on with it when it is long: one stretch to copy from.  Small frames move to a small block, so
- * that they pin little.
+ * on with it when it is long: one stretch to copy from.  Shorter frames move to a block of a class that fits, so
+ * that they pin little: a sender that paces small pieces must not fill a receive buffer with room.
  */
 #include <errno.h>
 #include <net/if_arp.h>
@@ -90,7 +90,7 @@ static struct pktbuf *wrap(struct stack *s, struct pblock **big, u32 len)
 	struct pktbuf *p;
 	u8 *d;
 
-	if (len <= PBLOCK_SMALL_CAP) {
+	if (len <= PBLOCK_MID_CAP) {
 		p = pkt_room(&s->pool, len, &d);
 		if (p)
 			memcpy(d, (*big)->data, len);
@@ -101,7 +101,7 @@ static struct pktbuf *wrap(struct stack *s, struct pblock **big, u32 len)
 		return NULL;
 	(*big)->used = len;
 	p->frag[p->nfrags++] = (struct pfrag){ *big, 0, len };
-	p->truesize += len > PBLOCK_BIG_CAP / 2 ? len : (*big)->cap;
+	p->truesize += len;
 	p->len = len;
 	*big = NULL;
 	return p;

@@ -23,6 +23,8 @@
 struct raw_ep {
 	struct ep ep;
 	s32 csum_off;           /* IPV6_CHECKSUM; -1 none */
+	u32 icmp_filter;        /* types not wanted */
+	u32 icmp6_filter[8];
 };
 
 static inline struct raw_ep *raw(struct ep *e) { return container_of(e, struct raw_ep, ep); }
@@ -203,6 +205,7 @@ static ssize_t raw_send(struct ep *e, struct net_msg *m)
 	mutex_lock(&e->mu);
 	r = prepare(e, m, &c, &rt, &t);
 	mutex_unlock(&e->mu);
+	ep_sign(e, p);
 	if (r == 0 && !ip_is4(&t.dst))
 		r = put_csum6(raw(e), p, &t);
 	if (r == 0 && e->o.hdrincl && ip_is4(&t.dst)) {
@@ -244,11 +247,11 @@ static int raw_setsockopt(struct ep *e, int level, int opt, const void *val, siz
 	int v, r;
 
 	if (level == SOL_RAW_LEVEL && opt == ICMP_FILTER_OPT && e->proto == IPPROTO_ICMP) {
-		memcpy(&e->o.icmp_filter, val, MIN(len, sizeof(e->o.icmp_filter)));
+		memcpy(&raw(e)->icmp_filter, val, MIN(len, sizeof(raw(e)->icmp_filter)));
 		return 0;
 	}
 	if (level == IPPROTO_ICMPV6 && opt == ICMPV6_FILTER_OPT && e->proto == IPPROTO_ICMPV6) {
-		memcpy(e->o.icmp6_filter, val, MIN(len, sizeof(e->o.icmp6_filter)));
+		memcpy(raw(e)->icmp6_filter, val, MIN(len, sizeof(raw(e)->icmp6_filter)));
 		return 0;
 	}
 	if ((level == IPPROTO_IPV6 || level == SOL_RAW_LEVEL) && opt == IPV6_CHECKSUM) {
@@ -266,9 +269,9 @@ static int raw_setsockopt(struct ep *e, int level, int opt, const void *val, siz
 static int raw_getsockopt(struct ep *e, int level, int opt, void *val, size_t *len)
 {
 	if (level == SOL_RAW_LEVEL && opt == ICMP_FILTER_OPT && e->proto == IPPROTO_ICMP)
-		return epopt_put(val, len, &e->o.icmp_filter, sizeof(e->o.icmp_filter));
+		return epopt_put(val, len, &raw(e)->icmp_filter, sizeof(raw(e)->icmp_filter));
 	if (level == IPPROTO_ICMPV6 && opt == ICMPV6_FILTER_OPT)
-		return epopt_put(val, len, e->o.icmp6_filter, sizeof(e->o.icmp6_filter));
+		return epopt_put(val, len, raw(e)->icmp6_filter, sizeof(raw(e)->icmp6_filter));
 	if (level == IPPROTO_IPV6 && opt == IPV6_CHECKSUM)
 		return epopt_put_int(val, len, raw(e)->csum_off);
 	return -ENOPROTOOPT;
@@ -282,8 +285,8 @@ static bool filtered(struct ep *e, struct pktbuf *p)
 		return false;
 	pkt_copy(p, p->l4_off, &type, 1);
 	if (p->proto == IPPROTO_ICMP)
-		return type < 32 && (e->o.icmp_filter >> type & 1);
-	return e->o.icmp6_filter[type >> 5] >> (type & 31) & 1;
+		return type < 32 && (raw(e)->icmp_filter >> type & 1);
+	return raw(e)->icmp6_filter[type >> 5] >> (type & 31) & 1;
 }
 
 static bool wants(struct ep *e, struct nic *n, struct pktbuf *p)
@@ -436,6 +439,7 @@ static ssize_t ping_send(struct ep *e, struct net_msg *m)
 		sum = csum_add(sum, ip_pseudo(&t.src, &t.dst, IPPROTO_ICMPV6, p->len));
 	f = csum_fold(sum);
 	memcpy(d + 2, &f, 2);
+	ep_sign(e, p);
 	r = ip_output(e->stack, &rt, p, &t);
 	return r < 0 ? r : (ssize_t)len;
 }

@@ -102,6 +102,7 @@ static void new_ack(struct tcp_ep *t, u32 ack, struct ack_info *a)
 	txr_ack(t, ack, a);
 	sndq_ack(t, ack);
 	t->snd_una = ack;
+	mtup_acked(t);
 	zc_done(t, ack);
 	if (t->urg_out && seq_ge(ack, t->snd_up))
 		t->urg_out = false;

@@ -451,6 +451,9 @@ int tcp_connect_result(struct ep *e)
 		r = t->connecting && t->state == TCPS_CLOSE && !e->connected ? -ECONNABORTED : 0;
 	if (r != -EINPROGRESS)
 		t->connecting = false;
+	/* Told, a connection that failed leaves a socket as if new. */
+	if (r < 0 && t->state == TCPS_CLOSE)
+		e->shut = 0;
 	mutex_unlock(&e->mu);
 	return r;
 }
@@ -683,6 +686,14 @@ static void tcp_rekey(struct ep *e)
 				   (e->bind.flags & (BIND_LISTEN | BIND_AUTO | BIND_KID)));
 }
 
+/* To Linux' sockets a connection in TIME_WAIT is gone. */
+static bool tcp_closed(const struct ep *e)
+{
+	const struct tcp_ep *t = container_of(e, struct tcp_ep, ep);
+
+	return t->state == TCPS_CLOSE || t->state == TCPS_TIME_WAIT;
+}
+
 const struct ep_ops tcp_ops = {
 	.name = "tcp",
 	.size = sizeof(struct tcp_ep),
@@ -699,6 +710,7 @@ const struct ep_ops tcp_ops = {
 	.getsockopt = tcp_getsockopt,
 	.inq = tcp_inq,
 	.outq = tcp_outq,
+	.closed = tcp_closed,
 	.info = tcp_info_row,
 	.close = tcp_close,
 	.release = tcp_release,

@@ -172,6 +172,7 @@ static void agree_options(struct tcp_ep *t, const struct tcp_seg *g)
 	}
 	tcp_sync_mss(t);
 	t->rcv_mss = MIN((u32)t->mss, TCP_MSS_DEFAULT);
+	mtup_begin(t);
 }
 
 /* An echo that we cannot have sent since the first SYN (as Linux: RFC 7323 is silent). */

@@ -193,6 +193,7 @@ struct tcp_ep *req_to_child(struct synreq *q)
 	t->state = TCPS_SYN_RECV;
 	tcp_sync_mss(t);
 	t->rcv_mss = MIN((u32)t->mss, TCP_MSS_DEFAULT);
+	mtup_begin(t);
 	if (q->sent && !q->retries)
 		tcp_rtt_sample(t, stack_now(q->stack) - q->sent);
 	t->ep.bind.laddr = k->laddr;

@@ -81,6 +81,8 @@ static int set_locked(struct tcp_ep *t, int opt, int v)
 		t->defer_s = v > 0 ? (u32)v : 0;
 		break;
 	case TCP_WINDOW_CLAMP:
+		if (!v && t->state != TCPS_CLOSE)
+			return -EINVAL;
 		t->window_clamp = v > 0 ? MAX((u32)v, 1152u) : 0;
 		break;
 	case TCP_QUICKACK:
@@ -180,7 +182,7 @@ static void fill_chrono(struct tcp_ep *t, struct tcp_info *i)
 	u64 ns[CHRONO_MAX];
 
 	memcpy(ns, t->chrono.ns, sizeof(ns));
-	ns[t->chrono.now] += tcp_now(t) - t->chrono.since;
+	ns[t->chrono_now] += tcp_now(t) - t->chrono.since;
 	i->tcpi_busy_time = (ns[CHRONO_BUSY] + ns[CHRONO_RWND] + ns[CHRONO_SNDBUF]) / 1000;
 	i->tcpi_rwnd_limited = ns[CHRONO_RWND] / 1000;
 	i->tcpi_sndbuf_limited = ns[CHRONO_SNDBUF] / 1000;

@@ -221,6 +221,28 @@ static bool send_new(struct tcp_ep *t)
 	return note_sent(t, (u32)r, flags);
 }
 
+/* A longer segment than any so far, now and then; false: nothing else may go before it. */
+static bool send_probe(struct tcp_ep *t)
+{
+	u16 mss = t->mss;
+	u32 len = 0;
+	bool ok;
+
+	switch (mtup_probe(t, &len)) {
+	case MTUP_NONE: return true;
+	case MTUP_WAIT: return false;
+	case MTUP_SEND: break;
+	}
+	if (pace(t))
+		return false;
+	t->mss = (u16)len;
+	ok = tcp_xmit(t, t->snd_nxt, len, TH_ACK) == (int)len && note_sent(t, len, TH_ACK);
+	t->mss = mss;
+	if (ok)
+		mtup_sent(t, len);
+	return ok;
+}
+
 /* RFC 5681 4.1: after idleness the old window means nothing. */
 static void after_idle(struct tcp_ep *t)
 {
@@ -290,12 +312,12 @@ void tcp_chrono_set(struct tcp_ep *t, enum tcp_chrono what)
 {
 	u64 now;
 
-	if (t->chrono.now == what)
+	if (t->chrono_now == what)
 		return;
 	now = tcp_now(t);
-	t->chrono.ns[t->chrono.now] += now - t->chrono.since;
+	t->chrono.ns[t->chrono_now] += now - t->chrono.since;
 	t->chrono.since = now;
-	t->chrono.now = (u8)what;
+	t->chrono_now = (u8)what;
 }
 
 static void note_limits(struct tcp_ep *t)
@@ -307,7 +329,7 @@ static void note_limits(struct tcp_ep *t)
 		c = CHRONO_IDLE;
 	else if (left && !t->cwnd_limited && seq_gt(t->snd_nxt + MIN(left, (u32)t->mss), wnd_end))
 		c = CHRONO_RWND;
-	else if (t->ep.nospace && (t->chrono.now == CHRONO_SNDBUF || (!left && !t->cwnd_limited)))
+	else if (t->ep.nospace && (t->chrono_now == CHRONO_SNDBUF || (!left && !t->cwnd_limited)))
 		c = CHRONO_SNDBUF;
 	tcp_chrono_set(t, c);
 }
@@ -326,7 +348,7 @@ void tcp_output(struct tcp_ep *t)
 		return;
 	after_idle(t);
 	t->cwnd_limited = false;
-	if (repair(t))
+	if (repair(t) && send_probe(t))
 		while (send_new(t))
 			;
 	tcp_write_space(t);                     /* what was unsent is less now */

@@ -10,6 +10,9 @@
 #include "netstack/tcp/tcp.h"
 
 #define COALESCE_MAX  1024u
+#define SQUEEZE_MAX   (PBLOCK_MID_CAP / 2)      /* when memory runs short */
+
+static bool short_of_memory(const struct tcp_ep *t) { return t->ep.rmem >= t->ep.o.rcvbuf / 4; }
 
 /* Half of the buffer is for bytes, half for what they cost (Linux' tcp_adv_win_scale 1). */
 static u32 capacity(const struct tcp_ep *t)
@@ -104,7 +107,7 @@ static bool coalesce(struct tcp_ep *t, struct pktbuf *p)
 	struct pktbuf *last;
 	struct pfrag *f;
 
-	if (list_empty(&t->rcvq) || p->len > COALESCE_MAX)
+	if (list_empty(&t->rcvq) || p->len > (short_of_memory(t) ? SQUEEZE_MAX : COALESCE_MAX))
 		return false;
 	last = list_last(&t->rcvq, struct pktbuf, node);
 	if (!last->nfrags)
@@ -122,15 +125,15 @@ static bool coalesce(struct tcp_ep *t, struct pktbuf *p)
 	return true;
 }
 
-/* A small payload in a big block moves to a block of the middle size. */
+/* A small payload that has a block for itself moves to one that has room for more of them. */
 static struct pktbuf *compact(struct tcp_ep *t, struct pktbuf *p)
 {
 	struct pktbuf *c;
 	u8 *d;
 
-	if (p->len > COALESCE_MAX || list_empty(&t->rcvq) || t->ep.rmem < t->ep.o.rcvbuf / 4)
+	if (p->len > SQUEEZE_MAX || list_empty(&t->rcvq) || !short_of_memory(t))
 		return p;
-	c = pkt_room(&t->ep.stack->pool, PBLOCK_MID_CAP, &d);
+	c = pkt_room(&t->ep.stack->pool, p->len > COALESCE_MAX ? PBLOCK_BIG_CAP : PBLOCK_MID_CAP, &d);
 	if (!c)
 		return p;
 	pkt_copy(p, 0, d, p->len);

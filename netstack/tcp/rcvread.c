@@ -12,10 +12,10 @@
 #include "netstack/tcp/optnum.h"
 #include "netstack/tcp/tcp.h"
 
-#define VIEWS 16
+#define VIEWS     16
+#define FEW_BYTES 4096u          /* fewer may travel without a copy by the host, each piece for itself */
 
-struct view { struct pblock *b; u8 *p; u32 len; };
-struct views { struct view v[VIEWS]; int n; u32 bytes; };
+struct views { struct iovec v[VIEWS]; struct pblock *b[VIEWS]; int n; u32 bytes; };
 
 /* Where the urgent byte stops or splits reading: bytes we may take from @seq. */
 static u32 until_mark(const struct tcp_ep *t, u32 seq, u32 n)
@@ -49,7 +49,8 @@ static void collect(struct tcp_ep *t, u32 off, u32 want, struct views *vs)
 			if (vs->n == VIEWS)
 				return;
 			n = MIN(want, f->len - off);
-			vs->v[vs->n++] = (struct view){ pblock_ref(f->b), f->b->data + f->off + off, n };
+			vs->b[vs->n] = pblock_ref(f->b);
+			vs->v[vs->n++] = (struct iovec){ f->b->data + f->off + off, n };
 			vs->bytes += n;
 			want -= n;
 			off = 0;
@@ -62,16 +63,18 @@ static void collect(struct tcp_ep *t, u32 off, u32 want, struct views *vs)
 /* Copy what was noted; bytes copied, fewer when a fault stops it (then *ret_fault). */
 static u32 copy_views(struct views *vs, struct net_io *io, bool discard, bool *ret_fault)
 {
-	u32 done = 0;
+	bool together = !discard && vs->n > 1 && vs->bytes > FEW_BYTES && io->copy_pieces;
+	u32 done = together ? (u32)io->copy_pieces(io, vs->v, (size_t)vs->n) : 0;
 	int i;
 
 	for (i = 0; i < vs->n; i++) {
-		if (!*ret_fault && !discard && io->copy(io, vs->v[i].p, vs->v[i].len) < 0)
+		if (!together && !*ret_fault && !discard && io->copy(io, vs->v[i].iov_base, vs->v[i].iov_len) < 0)
 			*ret_fault = true;
-		if (!*ret_fault)
-			done += vs->v[i].len;
-		pblock_unref(vs->v[i].b);
+		if (!together && !*ret_fault)
+			done += (u32)vs->v[i].iov_len;
+		pblock_unref(vs->b[i]);
 	}
+	*ret_fault |= done < vs->bytes;
 	return done;
 }
 
@@ -144,6 +147,16 @@ static void skip_urgent(struct tcp_ep *t, bool peek)
 	t->urg_valid = t->urg_valid && peek;
 }
 
+/* SO_PEEK_OFF goes on with what was looked at, and back with what was taken. */
+static void move_peek_off(struct tcp_ep *t, bool peek, u32 n)
+{
+	struct sockopts *o = &t->ep.o;
+
+	mutex_lock(&t->ep.mu);
+	o->peek_off = peek ? MIN(o->peek_off + n, (u32)INT32_MAX) : o->peek_off - MIN(n, o->peek_off);
+	mutex_unlock(&t->ep.mu);
+}
+
 static ssize_t recv_bytes(struct tcp_ep *t, struct net_msg *m)
 {
 	bool peek = m->flags & MSG_PEEK, fault = false;
@@ -181,6 +194,8 @@ static ssize_t recv_bytes(struct tcp_ep *t, struct net_msg *m)
 		if (t->urg_valid && t->copied_seq == t->urg_seq)
 			break;          /* never read across the mark */
 	}
+	if (done && t->ep.o.peek_off_on)
+		move_peek_off(t, peek, (u32)MIN(done, (size_t)INT32_MAX));
 	if (done)
 		return (ssize_t)done;
 	return fault ? -EFAULT : r;

@@ -46,6 +46,7 @@ static void leave(struct tcp_ep *t)
 	if (t->ssthresh > t->cwnd)
 		t->cwnd = t->ssthresh;
 	t->dupacks = 0;
+	mtup_repaired(t);
 }
 
 /* The peer says that our retransmissions were not needed (RFC 3708). */
@@ -89,7 +90,7 @@ void recovery_step(struct tcp_ep *t, const struct ack_info *a, bool lost)
 		leave(t);
 		lost = lost && t->lost;
 	}
-	if (lost && t->ca <= CA_CWR)
+	if (lost && t->ca <= CA_CWR && !mtup_lost(t))
 		recovery_enter(t, a->now);
 	switch (t->ca) {
 	case CA_CWR:
@@ -126,6 +127,7 @@ void recovery_timeout(struct tcp_ep *t, u64 now)
 		t->ssthresh = t->cc->ssthresh(t, now);
 	}
 	t->ca = CA_LOSS;
+	t->mtup.size = t->mtup.ssthresh = 0;    /* says nothing about a probe's size */
 	t->recover = t->snd_nxt;
 	t->tlp_out = false;
 	t->dupacks = 0;

@@ -28,6 +28,8 @@ void tcp_sync_mss(struct tcp_ep *t)
 	u32 mss, limit = t->peer_mss ? t->peer_mss : TCP_MSS_DEFAULT;
 
 	mtu = MIN(mtu, 65535u);
+	t->pmtu = mtu;
+	mtu = mtup_limit(t, mtu);
 	mss = mtu > ip_hlen(t) + 20 + TCP_MSS_MIN ? mtu - ip_hlen(t) - 20 : TCP_MSS_MIN;
 	mss = MIN(mss, limit);
 	if (t->user_mss)
@@ -36,7 +38,6 @@ void tcp_sync_mss(struct tcp_ep *t)
 	if (t->ts_ok)
 		mss -= 12;
 	t->mss = (u16)mss;
-	t->pmtu = mtu;
 }
 
 /* What we tell the peer. */
@@ -153,7 +154,7 @@ static int emit(struct tcp_ep *t, struct pktbuf *p, u32 seq, u8 flags, const str
 		      (u8)(e->o.hlim >= 0 ? e->o.hlim : e->stack->sysctl.hlim[0]);
 	ip.df = v4 && e->o.pmtudisc != IP_PMTUDISC_DONT;
 	p->flow = t->conn.hash;
-	p->mark = e->o.mark;
+	ep_sign(e, p);
 	if (flags & TH_ACK) {
 		t->last_ack_sent = t->rcv_nxt;
 		ack_sent(t);

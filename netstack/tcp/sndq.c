@@ -12,6 +12,7 @@
 #include "netstack/tcp/tcp.h"
 
 #define SMALL_WRITE  2048u
+#define FILL_BLOCKS  4                  /* of the caller's bytes copied at a time */
 #define ROUND_MAX    (256u * 1024)      /* reserved and copied at a time */
 
 static u32 queued(const struct tcp_ep *t) { return t->write_seq - t->snd_una; }
@@ -221,29 +222,66 @@ static ssize_t reserve(struct tcp_ep *t, size_t want)
 	return r;
 }
 
-/* Blocks filled with the caller's bytes; what was copied before a fault counts. */
-ssize_t sndq_fill(struct tcp_ep *t, struct net_io *io, size_t n, struct list_head *out)
+/* Empty blocks for the caller's @n bytes, as chunks; how many of the bytes fit. */
+static size_t room_for(struct tcp_ep *t, size_t n, struct list_head *out, struct iovec *v, size_t *ret_n)
 {
-	size_t done = 0;
+	size_t room = 0;
 
-	while (done < n) {
+	for (*ret_n = 0; room < n && *ret_n < FILL_BLOCKS; ++*ret_n) {
 		struct chunk *c = knew(struct chunk);
-		size_t k = MIN(n - done, (size_t)PBLOCK_BIG_CAP);
+		size_t k = MIN(n - room, (size_t)PBLOCK_BIG_CAP);
 
 		if (c)
 			c->b = pblock_new(&t->ep.stack->pool, k);
 		if (!c || !c->b) {
 			kfree(c);
-			return done ? (ssize_t)done : -ENOMEM;
-		}
-		if (io->copy(io, c->b->data, k) < 0) {
-			pblock_unref(c->b);
-			kfree(c);
-			return done ? (ssize_t)done : -EFAULT;
+			break;
 		}
 		c->len = c->b->used = (u32)k;
+		v[*ret_n] = (struct iovec){ c->b->data, k };
 		list_add_tail(&c->node, out);
-		done += k;
+		room += k;
+	}
+	return room;
+}
+
+/* The last @n bytes of the chunks were not filled. */
+static void unfilled(struct list_head *out, size_t n)
+{
+	while (n) {
+		struct chunk *c = list_last(out, struct chunk, node);
+		u32 k = (u32)MIN(n, (size_t)c->len);
+
+		n -= k;
+		c->len -= k;
+		c->b->used -= k;
+		if (c->len)
+			return;
+		list_del_init(&c->node);
+		pblock_unref(c->b);
+		kfree(c);
+	}
+}
+
+/* Blocks filled with the caller's bytes; what was copied before a fault counts. */
+ssize_t sndq_fill(struct tcp_ep *t, struct net_io *io, size_t n, struct list_head *out)
+{
+	struct iovec v[FILL_BLOCKS];
+	size_t done = 0, room, got, k;
+
+	while (done < n) {
+		room = room_for(t, n - done, out, v, &k);
+		if (!room)
+			return done ? (ssize_t)done : -ENOMEM;
+		if (k > 1 && io->copy_pieces)
+			got = io->copy_pieces(io, v, k);
+		else
+			for (got = 0; k && io->copy(io, v[got / PBLOCK_BIG_CAP].iov_base, v[got / PBLOCK_BIG_CAP].iov_len) == 0; k--)
+				got += v[got / PBLOCK_BIG_CAP].iov_len;
+		done += got;
+		unfilled(out, room - got);
+		if (got < room)
+			return done ? (ssize_t)done : -EFAULT;
 	}
 	return (ssize_t)done;
 }

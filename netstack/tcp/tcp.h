@@ -10,6 +10,7 @@
  *   sndq.c     data to send         out.c   what may be sent now   seg.c  building it
  *   timer.c    all timers           opts.c  socket options
  *   fastopen.c cookies and what they allow              delack.c when to acknowledge
+ *   mtuprobe.c how long a segment may be, found out by trying
  *
  * Sequence numbers are u32 and compared modulo 2^32.  Everything is under
  * ep.mu, except the reader's copies (ep.rd_mu).  A connection is in the
@@ -29,8 +30,9 @@ enum tcp_state {        /* Linux' numbers */
 #define STATES_SYNCED (~(STATE_BIT(TCPS_CLOSE) | STATE_BIT(TCPS_SYN_SENT) | STATE_BIT(TCPS_LISTEN)))
 #define STATES_CAN_SEND (STATE_BIT(TCPS_ESTABLISHED) | STATE_BIT(TCPS_CLOSE_WAIT))
 
+/* In the order in which they fire when several are late: a probe goes instead of the timeout, which it moves away. */
 enum tcp_timer {
-	TT_REXMIT, TT_PERSIST, TT_PTO, TT_REO, TT_DELACK, TT_KEEP, TT_LINGER, TT_PACE, TT_MAX
+	TT_PTO, TT_REXMIT, TT_PERSIST, TT_REO, TT_DELACK, TT_KEEP, TT_LINGER, TT_PACE, TT_MAX
 };
 
 /* Busy at all, and then: no window from the peer, no room for the writer. */
@@ -95,6 +97,9 @@ struct tcp_ep {
 	struct connnode conn;
 	u8 state;
 	bool in_table;
+	/* Small fields of below, together: there is one of these for each idle connection. */
+	u8 ca, reo_mult, pushed, urg_byte;
+	bool rack_reordered, tlp_out;
 
 	/* Sending. */
 	struct list_head chunks;
@@ -110,6 +115,7 @@ struct tcp_ep {
 	u32 max_out, max_out_end;       /* most bytes in flight in this window of data */
 	u16 mss, peer_mss, user_mss;    /* mss: payload of one segment now */
 	u32 pmtu;
+	struct mtup { u32 low, high, size, start, end, ssthresh; u64 at; bool on; } mtup;       /* size: of the probe in flight, 0: none */
 	u64 last_send;
 	u64 pace_next;                  /* SO_MAX_PACING_RATE: when the next segment may go */
 
@@ -117,14 +123,10 @@ struct tcp_ep {
 	struct list_head txrs;
 	u32 ntxr, sacked, lost, retrans;        /* bytes */
 	u32 high_sacked, dupacks, recover;
-	u8 ca;
 	u64 rack_sent, rack_rtt;                /* RFC 8985 */
 	u32 rack_end;
-	bool rack_reordered;
 	u32 reordering, reord_seen;             /* segments that may overtake one; how often seen */
-	u8 reo_mult;
 	u32 tlp_end;
-	bool tlp_out;
 	u32 prr_delivered, prr_out, prr_flight;
 	u64 delivered;
 	u32 undo_cwnd, undo_ssthresh;
@@ -133,11 +135,11 @@ struct tcp_ep {
 	u32 retries;                            /* timeouts since progress */
 	u64 first_retry;
 	u32 probes;                             /* unanswered keepalives or window probes */
+	u32 zc_next, n_tsq;                     /* of the lists zc and tsq */
 
 	/* Congestion control. */
 	const struct cc_ops *cc;
 	u32 cwnd, ssthresh;
-	bool cwnd_limited, was_limited;
 	struct { u64 epoch, k; u32 wmax, origin, last_max, west; u32 acc; } cub;
 	struct { u64 last_min, cur_min, css_min; u32 end, samples, css_rounds; bool begun, css; } hy;   /* HyStart++ */
 	struct rtt_est rtt;
@@ -146,17 +148,14 @@ struct tcp_ep {
 	struct list_head rcvq, oooq;
 	u32 irs, rcv_nxt, rcv_adv, copied_seq, rcvq_len, ooo_n, ooo_mem;
 	u32 rcv_ssthresh;               /* the window opens by slow start, too */
-	bool fin_rcvd;
 	u32 quickack, rcv_mss, last_seg;
 	u64 last_recv, last_data, ato, last_oow_ack;    /* last_recv: anything; last_data: with data */
-	u8 pushed;
 	struct { u32 start, end; } rx_sack[TCP_SACK_MAX], dsack;
 	u8 n_rx_sack;
 	bool has_dsack, ack_now, ack_pending, pingpong;
 	bool urg_valid, urg_have;
 	u32 urg_seq;
-	u8 urg_byte;
-	struct { u32 seq; u64 at; u32 space; } drs;     /* receive buffer tuning */
+	struct { u64 at; u32 seq, space; } drs;     /* receive buffer tuning */
 	u64 rcv_rtt;
 
 	/* Options agreed upon. */
@@ -167,28 +166,29 @@ struct tcp_ep {
 
 	/* MSG_ZEROCOPY: sends whose bytes are not acknowledged, oldest first (struct zc_wait). */
 	struct list_head zc;
-	u32 zc_next;
 
 	/* Sends that asked for timestamps and are not done, oldest first (struct ts_wait); tstamp.c. */
 	struct list_head tsq;
-	u32 n_tsq;
 
 	/* ECN (RFC 3168). */
 	bool ecn_asked, ecn_ok, ecn_seen, ecn_echo, ecn_cwr;    /* echo: ECE till CWR; cwr: owed to the peer */
+	bool cwnd_limited, was_limited;         /* of congestion control */
+	bool fin_rcvd;
+	bool connecting;                /* the outcome of connect() is not told yet */
+	bool nodelay, cork, inq;        /* what the user asked for */
+	u8 chrono_now;                  /* see chrono */
 
 	/* What holds sending back, for TCP_INFO: the longest times, ns. */
-	struct { u64 since, ns[CHRONO_MAX]; u8 now; } chrono;
+	struct { u64 since, ns[CHRONO_MAX]; } chrono;
 
 	/* Timers: one heap entry, several deadlines. */
 	struct ntimer timer;
 	u64 due[TT_MAX];
 
 	/* What the user asked for. */
-	bool nodelay, cork, inq;
 	u32 keep_idle, keep_intvl, keep_cnt, user_timeout_ms, syn_cnt, defer_s, window_clamp;
 	s32 linger2;
 	u32 notsent_lowat;              /* 0: the sysctl's */
-	bool connecting;                /* the outcome of connect() is not told yet */
 
 	/* Fast Open (RFC 7413). */
 	struct {
@@ -199,11 +199,11 @@ struct tcp_ep {
 		bool data_acked;                /* SYN data was taken, theirs or ours */
 		bool more;                      /* a blocked writer has more: it takes the ACK along */
 		bool child;                     /* made by a SYN; its SYN-ACK is not acknowledged */
+		u8 nkeys;
+		struct tfo_cookie cookie;       /* for the SYN or SYN-ACK */
 		u32 backlog;                    /* listener: TCP_FASTOPEN */
 		struct sipkey key[2];           /* TCP_FASTOPEN_KEY */
-		u8 nkeys;
 		struct tcp_ep *listener;        /* a reference, while it counts in fo_pending */
-		struct tfo_cookie cookie;       /* for the SYN or SYN-ACK */
 	} fo;
 
 	/* Listening, and waiting to be accepted. */
@@ -402,6 +402,18 @@ void sndq_purge(struct tcp_ep *t);
 void tcp_output(struct tcp_ep *t);              /* send what may be sent now, arm timers */
 int tcp_route(struct tcp_ep *t);
 void tcp_sync_mss(struct tcp_ep *t);
+
+/* mtuprobe.c */
+enum mtup_next { MTUP_NONE, MTUP_WAIT, MTUP_SEND };
+void mtup_begin(struct tcp_ep *t);              /* the peer's options are known */
+u32 mtup_limit(struct tcp_ep *t, u32 mtu);      /* how much of the path's MTU may be used */
+void mtup_black_hole(struct tcp_ep *t);         /* another timeout */
+enum mtup_next mtup_probe(struct tcp_ep *t, u32 *ret_len) must_check;   /* should the next segment be a probe, how long? */
+void mtup_sent(struct tcp_ep *t, u32 len);
+void mtup_acked(struct tcp_ep *t);
+bool mtup_lost(struct tcp_ep *t);               /* was the probe all that was lost?  It is repaired, and says nothing of congestion */
+void mtup_repaired(struct tcp_ep *t);
+
 /* Bytes of payload that went out, or -errno. */
 int tcp_xmit(struct tcp_ep *t, u32 seq, u32 len, u8 flags);
 void tcp_send_ack(struct tcp_ep *t);

@@ -64,6 +64,7 @@ static void on_rexmit(struct tcp_ep *t, u64 now)
 	}
 	if (t->retries >= 3)
 		t->ep.rt.valid = false;         /* perhaps another route answers */
+	mtup_black_hole(t);
 	t->rtt.backoff++;
 	if (t->state == TCPS_SYN_SENT || t->state == TCPS_SYN_RECV) {
 		tcp_send_syn(t, t->state == TCPS_SYN_RECV, 0);

@@ -210,7 +210,7 @@ static int transmit(struct ep *e, struct out *o, struct pktbuf *p)
 	}
 	udp_emit(pkt_push(p, UDP_HLEN), o->sport, o->dport, (u16)len);
 	p->flow = o->flow;
-	p->mark = e->o.mark;
+	ep_sign(e, p);
 	if (o->gso && len - UDP_HLEN > o->gso) {
 		p->gso_size = o->gso;
 		p->gso_type = GSO_UDP;
@@ -412,7 +412,7 @@ static int udp_getsockopt(struct ep *e, int level, int opt, void *val, size_t *l
 	case OPT_UDP_GRO:
 		return epopt_put_int(val, len, udp_of(e)->gro);
 	default:
-		return -EOPNOTSUPP;
+		return -ENOPROTOOPT;
 	}
 }
 

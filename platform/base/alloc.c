@@ -95,16 +95,16 @@ void class_setup(struct slab_class *c, const char *type, u64 type_hash, u32 size
 {
 	u32 pages = 1;
 
-	/* The fewest pages that waste at most an eighth and hold at most MAX_OBJS. */
+	/* The fewest pages that waste at most a 32nd and hold at most MAX_OBJS. */
 	while (pages < MAX_SLAB_PAGES &&
-	       (pages * PAGE_BYTES < size || pages * PAGE_BYTES % size > pages * PAGE_BYTES / 8))
+	       (pages * PAGE_BYTES < size || pages * PAGE_BYTES % size > pages * PAGE_BYTES / 32))
 		pages++;
 	mutex_init(&c->mu, RANK_SLAB);
 	c->size = size;
 	c->pages = pages;
 	c->per_slab = MIN(pages * PAGE_BYTES / size, MAX_OBJS);
 	c->type_hash = type_hash;
-	c->head = c->tail = 0;
+	c->partial = c->spare = c->bare = 0;
 	(void)str_copy(c->type, sizeof(c->type), type);
 }
 
@@ -165,31 +165,25 @@ static struct slab_class *class_of_type(const char *type, u32 size)
 
 /* ---- slabs ----------------------------------------------------------------- */
 
-static void slab_unlink(struct slab_class *c, struct page *p)
+static void slab_unlink(u32 *list, u32 i)
 {
-	*(p->prev ? &page_at(arena, p->prev)->next : &c->head) = p->next;
-	*(p->next ? &page_at(arena, p->next)->prev : &c->tail) = p->prev;
+	struct page *p = page_at(arena, i);
+
+	*(p->prev ? &page_at(arena, p->prev)->next : list) = p->next;
+	if (p->next)
+		page_at(arena, p->next)->prev = p->prev;
 	p->next = p->prev = 0;
 }
 
-static void slab_link_head(struct slab_class *c, u32 i)
+static void slab_link(u32 *list, u32 i)
 {
 	struct page *p = page_at(arena, i);
 
 	p->prev = 0;
-	p->next = c->head;
-	*(c->head ? &page_at(arena, c->head)->prev : &c->tail) = i;
-	c->head = i;
-}
-
-static void slab_link_tail(struct slab_class *c, u32 i)
-{
-	struct page *p = page_at(arena, i);
-
-	p->next = 0;
-	p->prev = c->tail;
-	*(c->tail ? &page_at(arena, c->tail)->next : &c->head) = i;
-	c->tail = i;
+	p->next = *list;
+	if (*list)
+		page_at(arena, *list)->prev = i;
+	*list = i;
 }
 
 static bool slab_grow(struct slab_class *c)
@@ -205,11 +199,30 @@ static bool slab_grow(struct slab_class *c)
 		p->cls = (u16)(c - arena->classes);
 		p->back = (u16)i;
 	}
-	c->slabs++;
-	slab_link_tail(c, first);
+	slab_link(&c->bare, first);
 	return true;
 }
 
+/* An empty slab goes into use: one with memory if there is any.  0: the arena is full. */
+static u32 slab_take(struct slab_class *c)
+{
+	u32 first = c->spare;
+
+	if (first) {
+		slab_unlink(&c->spare, first);
+		c->stock--;
+	} else {
+		if (c->bare == 0 && !slab_grow(c))
+			return 0;
+		first = c->bare;
+		slab_unlink(&c->bare, first);
+		c->backed++;
+	}
+	slab_link(&c->partial, first);
+	return first;
+}
+
+/* What is in use is filled up before an empty slab is begun, lest a few objects each hold many. */
 static void *slab_alloc(struct slab_class *c)
 {
 	struct page *p;
@@ -218,22 +231,18 @@ static void *slab_alloc(struct slab_class *c)
 	char *ret;
 
 	mutex_lock(&c->mu);
-	if (c->head == 0 && !slab_grow(c)) {
+	first = c->partial ? c->partial : slab_take(c);
+	if (first == 0) {
 		mutex_unlock(&c->mu);
 		return NULL;
 	}
-	first = c->head;
 	p = page_at(arena, first);
-	if (p->inuse == 0) {
-		c->stock -= p->dirty;
-		p->dirty = true;
-	}
 	obj = bitmap_next_clear(p->used, c->per_slab, 0);
 	bitmap_set(p->used, obj);
 	p->inuse++;
 	c->live++;
 	if (p->inuse == c->per_slab)
-		slab_unlink(c, p);
+		slab_unlink(&c->partial, first);
 	mutex_unlock(&c->mu);
 
 	ret = page_addr(arena, first) + obj * c->size;
@@ -242,18 +251,24 @@ static void *slab_alloc(struct slab_class *c)
 	return ret;
 }
 
-/* A few empty slabs keep their memory and are used first; others cost none, and come last. */
-static void slab_is_empty(struct slab_class *c, struct page *p, u32 first)
+/*
+ * An empty slab keeps its memory while the class has few such: an eighth of what it uses *now*, so that
+ * what a burst took is given back when the burst is over.
+ */
+static void slab_is_empty(struct slab_class *c, u32 first)
 {
-	slab_unlink(c, p);
-	if (c->stock <= c->slabs / 8) {
-		c->stock++;
-		slab_link_head(c, first);
-		return;
+	slab_unlink(&c->partial, first);
+	slab_link(&c->spare, first);
+	c->stock++;
+	while (c->stock > c->backed / 8 + 1) {
+		u32 next = page_at(arena, c->spare)->next, i = next ? next : c->spare; /* the first is warm */
+
+		slab_unlink(&c->spare, i);
+		slab_link(&c->bare, i);
+		pages_to_host(arena, i, c->pages);
+		c->stock--;
+		c->backed--;
 	}
-	pages_to_host(arena, first, c->pages);
-	p->dirty = false;
-	slab_link_tail(c, first);
 }
 
 static void slab_free(u32 idx, char *ptr)
@@ -269,9 +284,9 @@ static void slab_free(u32 idx, char *ptr)
 	bitmap_clear(p->used, obj);
 	c->live--;
 	if (p->inuse == c->per_slab)
-		slab_link_head(c, first);
+		slab_link(&c->partial, first);
 	if (--p->inuse == 0)
-		slab_is_empty(c, p, first);
+		slab_is_empty(c, first);
 	mutex_unlock(&c->mu);
 }
 

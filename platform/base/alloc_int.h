@@ -20,11 +20,11 @@ enum page_kind { PAGE_NONE, PAGE_SLAB, PAGE_SPAN, PAGE_FREE };
 
 struct page {
 	u8 kind;                /* enum page_kind; of a span only the first and last page count */
-	bool dirty;             /* free span: not known to be zero; slab: has memory */
+	bool dirty;             /* free span: not known to be zero */
 	u16 cls;                /* slab: its class */
 	u16 back;               /* slab: pages back to the slab's first */
 	u16 inuse;              /* slab, first page: objects in use */
-	u32 next, prev;         /* slab: the class's list; free span: its bin */
+	u32 next, prev;         /* slab: a list of the class; free span: its bin */
 	u32 npages;             /* span: length */
 	u32 pad;
 	u64 used[MAX_OBJS / 64];
@@ -33,9 +33,11 @@ struct page {
 struct slab_class {
 	struct mutex mu;        /* RANK_SLAB */
 	u32 size, pages, per_slab;      /* immutable */
-	u32 head, tail;         /* slabs with room */
-	u32 slabs;
-	u32 stock;              /* empty slabs that still have memory */
+	u32 partial;            /* slabs with room that are in use */
+	u32 spare;              /* empty slabs that still have memory */
+	u32 bare;               /* empty slabs that have none */
+	u32 backed;             /* slabs with memory */
+	u32 stock;              /* in spare */
 	u64 live;
 	u64 type_hash;          /* immutable */
 	char type[32];          /* immutable; for the debugger */

@@ -126,6 +126,18 @@ void mutex_before_sleep(void (*fn)(void *), void *arg)
 	before_sleep_arg = arg;
 }
 
+/* Once: a lock that is waited for in there is waited for without it, as it may be this one again and again. */
+static void call_before_sleep(void)
+{
+	void (*fn)(void *) = before_sleep;
+
+	if (!fn)
+		return;
+	before_sleep = NULL;
+	fn(before_sleep_arg);
+	before_sleep = fn;
+}
+
 static void take_slow(struct mutex *mu)
 {
 	for (int i = 0; i < SPINS; i++) {
@@ -133,8 +145,7 @@ static void take_slow(struct mutex *mu)
 			return;
 		__builtin_ia32_pause();
 	}
-	if (before_sleep)
-		before_sleep(before_sleep_arg);
+	call_before_sleep();
 	while (atomic_exchange_explicit(&mu->state, 2, memory_order_acquire) != 0)
 		futex_wait(&mu->state, 2);
 }

@@ -66,7 +66,7 @@ void mutex_unlock_pair(struct mutex *a, struct mutex *b) NO_TSA;
 
 /*
  * A thread on which others depend even while it waits for a lock (systrap's receiver of traps, whose next
- * trap may be what the lock's holder waits for) names what to do first.  It may take locks: a
- * second wait inside it calls it again.
+ * trap may be what the lock's holder waits for) names what to do first.  It may take locks whose holders
+ * do not wait for such a thread: a wait inside it does not call it again.
  */
 void mutex_before_sleep(void (*fn)(void *), void *arg);

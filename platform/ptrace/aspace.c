@@ -11,6 +11,7 @@
 #include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -76,6 +77,8 @@ static void clone_fn(struct pt *p, struct pt_req *q)
 		return;
 	}
 	p->by_tid[c->tid] = c;
+	if (!(r->flags & CLONE_VM))
+		memcpy(c->rseq, r->parent->rseq, sizeof(c->rseq));
 	c->regs = r->parent->regs;
 	c->regs.ax = 0;
 	c->dirty = true;
@@ -156,11 +159,33 @@ void pt_ctx_start(struct ctx *base)
 	pt_post(ctx_pt(c), c, &(struct trap){ .kind = TRAP_START });
 }
 
-struct free_req { struct pt_req q; struct pt_ctx *c; };
+struct ctx_req { struct pt_req q; struct pt_ctx *c; };
+
+static void retire_fn(struct pt *p, struct pt_req *q)
+{
+	struct pt_ctx *c = container_of(q, struct ctx_req, q)->c;
+	long unused;
+
+	if (c->rseq[1])
+		(void)!pt_inject(p, c, SYS_rseq, (const u64[6]){ c->rseq[0], c->rseq[1], 1, c->rseq[3] }, &unused);
+	c->rseq[1] = 0;
+}
+
+int pt_retire(struct ctx *base, gaddr_t word)
+{
+	struct ctx_req r = { .q.fn = retire_fn, .c = to_pt_ctx(base) };
+	u32 zero = 0;
+
+	/* First: once the word is clear the area's memory may go, and the kernel would find nothing there. */
+	pt_call(ctx_pt(r.c), &r.q);
+	if (pt_copy_out(base->as, word, &zero, sizeof(zero)) != sizeof(zero))
+		return -EFAULT;
+	return pt_futex_wake(base, word, 1, true);
+}
 
 static void free_fn(struct pt *p, struct pt_req *q)
 {
-	struct pt_ctx *c = container_of(q, struct free_req, q)->c;
+	struct pt_ctx *c = container_of(q, struct ctx_req, q)->c;
 	struct pt_as *as = to_pt_as(c->base.as);
 	long unused;
 
@@ -168,14 +193,15 @@ static void free_fn(struct pt *p, struct pt_req *q)
 		c->state = PT_PARKED;
 		as->parked = c;
 	} else if (!c->dead) {
-		/* Does not return: "the thread is gone" is success. */
+		/* Does not return: "the thread is gone" is success.  One that cannot get there stays stopped. */
 		(void)!pt_inject(p, c, SYS_exit, (const u64[6]){ 0 }, &unused);
+		p->by_tid[c->tid] = NULL;
 	}
 }
 
 void pt_ctx_free(struct ctx *base)
 {
-	struct free_req r = { .q.fn = free_fn, .c = to_pt_ctx(base) };
+	struct ctx_req r = { .q.fn = free_fn, .c = to_pt_ctx(base) };
 	struct aspace *as = base->as;
 	bool leader = r.c->tid == to_pt_as(as)->pid;
 

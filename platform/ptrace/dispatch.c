@@ -10,6 +10,7 @@
 #include <linux/audit.h>
 #include <linux/futex.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -217,10 +218,25 @@ static void on_fault(struct pt *p, struct pt_ctx *c, const siginfo_t *si)
 		t.fault.addr = (u64)si->si_addr;
 	if (t.fault.trapno == 14)
 		t.fault.err = 4 | (si->si_code == SEGV_ACCERR);
-	if (pt_read_regs(c, &c->regs) < 0)
+	/* In a call in our page the kernel could not write to the rseq area: those are not its registers. */
+	if (c->state != PT_NATIVE && pt_read_regs(c, &c->regs) < 0)
 		return;
 	t.ip = c->regs.ip;
 	trapped(p, c, &t);
+}
+
+/* A native call has ended, and @r is what it left. */
+static void native_done(struct pt_ctx *c, const struct user_regs *r)
+{
+	const struct user_regs *call = &c->regs;
+
+	/* The kernel writes to this area whenever the thread returns to user mode: see pt_retire(). */
+	if (call->orig_ax == SYS_rseq && r->ax == 0)
+		memcpy(c->rseq, (const u64[4]){ call->di, call->dx ? 0 : call->si, 0, call->r10 }, sizeof(c->rseq));
+	c->regs.ax = r->ax;
+	c->regs.fs_base = r->fs_base;
+	c->regs.gs_base = r->gs_base;
+	c->dirty = true;
 }
 
 /* The interrupt has found @c in a native call: as after a signal whose handler has SA_RESTART. */
@@ -245,12 +261,10 @@ static void interrupt_native(struct pt *p, struct pt_ctx *c)
 	if (again) {
 		c->regs.ax = nr;
 		c->regs.ip -= 2;
+		c->dirty = true;
 	} else {
-		c->regs.ax = r.ax;
-		c->regs.fs_base = r.fs_base;
-		c->regs.gs_base = r.gs_base;
+		native_done(c, &r);
 	}
-	c->dirty = true;
 }
 
 static void on_signal(struct pt *p, struct pt_ctx *c, int sig)
@@ -272,14 +286,11 @@ static void on_signal(struct pt *p, struct pt_ctx *c, int sig)
 
 		if (pt_read_regs(c, &r) < 0)
 			return;
-		c->regs.ax = r.ax;
-		c->regs.fs_base = r.fs_base;
-		c->regs.gs_base = r.gs_base;
-		c->dirty = true;
+		native_done(c, &r);
 		go_on(p, c);
 		return;
 	}
-	if (c->state == PT_RUNNING && si.si_code > 0 &&
+	if (si.si_code > 0 &&
 	    (sig == SIGSEGV || sig == SIGBUS || sig == SIGILL || sig == SIGFPE || sig == SIGTRAP)) {
 		on_fault(p, c, &si);
 		return;

@@ -74,6 +74,7 @@ struct pt_ctx {
 	bool want_interrupt;            /* dispatcher, and the owner while it is trapped */
 	bool dirty;                     /* regs must be written before it runs; same */
 	struct user_regs regs;          /* as of the last trap; same */
+	u64 rseq[4];                    /* dispatcher: what its last rseq call took; length 0: no area */
 	pid_t new_child;                /* dispatcher: by the clone just injected */
 	struct pt_req resume;           /* queued by the owner */
 	struct list_head event;         /* guarded by the pool's mu */
@@ -153,6 +154,7 @@ int pt_as_new(struct platform *base, struct aspace **ret_as, struct ctx **ret_ct
 int pt_as_fork(struct ctx *parent, struct aspace **ret_as, struct ctx **ret_ctx);
 int pt_ctx_clone(struct ctx *parent, struct ctx **ret);
 void pt_ctx_start(struct ctx *base);
+int pt_retire(struct ctx *base, gaddr_t word);
 void pt_ctx_free(struct ctx *base);
 void pt_as_release(struct aspace *base);
 size_t pt_copy_in(struct aspace *base, void *dst, gaddr_t src, size_t n);

@@ -37,15 +37,26 @@ static int donate(struct systrap *p, const struct seccomp_notif *n, hostfd_t fil
 	return ioctl(p->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0 ? -errno : 0;
 }
 
+/*
+ * A clone that meets a freezer or a stop has made nothing yet and is begun anew by the host, which is one more notification.  Of
+ * further clones that a stub might make instead only one can register; the others end at their first call.
+ */
+static bool may_clone(struct systrap_ctx *c)
+{
+	u32 left = atomic_load(&c->may_clone);
+
+	while (left && !atomic_compare_exchange_weak(&c->may_clone, &left, left - 1))
+		;
+	return left != 0;
+}
+
 void approve_call(struct systrap *p, struct systrap_ctx *c, const struct seccomp_notif *n)
 {
 	u32 i = atomic_load(&c->next_call);
-	bool may = true;
 
 	if (n->data.nr == SYS_clone) {
 		/* Taken first: it orders the read of clone_flags after the owner's write. */
-		if (atomic_compare_exchange_strong(&c->may_clone, &may, false) &&
-		    n->data.args[0] == c->clone_flags) {
+		if (may_clone(c) && n->data.args[0] == c->clone_flags) {
 			notify_send(p, n->id, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
 			return;
 		}

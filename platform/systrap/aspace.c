@@ -55,6 +55,7 @@ void as_put(struct systrap_as *as, u32 what)
 		return;
 	atomic_fetch_sub(&to_systrap(as->base.p)->nparked, as->nparked);
 	mail_unmap(as);
+	views_free(as);
 	kfree(atomic_load(&as->sites));
 	kfree(as->used);
 	kfree(as);
@@ -80,6 +81,7 @@ struct systrap_ctx *ctx_alloc(struct systrap *p, struct systrap_as *as, u32 slot
 	c->base.p = &p->base;
 	c->base.as = aspace_ref(&as->base);
 	c->slot = slot;
+	c->view.file = HOSTFD_NONE;
 	atomic_store(&c->state, CTX_TRAPPED);   /* no worker may be told of it before it has an owner */
 	list_init(&c->pending);
 	list_init(&c->event);
@@ -96,6 +98,7 @@ static void ctx_destroy(struct systrap_ctx *c, bool slot_is_free)
 	struct systrap *p = ctx_systrap(c);
 
 	as_file_done(c);
+	views_forget(c);
 	mutex_lock(&as->mu);
 	list_del_init(&c->node);
 	if (slot_is_free)
@@ -504,6 +507,17 @@ size_t systrap_copy_in(struct aspace *base, void *dst, gaddr_t src, size_t n)
 size_t systrap_copy_out(struct aspace *base, gaddr_t dst, const void *src, size_t n)
 {
 	return copy_vm(to_as(base), host_vm_writev, (void *)(uintptr_t)src, dst.v, n);
+}
+
+size_t systrap_copy_pieces(struct aspace *base, gaddr_t at, const struct iovec *v, size_t n, size_t bytes, bool out)
+{
+	struct systrap_as *as = to_as(base);
+	struct iovec r = { (void *)at.v, bytes };
+	vm_fn *fn = out ? host_vm_writev : host_vm_readv;
+
+	if (atomic_load(&as->dead))
+		return 0;
+	return fn(as->pid, v, (unsigned)n, &r, 1) == (ssize_t)bytes ? bytes : 0;
 }
 
 int systrap_cas_u32(struct ctx *base, gaddr_t addr, u32 *val, u32 new_val)

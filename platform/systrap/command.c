@@ -82,7 +82,7 @@ static long tell(struct systrap_ctx *c, u32 cmd)
 	if (id)
 		notify_send(p, id, cmd, 0);
 	workers_await(p, &c->done);
-	atomic_store(&c->may_clone, false);
+	atomic_store(&c->may_clone, 0);
 	return c->done_val;
 }
 
@@ -127,7 +127,7 @@ long command_clone(struct systrap_ctx *c, u32 cmd, u64 flags, u64 cookie, u64 ne
 	long r;
 
 	c->clone_flags = flags;
-	atomic_store(&c->may_clone, true);
+	atomic_store(&c->may_clone, CLONE_TRIES);
 	r = slot_write(c, offsetof(struct slot, cookie), args, sizeof(args));
 	return r < 0 ? r : tell(c, cmd);
 }

@@ -22,6 +22,9 @@
 #define STUB_SLOTS_OFF  0x1000000ull
 #define SLOT_SIZE       0x8000ull                       /* power of two: a slot is found from any address in it */
 #define SLOT_MAX        30000u
+#define STUB_VIEWS_OFF  0x3c000000ull                   /* parts of files, read-only: view.c */
+#define VIEW_SIZE       0x200000u
+#define VIEWS           16u
 
 /* Trap calls of the stub: a number that Linux will never use. */
 #define STUBCALL_NR     0x57b5
@@ -160,9 +163,11 @@ struct window {
 	uint32_t pid, tid;              /* what getpid and gettid return; 0: they are calls like others */
 	struct stub_call calls[SLOT_CALLS];     /* instead of the slot's */
 	_Alignas(4096) uint8_t fp[WIN_FP_MAX];
-	_Alignas(4096) uint64_t out[0x2000 / 8]; /* address, length, bytes padded to 8; ended by address 0 */
+	/* Address, length, bytes padded to 8; ended by address 0.  Or one: address, length and in its high half, if not 0, where they are, from the first slot on. */
+	_Alignas(4096) uint64_t out[0x2000 / 8];
 };
 
+_Static_assert(STUB_SLOTS_OFF + SLOT_MAX * SLOT_SIZE <= STUB_VIEWS_OFF && STUB_VIEWS_OFF + VIEWS * VIEW_SIZE <= STUB_SIZE, "views");
 _Static_assert(sizeof(struct mail) == 64 && offsetof(struct mail, hot) == MAIL_HOT &&
 	       offsetof(struct mail, nr) == MAIL_NR && offsetof(struct mail, where) == MAIL_WHERE &&
 	       offsetof(struct mail, a) == MAIL_ARGS, "entry.S");

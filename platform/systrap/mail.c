@@ -225,6 +225,7 @@ static bool take_posted(struct systrap *p, struct systrap_ctx *c, u64 id, struct
 		return false;
 	atomic_fetch_sub(&p->w.running, 1);
 	atomic_store(word(&m->state), MAIL_TAKEN);
+	atomic_store(&c->viewing, 0);
 	c->framed = false;
 	c->notif_id = id;
 	c->by_mail = !id;

@@ -100,6 +100,7 @@ static bool take(struct systrap *p, struct systrap_ctx *c, const struct seccomp_
 	if (!atomic_compare_exchange_strong(&c->state, &running, CTX_TRAPPED))
 		return false;
 	atomic_fetch_sub(&p->w.running, 1);
+	atomic_store(&c->viewing, 0);
 	c->notif_id = n->id;
 	return true;
 }
@@ -208,19 +209,6 @@ static struct systrap_ctx *received(struct systrap *p, const struct seccomp_noti
 	return app_call(p, c, n, ret);
 }
 
-bool notify_await(struct systrap *p)
-{
-	struct pollfd pfd[2] = {
-		{ .fd = p->listener, .events = POLLIN },
-		{ .fd = p->bell, .events = POLLIN },
-	};
-	u64 n;
-
-	if (poll(pfd, 2, -1) > 0 && (pfd[1].revents & POLLIN))
-		(void)!read(p->bell, &n, sizeof(n));
-	return pfd[0].revents & POLLIN;
-}
-
 /* Something ended without a notification: whoever waits for it looks again. */
 static void ring(struct systrap *p, _Atomic u32 *word)
 {
@@ -256,7 +244,7 @@ static void report_dead(struct systrap *p, struct systrap_ctx *c)
 static void ctx_died(struct systrap *p, struct systrap_ctx *c)
 {
 	atomic_fetch_sub(&p->w.running, 1);
-	if (atomic_exchange(&c->in_command, false)) {
+	if (atomic_exchange(&c->in_command, false) || c->internal) {
 		c->done_val = -ESRCH;
 		atomic_store(&c->done, 1);
 		ring(p, &c->done);
@@ -290,7 +278,7 @@ void ctx_resume(struct systrap_ctx *c)
 	u64 id = c->notif_id;
 
 	c->pass = false;
-	kick = c->want_frame || (!framed && (c->hot_site || c->want_mail));
+	kick = c->want_frame || c->want_views || (!framed && (c->hot_site || c->want_mail));
 	c->want_frame = false;
 	heat = !kick && workers_receives() && mail_heat(p, c);
 	c->missed = false;
@@ -382,6 +370,22 @@ static void as_died(struct systrap *p, struct systrap_as *as)
 		if (hit)
 			ctx_died(p, hit);
 	} while (hit);
+}
+
+bool notify_await(struct systrap *p)
+{
+	struct pollfd pfd[2] = {
+		{ .fd = p->listener, .events = POLLIN },
+		{ .fd = p->bell, .events = POLLIN },
+	};
+	u64 n;
+
+	if (poll(pfd, 2, -1) > 0 && (pfd[1].revents & POLLIN))
+		(void)!read(p->bell, &n, sizeof(n));
+	/* Nobody is under the filter any more.  Before there is a reaper that can only be the zygote. */
+	if (pfd[0].revents == POLLHUP && !p->w.body)
+		as_died(p, to_as(p->zygote->base.as));
+	return pfd[0].revents & POLLIN;
 }
 
 /* Children that will never register: process @pid is gone, or the address space @as. p->mu is held. */

@@ -81,7 +81,7 @@ int slots_copy(struct systrap_as *to, struct systrap_as *from)
 	return r;
 }
 
-/* Map more slots after the last. as->mu is not held; one context at a time per process does this. */
+/* Map more slots after the last. as->mu is not held, as->changing is: who mapped the same ones again would wipe them. */
 static int grow(struct systrap_ctx *via, u32 n)
 {
 	struct stub_call call = {
@@ -120,6 +120,7 @@ int slot_claim(struct systrap_ctx *via, u32 *ret)
 
 	for (;;) {
 		u32 n, i;
+		bool grown;
 		int r;
 
 		mutex_lock(&as->mu);
@@ -136,7 +137,12 @@ int slot_claim(struct systrap_ctx *via, u32 *ret)
 			*ret = i;
 			return 0;
 		}
-		r = grow(via, n);
+		busy_lock(ctx_systrap(via), &as->changing);
+		mutex_lock(&as->mu);
+		grown = as->nslots != n;
+		mutex_unlock(&as->mu);
+		r = grown ? 0 : grow(via, n);
+		busy_unlock(&as->changing);
 		if (r < 0)
 			return r;
 	}

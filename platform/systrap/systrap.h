@@ -8,6 +8,7 @@
  *   frame.c    registers of a trapped ctx   command.c  making a stub act
  *   approve.c  the host calls it may make   aspace.c   processes, threads, maps, copies
  *   slots.c    where threads live         spare.c    a pristine stub in reserve
+ *   view.c     parts of files in the stub
  *
  * States of a context: RUNNING (application code, or its stub obeying a
  * command), TRAPPED (a worker owns it), DEAD (its process is gone and that was
@@ -26,6 +27,7 @@
 #include "platform/systrap/layout.h"
 
 #define TID_MAX (1u << 22)
+#define CLONE_TRIES 16u
 
 enum ctx_state { CTX_RUNNING, CTX_TRAPPED, CTX_DEAD };
 
@@ -65,10 +67,11 @@ struct systrap_as {
 	u32 nparked;                            /* guarded by mu */
 	u32 file_groups;                        /* guarded by mu: aspace.c */
 	struct parked parked[PARKED_MAX];       /* guarded by mu */
-	_Atomic u32 changing;                   /* futex: one change of code or mailboxes at a time, and no fork meanwhile */
+	_Atomic u32 changing;                   /* futex: one change of code, slots or mailboxes at a time, and no fork meanwhile */
 	struct mail *mail;                      /* set once, guarded by mu: MAIL_LINES of them, or NULL */
 	_Atomic(struct sites *) sites;          /* set once: patch.c */
 	u32 ncalls;                             /* receiver: calls before sites are counted */
+	struct views *views;                    /* guarded by mu, set once: view.c; NULL: none yet */
 	struct list_head ctxs;                  /* guarded by mu */
 };
 
@@ -115,6 +118,9 @@ struct systrap_ctx {
 	long last_result;                       /* guarded by as->mu: of the last call by mail */
 	bool last_kick;                         /* guarded by as->mu */
 	bool answered;                          /* guarded by as->mu: by mail, and no wait call came since */
+	_Atomic u32 viewing;                    /* set under as->mu: the view, plus one, that its stub may be copying from; 0: none */
+	bool want_views;                        /* owner: views_obey() when it has a frame */
+	struct { hostfd_t file; u32 i; u64 key, off; } view;    /* owner: what it is to map; file: none if nothing */
 	u64 resumed_at;                         /* owner: TSC */
 	u32 close_calls, hot_need, hot_served, hot_waits;  /* receiver */
 
@@ -132,7 +138,7 @@ struct systrap_ctx {
 	u32 ncalls;
 	u32 file_number;                        /* of its first file in the stub; 0: none was asked for */
 	_Atomic u32 next_call;
-	_Atomic bool may_clone;                 /* exactly one clone of clone_flags */
+	_Atomic u32 may_clone;                  /* clones of clone_flags it may ask for: approve.c */
 	u64 clone_flags;
 	_Atomic bool in_command;                /* the owner waits for done; only stub calls are right */
 	_Atomic u32 done;                       /* futex: 1 when the command has finished */
@@ -156,6 +162,7 @@ struct worker;
 struct workers {
 	struct mutex mu;                        /* RANK_PLATFORM */
 	bool token_free;                        /* guarded by mu: nobody is the receiver */
+	struct worker *watcher;                 /* guarded by mu: it has the token, waits, and looks at the listener meanwhile */
 	struct list_head parked;                /* guarded by mu */
 	struct list_head events;                /* guarded by mu: contexts with something to tell */
 	u32 contexts;                           /* guarded by mu: all but the zygote's, and those freed by workers still at it */
@@ -266,6 +273,16 @@ void systrap_tell_ids(struct ctx *base, u32 pid, u32 tid);
 size_t systrap_data_in(const struct ctx *base, gaddr_t src, const void **ret);
 bool systrap_data_out(struct ctx *base, gaddr_t dst, const void *src, size_t n);
 
+void window_put_view(struct systrap_ctx *c, gaddr_t dst, u32 src, u32 n);     /* src: from the first slot on */
+
+/* view.c */
+int systrap_view_out(struct ctx *base, gaddr_t dst, u64 key, u64 off, size_t n);
+void systrap_view_give(struct ctx *base, u64 key, u64 off, hostfd_t fd);
+void systrap_view_drop(struct ctx *base, u64 key);
+void views_obey(struct systrap_ctx *c);         /* @c has a frame */
+void views_forget(struct systrap_ctx *c);       /* before @c is freed */
+void views_free(struct systrap_as *as);
+
 /* patch.c */
 int systrap_patch(struct ctx *base, u64 ip, gaddr_t fresh);
 void site_trapped(struct systrap_ctx *c, u64 ip, u32 nr);       /* receiver: a call from an unpatched site */
@@ -280,6 +297,7 @@ int workers_start(struct platform *base, void *(*body)(void *), void *arg) must_
 void workers_init(struct workers *w);
 struct ctx *workers_run(struct platform *base, struct ctx *done, struct trap *ret);
 struct worker *workers_block_begin(struct platform *base);
+struct worker *workers_block_watch(struct platform *base, hostfd_t *ret_fd);
 void workers_waking(struct platform *base, struct worker *sleeper);
 void workers_block_end(struct platform *base, bool woken);
 /* Tell some worker that @c has a trap of @kind (a soft event). The caller has made it TRAPPED or DEAD. */
@@ -363,6 +381,7 @@ int systrap_retire(struct ctx *base, gaddr_t word);
 void systrap_as_release(struct aspace *base);
 int systrap_apply(struct ctx *base, const struct as_op *ops, size_t n, size_t *ret_done);
 size_t systrap_copy_in(struct aspace *base, void *dst, gaddr_t src, size_t n);
+size_t systrap_copy_pieces(struct aspace *base, gaddr_t at, const struct iovec *v, size_t n, size_t bytes, bool out);
 size_t systrap_copy_out(struct aspace *base, gaddr_t dst, const void *src, size_t n);
 int systrap_cas_u32(struct ctx *base, gaddr_t addr, u32 *val, u32 new_val);
 int systrap_futex_wake(struct ctx *base, gaddr_t addr, int n, bool shared);

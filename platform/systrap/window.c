@@ -87,6 +87,13 @@ bool systrap_data_out(struct ctx *base, gaddr_t dst, const void *src, size_t n)
 	return true;
 }
 
+void window_put_view(struct systrap_ctx *c, gaddr_t dst, u32 src, u32 n)
+{
+	c->win->out[0] = dst.v;
+	c->win->out[1] = n | (u64)src << 32;
+	c->out_used = OUT_WORDS - 3;            /* full: the stub looks no further */
+}
+
 bool window_end(struct systrap_ctx *c)
 {
 	bool any = c->out_used != 0;

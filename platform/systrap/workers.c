@@ -11,6 +11,10 @@
  * resumes a context next finds it free.  Invariant: while running > 0, somebody holds the
  * token or is about to take it.
  *
+ * Mostly nobody calls meanwhile, and the token went to and fro for nothing.  So a worker that waits for descriptors keeps it,
+ * with the listener among them (block_watch): whoever looks for the token takes it from there, and a
+ * call that finds it still there wakes that worker, which gives it up only now.
+ *
  * That "somebody" exists, however few threads the host allows: there is always one worker more than
  * there are contexts (workers_reserve(); a context that cannot have its worker is not made).  A
  * worker waits for long only on behalf of a context: from its trap to its resumption, or, if the worker
@@ -49,6 +53,7 @@ struct worker {
 	struct systrap_ctx *serving;    /* own thread: the context that it owns, or NULL */
 	u32 freed;                      /* own thread: contexts that it freed, still counted in the pool's contexts */
 	bool coming;                    /* counted in the pool's coming. Own thread */
+	bool watches;                   /* own thread: was made the pool's watcher, and may have lost the token since */
 	pid_t tid;                      /* set before a sleep */
 	_Atomic bool placed;            /* a waker has narrowed our affinity */
 	u64 woke_at;                    /* own thread: when it last woke another, or 0 */
@@ -191,6 +196,8 @@ static struct ctx *ready(struct systrap_ctx *c)
 {
 	if (c->want_mail && c->framed && !atomic_load(&to_as(c->base.as)->dead))
 		mail_open(c);
+	if (c->want_views && c->framed && !atomic_load(&to_as(c->base.as)->dead))
+		views_obey(c);
 	self.serving = c;
 	return &c->base;
 }
@@ -206,6 +213,28 @@ void workers_forget(const struct systrap_ctx *c)
 }
 
 bool workers_receives(void) { return self.token; }
+
+/* Called with mu: be the receiver, if nobody is who does not only wait. */
+static void take_token(struct workers *w)
+{
+	if (self.token || (!w->token_free && !w->watcher))
+		return;
+	w->token_free = false;
+	w->watcher = NULL;
+	self.token = true;
+}
+
+/* Do we have the token still? */
+static void unwatch(struct workers *w)
+{
+	self.watches = self.token = false;      /* first: waiting for the mutex leads here again */
+	mutex_lock(&w->mu);
+	if (w->watcher == &self) {
+		w->watcher = NULL;
+		self.token = true;
+	}
+	mutex_unlock(&w->mu);
+}
 
 void workers_step_aside(struct systrap *p)
 {
@@ -236,10 +265,7 @@ struct ctx *workers_run(struct platform *base, struct ctx *done, struct trap *re
 		arrived(&p->w);
 		unbound(&p->w);
 		/* With an event too: those who did not wake another, as we were coming, counted on it. */
-		if (!self.token && p->w.token_free) {
-			p->w.token_free = false;
-			self.token = true;
-		}
+		take_token(&p->w);
 		if (!list_empty(&p->w.events)) {
 			c = list_first(&p->w.events, struct systrap_ctx, event);
 			list_del_init(&c->event);
@@ -262,11 +288,9 @@ struct ctx *workers_run(struct platform *base, struct ctx *done, struct trap *re
 	}
 }
 
-struct worker *workers_block_begin(struct platform *base)
+/* What there is to note before any wait. */
+static void note_wait(void)
 {
-	struct systrap *p = to_systrap(base);
-	bool token = self.token;
-
 	if (self.serving)
 		mail_blocked(self.serving);
 	if (self.woke_at) {
@@ -278,6 +302,39 @@ struct worker *workers_block_begin(struct platform *base)
 	}
 	if (!self.tid)
 		self.tid = gettid();
+}
+
+struct worker *workers_block_watch(struct platform *base, hostfd_t *ret_fd)
+{
+	struct systrap *p = to_systrap(base);
+	struct workers *w = &p->w;
+
+	/* Nobody calls by mail from somebody who waits; and without callers the token may as well be free. */
+	if (!self.token || mail_hot(p) || atomic_load(&w->running) <= 0)
+		return workers_block_begin(base);
+	note_wait();
+	mutex_lock(&w->mu);
+	if (self.token && list_empty(&w->events)) {
+		arrived(w);
+		w->watcher = &self;
+		self.watches = true;
+	}
+	mutex_unlock(&w->mu);
+	if (!self.watches)
+		return workers_block_begin(base);
+	*ret_fd = HOSTFD(p->listener);
+	return &self;
+}
+
+struct worker *workers_block_begin(struct platform *base)
+{
+	struct systrap *p = to_systrap(base);
+	bool token;
+
+	if (self.watches)
+		unwatch(&p->w);
+	token = self.token;
+	note_wait();
 	if (!token && !self.coming && !atomic_load(&p->w.nevents))
 		return &self;
 	self.token = false;             /* first: waiting for the mutex comes here again */
@@ -325,6 +382,8 @@ void workers_block_end(struct platform *base, bool woken)
 {
 	struct systrap *p = to_systrap(base);
 
+	if (self.watches)
+		unwatch(&p->w);
 	if (atomic_load(&self.placed)) {
 		atomic_store(&self.placed, false);
 		(void)sched_setaffinity(0, sizeof(p->w.cpus), &p->w.cpus);
@@ -347,10 +406,7 @@ void workers_await(struct systrap *p, _Atomic u32 *word)
 	mutex_lock(&p->w.mu);
 	/* The receiver must not count on us while we count on it, nor who posted an event. */
 	arrived(&p->w);
-	if (!self.token && p->w.token_free) {
-		p->w.token_free = false;
-		self.token = true;
-	}
+	take_token(&p->w);
 	if (list_empty(&p->w.events))
 		mutex_unlock(&p->w.mu);
 	else

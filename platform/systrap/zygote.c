@@ -246,6 +246,8 @@ static int adopt(struct systrap *p, pid_t child)
 	atomic_store(&p->by_pid[child], as);
 	atomic_fetch_add(&p->w.running, 1);
 	workers_await(p, &c->done);
+	if (atomic_load(&as->dead))
+		return -ESRCH;
 	if (systrap_copy_in(&as->base, magic, GADDR(p->vdso), sizeof(magic)) != sizeof(magic) ||
 	    memcmp(magic, ELFMAG, SELFMAG) != 0)
 		p->vdso = 0;            /* it could not be moved */

@@ -10,6 +10,7 @@
  */
 #pragma once
 #include "platform/base/compiler.h"
+#include "platform/host/xdp.h"
 
 enum ctl_op {
 	CTL_NONE,
@@ -19,9 +20,10 @@ enum ctl_op {
 	CTL_COUNT
 };
 
-#define CTL_MAGIC   0x34427363u         /* changes with every incompatible change below */
+#define CTL_MAGIC   0x35427363u         /* changes with every incompatible change below */
 #define CTL_MAX     (4u << 20)          /* bytes of a message */
-#define CTL_MAX_FDS 9
+#define CTL_MAX_FDS 72
+#define CTL_EXTRA_FDS 60            /* of --preserve-fds */
 
 struct ctl_hdr { u32 magic; u32 op; s32 result; u32 len; };     /* result: 0 or -errno; in requests 0 */
 
@@ -39,12 +41,14 @@ struct ctl_limits { u64 max_tasks; };                           /* 0: none */
 #define CTL_LINK_ROUTES 32
 struct ctl_addr { u8 ip[16], brd[16]; u32 flags; u8 family, plen, scope, pad; };
 struct ctl_route { u8 dst[16], gw[16]; u32 metric; u8 family, plen, scope, has_gw; };
+enum { CTL_LINK_FD, CTL_LINK_XDP };     /* packet socket, TAP or macvtap; AF_XDP socket */
 struct ctl_link {
 	char name[16];
-	u8 mac[6], pad[2];
+	u8 mac[6], kind, pad;
 	u32 ifindex, mtu, naddrs, nroutes;
 	struct ctl_addr addrs[CTL_LINK_ADDRS];
 	struct ctl_route routes[CTL_LINK_ROUTES];
+	struct xdp_layout xdp;          /* with CTL_LINK_XDP */
 };
 
 /* Between sandbox and resolver (setup/resolver.c): one packet a query or answer, this and then the DNS message. */
@@ -52,6 +56,16 @@ struct ctl_link {
 struct dns_hdr { u32 id, tcp; };
 
 const char *ctl_op_name(u32 op);
+
+/* How it is scheduled, as the guest sees it; what @set does not name is Linux's default. */
+#define CTL_SCHED_POLICY   1u           /* policy, prio, reset_on_fork, nice, deadline */
+#define CTL_SCHED_IOPRIO   2u
+struct ctl_sched {
+	u32 set, policy, prio, reset_on_fork;
+	s32 nice, ioprio;
+	u64 deadline[3];                        /* ns: runtime, deadline, period */
+	u64 cpus[2];                            /* 0: all */
+};
 
 /* What a process of the guest starts with: from config.json, `exec`, or exec's message. */
 #define CTL_RLIMITS 16
@@ -65,9 +79,13 @@ struct ctl_process {
 	s32 oom_score_adj;
 	u32 no_new_privs;
 	u16 rows, cols;                         /* 0 = not given */
+	u32 nextra;                             /* descriptors 3, 4, ... that come with it */
+	struct ctl_sched sched;
 	u32 argc, envc;
 	u32 *groups;
+	u32 personality;                        /* PER_* */
 	char *cwd, **argv, **envp;              /* NULL-terminated */
+	char *program;                          /* "": argv[0] names it */
 };
 
 /* Bytes written to buf[cap] (cap 0: only counted), or -E2BIG. */

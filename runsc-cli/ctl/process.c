@@ -1,7 +1,7 @@
 /*
  * process.c - struct ctl_process as bytes.
  *
- * Layout: struct fixed, groups, then NUL-terminated strings: cwd, argv..., envp...
+ * Layout: struct fixed, groups, then NUL-terminated strings: cwd, program, argv..., envp...
  */
 #include <errno.h>
 #include <string.h>
@@ -19,12 +19,14 @@ struct fixed {
 	s32 oom_score_adj;
 	u32 argc, envc;
 	u16 rows, cols;
+	u32 nextra, personality;
+	struct ctl_sched sched;
 	u32 strings;                            /* bytes */
 };
 
 static size_t strings_size(const struct ctl_process *p)
 {
-	size_t n = strlen(p->cwd) + 1;
+	size_t n = strlen(p->cwd) + strlen(p->program ? p->program : "") + 2;
 
 	for (u32 i = 0; i < p->argc; i++)
 		n += strlen(p->argv[i]) + 1;
@@ -48,6 +50,7 @@ long ctl_process_pack(const struct ctl_process *p, void *buf, size_t cap)
 		.cap_bnd = p->cap_bnd, .cap_eff = p->cap_eff, .cap_inh = p->cap_inh, .cap_prm = p->cap_prm,
 		.cap_amb = p->cap_amb, .rlim_set = p->rlim_set, .tty = p->tty, .no_new_privs = p->no_new_privs,
 		.oom_score_adj = p->oom_score_adj, .argc = p->argc, .envc = p->envc, .rows = p->rows, .cols = p->cols,
+		.nextra = p->nextra, .sched = p->sched, .personality = p->personality,
 	};
 	size_t strings = strings_size(p), groups = (size_t)p->ngroups * sizeof(u32);
 	size_t total = sizeof(f) + groups + strings;
@@ -67,6 +70,7 @@ long ctl_process_pack(const struct ctl_process *p, void *buf, size_t cap)
 	if (groups)
 		memcpy(at, p->groups, groups);
 	at = put_str(at + groups, p->cwd);
+	at = put_str(at, p->program ? p->program : "");
 	for (u32 i = 0; i < p->argc; i++)
 		at = put_str(at, p->argv[i]);
 	for (u32 i = 0; i < p->envc; i++)
@@ -91,7 +95,7 @@ static int check_fixed(const struct fixed *f, size_t n)
 		return -EINVAL;
 	if (n != sizeof(*f) + (size_t)f->ngroups * sizeof(u32) + f->strings)
 		return -EINVAL;
-	if (f->rlim_set >> CTL_RLIMITS)
+	if (f->rlim_set >> CTL_RLIMITS || f->nextra > CTL_EXTRA_FDS)
 		return -EINVAL;
 	for (int i = 0; i < CTL_RLIMITS; i++)
 		if (f->rlim_soft[i] > f->rlim_hard[i])
@@ -106,6 +110,7 @@ static void from_fixed(struct ctl_process *p, const struct fixed *f)
 		.cap_bnd = f->cap_bnd, .cap_eff = f->cap_eff, .cap_inh = f->cap_inh, .cap_prm = f->cap_prm,
 		.cap_amb = f->cap_amb, .rlim_set = f->rlim_set, .tty = f->tty, .no_new_privs = f->no_new_privs,
 		.oom_score_adj = f->oom_score_adj, .argc = f->argc, .envc = f->envc, .rows = f->rows, .cols = f->cols,
+		.nextra = f->nextra, .sched = f->sched, .personality = f->personality,
 	};
 	memcpy(p->rlim_soft, f->rlim_soft, sizeof(p->rlim_soft));
 	memcpy(p->rlim_hard, f->rlim_hard, sizeof(p->rlim_hard));
@@ -135,13 +140,14 @@ int ctl_process_unpack(const void *buf, size_t n, struct ctl_process *ret, void 
 	at = mem + vecs + groups;
 	end = at + f.strings;
 	ret->cwd = take_str(&at, end);
+	ret->program = ret->cwd ? take_str(&at, end) : NULL;
 	for (u32 i = 0; i < f.argc && ret->cwd; i++)
 		if (!(ret->argv[i] = take_str(&at, end)))
 			ret->cwd = NULL;
 	for (u32 i = 0; i < f.envc && ret->cwd; i++)
 		if (!(ret->envp[i] = take_str(&at, end)))
 			ret->cwd = NULL;
-	if (!ret->cwd || at != end) {
+	if (!ret->cwd || !ret->program || at != end) {
 		kfree(mem);
 		return -EINVAL;
 	}

@@ -89,8 +89,9 @@ static void spec_init(struct oci_spec *s)
 	pool_init(&s->pool);
 	s->hostname = s->domainname = s->cgroups_path = "";
 	s->res = (struct oci_resources){
-		RES_UNSET, RES_UNSET, RES_UNSET, RES_UNSET, RES_UNSET,
-		RES_UNSET, RES_UNSET, RES_UNSET, RES_UNSET, RES_UNSET, NULL, NULL, NULL, 0,
+		.mem_limit = RES_UNSET, .mem_reservation = RES_UNSET, .mem_swap = RES_UNSET, .pids_limit = RES_UNSET,
+		.cpu_shares = RES_UNSET, .cpu_quota = RES_UNSET, .cpu_period = RES_UNSET, .cpu_burst = RES_UNSET,
+		.cpu_idle = RES_UNSET, .blkio_weight = RES_UNSET, .rt_period = RES_UNSET, .rt_runtime = RES_UNSET,
 	};
 }
 

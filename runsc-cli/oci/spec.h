@@ -15,6 +15,16 @@
 
 struct oci_rlimit { bool set; u64 soft, hard; };
 
+#define OCI_SCHED_DEADLINE 6
+/* scheduler, ioPriority, execCPUAffinity */
+struct oci_sched {
+	bool has_policy, has_ioprio, reset_on_fork;
+	u32 policy, prio;                       /* SCHED_* of Linux */
+	s32 nice, ioprio;                       /* ioprio: as ioprio_set(2) has it */
+	u64 deadline[3];                        /* ns: runtime, deadline, period */
+	u64 cpus[2];                            /* 0: not given */
+};
+
 struct oci_process {
 	bool terminal;
 	u32 console_height, console_width;      /* 0 = not given */
@@ -28,6 +38,9 @@ struct oci_process {
 	bool no_new_privs;
 	s32 oom_score_adj;
 	bool has_oom_score_adj;
+	struct oci_sched sched;
+	u32 personality;                        /* PER_* of Linux */
+	const char *program;                    /* NULL: args[0] names it */
 };
 
 /* Mount options that are not data for the file system. */
@@ -41,6 +54,13 @@ struct oci_process {
 #define OCI_MNT_BIND        0x100
 #define OCI_MNT_REC         0x200
 #define OCI_MNT_TMPCOPYUP   0x400
+/* Propagation: one of these, OCI_PROP_REC beside it; 0: none was named. */
+#define OCI_PROP_PRIVATE    0x1000
+#define OCI_PROP_SHARED     0x2000
+#define OCI_PROP_SLAVE      0x3000
+#define OCI_PROP_UNBINDABLE 0x4000
+#define OCI_PROP_REC        0x8000
+#define OCI_PROP_MASK       0xf000
 
 struct oci_mount {
 	const char *destination, *type, *source;        /* type "" for binds */
@@ -56,7 +76,7 @@ struct oci_device {
 
 struct oci_hook {
 	const char *path;
-	const char **args, **env;               /* NULL: {path}, {} */
+	const char **args, **env;               /* NULL: {path}, that of the runtime as under runc */
 	u32 nargs, nenv;
 	u32 timeout;                            /* seconds; 0 = none */
 };
@@ -71,12 +91,19 @@ struct oci_hooks { struct oci_hook *v; u32 n; };
 
 /* Limits for the host's cgroups.  Absent numbers are RES_UNSET. */
 #define RES_UNSET INT64_MIN
+enum oci_blk { BLK_WEIGHT, BLK_READ_BPS, BLK_WRITE_BPS, BLK_READ_IOPS, BLK_WRITE_IOPS };
+struct oci_blk_limit { enum oci_blk kind; u32 major, minor; s64 value; };       /* of one block device */
+struct oci_huge { const char *size; u64 limit; };                               /* "2MB"; bytes */
+
 struct oci_resources {
 	s64 mem_limit, mem_reservation, mem_swap, pids_limit;
-	s64 cpu_shares, cpu_quota, cpu_period, cpu_burst, cpu_idle, blkio_weight;
+	s64 cpu_shares, cpu_quota, cpu_period, cpu_burst, cpu_idle, blkio_weight, rt_period, rt_runtime;
 	const char *cpus, *mems;                /* or NULL */
 	struct jpair *unified;
 	u32 nunified;
+	struct oci_blk_limit *blk;
+	struct oci_huge *huge;
+	u32 nblk, nhuge;
 };
 
 struct oci_ns { const char *type, *path; };     /* path "" = a new one */
@@ -87,6 +114,7 @@ struct oci_spec {
 	struct oci_process process;
 	bool has_process;
 	const char *root_path;
+	u32 root_propagation;                   /* OCI_PROP_* */
 	bool root_readonly;
 	const char *hostname, *domainname;      /* "" if not given */
 	struct oci_mount *mounts;
@@ -118,15 +146,18 @@ int spec_load_process(struct pool *pool, const char *file, struct oci_process *r
 /* Checks against the bundle directory (rootfs there, bind sources there). */
 int spec_validate(const struct oci_spec *s, const char *bundle, struct err *err) must_check;
 
-/* ---- pieces (spec_process.c spec_mounts.c spec_linux.c spec_hooks.c) ---- */
+/* ---- pieces (spec_process.c spec_sched.c spec_mounts.c spec_linux.c spec_resources.c spec_hooks.c) ---- */
 int parse_process(const struct jnode *n, struct oci_process *ret) must_check;
+int parse_sched(const struct jnode *n, struct oci_process *p) must_check;
 int parse_mounts(const struct jnode *root, struct oci_spec *s) must_check;
 int parse_hooks(const struct jnode *root, struct oci_spec *s) must_check;
 int parse_linux(const struct jnode *root, struct oci_spec *s) must_check;
+int parse_resources(const struct jnode *lin, struct oci_spec *s) must_check;
 void spec_ignore(struct oci_spec *s, const char *key);
 /* -1 if unknown. */
 int cap_by_name(const char *name);
 const char *cap_name(int cap);                  /* NULL if unknown */
 int rlimit_by_name(const char *name);
 u32 mount_option_names(const char **ret, u32 cap);      /* for `features` */
+int mount_propagation(const char *name, u32 *ret) must_check;      /* OCI_PROP_* by the name of the option; -EINVAL */
 #define OCI_CAP_LAST 40

@@ -1,66 +1,12 @@
 /*
  * spec_linux.c - the linux object.
  *
- * Accepted without effect, and noted so: intelRdt, personality, timeOffsets, rootfsPropagation, mountLabel, id mappings of the container (ids are the sandbox's own).
+ * Accepted without effect, and noted so: intelRdt, personality, timeOffsets, mountLabel, id mappings of the container (ids are the sandbox's own).
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/personality.h>
 #include "runsc-cli/oci/spec.h"
-
-static int parse_cpu(const struct jnode *res, struct oci_resources *r_)
-{
-	struct jnode n;
-	int r = j_get(res, "cpu", J_OBJECT, &n);
-
-	if (r <= 0)
-		return r;
-	r = j_int(&n, "shares", 0, INT64_MAX, &r_->cpu_shares);
-	if (r >= 0)
-		r = j_int(&n, "quota", -1, INT64_MAX, &r_->cpu_quota);
-	if (r >= 0)
-		r = j_int(&n, "period", 0, INT64_MAX, &r_->cpu_period);
-	if (r >= 0)
-		r = j_int(&n, "burst", 0, INT64_MAX, &r_->cpu_burst);
-	if (r >= 0)
-		r = j_int(&n, "idle", 0, 1, &r_->cpu_idle);
-	if (r >= 0)
-		r = j_str(&n, "cpus", &r_->cpus);
-	if (r >= 0)
-		r = j_str(&n, "mems", &r_->mems);
-	return r < 0 ? r : 0;
-}
-
-static int parse_resources(const struct jnode *lin, struct oci_spec *s)
-{
-	struct oci_resources *res = &s->res;
-	struct jnode n, m;
-	int r = j_get(lin, "resources", J_OBJECT, &n);
-
-	if (r <= 0)
-		return r;
-	s->has_res = true;
-	r = j_get(&n, "memory", J_OBJECT, &m);
-	if (r > 0) {
-		r = j_int(&m, "limit", -1, INT64_MAX, &res->mem_limit);
-		if (r >= 0)
-			r = j_int(&m, "reservation", -1, INT64_MAX, &res->mem_reservation);
-		if (r >= 0)
-			r = j_int(&m, "swap", -1, INT64_MAX, &res->mem_swap);
-	}
-	if (r >= 0)
-		r = parse_cpu(&n, res);
-	if (r >= 0)
-		r = j_get(&n, "pids", J_OBJECT, &m);
-	if (r > 0)
-		r = j_int(&m, "limit", INT64_MIN + 1, INT64_MAX, &res->pids_limit);
-	if (r >= 0)
-		r = j_get(&n, "blockIO", J_OBJECT, &m);
-	if (r > 0)
-		r = j_int(&m, "weight", 0, 65535, &res->blkio_weight);
-	if (r >= 0)
-		r = j_pairs(&n, "unified", &res->unified, &res->nunified);
-	return r < 0 ? r : 0;
-}
 
 static int parse_namespaces(const struct jnode *lin, struct oci_spec *s)
 {
@@ -157,7 +103,7 @@ static int check_paths(const struct jnode *lin, const char *key, const char *con
 
 static int note_ignored(const struct jnode *lin, struct oci_spec *s)
 {
-	static const char *const keys[] = { "intelRdt", "personality", "timeOffsets" };
+	static const char *const keys[] = { "intelRdt", "timeOffsets" };
 	struct jnode n;
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
@@ -169,6 +115,41 @@ static int note_ignored(const struct jnode *lin, struct oci_spec *s)
 			spec_ignore(s, keys[i]);
 	}
 	return 0;
+}
+
+/* LINUX32 changes what uname says; no flag is defined. */
+static int parse_personality(const struct jnode *lin, struct oci_process *p)
+{
+	const char *domain = "LINUX";
+	struct jnode n, flags;
+	int r = j_get(lin, "personality", J_OBJECT, &n);
+
+	if (r <= 0)
+		return r;
+	r = j_str(&n, "domain", &domain);
+	if (r >= 0)
+		r = j_get(&n, "flags", J_ARRAY, &flags);
+	if (r < 0)
+		return r;
+	if (r > 0 && j_count(&flags))
+		return j_fail(&n, -EINVAL, "personality flags are not supported");
+	if (strcmp(domain, "LINUX32") == 0)
+		p->personality = PER_LINUX32;
+	else if (strcmp(domain, "LINUX") != 0)
+		return j_fail(&n, -EINVAL, "personality domain \"%.32s\" is neither LINUX nor LINUX32", domain);
+	return 0;
+}
+
+static int parse_root_propagation(const struct jnode *n, struct oci_spec *s)
+{
+	const char *name = NULL;
+	int r = j_str(n, "rootfsPropagation", &name);
+
+	if (r < 0 || !name || !*name)
+		return r;
+	r = mount_propagation(name, &s->root_propagation);
+	return r < 0 ? j_fail(n, r, "rootfsPropagation: \"%.64s\" is no type of propagation: shared, slave, private or unbindable, "
+			      "or one of them with an r before it", name) : 0;
 }
 
 int parse_linux(const struct jnode *root, struct oci_spec *s)
@@ -195,6 +176,10 @@ int parse_linux(const struct jnode *root, struct oci_spec *s)
 		r = parse_namespaces(&n, s);
 	if (r >= 0)
 		r = parse_devices(&n, s);
+	if (r >= 0)
+		r = parse_root_propagation(&n, s);
+	if (r >= 0)
+		r = parse_personality(&n, &s->process);
 	if (r >= 0)
 		r = parse_seccomp(&n, &s->seccomp);
 	return r < 0 ? r : note_ignored(&n, s);

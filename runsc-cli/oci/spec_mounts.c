@@ -39,8 +39,14 @@ static const struct {
 	{ "strictatime", 0, OCI_MNT_NOATIME | OCI_MNT_RELATIME },
 	{ "tmpcopyup", OCI_MNT_TMPCOPYUP, 0 },
 	{ "async", 0, 0 }, { "sync", 0, 0 }, { "dirsync", 0, 0 }, { "defaults", 0, 0 }, { "remount", 0, 0 },
-	{ "private", 0, 0 }, { "rprivate", 0, 0 }, { "shared", 0, 0 }, { "rshared", 0, 0 },
-	{ "slave", 0, 0 }, { "rslave", 0, 0 }, { "unbindable", 0, 0 }, { "runbindable", 0, 0 },
+	{ "private", OCI_PROP_PRIVATE, OCI_PROP_MASK & ~OCI_PROP_PRIVATE },
+	{ "rprivate", OCI_PROP_PRIVATE | OCI_PROP_REC, OCI_PROP_MASK & ~(OCI_PROP_PRIVATE | OCI_PROP_REC) },
+	{ "shared", OCI_PROP_SHARED, OCI_PROP_MASK & ~OCI_PROP_SHARED },
+	{ "rshared", OCI_PROP_SHARED | OCI_PROP_REC, OCI_PROP_MASK & ~(OCI_PROP_SHARED | OCI_PROP_REC) },
+	{ "slave", OCI_PROP_SLAVE, OCI_PROP_MASK & ~OCI_PROP_SLAVE },
+	{ "rslave", OCI_PROP_SLAVE | OCI_PROP_REC, OCI_PROP_MASK & ~(OCI_PROP_SLAVE | OCI_PROP_REC) },
+	{ "unbindable", OCI_PROP_UNBINDABLE, OCI_PROP_MASK & ~OCI_PROP_UNBINDABLE },
+	{ "runbindable", OCI_PROP_UNBINDABLE | OCI_PROP_REC, OCI_PROP_MASK & ~(OCI_PROP_UNBINDABLE | OCI_PROP_REC) },
 	{ "mand", 0, 0 }, { "nomand", 0, 0 }, { "loud", 0, 0 }, { "silent", 0, 0 },
 	{ "iversion", 0, 0 }, { "noiversion", 0, 0 }, { "lazytime", 0, 0 }, { "nolazytime", 0, 0 },
 	{ "idmap", 0, 0 }, { "ridmap", 0, 0 }, { "nosymfollow", 0, 0 }, { "symfollow", 0, 0 },
@@ -65,6 +71,16 @@ static bool apply_option(struct oci_mount *m, const char *o)
 		return true;
 	}
 	return false;
+}
+
+int mount_propagation(const char *name, u32 *ret)
+{
+	struct oci_mount m = { 0 };
+
+	if (!apply_option(&m, name) || !(m.flags & OCI_PROP_MASK) || (m.flags & ~(u32)OCI_PROP_MASK))
+		return -EINVAL;
+	*ret = m.flags;
+	return 0;
 }
 
 static int parse_options(const struct jnode *n, struct oci_mount *m)

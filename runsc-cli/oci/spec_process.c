@@ -90,6 +90,10 @@ static int parse_caps(const struct jnode *n, struct oci_process *p)
 		r = parse_capset(&c, "permitted", &p->cap_prm);
 	if (r == 0)
 		r = parse_capset(&c, "ambient", &p->cap_amb);
+	for (int i = 0; i <= OCI_CAP_LAST; i++)
+		if (p->cap_amb & ~(p->cap_prm & p->cap_inh) & (1ull << i))
+			log_msg(LOG_WARN, "can't raise ambient capability CAP_%s: it is not both permitted and inheritable",
+			        cap_names[i]);
 	/* As the kernel does: nothing is effective that isn't permitted, nothing ambient that isn't both. */
 	p->cap_eff &= p->cap_prm;
 	p->cap_amb &= p->cap_prm & p->cap_inh;
@@ -276,6 +280,8 @@ int parse_process(const struct jnode *n, struct oci_process *p)
 		r = parse_caps(n, p);
 	if (r == 0)
 		r = parse_rlimits(n, p);
+	if (r == 0)
+		r = parse_sched(n, p);
 	if (r == 0)
 		r = parse_misc(n, p);
 	return r;

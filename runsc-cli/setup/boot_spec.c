@@ -1,8 +1,22 @@
 /* boot_spec.c - see boot_spec.h. */
 #include "runsc-cli/setup/boot_spec.h"
 #include <errno.h>
-#include <sched.h>
 #include <string.h>
+#include "runsc-cli/setup/cgroup.h"
+
+static void sched_to_ctl(const struct oci_sched *s, struct ctl_sched *ret)
+{
+	if (s->has_policy)
+		ret->set |= CTL_SCHED_POLICY;
+	if (s->has_ioprio)
+		ret->set |= CTL_SCHED_IOPRIO;
+	ret->policy = s->policy;
+	ret->prio = s->prio;
+	ret->reset_on_fork = s->reset_on_fork;
+	ret->nice = s->nice;
+	ret->ioprio = s->ioprio;
+	memcpy(ret->deadline, s->deadline, sizeof(ret->deadline));
+}
 
 void process_to_ctl(const struct oci_process *p, struct ctl_process *ret)
 {
@@ -13,6 +27,7 @@ void process_to_ctl(const struct oci_process *p, struct ctl_process *ret)
 		.no_new_privs = p->no_new_privs, .rows = (u16)p->console_height, .cols = (u16)p->console_width,
 		.argc = p->nargs, .envc = p->nenv, .groups = p->groups, .cwd = (char *)p->cwd,
 		.argv = (char **)p->args, .envp = (char **)p->env,
+		.personality = p->personality, .program = (char *)p->program,
 	};
 	for (int i = 0; i < CTL_RLIMITS; i++) {
 		if (!p->rlimits[i].set)
@@ -21,6 +36,15 @@ void process_to_ctl(const struct oci_process *p, struct ctl_process *ret)
 		ret->rlim_soft[i] = p->rlimits[i].soft;
 		ret->rlim_hard[i] = p->rlimits[i].hard;
 	}
+	sched_to_ctl(&p->sched, &ret->sched);
+}
+
+/* OCI_PROP_* as the sentry counts: private 0, shared 1, slave 2, unbindable 3. */
+static u32 propagation_of(u32 flags)
+{
+	u32 type = (flags & OCI_PROP_MASK & ~(u32)OCI_PROP_REC) / OCI_PROP_PRIVATE;
+
+	return type ? BOOT_PROP(type - 1, flags & OCI_PROP_REC) : 0;
 }
 
 static int convert_mounts(struct oci_spec *s, const struct roots *roots, struct boot_config *b)
@@ -35,6 +59,7 @@ static int convert_mounts(struct oci_spec *s, const struct roots *roots, struct 
 		b->mounts[i] = (struct boot_mount){
 			.dest = m->destination, .type = m->type, .source = m->source, .data = m->data,
 			.flags = m->flags & 0xff, .root = root, .is_dir = root >= 0 && roots->v[root].is_dir,
+			.copy_up = m->flags & OCI_MNT_TMPCOPYUP, .propagation = propagation_of(m->flags),
 		};
 	}
 	b->nmounts = s->nmounts;
@@ -60,21 +85,13 @@ static int convert_rest(struct oci_spec *s, struct boot_config *b)
 }
 
 /* A guest told of 64 processors but given half of one makes 64 threads: round the quota up. */
-static u32 count_cpus(const struct oci_resources *r)
+static u32 max_cpus(const struct oci_resources *r)
 {
-	cpu_set_t set;
-	u32 n = 1;
+	s64 period = r->cpu_period > 0 ? r->cpu_period : 100000;
 
-	if (sched_getaffinity(0, sizeof(set), &set) == 0)
-		n = (u32)CPU_COUNT(&set);
-	if (r->cpu_quota > 0) {
-		s64 period = r->cpu_period > 0 ? r->cpu_period : 100000;
-		s64 want = (r->cpu_quota + period - 1) / period;
-
-		if (want < n)
-			n = (u32)MAX(want, 1);
-	}
-	return n;
+	if (r->cpu_quota <= 0)
+		return UINT32_MAX;
+	return (u32)MIN(MAX(r->cpu_quota / period + (r->cpu_quota % period != 0), (s64)1), (s64)UINT32_MAX);
 }
 
 int spec_to_boot(struct cli *cli, struct oci_spec *s, const struct roots *roots, struct ctl_process *proc,
@@ -84,11 +101,15 @@ int spec_to_boot(struct cli *cli, struct oci_spec *s, const struct roots *roots,
 	*b = (struct boot_config){
 		.hostname = s->hostname, .domainname = s->domainname, .cgroup_path = s->cgroups_path,
 		.platform = cli->platform, .strace = cli->strace, .root_readonly = s->root_readonly,
+		.root_propagation = propagation_of(s->root_propagation),
 		.overlay = cli_overlay(cli), .upper_root = roots->upper, .process = proc,
 		.masked = s->masked, .nmasked = s->nmasked, .readonly = s->readonly, .nreadonly = s->nreadonly,
 		.mem_limit = s->res.mem_limit > 0 ? (u64)s->res.mem_limit : 0,
 		.pids_limit = s->res.pids_limit > 0 ? (u64)s->res.pids_limit : 0,
-		.ncpus = count_cpus(&s->res),
+		.ncpus = max_cpus(&s->res),
+		.cpu_quota = s->res.cpu_quota > 0 ? (u64)s->res.cpu_quota : 0,
+		.cpu_period = s->res.cpu_period > 0 ? (u64)s->res.cpu_period : 100000,
+		.cpu_weight = cgroup_weight(s->res.cpu_shares),
 		.sync_fd = -1, .ctl_fd = -1, .stdio = { -1, -1, -1 }, .tty_fd = -1, .gofer_inval = -1, .log_fd = -1,
 	};
 	if (s->seccomp) {

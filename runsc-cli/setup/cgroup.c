@@ -4,6 +4,7 @@
 #include "runsc-cli/setup/cgroup.h"
 #include <errno.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,26 +20,26 @@
  * The path below a hierarchy's root: "/a/b" as it is, "a/b" below /csandbox, systemd's "slice:prefix:name"
  * as /slice/prefix-name.scope.  Never with "..".
  */
-static int relative_path(struct cli *cli, const struct oci_spec *s, char *buf, size_t cap)
+static int relative_path(struct cli *cli, const char *want, char *buf, size_t cap)
 {
 	char slice[256], prefix[256], name[256];
 	int n;
 
-	if (strchr(s->cgroups_path, ':') && s->cgroups_path[0] != '/' &&
-	    sscanf(s->cgroups_path, "%255[^:]:%255[^:]:%255[^:]", slice, prefix, name) == 3)
+	if (strchr(want, ':') && want[0] != '/' &&
+	    sscanf(want, "%255[^:]:%255[^:]:%255[^:]", slice, prefix, name) == 3)
 		n = snprintf(buf, cap, "/%s/%s-%s.scope", slice, prefix, name);
 	else
-		n = snprintf(buf, cap, "%s%s", s->cgroups_path[0] == '/' ? "" : "/csandbox/", s->cgroups_path);
+		n = snprintf(buf, cap, "%s%s", want[0] == '/' ? "" : "/csandbox/", want);
 	if (n < 0 || (size_t)n >= cap)
 		return err_set(&cli->err, -ENAMETOOLONG, "linux.cgroupsPath is too long");
 	for (const char *p = buf; (p = strstr(p, "..")); p += 2)
 		if ((p == buf || p[-1] == '/') && (p[2] == '/' || !p[2]))
-			return err_set(&cli->err, -EINVAL, "linux.cgroupsPath \"%s\" must not contain \"..\"", s->cgroups_path);
+			return err_set(&cli->err, -EINVAL, "linux.cgroupsPath \"%s\" must not contain \"..\"", want);
 	while (n > 1 && buf[n - 1] == '/')
 		buf[--n] = 0;
 	if (n <= 1)
 		return err_set(&cli->err, -EINVAL, "linux.cgroupsPath \"%s\" would be the root group; name one below it",
-		               s->cgroups_path);
+		               want);
 	return 0;
 }
 
@@ -94,17 +95,30 @@ static int make_path(const char *top, bool v2, const char *rel, char *dir, size_
 	}
 }
 
-/* The hierarchies that get a group of ours, and its name in each. *ret_n = 0: none is asked for. */
-static int choose(struct cli *cli, const struct oci_spec *s, struct cg_mount *m, size_t *ret_n, char *rel, size_t cap)
+static bool has_limits(const struct oci_resources *r)
 {
+	const s64 v[] = { r->mem_limit, r->mem_reservation, r->mem_swap, r->pids_limit, r->cpu_shares, r->cpu_quota,
+	                  r->cpu_period, r->cpu_burst, r->cpu_idle, r->blkio_weight, r->rt_period, r->rt_runtime };
+
+	for (size_t i = 0; i < ARRAY_SIZE(v); i++)
+		if (v[i] != RES_UNSET)
+			return true;
+	return (r->cpus && *r->cpus) || (r->mems && *r->mems) || r->nunified || r->nblk || r->nhuge;
+}
+
+/* The hierarchies that get a group of ours, and its name in each. *ret_n = 0: none is asked for. */
+static int choose(struct cli *cli, const char *id, const struct oci_spec *s, struct cg_mount *m, size_t *ret_n, char *rel,
+                  size_t cap)
+{
+	const char *want = *s->cgroups_path ? s->cgroups_path : id;
 	size_t n, kept = 0;
 	bool have_v1 = false;
 	int r;
 
 	*ret_n = 0;
-	if (!*s->cgroups_path)
+	if (!*s->cgroups_path && !has_limits(&s->res))
 		return 0;
-	r = relative_path(cli, s, rel, cap);
+	r = relative_path(cli, want, rel, cap);
 	if (r < 0)
 		return r;
 	n = cg_mounts(m, CGROUP_MAX);
@@ -115,75 +129,9 @@ static int choose(struct cli *cli, const struct oci_spec *s, struct cg_mount *m,
 		if (!m[i].v2 || !have_v1)
 			m[kept++] = m[i];
 	*ret_n = kept;
+	if (have_v1 && s->res.nunified)
+		return err_set(&cli->err, -EINVAL, "linux.resources.unified: invalid configuration: cannot set unified resources on cgroup v1");
 	return 0;
-}
-
-int cgroup_name(struct cli *cli, struct container *c, const struct oci_spec *s)
-{
-	struct cg_mount m[CGROUP_MAX];
-	char rel[1024], dir[PATH_MAX];
-	size_t n;
-	int r = choose(cli, s, m, &n, rel, sizeof(rel));
-
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		if (snprintf(dir, sizeof(dir), "%s%s", m[i].dir, rel) >= (int)sizeof(dir))
-			return err_set(&cli->err, -ENAMETOOLONG, "linux.cgroupsPath is too long");
-		c->cgroups[c->ncgroups] = pool_strdup(&c->pool, dir);
-		if (!c->cgroups[c->ncgroups])
-			return err_set(&cli->err, -ENOMEM, "no memory for control groups");
-		c->ncgroups++;
-	}
-	return r;
-}
-
-int cgroup_create(struct cli *cli, struct container *c, const struct oci_spec *s)
-{
-	struct cg_mount m[CGROUP_MAX];
-	char rel[1024], dir[PATH_MAX];
-	u32 made = 0;
-	size_t n;
-	int r = choose(cli, s, m, &n, rel, sizeof(rel));
-
-	if (r < 0)
-		return r;
-	if (cli->systemd_cgroup)
-		log_msg(LOG_WARN, "--systemd-cgroup: %s; control groups are made directly",
-		        access("/run/systemd/system", F_OK) == 0 ? "systemd is not asked" : "systemd does not run here");
-	for (u32 i = 0; i < n && i < c->ncgroups; i++) {
-		r = make_path(m[i].dir, m[i].v2, rel, dir, sizeof(dir));
-		if (r < 0)
-			cli_note(cli, "cannot make the control group %s%s: %s; its limits are not in force",
-			         m[i].dir, rel, strerror(-r));
-		else
-			c->cgroups[made++] = c->cgroups[i];
-	}
-	c->ncgroups = made;
-	cgroup_limit(cli, c, &s->res);
-	return 0;
-}
-
-void cgroup_join(struct cli *cli, struct container *c, pid_t pid)
-{
-	char text[16];
-
-	snprintf(text, sizeof(text), "%d", pid);
-	for (u32 i = 0; i < c->ncgroups; i++) {
-		int r = cg_write(c->cgroups[i], "cgroup.procs", text);
-
-		if (r < 0)
-			cli_note(cli, "cannot move process %d to %s: %s; its limits are not in force", pid,
-			         c->cgroups[i], strerror(-r));
-	}
-}
-
-bool cgroup_read(struct container *c, const char *file, u64 *ret)
-{
-	char text[64];
-
-	for (u32 i = 0; i < c->ncgroups; i++)
-		if (cg_read(c->cgroups[i], file, text, sizeof(text)) > 0 && str_to_u64(text, 10, ret) == 0)
-			return true;
-	return false;
 }
 
 static size_t pids_in(const char *dir, s32 *ret, size_t cap)
@@ -202,9 +150,160 @@ static size_t pids_in(const char *dir, s32 *ret, size_t cap)
 	return n;
 }
 
+/* A group that was there before us. Processes of others would share our limits; in a frozen one nothing ever runs. */
+static int check_fresh(struct cli *cli, const char *dir)
+{
+	char text[64];
+	s32 pid;
+
+	if (pids_in(dir, &pid, 1))
+		return err_set(&cli->err, -EBUSY, "container's cgroup is not empty: %s has processes", dir);
+	if ((cg_read(dir, "freezer.state", text, sizeof(text)) > 0 && strcmp(text, "THAWED") != 0) ||
+	    (cg_read(dir, "cgroup.freeze", text, sizeof(text)) > 0 && strcmp(text, "0") != 0))
+		return err_set(&cli->err, -EBUSY, "container's cgroup unexpectedly frozen: %s", dir);
+	return 0;
+}
+
+int cgroup_name(struct cli *cli, struct container *c, const struct oci_spec *s)
+{
+	struct cg_mount m[CGROUP_MAX];
+	char rel[1024], dir[PATH_MAX];
+	size_t n;
+	int r = choose(cli, c->id, s, m, &n, rel, sizeof(rel));
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		if (snprintf(dir, sizeof(dir), "%s%s", m[i].dir, rel) >= (int)sizeof(dir))
+			return err_set(&cli->err, -ENAMETOOLONG, "linux.cgroupsPath is too long");
+		c->cgroups[c->ncgroups] = pool_strdup(&c->pool, dir);
+		if (!c->cgroups[c->ncgroups])
+			return err_set(&cli->err, -ENOMEM, "no memory for control groups");
+		c->ncgroups++;
+	}
+	return r;
+}
+
+int cgroup_create(struct cli *cli, struct container *c, const struct oci_spec *s)
+{
+	struct cg_mount m[CGROUP_MAX];
+	char rel[1024], dir[PATH_MAX];
+	bool limited = has_limits(&s->res);
+	u32 made = 0;
+	size_t n;
+	int r = choose(cli, c->id, s, m, &n, rel, sizeof(rel));
+
+	if (r < 0)
+		return r;
+	if (cli->systemd_cgroup)
+		log_msg(LOG_WARN, "--systemd-cgroup: %s; control groups are made directly",
+		        access("/run/systemd/system", F_OK) == 0 ? "systemd is not asked" : "systemd does not run here");
+	for (u32 i = 0; i < c->ncgroups; i++) {
+		r = check_fresh(cli, c->cgroups[i]);
+		if (r < 0) {
+			c->ncgroups = 0;        /* not ours to remove */
+			return r;
+		}
+	}
+	for (u32 i = 0; i < n && i < c->ncgroups; i++) {
+		r = make_path(m[i].dir, m[i].v2, rel, dir, sizeof(dir));
+		if (r < 0 && limited)
+			return err_sys(&cli->err, r, "cannot make the control group %s%s for linux.resources", m[i].dir, rel);
+		if (r == 0)
+			c->cgroups[made++] = c->cgroups[i];
+		else
+			cli_note(cli, "cannot make the control group %s%s: %s", m[i].dir, rel, strerror(-r));
+	}
+	c->ncgroups = made;
+	return cgroup_limit(cli, c, &s->res);
+}
+
+int cgroup_join(struct cli *cli, struct container *c, pid_t pid)
+{
+	cpu_set_t all;
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", pid);
+	for (u32 i = 0; i < c->ncgroups; i++) {
+		int r = cg_write(c->cgroups[i], "cgroup.procs", text);
+
+		/* One that has ended is told of by who waits for it. */
+		if (r < 0 && r != -ESRCH)
+			return err_sys(&cli->err, r, "cannot move process %d to %s", pid, c->cgroups[i]);
+	}
+	memset(&all, 0xff, sizeof(all));
+	if (c->ncgroups)
+		(void)sched_setaffinity(pid, sizeof(all), &all);
+	return 0;
+}
+
+/* Is @dir, a group of ours, of one of the controllers in @list ("a,b", ended by a colon)? */
+static bool of_controller(const char *dir, const char *list, size_t n)
+{
+	struct cg_mount m[CGROUP_MAX];
+	size_t mounts = cg_mounts(m, CGROUP_MAX);
+
+	for (size_t i = 0; i < mounts; i++) {
+		size_t len = strlen(m[i].dir);
+		const char *name = strrchr(m[i].dir, '/');
+
+		if (strncmp(dir, m[i].dir, len) != 0 || dir[len] != '/' || !name)
+			continue;
+		for (const char *w = list; w < list + n; w += strcspn(w, ",:") + 1)
+			if (cg_list_has(name + 1, w, strcspn(w, ",:")))
+				return true;
+	}
+	return false;
+}
+
+int cgroup_join_below(struct cli *cli, struct container *c, const char *where, pid_t pid)
+{
+	const char *colon = strchr(where, ':'), *path = colon ? colon + 1 : where;
+	char dir[PATH_MAX], text[16];
+	u32 moved = 0;
+
+	for (const char *p = path; (p = strstr(p, "..")); p += 2)
+		if ((p == path || p[-1] == '/') && (p[2] == '/' || !p[2]))
+			return err_set(&cli->err, -EINVAL, "--cgroup: %s is not a sub cgroup path", path);
+	snprintf(text, sizeof(text), "%d", pid);
+	for (u32 i = 0; i < c->ncgroups; i++) {
+		int r;
+
+		if (colon && !of_controller(c->cgroups[i], where, (size_t)(colon - where)))
+			continue;
+		if (snprintf(dir, sizeof(dir), "%s/%s", c->cgroups[i], path) >= (int)sizeof(dir))
+			return err_set(&cli->err, -ENAMETOOLONG, "--cgroup: the path is too long");
+		r = cg_write(dir, "cgroup.procs", text);
+		if (r < 0)
+			return err_sys(&cli->err, r, "--cgroup: cannot move process %d to %s", pid, dir);
+		moved++;
+	}
+	return moved ? 0 : err_set(&cli->err, -ENOENT, "--cgroup: the container has no control group for \"%s\"", where);
+}
+
+bool cgroup_read(struct container *c, const char *file, u64 *ret)
+{
+	char text[64];
+
+	for (u32 i = 0; i < c->ncgroups; i++)
+		if (cg_read(c->cgroups[i], file, text, sizeof(text)) > 0 && str_to_u64(text, 10, ret) == 0)
+			return true;
+	return false;
+}
+
 size_t cgroup_pids(struct container *c, s32 *ret, size_t cap)
 {
 	return c->ncgroups ? pids_in(c->cgroups[0], ret, cap) : 0;
+}
+
+void cgroup_thaw(struct container *c)
+{
+	char text[64];
+
+	for (u32 i = 0; i < c->ncgroups; i++) {
+		if (cg_read(c->cgroups[i], "freezer.state", text, sizeof(text)) > 0 && strcmp(text, "THAWED") != 0)
+			(void)!cg_write(c->cgroups[i], "freezer.state", "THAWED");
+		if (cg_read(c->cgroups[i], "cgroup.freeze", text, sizeof(text)) > 0 && strcmp(text, "0") != 0)
+			(void)!cg_write(c->cgroups[i], "cgroup.freeze", "0");
+	}
 }
 
 static void nap(long ms)

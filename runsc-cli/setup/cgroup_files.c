@@ -47,6 +47,16 @@ int cg_read(const char *dir, const char *file, char *buf, size_t cap)
 	return (int)n;
 }
 
+bool cg_list_has(const char *list, const char *w, size_t n)
+{
+	for (const char *p = list; *p; p += strcspn(p, ",")) {
+		p += *p == ',';
+		if (n && strncmp(p, w, n) == 0 && (!p[n] || p[n] == ','))
+			return true;
+	}
+	return false;
+}
+
 bool cg_has(const char *dir, const char *file)
 {
 	char path[PATH_MAX];

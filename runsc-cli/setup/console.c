@@ -44,17 +44,18 @@ void console_foreground(int slave)
 	}
 }
 
-int console_send(struct cli *cli, const char *socket_path, int master)
+/* @option: which one names the socket; @name: told along with the descriptor. */
+static int send_fd(struct cli *cli, const char *option, const char *name, const char *socket_path, int fd)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	union { char buf[CMSG_SPACE(sizeof(int))]; struct cmsghdr align; } c = { 0 };
-	struct iovec iov = { (char[]){ "/dev/ptmx" }, 9 };
+	struct iovec iov = { (char *)name, strlen(name) };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = c.buf, .msg_controllen = sizeof(c.buf) };
 	struct cmsghdr *cm = CMSG_FIRSTHDR(&m);
 	int s, r = 0;
 
 	if (strlen(socket_path) >= sizeof(a.sun_path))
-		return err_set(&cli->err, -ENAMETOOLONG, "--console-socket: the path has more than 107 bytes");
+		return err_set(&cli->err, -ENAMETOOLONG, "--%s: the path has more than 107 bytes", option);
 	memcpy(a.sun_path, socket_path, strlen(socket_path) + 1);
 	s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (s < 0)
@@ -62,11 +63,21 @@ int console_send(struct cli *cli, const char *socket_path, int master)
 	cm->cmsg_level = SOL_SOCKET;
 	cm->cmsg_type = SCM_RIGHTS;
 	cm->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(cm), &master, sizeof(int));
+	memcpy(CMSG_DATA(cm), &fd, sizeof(int));
 	if (connect(s, (struct sockaddr *)&a, sizeof(a)) < 0 || sendmsg(s, &m, MSG_NOSIGNAL) < 0)
-		r = err_sys(&cli->err, -errno, "--console-socket: cannot send the terminal to %s", socket_path);
+		r = err_sys(&cli->err, -errno, "--%s: cannot send the descriptor to %s", option, socket_path);
 	close(s);
 	return r;
+}
+
+int console_send(struct cli *cli, const char *socket_path, int master)
+{
+	return send_fd(cli, "console-socket", "/dev/ptmx", socket_path, master);
+}
+
+int console_send_pidfd(struct cli *cli, const char *socket_path, int pidfd)
+{
+	return send_fd(cli, "pidfd-socket", "pidfd", socket_path, pidfd);
 }
 
 struct proxy {

@@ -13,6 +13,8 @@ int console_open(struct cli *cli, u16 rows, u16 cols, int *ret_master, int *ret_
 void console_foreground(int slave);
 /* Hand the master to the engine over its unix socket. */
 int console_send(struct cli *cli, const char *socket_path, int master) must_check;
+/* --pidfd-socket: the same with a process's descriptor. */
+int console_send_pidfd(struct cli *cli, const char *socket_path, int pidfd) must_check;
 
 /*
  * Foreground: copy between our terminal (0, 1) and @master until @done_fd is

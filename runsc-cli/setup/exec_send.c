@@ -6,7 +6,8 @@
 #include "runsc-cli/ctl/ctl.h"
 #include "runsc-cli/setup/boot_spec.h"
 
-int exec_send(struct cli *cli, int sock, u32 op, const struct oci_process *p, const int *fds, size_t nfds)
+int exec_send(struct cli *cli, int sock, u32 op, const struct oci_process *p, const int *fds, size_t nfds,
+              u32 nextra)
 {
 	struct ctl_process cp;
 	struct ctl_hdr h;
@@ -16,6 +17,8 @@ int exec_send(struct cli *cli, int sock, u32 op, const struct oci_process *p, co
 	long n;
 
 	process_to_ctl(p, &cp);
+	cp.nextra = nextra;
+	memcpy(cp.sched.cpus, p->sched.cpus, sizeof(cp.sched.cpus));
 	n = ctl_process_pack(&cp, NULL, 0);
 	if (n < 0)
 		return err_sys(&cli->err, (int)n, "exec: arguments and environment");

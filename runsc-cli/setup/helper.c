@@ -118,7 +118,7 @@ int helper_start(struct cli *cli, struct container *c, const struct helper *h, i
 	close(pair[1]);
 	r = pid < 0 ? pid : give(ctl, h->op, pair[0]);
 	close(pair[0]);
-	if (pid > 0)
-		cgroup_join(cli, c, pid);
-	return r < 0 ? err_sys(&cli->err, r, "cannot start the %s", h->name) : 0;
+	if (r < 0)
+		return err_sys(&cli->err, r, "cannot start the %s", h->name);
+	return cgroup_join(cli, c, pid);
 }

@@ -36,7 +36,7 @@ static int state_memfd(const char *text)
 
 static void run_child(const struct oci_hook *h, int state, const char *bundle)
 {
-	const char *none[] = { NULL }, *self[] = { h->path, NULL };
+	const char *self[] = { h->path, NULL };
 	sigset_t mask;
 
 	sigemptyset(&mask);
@@ -46,7 +46,7 @@ static void run_child(const struct oci_hook *h, int state, const char *bundle)
 		dup2(2, 1);
 	(void)!chdir(bundle);
 	setup_close_range(3, ~0u);
-	execve(h->path, (char **)(h->nargs ? h->args : self), (char **)(h->nenv ? h->env : none));
+	execve(h->path, (char **)(h->nargs ? h->args : self), h->env ? (char **)h->env : environ);
 	_exit(127);
 }
 
@@ -139,19 +139,20 @@ static int run_inside(struct cli *cli, struct container *c, const struct oci_hoo
 {
 	struct oci_process p = *proc;
 	const char *self[] = { h->path, NULL };
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC), fds[3] = { state, null, null }, status = 0, r;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), fds[3] = { state, null, fcntl(2, F_GETFD) < 0 ? null : 2 }, status = 0, r;
 	int sock = container_connect(c);
 
 	p.terminal = false;
+	p.sched = (struct oci_sched){ 0 };
 	p.args = h->nargs ? h->args : self;
 	p.nargs = h->nargs ? h->nargs : 1;
-	p.args[0] = h->path;
+	p.program = h->path;
 	if (h->nenv) {
 		p.env = h->env;
 		p.nenv = h->nenv;
 	}
 	r = sock < 0 ? err_sys(&cli->err, sock, "container \"%s\" does not answer", c->id)
-	             : exec_send(cli, sock, CTL_HOOK, &p, fds, 3);
+	             : exec_send(cli, sock, CTL_HOOK, &p, fds, 3, 0);
 	if (r >= 0) {
 		r = await_exit(sock, h->timeout, &status);
 		if (r < 0)

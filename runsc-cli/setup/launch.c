@@ -26,6 +26,7 @@
 #include "runsc-cli/setup/hooks.h"
 #include "runsc-cli/setup/member.h"
 #include "runsc-cli/setup/netjoin.h"
+#include "runsc-cli/setup/preserve.h"
 #include "runsc-cli/setup/procs.h"
 #include "runsc-cli/setup/sys.h"
 
@@ -39,6 +40,7 @@ struct making {
 	int sync;                               /* our end */
 	int socks[1 + GOFER_CTL][2];
 	int null_fd, slave;
+	int extra[CTL_EXTRA_FDS];
 	struct container first;                 /* member: whose sandbox it is made in */
 	bool member;
 };
@@ -113,6 +115,41 @@ static int detach_stdio(struct making *m)
 			return err_sys(&m->cli->err, -errno, "cannot copy descriptor %d", i);
 	}
 	return 0;
+}
+
+/* Sockets of systemd first, then what --preserve-fds names: 3, 4, ... in any case. */
+static int open_extra(struct making *m)
+{
+	struct oci_process *p = &m->l->spec.process;
+	u32 n = listen_fds(), all = n;
+	const char **env;
+	char text[32];
+	int r;
+
+	if (add_overflows(n, m->o->preserve_fds, &all))
+		all = UINT32_MAX;
+	r = preserved_fds(m->cli, all, m->extra);
+	if (r < 0)
+		return r;
+	for (u32 i = 0; i < all; i++) {
+		m->extra[i] = fcntl(m->extra[i], F_DUPFD_CLOEXEC, 10);
+		if (m->extra[i] < 0)
+			return err_sys(&m->cli->err, -errno, "cannot copy descriptor %u", 3 + i);
+		m->proc.nextra++;
+	}
+	m->boot.extra = m->extra;
+	if (!n)
+		return 0;
+	env = pool_alloc(&m->l->spec.pool, (size_t)p->nenv + 3, sizeof(*env));
+	if (!env)
+		return err_set(&m->cli->err, -ENOMEM, "no memory");
+	memcpy(env, p->env, p->nenv * sizeof(*env));
+	snprintf(text, sizeof(text), "LISTEN_FDS=%u", n);
+	env[p->nenv] = pool_strdup(&m->l->spec.pool, text);
+	env[p->nenv + 1] = "LISTEN_PID=1";
+	m->proc.envp = (char **)env;
+	m->proc.envc = p->nenv + 2;
+	return env[p->nenv] ? 0 : err_set(&m->cli->err, -ENOMEM, "no memory");
 }
 
 static void stamp(struct container *c)
@@ -235,9 +272,10 @@ static int spawn(struct making *m)
 			return r;
 		tell(m, BOOT_SYNC_MAPPED);
 	}
-	cgroup_join(m->cli, c, c->gofer.pid);
-	cgroup_join(m->cli, c, pid);
-	return container_save(m->cli, c);
+	r = cgroup_join(m->cli, c, c->gofer.pid);
+	if (r == 0)
+		r = cgroup_join(m->cli, c, pid);
+	return r < 0 ? r : container_save(m->cli, c);
 }
 
 /* The sentry says @what next, or why it cannot. */
@@ -287,7 +325,8 @@ static int make(struct making *m)
 	if (r == 0) {
 		m->boot.id = l->c.id;
 		m->boot.own_ns = m->member ? member_own_ns(&l->spec) : 0;
-		if (m->cli->log || m->cli->debug || m->cli->strace || !l->spec.process.terminal)
+		/* Not the stderr of one who leaves: its reader would wait for our end of it, after the guest's. */
+		if (m->cli->log || m->cli->debug || m->cli->strace || (!l->spec.process.terminal && !m->o->detach))
 			m->boot.log_fd = m->cli->log_fd;
 		r = open_ctl(m);
 	}
@@ -295,6 +334,8 @@ static int make(struct making *m)
 		r = open_stdio(m);
 	if (r == 0)
 		r = detach_stdio(m);
+	if (r == 0)
+		r = open_extra(m);
 	if (r == 0)
 		r = open_sockets(m);
 	if (r == 0)
@@ -313,6 +354,8 @@ static int make(struct making *m)
 		tell(m, BOOT_SYNC_GO);
 		r = await(m, BOOT_SYNC_READY);
 	}
+	if (r == 0 && m->o->pidfd_socket)
+		r = console_send_pidfd(m->cli, m->o->pidfd_socket, l->sentry_pidfd);
 	if (r == 0 && m->o->pid_file)
 		r = write_pid_file(m->cli, m->o->pid_file, l->c.sentry.pid);
 	if (r == 0)
@@ -325,6 +368,8 @@ static void close_making(struct making *m)
 	for (int i = 0; i < 3; i++)
 		if (m->boot.stdio[i] > 2 && m->boot.stdio[i] != m->null_fd)
 			close_p(&m->boot.stdio[i]);
+	for (u32 i = 0; i < m->proc.nextra; i++)
+		close_p(&m->extra[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(m->socks); i++) {
 		close_p(&m->socks[i][0]);
 		close_p(&m->socks[i][1]);
@@ -403,11 +448,9 @@ int launch_start(struct cli *cli, struct container *c, const struct oci_spec *s)
 	if (h.result < 0)
 		return err_set(&cli->err, h.result, "%s", *text ? text : strerror(-h.result));
 	r = hooks_run(cli, c, s, HOOK_POSTSTART, "running");
-	if (r < 0) {    /* the specification: a warning */
-		cli_note(cli, "%s", cli->err.msg);
-		cli->err.code = 0;
-	}
-	return 0;
+	if (r < 0)      /* as runc, and the specification since 1.3 */
+		(void)proc_kill(&c->sentry, SIGKILL);
+	return r;
 }
 
 static void end_proc(const struct proc_id *p)
@@ -429,6 +472,7 @@ int launch_delete(struct cli *cli, struct container *c, bool force)
 		if (!force)
 			return err_set(&cli->err, -EBUSY, "cannot delete container %s that is not stopped: %s", c->id,
 			               status_name(container_status(c)));
+		cgroup_thaw(c);
 		end_proc(&c->sentry);
 	}
 	/* The gofer ends with its sockets; this only shortens it. */

@@ -11,6 +11,7 @@ struct launch_opts {
 	const char *bundle;             /* directory with config.json */
 	const char *console_socket;     /* or NULL */
 	const char *pid_file;           /* or NULL */
+	const char *pidfd_socket;       /* or NULL */
 	u32 preserve_fds;
 	bool keep_master;               /* foreground with a terminal: give the master back */
 	bool detach;

@@ -173,6 +173,8 @@ static int ask(int sock, const struct boot_config *cfg, char *text, size_t cap)
 		fds[nfds++] = cfg->tty_fd;
 	for (int i = 0; i < 3 && cfg->tty_fd < 0; i++)
 		fds[nfds++] = cfg->stdio[i];
+	for (u32 i = 0; i < cfg->process->nextra; i++)
+		fds[nfds++] = cfg->extra[i];
 	n = boot_config_pack(cfg, buf, (size_t)n);
 	r = n < 0 ? (int)n : ctl_send(sock, CTL_MEMBER, 0, buf, (size_t)n, fds, nfds);
 	kfree(buf);
@@ -184,27 +186,6 @@ static int ask(int sock, const struct boot_config *cfg, char *text, size_t cap)
 	}
 	kfree(reply);
 	return r;
-}
-
-static void keep_only(const struct session *x)
-{
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC), keep[] = { x->sock, x->tty, x->c->dirfd };
-	unsigned from = 3;
-
-	for (int i = 0; i < 3 && null >= 0; i++)
-		(void)dup2(null, i);
-	for (;;) {
-		unsigned next = ~0u;
-
-		for (size_t i = 0; i < ARRAY_SIZE(keep); i++)
-			if (keep[i] >= 0 && (unsigned)keep[i] >= from)
-				next = MIN(next, (unsigned)keep[i]);
-		if (next > from)
-			setup_close_range(from, next == ~0u ? next : next - 1);
-		if (next == ~0u)
-			return;
-		from = next + 1;
-	}
 }
 
 static noreturn_fn void keeper(struct container *c, const struct container *sandbox, const struct boot_config *cfg)
@@ -226,7 +207,7 @@ static noreturn_fn void keeper(struct container *c, const struct container *sand
 	enter_net(sandbox, sync);
 	(void)send(sync, (char[]){ BOOT_SYNC_READY }, 1, MSG_NOSIGNAL);
 	wait_for(sync, BOOT_SYNC_COMMIT);
-	keep_only(&x);
+	session_keep_only(&x);
 	(void)session_signals(&x);
 	_exit(session_wait(&x));
 }

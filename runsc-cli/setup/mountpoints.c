@@ -1,5 +1,6 @@
 /*
- * mountpoints.c - make missing mount points in a root that the sandbox may not write to.
+ * mountpoints.c - make what is missing in a root that the sandbox may not write to: mount points, the working directory, and
+ * files for the devices that are not in /dev.
  *
  * Elsewhere the sandbox makes them itself.  Here the gofer refuses every change, so the launcher does it, as
  * runc would: one component at a time below the root's descriptor, resolved with RESOLVE_IN_ROOT, so that a symlink of the
@@ -73,17 +74,23 @@ static void make_path(int root, const char *dest, bool is_dir)
 	}
 }
 
-/* Is @dest below another mount, whose own file system will hold it? */
-static bool covered(const struct oci_spec *s, u32 i)
+/* Is @dest below one of the first @n mounts, whose own file system will hold it? */
+static bool covered(const struct oci_spec *s, u32 n, const char *dest)
 {
-	for (u32 j = 0; j < i; j++) {
+	for (u32 j = 0; j < n; j++) {
 		const char *d = s->mounts[j].destination;
-		size_t n = strlen(d);
+		size_t len = strlen(d);
 
-		if (n > 1 && strncmp(s->mounts[i].destination, d, n) == 0 && s->mounts[i].destination[n] == '/')
+		if (len > 1 && strncmp(dest, d, len) == 0 && dest[len] == '/')
 			return true;
 	}
 	return false;
+}
+
+/* And /dev is the sandbox's own in any case. */
+static bool in_root(const struct oci_spec *s, const char *path)
+{
+	return path[0] == '/' && strncmp(path, "/dev/", 5) != 0 && !covered(s, s->nmounts, path);
 }
 
 void mountpoints_make(const struct oci_spec *s, const struct roots *roots)
@@ -95,9 +102,14 @@ void mountpoints_make(const struct oci_spec *s, const struct roots *roots)
 	for (u32 i = 0; i < s->nmounts; i++) {
 		int k = roots->of_mount[i];
 
-		if (!covered(s, i))
+		if (!covered(s, i, s->mounts[i].destination))
 			make_path(root, s->mounts[i].destination, k < 0 || roots->v[k].is_dir);
 	}
+	for (u32 i = 0; i < s->ndevices; i++)
+		if (in_root(s, s->devices[i].path))
+			make_path(root, s->devices[i].path, false);
+	if (in_root(s, s->process.cwd))
+		make_path(root, s->process.cwd, true);
 	make_path(root, "/dev", true);
 	close(root);
 }

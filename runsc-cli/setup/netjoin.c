@@ -2,8 +2,8 @@
  * netjoin.c - the container's network, moved into the sandbox.
  *
  * The namespace is the one that config.json names, else the sentry's own, into which engines put an
- * interface by a hook.  A child enters it, reads links, addresses and routes with libnl, opens a packet
- * socket on each Ethernet link, hands all over, and only then takes the addresses from the host's kernel, so
+ * interface by a hook.  A child enters it, reads links, addresses and routes with libnl, opens what carries the frames of
+ * each Ethernet link (a packet socket; see open_link()), hands all over, and only then takes the addresses from the host's kernel, so
  * that it no longer answers for them.
  *
  * The host's own namespace (the inode of ours) is never changed: with --network=host or --allow-host-network the
@@ -27,6 +27,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -34,6 +35,7 @@
 #include "platform/base/alloc.h"
 #include "platform/base/log.h"
 #include "runsc-cli/ctl/ctl.h"
+#include "runsc-cli/setup/link.h"
 #include "runsc-cli/setup/netbroker.h"
 #include "runsc-cli/setup/resolver.h"
 #include "runsc-cli/setup/sys.h"
@@ -44,6 +46,9 @@
 #define RCVBUF (4 << 20)
 
 struct caches { struct nl_sock *nl; struct nl_cache *links, *addrs, *routes; };
+
+/* What the child is to do, and in memory that it shares, why it could not. */
+struct join { int sock; bool show; const char *link; char *why; };
 
 static void put_ip(u8 out[16], struct nl_addr *a)
 {
@@ -122,20 +127,46 @@ static int open_packet(u32 ifindex)
 	return fd;
 }
 
-static int hand_over(int sock, const struct ctl_link *l, bool show)
+/*
+ * What carries the frames: of a macvtap, and of a TAP that nobody holds (it has no carrier), the device's own descriptor, unless --link=packet
+ * says otherwise; with --link=xdp an AF_XDP socket; else a packet socket.  A TAP's frames go to whoever has its
+ * descriptor, so there the sandbox is at the other end of the wire and needs another address than the host's end.
+ */
+static int open_link(const struct join *j, struct rtnl_link *link, struct ctl_link *l, int fds[3])
 {
-	int fd = show ? -1 : open_packet(l->ifindex), fds[CTL_MAX_FDS], r;
+	const struct link_req q = { l->name, l->ifindex, l->mtu, j->why };
+	const char *type = rtnl_link_get_type(link);
+	bool own = type && strcmp(j->link, "packet") != 0;
+
+	if (own && !strcmp(type, "macvtap"))
+		return link_open_macvtap(&q, fds) < 0 ? -EIO : 1;
+	if (own && !strcmp(type, "tun") && !(rtnl_link_get_flags(link) & IFF_RUNNING)) {
+		l->mac[0] = (u8)((l->mac[0] | 2) ^ 4);
+		return link_open_tap(&q, fds) < 0 ? -EIO : 1;
+	}
+	if (!strcmp(j->link, "xdp")) {
+		l->kind = CTL_LINK_XDP;
+		return link_open_xdp(&q, fds, &l->xdp) < 0 ? -EIO : 3;
+	}
+	fds[0] = open_packet(l->ifindex);
+	return fds[0] < 0 ? link_fail(&q, fds[0], "no packet socket on %s", l->name) : 1;
+}
+
+static int hand_over(const struct join *j, struct rtnl_link *link, struct ctl_link *l)
+{
+	int fds[CTL_MAX_FDS], mine[3] = { -1, -1, -1 }, r = j->show ? 0 : open_link(j, link, l, mine);
 	void *payload = NULL;
 	struct ctl_hdr h;
 	size_t nfds;
 
-	if (fd < 0 && !show)
-		return fd;
-	r = ctl_send(sock, CTL_LINK, 0, l, sizeof(*l), &fd, show ? 0 : 1);
+	if (r < 0)
+		return r;
+	r = ctl_send(j->sock, CTL_LINK, 0, l, sizeof(*l), mine, (size_t)r);
 	if (r == 0)
-		r = ctl_recv(sock, 0, &h, &payload, fds, &nfds);
-	if (fd >= 0)
-		close(fd);
+		r = ctl_recv(j->sock, 0, &h, &payload, fds, &nfds);
+	for (size_t i = 0; i < ARRAY_SIZE(mine); i++)
+		if (mine[i] >= 0)
+			close(mine[i]);
 	if (r < 0)
 		return r;
 	kfree(payload);
@@ -149,7 +180,7 @@ static void take_addrs(struct caches *c, u32 ifindex)
 			(void)rtnl_addr_delete(c->nl, (struct rtnl_addr *)o, 0);
 }
 
-static int move_link(struct caches *c, struct rtnl_link *link, int sock, bool show)
+static int move_link(struct caches *c, struct rtnl_link *link, const struct join *j)
 {
 	struct ctl_link l = {
 		.ifindex = (u32)rtnl_link_get_ifindex(link), .mtu = rtnl_link_get_mtu(link),
@@ -164,14 +195,14 @@ static int move_link(struct caches *c, struct rtnl_link *link, int sock, bool sh
 	snprintf(l.name, sizeof(l.name), "%s", rtnl_link_get_name(link));
 	read_addrs(c, &l);
 	read_routes(c, &l);
-	r = hand_over(sock, &l, show);
-	if (r == 0 && !show)
+	r = hand_over(j, link, &l);
+	if (r == 0 && !j->show)
 		take_addrs(c, l.ifindex);
 	return r;
 }
 
-/* In the child, inside the namespace.  @show: nothing is changed there, the guest only sees it. */
-static int move_all(int sock, bool show)
+/* In the child, inside the namespace.  show: nothing is changed there, the guest only sees it. */
+static int move_all(const struct join *j)
 {
 	struct caches c = { .nl = nl_socket_alloc() };
 	int r = -EIO;
@@ -181,7 +212,7 @@ static int move_all(int sock, bool show)
 	    rtnl_route_alloc_cache(c.nl, AF_UNSPEC, 0, &c.routes) == 0) {
 		r = 0;
 		for (struct nl_object *o = nl_cache_get_first(c.links); o && r == 0; o = nl_cache_get_next(o))
-			r = move_link(&c, (struct rtnl_link *)o, sock, show);
+			r = move_link(&c, (struct rtnl_link *)o, j);
 	}
 	return r;
 }
@@ -199,7 +230,7 @@ static int raise_lo(void)
 	return e;
 }
 
-static int in_child(struct cli *cli, int ns, int sock, bool show)
+static int run_child(int ns, const struct join *j)
 {
 	int status = 0;
 	pid_t pid = fork();
@@ -207,19 +238,33 @@ static int in_child(struct cli *cli, int ns, int sock, bool show)
 	if (pid == 0) {
 		int r = ns >= 0 && setns(ns, CLONE_NEWNET) < 0 ? -errno : 0;
 
-		if (r == 0 && ns >= 0 && show)
+		if (r == 0 && ns >= 0 && j->show)
 			r = raise_lo();
-		_exit(-(r < 0 ? r : move_all(sock, show)) & 127);
+		_exit(-(r < 0 ? r : move_all(j)) & 127);
 	}
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (pid < 0)
-		return err_sys(&cli->err, -EAGAIN, "cannot fork");
-	if (!WIFEXITED(status) || WEXITSTATUS(status))
-		return err_sys(&cli->err, WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO,
-		               "cannot %s the container's network interfaces; --network=none runs without",
-		               show ? "read" : "move into the sandbox");
-	return 0;
+		return -EAGAIN;
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
+}
+
+static int in_child(struct cli *cli, int ns, int sock, bool show)
+{
+	struct join j = { .sock = sock, .show = show, .link = cli->link };
+	int r;
+
+	j.why = mmap(NULL, LINK_WHY, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (j.why == MAP_FAILED)
+		return err_sys(&cli->err, -ENOMEM, "cannot move the container's network interfaces");
+	r = run_child(ns, &j);
+	if (r < 0 && *j.why)
+		err_set(&cli->err, r, "cannot move the container's network interfaces into the sandbox: %s", j.why);
+	else if (r < 0)
+		err_sys(&cli->err, r, "cannot %s the container's network interfaces; --network=none runs without",
+			show ? "read" : "move into the sandbox");
+	munmap(j.why, LINK_WHY);
+	return r;
 }
 
 /* The namespace to join, or -errno. -ENOENT: the host's own is asked for, so there is none. */

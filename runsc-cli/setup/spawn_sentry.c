@@ -21,6 +21,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "runsc-cli/ctl/ctl.h"
 #include "runsc-cli/setup/procs.h"
 #include "runsc-cli/setup/sys.h"
 
@@ -71,13 +72,15 @@ static int cmp_int(const void *a, const void *b)
 
 static void close_others(const struct boot_config *cfg)
 {
-	int keep[] = { 0, 1, 2, cfg->sync_fd, cfg->ctl_fd, cfg->tty_fd, cfg->gofer_inval, cfg->log_fd,
+	int keep[15 + CTL_EXTRA_FDS] = { 0, 1, 2, cfg->sync_fd, cfg->ctl_fd, cfg->tty_fd, cfg->gofer_inval, cfg->log_fd,
 	               cfg->stdio[0], cfg->stdio[1], cfg->stdio[2],
 	               cfg->gofer_ctl[0], cfg->gofer_ctl[1], cfg->gofer_ctl[2], cfg->gofer_ctl[3] };
-	size_t n = ARRAY_SIZE(keep);
+	size_t n = 15;
 	unsigned from = 0;
 
 	_Static_assert(BOOT_GOFER_CTL == 4, "keep[] names each");
+	for (u32 i = 0; i < cfg->process->nextra; i++)
+		keep[n++] = cfg->extra[i];
 	qsort(keep, n, sizeof(keep[0]), cmp_int);
 	for (size_t i = 0; i < n; i++) {
 		if (keep[i] < 0 || (unsigned)keep[i] < from)
@@ -122,8 +125,20 @@ static void drop_rights(const struct boot_config *cfg)
 		fail(cfg, "clear dumpable", -errno);
 }
 
+/* Those of our control groups, which only now are known; at most @max. */
+static u32 count_cpus(u32 max)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) < 0)
+		return 1;
+	return MAX(MIN(max, (u32)CPU_COUNT(&set)), 1u);
+}
+
 static noreturn_fn void sentry_child(const struct boot_config *cfg, bool own_net)
 {
+	struct boot_config placed;
+
 	(void)prctl(PR_SET_NAME, "sentry");
 	reset_signals();
 	null_stdio(cfg);
@@ -145,7 +160,9 @@ static noreturn_fn void sentry_child(const struct boot_config *cfg, bool own_net
 	drop_rights(cfg);
 	(void)!send(cfg->sync_fd, (char[]){ BOOT_SYNC_JAILED }, 1, MSG_NOSIGNAL);
 	wait_for(cfg, BOOT_SYNC_GO);
-	_exit(boot_main(cfg));
+	placed = *cfg;
+	placed.ncpus = count_cpus(cfg->ncpus);
+	_exit(boot_main(&placed));
 }
 
 /* Into @ns before the fork: from inside its user namespace the sentry may not. The way back, or -errno. */

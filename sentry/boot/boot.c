@@ -75,6 +75,9 @@ static int make_kernel(struct boot *b)
 	k->boot = b;
 	k->strace = c->strace;
 	k->ncpus = MAX(c->ncpus, 1u);
+	k->cpu_quota = c->cpu_quota;
+	k->cpu_period = c->cpu_period;
+	k->cpu_weight = c->cpu_weight;
 	pid_limit(k, c->pids_limit);
 	k->on_init_exit = control_init_exit;
 	k->on_task_exit = control_task_exit;
@@ -284,11 +287,12 @@ static void block_signals(void)
 
 	/*
 	 * Only the main thread takes SIGWINCH, while it waits (control.c).  Nobody takes SIGCHLD: it would
-	 * wake a thread for each stub that ends, which the reaper is told of anyway.
+	 * wake a thread for each stub that ends, which the reaper is told of anyway.  Those for the guest are read.
 	 */
 	sigemptyset(&set);
 	sigaddset(&set, SIGWINCH);
 	sigaddset(&set, SIGCHLD);
+	control_signals(&set);
 	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 

@@ -19,7 +19,13 @@ struct boot_mount {
 	u32 flags;                      /* MNT_* of sentry/vfs/vfs.h */
 	int root;                       /* bind: index of the gofer's root; else -1 */
 	bool is_dir;                    /* bind: of a directory */
+	u32 propagation;                /* BOOT_PROP(); 0: as it comes */
+	bool copy_up;                   /* tmpfs: it begins with what it covers */
 };
+
+/* 1 + a type as mount_set_propagation() counts them, and for all below it too. */
+#define BOOT_PROP(type, rec) ((u32)(type) + 1 + ((rec) ? 0x10u : 0))
+#define BOOT_PROP_MAX 0x14u
 
 struct boot_device {
 	const char *path;
@@ -41,6 +47,7 @@ struct boot_config {
 	const char *id, *hostname, *domainname, *cgroup_path;
 	const char *platform;
 	bool strace, root_readonly, overlay;
+	u32 root_propagation;           /* BOOT_PROP() */
 	int upper_root;                 /* overlay: index of the gofer's root that keeps the writes; -1: in memory */
 	struct ctl_process *process;
 	struct boot_mount *mounts;
@@ -54,7 +61,9 @@ struct boot_config {
 	const struct sock_filter *seccomp;      /* linux.seccomp as BPF; nseccomp 0: none */
 	u32 nseccomp;
 	u64 mem_limit, pids_limit;      /* 0 = none */
-	u32 ncpus;
+	u32 ncpus;                      /* at most; the launcher's child lowers it to those that it may run on */
+	u64 cpu_quota, cpu_period;      /* us; quota 0 = none.  For the guest's cpu.max only */
+	u32 cpu_weight;                 /* of control groups v2 */
 	u32 own_ns;                     /* member: CLONE_NEW* of what it does not share with the first container */
 
 	/* Descriptors, all inherited. */
@@ -62,6 +71,7 @@ struct boot_config {
 	int ctl_fd;                     /* listening SOCK_SEQPACKET */
 	int stdio[3];                   /* with a terminal: -1 */
 	int tty_fd;                     /* slave of the host's pair, or -1 */
+	int *extra;                     /* process->nextra descriptors that become 3, 4, ... */
 	int gofer_inval, gofer_ctl[BOOT_GOFER_CTL];
 	int log_fd;                     /* -1 = none */
 };
@@ -77,5 +87,5 @@ long boot_config_pack(const struct boot_config *c, void *buf, size_t cap) must_c
 int boot_config_unpack(const void *buf, size_t n, struct boot_config *ret, struct ctl_process *ret_process,
                        void **ret_mem, void **ret_process_mem) must_check;
 
-/* Descriptors that go with CTL_MEMBER, in this order; 3 standard files or 1 terminal follow. */
+/* Descriptors that go with CTL_MEMBER, in this order; 3 standard files or 1 terminal follow, then the process's further ones. */
 enum { MEMBER_FD_LISTEN, MEMBER_FD_INVAL, MEMBER_FD_CTL, MEMBER_FD_STDIO = MEMBER_FD_CTL + BOOT_GOFER_CTL };

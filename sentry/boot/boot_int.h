@@ -2,6 +2,7 @@
  * boot_int.h - what the files of sentry/boot share.
  */
 #pragma once
+#include <signal.h>
 #include "platform/base/lock.h"
 #include "runsc-cli/ctl/ctl.h"
 #include "sentry/boot/boot.h"
@@ -46,22 +47,31 @@ int boot_mounts(struct boot *b) must_check;
 int boot_devices(struct boot *b) must_check;
 /* mkdir -p, as the host's root. 0 or -errno. */
 int boot_mkdir_p(struct boot *b, const char *path) must_check;
+/* An empty file, and the directories that lead to it; one that is there stays. 0 or -errno. */
+int boot_make_file(struct boot *b, const char *path) must_check;
 /* Masked and read-only paths, and last the root itself. */
 int boot_cover(struct boot *b) must_check;
 void boot_sysctls(struct boot *b);
 
+/* copyup.c: the directory @to of a new tmpfs gets what is in @from. */
+int boot_copy_up(struct boot *b, struct inode *from, struct inode *to) must_check;
+
 /* ---- process.c ---- */
 /* Is there a program to run?  Sets the error as runc words it. 0 or -errno. */
 int boot_check_program(struct boot *b, const struct ctl_process *p) must_check;
+/* The host's descriptors for a process: three, or a terminal (stdio then -1), and those that become 3, 4, ... */
+struct boot_fds { const int *stdio; int tty; const int *extra; u32 nextra; };
 /*
- * Start a process with stdio[3], or the terminal @tty (stdio then -1); all descriptors are taken over.
- * @hold: it runs only after process_release().  *ret_tty (may be NULL) gets a counted terminal file or NULL.  The pid or -errno.
+ * Start a process; all of @fds are taken over.  @hold: it runs only after process_release().
+ * *ret_tty (may be NULL) gets a counted terminal file or NULL.  The pid or -errno.
  */
-int boot_process(struct boot *b, const struct ctl_process *p, const int stdio[3], int tty, bool hold,
+int boot_process(struct boot *b, const struct ctl_process *p, const struct boot_fds *fds, bool hold,
                  struct file **ret_tty) must_check;
 
 /* ---- control.c ---- */
 int control_new(struct boot *b) must_check;
+/* Add those that our host process passes on: they must be blocked before there are threads. */
+void control_signals(sigset_t *set);
 /* Serves until the sandbox ends. */
 noreturn_fn void control_run(struct boot *b);
 void control_task_exit(struct kernel *k, int pid, int wstatus);
@@ -86,7 +96,8 @@ int boot_crash_handlers(struct boot *b) must_check;
 
 /* links.c: an interface over a packet socket, which is taken over on success. */
 struct ctl_link;
-int boot_add_link(struct boot *b, const struct ctl_link *l, hostfd_t fd) must_check;
+/* Makes -1 of the descriptors in fds[] that it keeps. */
+int boot_add_link(struct boot *b, const struct ctl_link *l, int *fds, size_t nfds) must_check;
 
 /* resolver.c: serve DNS at 127.0.0.11 through the helper behind @fd, which is taken over on success. */
 int boot_add_resolver(struct boot *b, hostfd_t fd) must_check;

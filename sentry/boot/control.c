@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -48,6 +49,7 @@ struct control {
 	u32 nexits;                             /* guarded by mu: ever */
 	struct boot *members[MEMBERS_MAX];      /* main thread; NULL: free */
 	u32 last_member;                        /* main thread: number given last */
+	int sig_fd;                             /* immutable: signals for the guest's first process */
 	int winch_fd;                           /* main thread: the host's terminal, to ask for its size; -1 */
 };
 
@@ -56,8 +58,17 @@ static void on_winch(int sig)
 	(void)sig;                              /* it only has to interrupt ppoll */
 }
 
+void control_signals(sigset_t *set)
+{
+	static const int pass[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGCONT };
+
+	for (size_t i = 0; i < ARRAY_SIZE(pass); i++)
+		sigaddset(set, pass[i]);
+}
+
 int control_new(struct boot *b)
 {
+	sigset_t pass;
 	struct sigaction sa = { .sa_handler = on_winch };
 	struct control *c = knew(struct control);
 
@@ -67,6 +78,9 @@ int control_new(struct boot *b)
 	for (int i = 0; i < MAX_CONNS; i++)
 		c->conns[i].fd = -1;
 	c->winch_fd = -1;
+	sigemptyset(&pass);
+	control_signals(&pass);
+	c->sig_fd = signalfd(-1, &pass, SFD_CLOEXEC | SFD_NONBLOCK);
 	b->control = c;
 	if (b->cfg->tty_fd >= 0) {
 		/* The sentry leads a session of its own (launcher): sizes are told to it. */
@@ -182,12 +196,15 @@ static int reply_error(struct boot *b, struct conn *x, u32 op, int code)
 
 static int make_first(struct boot *b, bool hold)
 {
+	struct boot_fds fds = {
+		.stdio = b->cfg->stdio, .tty = b->cfg->tty_fd, .extra = b->cfg->extra, .nextra = b->cfg->process->nextra,
+	};
 	int r;
 
 	if (b->fds_taken)
 		return -EBUSY;
 	b->fds_taken = true;
-	r = boot_process(b, b->cfg->process, b->cfg->stdio, b->cfg->tty_fd, hold, &b->tty);
+	r = boot_process(b, b->cfg->process, &fds, hold, &b->tty);
 	if (r >= 0)
 		b->init_pid = r;
 	return r;
@@ -232,7 +249,27 @@ static int do_start(struct boot *b, struct conn *x)
 	return reply(x, CTL_START, 0, NULL, 0);
 }
 
-/* @hook: a startContainer hook, before the first process runs, but as its child. */
+/* The first process, before it is started: others may run beside it then. */
+static int hold_first(struct boot *b)
+{
+	int r = b->held || b->started ? 0 : make_first(b, true);
+
+	if (r >= 0 && !b->started)
+		b->held = true;
+	return r < 0 ? r : 0;
+}
+
+static int run_exec(struct boot *b, struct conn *x, const struct ctl_process *p, const int *fds)
+{
+	static const int none[3] = { -1, -1, -1 };
+	struct boot_fds f = { .stdio = fds, .tty = -1, .extra = fds + 3, .nextra = p->nextra };
+
+	if (p->tty)
+		f = (struct boot_fds){ .stdio = none, .tty = fds[0], .extra = fds + 1, .nextra = p->nextra };
+	return boot_process(b, p, &f, false, p->tty ? &x->tty : NULL);
+}
+
+/* @hook: a startContainer hook, before the first process runs. */
 static int do_exec(struct boot *b, struct conn *x, bool hook, const void *payload, size_t n, int fds[CTL_MAX_FDS],
                    size_t nfds)
 {
@@ -241,33 +278,22 @@ static int do_exec(struct boot *b, struct conn *x, bool hook, const void *payloa
 	int r = ctl_process_unpack(payload, n, &p, &mem), i;
 
 	b->error[0] = 0;
-	if (r == 0 && nfds != (p.tty ? 1u : 3u)) {
+	if (r == 0 && nfds != (p.tty ? 1u : 3u) + p.nextra) {
 		kfree(mem);
 		r = -EINVAL;
 	}
-	if (r == 0 && (hook ? b->started || p.tty : !b->started)) {
+	if (r == 0 && hook && (b->started || p.tty)) {
 		kfree(mem);
 		r = -ESRCH;
 	}
 	if (r < 0)
 		return reply(x, CTL_EXEC, r, NULL, 0);
-	if (hook && !b->held) {
-		r = make_first(b, true);
-		if (r < 0) {
-			kfree(mem);
-			return reply_error(b, x, CTL_EXEC, r);
-		}
-		b->held = true;
+	r = hold_first(b);
+	if (r == 0) {
+		r = run_exec(b, x, &p, fds);
+		for (i = 0; i < CTL_MAX_FDS; i++)
+			fds[i] = -1;    /* taken over */
 	}
-	if (p.tty) {
-		static const int none[3] = { -1, -1, -1 };
-
-		r = boot_process(b, &p, none, fds[0], false, &x->tty);
-	} else {
-		r = boot_process(b, &p, fds, -1, false, NULL);
-	}
-	for (i = 0; i < CTL_MAX_FDS; i++)
-		fds[i] = -1;    /* taken over */
 	kfree(mem);
 	if (r < 0)
 		return reply_error(b, x, CTL_EXEC, r);
@@ -419,11 +445,9 @@ static int do_link(struct boot *b, struct conn *x, const void *payload, size_t n
 	struct ctl_link l;
 	int r = -EINVAL;
 
-	if (n == sizeof(l) && nfds <= 1 && !b->member) {
+	if (n == sizeof(l) && !b->member) {
 		memcpy(&l, payload, sizeof(l));
-		r = boot_add_link(b, &l, nfds ? HOSTFD(fds[0]) : HOSTFD_NONE);
-		if (r == 0 && nfds)
-			fds[0] = -1;            /* taken over */
+		r = boot_add_link(b, &l, fds, nfds);
 	}
 	return reply(x, CTL_LINK, r, NULL, 0);
 }
@@ -543,11 +567,30 @@ static void pass_winsize(struct boot *b)
 		(void)!tty_set_winsize(b->tty, ws.ws_row, ws.ws_col);
 }
 
-/* What the main thread waits for: listening sockets of containers, then connections. */
+/* Our process stands for the guest's first one: `kill $(cat PIDFILE)`. What a terminal of the host says of itself is not meant. */
+static void pass_signal(struct boot *b)
+{
+	struct signalfd_siginfo si;
+	struct tgroup *tg;
+
+	if (read(b->control->sig_fd, &si, sizeof(si)) != sizeof(si) || si.ssi_code > 0)
+		return;
+	if (!b->started && si.ssi_signo != SIGCONT)
+		_exit(128 + (int)si.ssi_signo);
+	tg = b->started ? tgroup_find(b->kernel, b->init_pid) : NULL;
+	if (tg) {
+		struct ctl_signal s = { .sig = (s32)si.ssi_signo };
+
+		signal_one(&s, tg);
+		tgroup_unref(tg);
+	}
+}
+
+/* What the main thread waits for: signals, listening sockets of containers, then connections. */
 struct waits {
-	struct pollfd pf[1 + MEMBERS_MAX + MAX_CONNS];
-	struct boot *listener[1 + MEMBERS_MAX];
-	struct conn *who[1 + MEMBERS_MAX + MAX_CONNS];
+	struct pollfd pf[2 + MEMBERS_MAX + MAX_CONNS];
+	struct boot *listener[2 + MEMBERS_MAX];
+	struct conn *who[2 + MEMBERS_MAX + MAX_CONNS];
 	nfds_t nlisten, n;
 };
 
@@ -555,9 +598,10 @@ static void list_waits(struct boot *b, struct waits *w)
 {
 	struct control *c = b->control;
 
-	w->listener[0] = b;
-	w->pf[0] = (struct pollfd){ .fd = b->cfg->ctl_fd, .events = POLLIN };
-	w->n = 1;
+	w->pf[0] = (struct pollfd){ .fd = c->sig_fd, .events = POLLIN };
+	w->listener[1] = b;
+	w->pf[1] = (struct pollfd){ .fd = b->cfg->ctl_fd, .events = POLLIN };
+	w->n = 2;
 	for (int i = 0; i < MEMBERS_MAX; i++) {
 		if (!c->members[i])
 			continue;
@@ -575,8 +619,10 @@ static void list_waits(struct boot *b, struct waits *w)
 
 static void serve_all(struct waits *w)
 {
+	if (w->pf[0].revents)
+		pass_signal(w->listener[1]);
 	/* New ones first: serving may end a member. */
-	for (nfds_t i = 0; i < w->nlisten; i++)
+	for (nfds_t i = 1; i < w->nlisten; i++)
 		if (w->pf[i].revents)
 			accept_conn(w->listener[i]);
 	for (nfds_t i = w->nlisten; i < w->n; i++)

@@ -2,7 +2,8 @@
  * devices.c - what the runtime specification wants in /dev beyond its mounts.
  *
  * Nodes are made in the sandbox's own /dev (a tmpfs); a /dev that is bind-mounted from the host is
- * left as it is.  A device node is a number that the sandbox's kernel knows or not; no host device is behind any.
+ * left as it is.  Elsewhere in the root, where the gofer makes no nodes, one is mounted over an empty file, as runc does in user
+ * namespaces.  A device node is a number that the sandbox's kernel knows or not; no host device is behind any.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,28 +24,75 @@ static const struct { const char *name, *target; } links[] = {
 	{ "/dev/stderr", "/proc/self/fd/2" }, { "/dev/ptmx", "pts/ptmx" },
 };
 
+static u32 type_bits(const struct boot_device *d)
+{
+	return d->type == 'b' ? S_IFBLK : d->type == 'p' ? S_IFIFO : S_IFCHR;
+}
+
+/* In a tmpfs of its own, over the file @at. */
+static int mount_node(struct boot *b, const struct boot_device *d, const struct path *at)
+{
+	struct iattr a = { .valid = IATTR_MODE | IATTR_UID | IATTR_GID, .mode = d->mode, .uid = d->uid, .gid = d->gid };
+	const struct fstype *t = fstype_find("tmpfs");
+	auto_inode *dir = NULL, *node = NULL;
+	struct super *sb;
+	int r = t ? t->make(b->hands, b->kernel, "tmpfs", "mode=755", &sb, &dir) : -ENODEV;
+
+	if (r < 0)
+		return r;
+	mutex_lock(&dir->mu);
+	r = dir->ops->mknod(b->hands, dir, "node", 4, type_bits(d) | d->mode, d->major, d->minor, &node);
+	mutex_unlock(&dir->mu);
+	if (r == 0)
+		r = node->ops->setattr(b->hands, node, &a);
+	if (r == 0)
+		r = mount_add(b->hands, at, sb, node, MNT_NOSUID | MNT_NOEXEC, "tmpfs");
+	super_unref(sb);
+	return r;
+}
+
+/* @name is there already, or can be no node: a regular file is mounted over. */
+static int cover_file(struct boot *b, const struct boot_device *d, const char *name)
+{
+	struct path p;
+	int r = vfs_lookup(b->hands, AT_FDCWD, name, LOOKUP_FOLLOW, &p);
+
+	if (r == -ENOENT) {
+		r = boot_make_file(b, name);
+		if (r == 0)
+			r = vfs_lookup(b->hands, AT_FDCWD, name, LOOKUP_FOLLOW, &p);
+	}
+	if (r < 0)
+		return r;
+	if (S_ISREG(path_inode(&p)->mode))
+		r = mount_node(b, d, &p);
+	path_put(&p);
+	return r;
+}
+
 static int make_node(struct boot *b, const struct boot_device *d)
 {
-	u32 type = d->type == 'b' ? S_IFBLK : d->type == 'p' ? S_IFIFO : S_IFCHR;
 	struct iattr a = { .valid = IATTR_MODE | IATTR_UID | IATTR_GID, .mode = d->mode, .uid = d->uid, .gid = d->gid };
-	char dir[256], *slash;
+	char name[256], *slash;
 	struct path p;
-	int r;
+	int r = 0;
 
-	if (!str_copy(dir, sizeof(dir), d->path))
+	if (!str_copy(name, sizeof(name), d->path))
 		return -ENAMETOOLONG;
-	slash = strrchr(dir, '/');
-	if (slash && slash != dir) {
+	for (size_t n = strlen(name); n > 1 && name[n - 1] == '/'; n--)
+		name[n - 1] = 0;
+	slash = strrchr(name, '/');
+	if (slash && slash != name) {
 		*slash = 0;
-		r = boot_mkdir_p(b, dir);
-		if (r < 0)
-			return r;
+		r = boot_mkdir_p(b, name);
+		*slash = '/';
 	}
-	r = vfs_mknod(b->hands, AT_FDCWD, d->path, type | d->mode, d->major, d->minor);
-	if (r == -EEXIST)
-		return 0;
 	if (r == 0)
-		r = vfs_lookup(b->hands, AT_FDCWD, d->path, 0, &p);
+		r = vfs_mknod(b->hands, AT_FDCWD, name, type_bits(d) | d->mode, d->major, d->minor);
+	if (r == -EEXIST || r == -EPERM || r == -EROFS)
+		return cover_file(b, d, name);
+	if (r == 0)
+		r = vfs_lookup(b->hands, AT_FDCWD, name, 0, &p);
 	if (r < 0)
 		return r;
 	r = vfs_setattr(b->hands, &p, &a);

@@ -9,6 +9,7 @@
 #include "netstack/api.h"
 #include "platform/base/log.h"
 #include "platform/base/str.h"
+#include "platform/host/xdp.h"
 #include "sentry/boot/boot_int.h"
 #include "sentry/socket/net.h"
 
@@ -54,22 +55,37 @@ static int add_routes(struct stack *st, u32 ifindex, const struct ctl_link *l)
 	return r;
 }
 
-int boot_add_link(struct boot *b, const struct ctl_link *l, hostfd_t fd)
+/* The AF_XDP socket of @l: three descriptors, two of which are kept. */
+static int use_xdp(const struct ctl_link *l, const int fds[3], struct host_xdp **ret)
+{
+	return host_xdp_new(&l->xdp, HOSTFD(fds[0]), HOSTFD(fds[1]), HOSTFD(fds[2]), ret);
+}
+
+int boot_add_link(struct boot *b, const struct ctl_link *l, int *fds, size_t nfds)
 {
 	struct stack *st = net_stack(net_first(b->kernel));
+	struct host_xdp *xdp = NULL;
 	struct link_cfg cfg = {
 		.arphrd = ARPHRD_ETHER, .mtu = l->mtu, .ifindex = l->ifindex,
 		.features = LINK_F_CSUM | LINK_F_TSO4 | LINK_F_TSO6 | LINK_F_RXCSUM,
 	};
-	int r;
+	int r = 0;
 
-	if (!st || l->naddrs > CTL_LINK_ADDRS || l->nroutes > CTL_LINK_ROUTES || !memchr(l->name, 0, sizeof(l->name)))
+	if (!st || l->naddrs > CTL_LINK_ADDRS || l->nroutes > CTL_LINK_ROUTES || !memchr(l->name, 0, sizeof(l->name)) ||
+	    (l->kind == CTL_LINK_XDP ? nfds != 3 : nfds > 1))
 		return -EINVAL;
 	memcpy(cfg.name, l->name, sizeof(cfg.name));
 	memcpy(cfg.mac, l->mac, 6);
-	r = net_add_link(b->kernel, &cfg, fd);
+	if (l->kind == CTL_LINK_XDP)
+		r = use_xdp(l, fds, &xdp);
+	if (r == 0)
+		r = net_add_link(b->kernel, &cfg, nfds ? HOSTFD(fds[0]) : HOSTFD_NONE, xdp);
 	if (r < 0)
 		return r;
+	if (nfds)
+		fds[0] = -1;            /* taken over */
+	if (xdp)
+		fds[2] = -1;
 	cfg.ifindex = (u32)r;
 	r = link_set_flags(st, cfg.ifindex, IFF_UP, IFF_UP);
 	for (u32 i = 0; i < l->naddrs && r == 0; i++)

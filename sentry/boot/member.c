@@ -31,6 +31,7 @@ struct member {
 	struct ctl_process process;
 	void *mem, *process_mem;
 	int listen_fd;
+	int extra[CTL_EXTRA_FDS];
 };
 
 int member_listen_fd(const struct boot *b)
@@ -79,6 +80,8 @@ void member_free(struct boot *b)
 		for (int i = 0; i < 3; i++)
 			close_p(&m->cfg.stdio[i]);
 		close_p(&m->cfg.tty_fd);
+		for (u32 i = 0; i < m->process.nextra; i++)
+			close_p(&m->extra[i]);
 	}
 	file_unref(b->tty);
 	seccomp_unref(b->seccomp);
@@ -116,8 +119,12 @@ static int make_namespaces(struct boot *first, struct boot *b)
 
 static int take_fds(struct member *m, int *fds, size_t nfds)
 {
-	if (nfds != MEMBER_FD_STDIO + (m->process.tty ? 1u : 3u))
+	u32 std = m->process.tty ? 1 : 3, nextra = m->process.nextra;
+
+	if (nfds != MEMBER_FD_STDIO + std + nextra)
 		return -EINVAL;
+	memcpy(m->extra, fds + MEMBER_FD_STDIO + std, nextra * sizeof(*fds));
+	m->cfg.extra = m->extra;
 	m->listen_fd = fds[MEMBER_FD_LISTEN];
 	m->cfg.gofer_inval = fds[MEMBER_FD_INVAL];
 	for (int i = 0; i < BOOT_GOFER_CTL; i++)

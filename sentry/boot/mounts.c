@@ -14,6 +14,7 @@
 #include "platform/base/str.h"
 #include "sentry/boot/boot_int.h"
 #include "sentry/fs/gofer/gofer.h"
+#include "sentry/vfs/mount_ops.h"
 
 int boot_mkdir_p(struct boot *b, const char *path)
 {
@@ -38,7 +39,7 @@ int boot_mkdir_p(struct boot *b, const char *path)
 	return r;
 }
 
-static int make_file(struct boot *b, const char *path)
+int boot_make_file(struct boot *b, const char *path)
 {
 	struct file *f;
 	char *dir = kbuf_strdup(path), *slash;
@@ -68,7 +69,7 @@ static int mount_point(struct boot *b, const struct boot_mount *m, bool *ret_mad
 	if (r != -ENOENT)
 		return r;
 	if (m->root >= 0 && !m->is_dir)
-		r = make_file(b, m->dest);
+		r = boot_make_file(b, m->dest);
 	else
 		r = boot_mkdir_p(b, m->dest);
 	if (r == -EROFS)
@@ -111,6 +112,24 @@ static void keep_mode(struct boot *b, const struct boot_mount *m, const struct p
 		root->mode = (root->mode & S_IFMT) | (st.mode & 07777);
 }
 
+/* What a new file system takes from the directory @at that it covers. */
+static int fill(struct boot *b, const struct boot_mount *m, const struct path *at, struct inode *root)
+{
+	int r = 0;
+
+	if (m->copy_up && str_eq(m->type, "tmpfs"))
+		r = boot_copy_up(b, path_inode(at), root);
+	else
+		keep_mode(b, m, at, root);
+	return r < 0 ? boot_fail(b, r, "mounts: %s: cannot copy what is there (tmpcopyup): %s", m->dest, strerror(-r)) : 0;
+}
+
+/* Things are made and mounted in it before it becomes what it is to be. */
+static bool late_readonly(const struct boot_mount *m)
+{
+	return (m->flags & MNT_READONLY) && m->root < 0 && str_eq(m->type, "tmpfs");
+}
+
 static int add_mount(struct boot *b, const struct boot_mount *m)
 {
 	struct super *sb = NULL;
@@ -124,8 +143,10 @@ static int add_mount(struct boot *b, const struct boot_mount *m)
 	r = m->root >= 0 ? add_bind(b, m, &sb, &root) : make_super(b, m, &sb, &root);
 	if (r == 0) {
 		if (!made && m->root < 0)
-			keep_mode(b, m, &at, root);
-		r = mount_add(b->hands, &at, sb, root, m->flags, *m->source ? m->source : m->type);
+			r = fill(b, m, &at, root);
+		if (r == 0)
+			r = mount_add(b->hands, &at, sb, root, late_readonly(m) ? m->flags & ~(u32)MNT_READONLY : m->flags,
+			              *m->source ? m->source : m->type);
 		super_unref(sb);
 		inode_unref(root);
 	}
@@ -216,13 +237,56 @@ static int make_readonly(struct boot *b, const char *name)
 	return r;
 }
 
+static int protect_tmpfs(struct boot *b)
+{
+	for (u32 i = 0; i < b->cfg->nmounts; i++) {
+		const struct boot_mount *m = &b->cfg->mounts[i];
+		struct path at;
+		int r;
+
+		if (!late_readonly(m) || vfs_lookup(b->hands, AT_FDCWD, m->dest, LOOKUP_FOLLOW, &at) < 0)
+			continue;
+		r = mount_remount(b->hands, &at, m->flags);
+		path_put(&at);
+		if (r < 0)
+			return boot_fail(b, r, "mounts: cannot make %s read-only: %s", m->dest, strerror(-r));
+	}
+	return 0;
+}
+
+static int share(struct boot *b, const struct path *at, u32 propagation, const char *what)
+{
+	int r = propagation & 0xf ? mount_set_propagation(b->hands, at, (int)(propagation & 0xf) - 1, propagation & 0x10) : 0;
+
+	return r < 0 ? boot_fail(b, r, "mounts: cannot set the propagation of %s: %s", what, strerror(-r)) : 0;
+}
+
+static int share_all(struct boot *b)
+{
+	struct path at = mnt_ns_root(b->mnt_ns);
+	int r = share(b, &at, b->cfg->root_propagation, "/");
+
+	path_put(&at);
+	for (u32 i = 0; i < b->cfg->nmounts && r == 0; i++) {
+		const struct boot_mount *m = &b->cfg->mounts[i];
+
+		if (!m->propagation || vfs_lookup(b->hands, AT_FDCWD, m->dest, LOOKUP_FOLLOW, &at) < 0)
+			continue;
+		if (path_is_mount_root(&at))
+			r = share(b, &at, m->propagation, m->dest);
+		path_put(&at);
+	}
+	return r;
+}
+
 int boot_cover(struct boot *b)
 {
 	const struct boot_config *c = b->cfg;
 	struct path root;
-	int r = 0;
+	int r;
 
 	boot_sysctls(b);
+	r = protect_tmpfs(b);
 	for (u32 i = 0; i < c->nmasked && r == 0; i++) {
 		r = cover_one(b, c->masked[i]);
 		if (r < 0)
@@ -233,8 +297,10 @@ int boot_cover(struct boot *b)
 		if (r < 0)
 			return boot_fail(b, r, "readonlyPaths: cannot make %s read-only: %s", c->readonly[i], strerror(-r));
 	}
-	if (!c->root_readonly)
-		return 0;
+	if (r == 0)
+		r = share_all(b);
+	if (r < 0 || !c->root_readonly)
+		return r;
 	root = mnt_ns_root(b->mnt_ns);
 	r = mount_remount(b->hands, &root, mount_flags(root.mnt) | MNT_READONLY);
 	path_put(&root);

@@ -19,11 +19,11 @@
 struct head {
 	u32 process;                            /* bytes */
 	u32 nmounts, ndevices, nsysctl, nmasked, nreadonly, nseccomp;
-	u32 root_readonly, overlay, own_ns;
+	u32 root_readonly, root_propagation, overlay, own_ns;
 	s32 upper_root;
 	u32 strings;                            /* bytes */
 };
-struct fixed_mount { u32 flags; s32 root; u32 is_dir; };
+struct fixed_mount { u32 flags; s32 root; u32 is_dir, copy_up, propagation; };
 struct fixed_device { u32 type, major, minor, mode, uid, gid; };
 
 struct out { char *at; size_t left, n; };       /* at NULL: only counts */
@@ -71,7 +71,8 @@ static void put_strings(struct out *o, const struct boot_config *c)
 static void put_fixed(struct out *o, const struct boot_config *c)
 {
 	for (u32 i = 0; i < c->nmounts; i++) {
-		struct fixed_mount m = { c->mounts[i].flags, c->mounts[i].root, c->mounts[i].is_dir };
+		struct fixed_mount m = { c->mounts[i].flags, c->mounts[i].root, c->mounts[i].is_dir, c->mounts[i].copy_up,
+		                         c->mounts[i].propagation };
 
 		put(o, &m, sizeof(m));
 	}
@@ -98,7 +99,7 @@ long boot_config_pack(const struct boot_config *c, void *buf, size_t cap)
 	struct head h = {
 		.process = (u32)MAX(process, 0), .nmounts = c->nmounts, .ndevices = c->ndevices, .nsysctl = c->nsysctl,
 		.nmasked = c->nmasked, .nreadonly = c->nreadonly, .nseccomp = c->nseccomp,
-		.root_readonly = c->root_readonly, .overlay = c->overlay, .own_ns = c->own_ns,
+		.root_readonly = c->root_readonly, .root_propagation = c->root_propagation, .overlay = c->overlay, .own_ns = c->own_ns,
 		.upper_root = c->upper_root,
 	};
 
@@ -182,7 +183,10 @@ static void take_fixed(struct in *i, const struct head *h, struct boot_config *c
 		struct fixed_mount m;
 
 		take(i, &m, sizeof(m));
-		c->mounts[k] = (struct boot_mount){ .flags = m.flags & 0xff, .root = m.root, .is_dir = m.is_dir != 0 };
+		c->mounts[k] = (struct boot_mount){
+			.flags = m.flags & 0xff, .root = m.root, .is_dir = m.is_dir != 0, .copy_up = m.copy_up != 0,
+			.propagation = m.propagation <= BOOT_PROP_MAX ? m.propagation : 0,
+		};
 	}
 	for (u32 k = 0; k < c->ndevices; k++) {
 		struct fixed_device d;
@@ -225,6 +229,7 @@ static int unpack_rest(struct in *i, const struct head *h, struct boot_config *c
 	*c = (struct boot_config){
 		.nmounts = h->nmounts, .ndevices = h->ndevices, .nsysctl = h->nsysctl, .nmasked = h->nmasked,
 		.nreadonly = h->nreadonly, .nseccomp = h->nseccomp, .root_readonly = h->root_readonly != 0,
+		.root_propagation = h->root_propagation <= BOOT_PROP_MAX ? h->root_propagation : 0,
 		.overlay = h->overlay != 0, .own_ns = h->own_ns, .upper_root = h->upper_root,
 		.sync_fd = -1, .ctl_fd = -1, .stdio = { -1, -1, -1 }, .tty_fd = -1, .gofer_inval = -1, .log_fd = -1,
 	};

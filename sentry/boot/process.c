@@ -16,6 +16,7 @@
 #include "sentry/fs/fs.h"
 #include "sentry/kernel/fdtable.h"
 #include "sentry/kernel/ns.h"
+#include "sentry/kernel/sched.h"
 #include "sentry/kernel/session.h"
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -54,7 +55,7 @@ static int executable(struct task *t, const char *path)
 /* As execvp does, with the container's PATH.  buf[PATH_MAX] gets the name. */
 static int find_program(struct boot *b, struct task *t, const struct ctl_process *p, char *buf)
 {
-	const char *name = p->argv[0], *dirs = env_get(p, "PATH");
+	const char *name = p->program && *p->program ? p->program : p->argv[0], *dirs = env_get(p, "PATH");
 	int r, worst = -ENOENT;
 
 	if (strchr(name, '/')) {
@@ -181,26 +182,31 @@ static int install(struct task *t, struct file *f)
 	return r < 0 ? r : 0;
 }
 
-/* Descriptors 0, 1 and 2.  Everything in @stdio and @tty is taken over. */
-static int make_files(struct boot *b, const int stdio[3], int tty, u32 uid, struct fdtable **ret, struct file **ret_tty)
+static int install_host(struct boot *b, struct task *t, int fd)
+{
+	struct file *f = NULL;
+	int r = hostfile_new(b->kernel, HOSTFD(fd), &f);
+
+	if (r == 0)
+		r = install(t, f);
+	file_unref(f);
+	return r;
+}
+
+/* Descriptors 0, 1 and 2, then the further ones. */
+static int make_files(struct boot *b, const struct boot_fds *x, u32 uid, struct fdtable **ret, struct file **ret_tty)
 {
 	struct fdtable *ft = fdtable_new();
 	struct task *t = ft ? task_new_kernel(b->kernel, b->fs, b->mnt_ns, ft) : NULL;
 	struct file *f = NULL;
 	int r = t ? 0 : -ENOMEM;
 
-	if (tty >= 0 && r == 0)
-		r = tty_from_host(b->kernel, HOSTFD(tty), uid, &f);
-	for (int i = 0; i < 3 && r == 0; i++) {
-		if (tty < 0)
-			r = hostfile_new(b->kernel, HOSTFD(stdio[i]), &f);
-		if (r == 0)
-			r = install(t, f);
-		if (tty < 0) {
-			file_unref(f);
-			f = NULL;
-		}
-	}
+	if (x->tty >= 0 && r == 0)
+		r = tty_from_host(b->kernel, HOSTFD(x->tty), uid, &f);
+	for (int i = 0; i < 3 && r == 0; i++)
+		r = x->tty < 0 ? install_host(b, t, x->stdio[i]) : install(t, f);
+	for (u32 i = 0; i < x->nextra && r == 0; i++)
+		r = install_host(b, t, x->extra[i]);
 	if (t)
 		task_free_kernel(t);
 	if (r < 0) {
@@ -301,6 +307,7 @@ struct parts {
 	char *program;                          /* PATH_MAX */
 	char home[512];
 	struct rlimit64_g rl[RLIM_NLIMITS];
+	struct sched_start sched;
 };
 
 static void drop_parts(struct parts *x)
@@ -313,12 +320,28 @@ static void drop_parts(struct parts *x)
 		cred_unref(x->cred);
 }
 
+static void make_sched(const struct ctl_process *p, struct sched_start *ret)
+{
+	const struct ctl_sched *s = &p->sched;
+
+	*ret = (struct sched_start){ .cpus = { s->cpus[0], s->cpus[1] } };
+	if (s->set & CTL_SCHED_POLICY) {
+		ret->policy = (int)s->policy;
+		ret->prio = (int)s->prio;
+		ret->nice = s->nice;
+		ret->reset_on_fork = s->reset_on_fork != 0;
+		memcpy(ret->deadline, s->deadline, sizeof(ret->deadline));
+	}
+	if (s->set & CTL_SCHED_IOPRIO)
+		ret->ioprio = s->ioprio;
+}
+
 static int create(struct boot *b, const struct ctl_process *p, struct parts *x, int envc, bool hold)
 {
 	struct process_args a = {
 		.exec = { .path = x->program, .argv = p->argv, .envp = x->envp, .argc = (int)p->argc, .envc = envc },
 		.cred = x->cred, .fs = x->fs, .files = x->files, .rlim = x->rl,
-		.mnt_ns = mnt_ns_ref(b->mnt_ns), .oom_score_adj = p->oom_score_adj,
+		.mnt_ns = mnt_ns_ref(b->mnt_ns), .oom_score_adj = p->oom_score_adj, .personality = p->personality, .sched = &x->sched,
 		.ctty = x->tty ? tty_file_link(x->tty) : NULL,
 		.pid = b->number || b->held || b->started ? 0 : 1, .container = b->number,
 		.nsset = b->nsset ? nsset_ref(b->nsset) : NULL, .seccomp = b->seccomp, .hold = hold,
@@ -335,14 +358,14 @@ static int create(struct boot *b, const struct ctl_process *p, struct parts *x, 
 	return pid;
 }
 
-int boot_process(struct boot *b, const struct ctl_process *p, const int stdio[3], int tty, bool hold,
+int boot_process(struct boot *b, const struct ctl_process *p, const struct boot_fds *fds, bool hold,
                  struct file **ret_tty)
 {
 	struct parts x = { 0 };
 	struct task *t = NULL;
 	int envc = 0, r;
 
-	r = make_files(b, stdio, tty, p->uid, &x.files, &x.tty);
+	r = make_files(b, fds, p->uid, &x.files, &x.tty);
 	if (r == 0)
 		r = make_fs(b, p, &x.fs);
 	if (r == 0) {
@@ -357,6 +380,7 @@ int boot_process(struct boot *b, const struct ctl_process *p, const int stdio[3]
 	if (r == 0 && x.tty && (p->rows || p->cols))
 		(void)!tty_set_winsize(x.tty, p->rows, p->cols);
 	make_rlimits(p, x.rl);
+	make_sched(p, &x.sched);
 	if (r == 0)
 		r = create(b, p, &x, envc, hold);
 	drop_parts(&x);

@@ -7,6 +7,7 @@
 #include "sentry/core/iobuf.h"
 #include <limits.h>
 #include <string.h>
+#include <sys/uio.h>
 #include "platform/base/alloc.h"
 #include "sentry/core/errno.h"
 #include "sentry/core/usercopy.h"
@@ -174,6 +175,36 @@ ssize_t iobuf_get(struct iobuf *b, void *dst, size_t n)
 		iobuf_advance(b, (size_t)r);
 	return r;
 }
+
+/* All at once if the application's side is one stretch, else piece by piece. */
+static ssize_t pieces(struct iobuf *b, const struct iovec *v, size_t n, bool out)
+{
+	const struct giovec *g = b->t && b->idx < b->niov ? &iovs(b)[b->idx] : NULL;
+	size_t bytes = 0, done = 0;
+	ssize_t r;
+
+	for (size_t i = 0; i < n; i++)
+		bytes += v[i].iov_len;
+	if (n > 1 && g && bytes <= MIN(g->len - b->off, b->left)) {
+		gaddr_t at = GADDR(g->base + b->off);
+
+		done = out ? copy_out_pieces(b->t, at, v, n) : copy_in_pieces(b->t, v, n, at);
+		iobuf_advance(b, done);
+		return done || !bytes ? (ssize_t)done : -EFAULT;
+	}
+	for (size_t i = 0; i < n; i++) {
+		r = out ? iobuf_put(b, v[i].iov_base, v[i].iov_len) : iobuf_get(b, v[i].iov_base, v[i].iov_len);
+		if (r < 0)
+			return done ? (ssize_t)done : r;
+		done += (size_t)r;
+		if ((size_t)r < v[i].iov_len)
+			break;
+	}
+	return (ssize_t)done;
+}
+
+ssize_t iobuf_put_pieces(struct iobuf *b, const struct iovec *v, size_t n) { return pieces(b, v, n, true); }
+ssize_t iobuf_get_pieces(struct iobuf *b, const struct iovec *v, size_t n) { return pieces(b, v, n, false); }
 
 ssize_t iov_copy_in(struct task *t, gaddr_t iov, size_t n, struct giovec **ret)
 {

@@ -11,6 +11,7 @@
 #include "platform/base/compiler.h"
 
 struct task;
+struct iovec;
 
 struct giovec { u64 base, len; };               /* Linux's struct iovec as the guest lays it out */
 
@@ -21,6 +22,8 @@ struct iobuf {
 	size_t niov, idx;
 	u64 off;                                /* within iov[idx] */
 	u8 *kbuf;                               /* kernel memory */
+	bool again;                             /* a read that may be made again: it moves nothing but the bytes */
+	bool noappend;                          /* a write at its position though the file says O_APPEND */
 	size_t left;                            /* bytes from the cursor to the end */
 	size_t done;                            /* bytes moved so far */
 };
@@ -35,6 +38,9 @@ void iobuf_limit(struct iobuf *b, size_t n);
 /* Move up to @n bytes and advance.  Bytes moved (> 0), 0 if none were wanted, or -EFAULT if none could be. */
 ssize_t iobuf_put(struct iobuf *b, const void *src, size_t n) must_check;
 ssize_t iobuf_get(struct iobuf *b, void *dst, size_t n) must_check;
+/* The same from or to several pieces of our memory. */
+ssize_t iobuf_put_pieces(struct iobuf *b, const struct iovec *v, size_t n) must_check;
+ssize_t iobuf_get_pieces(struct iobuf *b, const struct iovec *v, size_t n) must_check;
 ssize_t iobuf_put_zero(struct iobuf *b, size_t n) must_check;
 /* Like iobuf_get but the cursor stays: for writers that may find no room. */
 ssize_t iobuf_peek(const struct iobuf *b, void *dst, size_t n) must_check;

@@ -12,6 +12,7 @@
 #include "sentry/core/usercopy.h"
 #include <limits.h>
 #include <string.h>
+#include <sys/uio.h>
 #include "platform/base/alloc.h"
 #include "platform/base/overflow.h"
 #include "platform/platform.h"
@@ -71,6 +72,20 @@ size_t copy_out_some(struct task *t, gaddr_t dst, const void *src, size_t n)
 	return aspace_copy_out(t->mm->as, dst, src, n);
 }
 
+size_t copy_in_pieces(struct task *t, const struct iovec *dst, size_t n, gaddr_t src)
+{
+	if (n == 1)
+		return copy_in_some(t, dst->iov_base, src, dst->iov_len);
+	return t->mm ? aspace_copy_in_pieces(t->mm->as, dst, n, src) : 0;
+}
+
+size_t copy_out_pieces(struct task *t, gaddr_t dst, const struct iovec *src, size_t n)
+{
+	if (n == 1)
+		return copy_out_some(t, dst, src->iov_base, src->iov_len);
+	return t->mm ? aspace_copy_out_pieces(t->mm->as, dst, src, n) : 0;
+}
+
 static bool may_be_late(struct task *t, u64 dst, size_t n)
 {
 	u64 end;
@@ -84,6 +99,21 @@ int copy_out_late(struct task *t, gaddr_t dst, const void *src, size_t n)
 	if (may_be_late(t, dst.v, n) && ctx_data_out(t->ctx, dst, src, n))
 		return 0;
 	return copy_out(t, dst, src, n);
+}
+
+bool copy_view_may(struct task *t) { return t->ctx && ctx_takes_data(t->ctx); }
+
+int copy_out_view(struct task *t, gaddr_t dst, u64 key, u64 off, size_t n)
+{
+	return may_be_late(t, dst.v, n) ? ctx_view_out(t->ctx, dst, key, off, n) : -EOPNOTSUPP;
+}
+
+void copy_view_give(struct task *t, u64 key, u64 off, hostfd_t fd) { ctx_view_give(t->ctx, key, off, fd); }
+
+void copy_view_drop(struct task *t, u64 key)
+{
+	if (t->mm && t->ctx)
+		ctx_view_drop(t->ctx, key);
 }
 
 int copy_in(struct task *t, void *dst, gaddr_t src, size_t n)

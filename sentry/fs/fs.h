@@ -53,10 +53,12 @@ int mqfs_make(struct task *t, struct kernel *k, const char *source, const char *
 /* character devices of devtmpfs by number: tun null zero full random urandom tty console ptmx kmsg. */
 int chardev_open(struct task *t, struct inode *i, const struct path *p, u32 flags, struct file **ret) must_check;
 bool file_is_eventfd(const struct file *f);
+/* One more from the kernel itself; it never waits, and from UINT64_MAX on they are lost (POLLERR). */
+void eventfd_signal(struct file *f);
 int eventfd_create(struct task *t, u32 count, u32 flags, struct file **ret) must_check;
 int timerfd_create_file(struct task *t, int clockid, u32 flags, struct file **ret) must_check;
 struct itimerspec;
 int timerfd_set(struct file *f, int flags, const struct itimerspec *its, struct itimerspec *ret_old) must_check;
 int timerfd_get(struct file *f, struct itimerspec *ret) must_check;
-int signalfd_set_mask(struct file *f, u64 mask) must_check;                     /* -EINVAL: another kind */
+int signalfd_set_mask(struct task *t, struct file *f, u64 mask) must_check;     /* -EINVAL: another kind */
 int signalfd_create(struct task *t, u64 mask, u32 flags, struct file **ret) must_check;

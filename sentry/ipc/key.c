@@ -7,16 +7,18 @@
 #include "platform/base/alloc.h"
 #include "platform/base/rand.h"
 #include "sentry/ipc/keys_int.h"
+#include "sentry/kernel/settings.h"
 #include "sentry/kernel/task.h"
 #include "sentry/kernel/user_ns.h"
 
 static const char *const kind_names[KEY_KINDS] = { "user", "logon", "keyring" };
 
-struct keys *keys_new(void)
+struct keys *keys_new(const struct settings *s)
 {
 	struct keys *ks = knew(struct keys);
 
 	if (ks) {
+		ks->settings = s;
 		mutex_init(&ks->mu, RANK_LEAF);
 		list_init(&ks->users);
 		list_init(&ks->rings);
@@ -44,8 +46,15 @@ s64 key_now(struct task *t)
 
 /* ---- who pays ---- */
 
-u32 key_quota_keys(u32 uid) { return uid == 0 ? 1000000 : 200; }
-u64 key_quota_bytes(u32 uid) { return uid == 0 ? 25000000 : 20000; }
+u32 key_quota_keys(const struct keys *ks, u32 uid)
+{
+	return setting_get(ks->settings, uid == 0 ? SETTING_ROOT_KEYS : SETTING_KEYS);
+}
+
+u64 key_quota_bytes(const struct keys *ks, u32 uid)
+{
+	return setting_get(ks->settings, uid == 0 ? SETTING_ROOT_KEY_BYTES : SETTING_KEY_BYTES);
+}
 
 static struct key_user *user_get(struct keys *ks, u32 uid)
 {
@@ -70,9 +79,9 @@ static void user_put(struct key_user *u)
 	kfree(u);
 }
 
-static bool fits(const struct key_user *u, u32 keys, u64 bytes)
+static bool fits(const struct keys *ks, const struct key_user *u, u32 keys, u64 bytes)
 {
-	return u->nkeys + keys <= key_quota_keys(u->uid) && u->nbytes + bytes <= key_quota_bytes(u->uid);
+	return u->nkeys + keys <= key_quota_keys(ks, u->uid) && u->nbytes + bytes <= key_quota_bytes(ks, u->uid);
 }
 
 static u64 cost(const struct key *k)
@@ -85,7 +94,7 @@ int key_recharge(struct keys *ks, struct key *k, u32 bytes)
 	if (bytes > k->charged) {
 		u64 more = bytes - k->charged;
 
-		if (k->user->nbytes + more > key_quota_bytes(k->user->uid) || ks->nbytes + more > KEYS_BYTES)
+		if (k->user->nbytes + more > key_quota_bytes(ks, k->user->uid) || ks->nbytes + more > KEYS_BYTES)
 			return -EDQUOT;
 	}
 	k->user->nbytes = k->user->nbytes - k->charged + bytes;
@@ -100,7 +109,7 @@ int key_give(struct keys *ks, struct key *k, u32 uid)
 
 	if (!to)
 		return -ENOMEM;
-	if (!fits(to, 1, cost(k))) {
+	if (!fits(ks, to, 1, cost(k))) {
 		user_put(to);
 		return -EDQUOT;
 	}
@@ -193,7 +202,7 @@ static int check_spec(const struct key_spec *s)
 
 static int charge(struct keys *ks, struct key_user *u, const struct key_spec *s, u64 bytes)
 {
-	if (ks->n >= KEYS_ALL || ks->nbytes + bytes > KEYS_BYTES || (!s->overrun && !fits(u, 1, bytes)))
+	if (ks->n >= KEYS_ALL || ks->nbytes + bytes > KEYS_BYTES || (!s->overrun && !fits(ks, u, 1, bytes)))
 		return -EDQUOT;
 	u->nkeys++;
 	u->nbytes += bytes;

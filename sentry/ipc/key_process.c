@@ -204,6 +204,8 @@ int process_join(struct keys *ks, struct task *t, const char *name)
 	struct key *k = name ? find_named(ks, t, name) : NULL;
 	int r = 0;
 
+	if (name && name[0] == '.')             /* the kernel's own */
+		return -EPERM;
 	if (k && k == t->keys.session)
 		return 0;
 	if (k)

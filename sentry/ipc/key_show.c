@@ -69,7 +69,7 @@ void key_users_show(struct task *t, struct strbuf *out)
 
 		if (uid != ID_NONE && strbuf_err(out) == 0)
 			strbuf_printf(out, "%5u: %5u %u/%u %u/%u %lu/%lu\n", uid, u->nkeys, u->nkeys, u->nkeys,
-				      u->nkeys, key_quota_keys(u->uid), u->nbytes, key_quota_bytes(u->uid));
+				      u->nkeys, key_quota_keys(ks, u->uid), u->nbytes, key_quota_bytes(ks, u->uid));
 	}
 	mutex_unlock(&ks->mu);
 }

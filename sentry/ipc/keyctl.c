@@ -125,7 +125,19 @@ static long lookup_dest(struct keys *ks, struct task *t, s32 id, struct key_ref 
 	return id ? key_lookup(ks, t, id, LOOKUP_CREATE, NEED_WRITE, ret) : 0;
 }
 
-long keys_request(struct task *t, struct key_name name, s32 dest_id)
+/* Where a key that is built without a destination would go: Linux looks for the right to do so first. */
+static long may_build(struct task *t)
+{
+	struct key *ring[] = { t->keys.thread, t->keys.process, t->keys.session };
+	int first = MAX(t->keys.reqkey, KEY_REQKEY_DEFL_THREAD_KEYRING) - KEY_REQKEY_DEFL_THREAD_KEYRING;
+
+	for (int i = first; i < (int)ARRAY_SIZE(ring); i++)
+		if (ring[i])
+			return key_permit(t, ring[i], true, NEED_WRITE);
+	return 0;
+}
+
+long keys_request(struct task *t, struct key_name name, s32 dest_id, bool build)
 {
 	struct keys *ks = lock(t);
 	struct key_search s = { .desc = name.desc, .skip_expired = true };
@@ -141,8 +153,10 @@ long keys_request(struct task *t, struct key_name name, s32 dest_id)
 	}
 	if (r == 0)
 		r = found(ks, t, s.found, true, dest.key);
+	if (r == -EAGAIN && build && !dest.key)
+		r = may_build(t);
 	key_drop(ks, dest.key);
-	return unlock(ks, r == -EAGAIN ? -ENOKEY : r);
+	return unlock(ks, r == -EAGAIN || r == 0 ? -ENOKEY : r);
 }
 
 long keys_search(struct task *t, s32 id, struct key_name name, s32 dest_id)

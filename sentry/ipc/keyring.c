@@ -9,6 +9,7 @@
 
 #include "platform/base/alloc.h"
 #include "sentry/ipc/keys_int.h"
+#include "sentry/kernel/settings.h"
 #include "sentry/kernel/task.h"
 
 struct key_link *ring_find(struct key *ring, enum key_kind kind, const char *desc)
@@ -75,7 +76,7 @@ void ring_prune(struct keys *ks, struct key *ring, s64 now)
 		const struct key *k = l->key;
 		s64 since = k->revoked ? k->dead_at : k->expiry;
 
-		if (since && now >= since + KEY_GC_DELAY)
+		if (since && now >= since + setting_get(ks->settings, SETTING_KEY_GC_DELAY))
 			ring_unlink(ks, l);
 	}
 }
@@ -122,7 +123,7 @@ int ring_may_link(struct keys *ks, struct key *ring, const struct key *k)
 	if (ring->kind != KEY_RING)
 		return -ENOTDIR;
 	if (!ring_find(ring, k->kind, k->desc) &&
-	    (ring->user->nbytes + KEY_LINK_BYTES > key_quota_bytes(ring->user->uid) || ks->nlinks >= KEYS_LINKS ||
+	    (ring->user->nbytes + KEY_LINK_BYTES > key_quota_bytes(ks, ring->user->uid) || ks->nlinks >= KEYS_LINKS ||
 	     ks->nbytes + KEY_LINK_BYTES > KEYS_BYTES))
 		return -EDQUOT;
 	return ring->restricted ? -EPERM : 0;

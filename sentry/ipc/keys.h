@@ -13,6 +13,7 @@
 
 struct kernel;
 struct keys;
+struct settings;
 struct strbuf;
 struct task;
 
@@ -21,7 +22,7 @@ struct task;
 #define KEY_ADD_MAX ((1u << 20) - 1)
 #define KEY_UPDATE_MAX 4096u
 
-struct keys *keys_new(void) must_check;
+struct keys *keys_new(const struct settings *s) must_check;      /* the quotas; borrowed */
 /* A user namespace is gone: so are the rings of its users. */
 void keys_forget_ns(struct kernel *k, u64 ns);
 
@@ -35,7 +36,7 @@ void keys_ids_changed(struct task *t);  /* another fsuid or fsgid */
 struct key_name { const char *type, *desc; };   /* desc NULL: none was given */
 
 long keys_add(struct task *t, struct key_name name, const void *data, size_t n, s32 ring) must_check;
-long keys_request(struct task *t, struct key_name name, s32 dest) must_check;
+long keys_request(struct task *t, struct key_name name, s32 dest, bool build) must_check;      /* @build: if it could */
 long keys_search(struct task *t, s32 ring, struct key_name name, s32 dest) must_check;
 long keys_ring_id(struct task *t, s32 id, bool create) must_check;
 long keys_join_session(struct task *t, const char *name) must_check;    /* NULL: a new one without a name */

@@ -20,7 +20,6 @@ struct cred;
 #define KEYS_BYTES (32u << 20)
 #define KEY_DATA_MAX 32767u
 #define KEY_LINK_BYTES 4u               /* what a link costs the ring's owner */
-#define KEY_GC_DELAY 300                /* seconds: a dead key stays linked */
 #define RING_DEPTH 6u
 
 enum key_kind { KEY_USER, KEY_LOGON, KEY_RING, KEY_KINDS };
@@ -79,6 +78,7 @@ struct user_rings {                             /* of one user in one user names
 };
 
 struct keys {
+	const struct settings *settings;        /* immutable: quotas, and how long a dead key stays linked */
 	struct mutex mu;                        /* RANK_LEAF: guards all of it */
 	struct key **all;                       /* owned, sorted by serial: n of cap */
 	u32 n, cap;
@@ -121,8 +121,8 @@ int key_permit(struct task *t, const struct key *k, bool possessed, u32 need) mu
 int key_recharge(struct keys *ks, struct key *k, u32 bytes) must_check;
 int key_give(struct keys *ks, struct key *k, u32 uid) must_check;       /* -EDQUOT, -ENOMEM */
 int key_shown_gid(struct task *t, const struct key *k);
-u32 key_quota_keys(u32 uid);
-u64 key_quota_bytes(u32 uid);
+u32 key_quota_keys(const struct keys *ks, u32 uid);
+u64 key_quota_bytes(const struct keys *ks, u32 uid);
 
 /* ---- keyring.c ---- */
 struct key_link *ring_find(struct key *ring, enum key_kind kind, const char *desc) must_check;

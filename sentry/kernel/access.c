@@ -7,6 +7,7 @@
 #include <linux/capability.h>
 
 #include "sentry/kernel/task.h"
+#include "sentry/vfs/landlock.h"
 
 bool task_may_access(struct task *by, struct task *x)
 {
@@ -20,6 +21,7 @@ bool task_may_access(struct task *by, struct task *x)
 	     c->fsgid == xc->gid && c->fsgid == xc->egid && c->fsgid == xc->sgid &&
 	     c->user_ns == xc->user_ns && (xc->cap_prm & ~c->cap_prm) == 0 && x->tg->dumpable;
 	ok = ok || cred_ns_capable(c, xc->user_ns, CAP_SYS_PTRACE);
+	ok = ok && landlock_may_trace(c, xc);
 	cred_unref(xc);
 	return ok;
 }

@@ -10,6 +10,7 @@
 #include "platform/base/alloc.h"
 #include "sentry/kernel/task.h"
 #include "sentry/kernel/user_ns.h"
+#include "sentry/vfs/landlock.h"
 
 struct cred *cred_new(void)
 {
@@ -30,11 +31,13 @@ struct cred *cred_dup(const struct cred *from)
 	ref_init(&c->ref);
 	if (c->user_ns)
 		user_ns_ref(c->user_ns);
+	landlock_ref(c->landlock);
 	c->groups = NULL;
 	if (from->ngroups != 0) {
 		c->groups = kbuf_array(from->ngroups, sizeof(u32));
 		if (!c->groups) {
 			user_ns_unref(c->user_ns);
+			landlock_unref(c->landlock);
 			kfree(c);
 			return NULL;
 		}
@@ -57,6 +60,7 @@ void cred_unref(const struct cred *c)
 		return;
 	kfree(m->groups);
 	user_ns_unref(m->user_ns);
+	landlock_unref(m->landlock);
 	kfree(m);
 }
 

@@ -10,6 +10,7 @@
 
 struct task;
 struct user_ns;
+struct landlock;
 
 struct cred {
 	struct ref ref;
@@ -20,6 +21,7 @@ struct cred {
 	u64 cap_inh, cap_prm, cap_eff, cap_bnd, cap_amb;
 	u32 securebits;
 	struct user_ns *user_ns;                /* a reference: where the capabilities hold; NULL: the first */
+	struct landlock *landlock;              /* a reference, or NULL (vfs/landlock.h) */
 	bool no_new_privs;                      /* per task in Linux; inherited alike */
 };
 

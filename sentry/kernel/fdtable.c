@@ -354,17 +354,15 @@ int fd_close_range(struct task *t, unsigned lo, unsigned hi, bool only_cloexec)
 	return 0;
 }
 
-int fd_dup_to(struct task *t, int oldfd, int newfd, bool cloexec)
+int fd_put_at(struct task *t, struct file *f, int newfd, bool cloexec)
 {
 	struct fdtable *ft = t->files;
-	struct file *f, *old = NULL;
+	struct file *old = NULL;
 	int r = 0;
 
 	if (newfd < 0 || (u32)newfd >= fd_limit(t))
 		return -EBADF;
-	f = fdtable_get(ft, oldfd);
-	if (!f)
-		return -EBADF;
+	file_ref(f);
 	mutex_lock(&ft->mu);
 	if ((u32)newfd >= ft->cap)
 		r = grow_locked(ft, (u32)newfd + 1);
@@ -385,6 +383,16 @@ int fd_dup_to(struct task *t, int oldfd, int newfd, bool cloexec)
 	if (old)
 		(void)put_file(t, ft, old);
 	return r < 0 ? r : newfd;
+}
+
+int fd_dup_to(struct task *t, int oldfd, int newfd, bool cloexec)
+{
+	auto_file *f = NULL;
+
+	if (newfd < 0 || (u32)newfd >= fd_limit(t))
+		return -EBADF;
+	f = fdtable_get(t->files, oldfd);
+	return f ? fd_put_at(t, f, newfd, cloexec) : -EBADF;
 }
 
 int fd_dup_min(struct task *t, int oldfd, int min, bool cloexec)

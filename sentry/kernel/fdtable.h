@@ -39,6 +39,8 @@ int fd_install(struct task *t, struct file *f, bool cloexec) must_check;
 int fd_close(struct task *t, int fd) must_check;
 int fd_close_range(struct task *t, unsigned lo, unsigned hi, bool only_cloexec) must_check;
 int fd_dup_to(struct task *t, int oldfd, int newfd, bool cloexec) must_check;   /* dup2/dup3 */
+/* @f under that very number, in place of what is there. */
+int fd_put_at(struct task *t, struct file *f, int newfd, bool cloexec) must_check;
 int fd_dup_min(struct task *t, int oldfd, int min, bool cloexec) must_check;    /* F_DUPFD */
 int fd_get_cloexec(struct task *t, int fd) must_check;                          /* 0/1 or -EBADF */
 int fd_set_cloexec(struct task *t, int fd, bool on) must_check;

@@ -12,6 +12,7 @@
 #include "sentry/kernel/futex.h"
 #include "sentry/kernel/pid.h"
 #include "sentry/kernel/user_ns.h"
+#include "sentry/vfs/fasync.h"
 
 struct kernel *kernel_new(struct platform *p)
 {
@@ -21,7 +22,8 @@ struct kernel *kernel_new(struct platform *p)
 		return NULL;
 	k->pids = pid_table_new();
 	k->futexes = futex_table_new();
-	k->keys = keys_new();
+	settings_init(&k->settings);
+	k->keys = keys_new(&k->settings);
 	if (!k->pids || !k->futexes || !k->keys) {
 		kfree(k->pids);
 		kfree(k->futexes);
@@ -33,11 +35,15 @@ struct kernel *kernel_new(struct platform *p)
 	mutex_init(&k->mu, RANK_KERNEL);
 	mutex_init(&k->epoll_nest_mu, RANK_EPOLLNEST);
 	mutex_init(&k->mq_mu, RANK_LEAF);
+	mutex_init(&k->load.mu, RANK_LEAF);
 	list_init(&k->mq_users);
+	sigio_init(k);
 	k->boot_mono = ktime_mono(k);
 	atomic_init(&k->next_ino, 1);
 	atomic_init(&k->next_dev, 1);
 	k->ncpus = 1;
+	k->cpu_period = 100000;
+	k->cpu_weight = 100;
 	for (int i = 0; i < NS_KINDS; i++)
 		atomic_init(&k->ns_max[i], i == NS_NET ? NS_NET_MAX : NS_MAX);
 	if (user_ns_first(k, &k->user_ns) < 0 || nsset_first(k, &k->nsset) < 0)

@@ -8,6 +8,7 @@
 #include "platform/base/list.h"
 #include "platform/base/lock.h"
 #include "sentry/kernel/ns.h"
+#include "sentry/kernel/settings.h"
 #include "sentry/time/ktime.h"
 
 struct platform;
@@ -69,11 +70,29 @@ struct kernel {
 	struct hostpoll *hostpoll;              /* set once under mu: watcher of host descriptors */
 	struct mutex mq_mu;                     /* RANK_LEAF */
 	struct list_head mq_users;              /* guarded by mq_mu: what queues take (ipc/mqueue_fs.c) */
+	struct settings settings;               /* settings.h */
 	_Atomic u32 aio_nr;                     /* sizes of all contexts of vfs/aio.c */
+	_Atomic u64 next_view;                  /* file.view_key */
 	_Atomic u64 next_ino;                   /* anonymous inode numbers */
 	_Atomic u32 next_dev;                   /* minor of st_dev for the next super block */
 
+	struct {                                /* loadavg.c */
+		struct mutex mu;                /* RANK_LEAF */
+		ktime_t at;                     /* guarded by mu: up to when; 0: never asked */
+		u64 cpu, avg[3];                /* guarded by mu: CPU time used by then */
+	} load;
+
+	struct sigio {                          /* vfs/fasync.h: signals of files on their way */
+		struct mutex mu;                /* RANK_LEAF */
+		struct list_head queue;         /* guarded by mu */
+		_Atomic u32 n;                  /* of queue */
+		struct mutex flush_mu;          /* RANK_FPOS: held while they are sent */
+		void (*flush)(struct kernel *k);        /* immutable */
+	} sigio;
+
 	u32 ncpus;                              /* what the guest is told; immutable */
+	u64 cpu_quota, cpu_period;              /* us, told in cpu.max, quota 0 = none; immutable */
+	u32 cpu_weight;                         /* likewise */
 	u64 mem_total, mem_limit;               /* bytes; immutable */
 	u8 boot_id[16];                         /* immutable */
 	bool strace;                            /* immutable: log every call */
@@ -86,12 +105,15 @@ struct kernel {
  * A task that is about to sleep until something comes by the network may do the
  * receiving itself, so that what comes wakes one thread and not two (socket/net_rx.c).
  */
+enum { RECEIVE_FRAME = 1, RECEIVE_ALSO = 2 };
+
 struct receive_ops {
-	bool (*begin)(struct kernel *k);                /* false: somebody else receives; sleep as usual */
-	/* Sleep until a frame is there (1), poke() (0) or the host's deadline (-ETIMEDOUT). */
-	int (*wait)(struct kernel *k, s64 host_deadline);
-	void (*receive)(struct kernel *k);              /* take in what is there */
-	void (*end)(struct kernel *k);
+	u32 (*begin)(struct kernel *k);                 /* a ticket; 0: somebody else receives, sleep as usual */
+	/* Sleep until a frame is there (RECEIVE_FRAME), @also can be read (RECEIVE_ALSO), poke() (0) or the host's deadline (-ETIMEDOUT). */
+	int (*wait)(struct kernel *k, u32 *ticket, s64 host_deadline, hostfd_t also);
+	bool (*receive)(struct kernel *k);              /* take in what is there; false: somebody else had better do it */
+	void (*end)(struct kernel *k, u32 ticket);
+	void (*look)(struct kernel *k);                 /* without a ticket: take in what is there, unless somebody does */
 	void (*poke)(struct kernel *k);                 /* from any thread: end wait() */
 	void (*asleep)(struct kernel *k, int n);        /* +1, -1: a task sleeps for the network as usual */
 };

@@ -10,6 +10,7 @@
 #include "platform/platform.h"
 #include "sentry/kernel/fdtable.h"
 #include "sentry/kernel/pid_ns.h"
+#include "sentry/kernel/sched.h"
 #include "sentry/kernel/seccomp.h"
 #include "sentry/kernel/task_int.h"
 #include "sentry/kernel/user_ns.h"
@@ -39,6 +40,7 @@ static struct task *make_task(struct kernel *k, struct process_args *a)
 	tg->pid_ns = pid_ns_of(ns_ref(t->nsset->of[NS_PID]));
 	tg->container = a->container;
 	t->cred = a->cred;
+	t->personality = a->personality;
 	t->fs = a->fs;
 	t->mnt_ns = a->mnt_ns;
 	t->files = a->files;
@@ -130,7 +132,11 @@ int process_create(struct kernel *k, struct process_args *a, int *ret_pid)
 	if (!t)
 		return -ENOMEM;
 	s = session_new(k, 0, t->tg);
-	r = s ? load(t, &a->exec) : -ENOMEM;
+	r = s ? 0 : -ENOMEM;
+	if (r == 0 && a->sched)
+		r = sched_begin(t, a->sched);
+	if (r == 0)
+		r = load(t, &a->exec);
 	if (r == 0)
 		r = enter_tables(t, a, s);
 	if (r < 0) {

@@ -4,6 +4,7 @@
 #include "sentry/kernel/ptrace.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/ptrace.h>
@@ -16,6 +17,8 @@
 #include "sentry/kernel/task_int.h"
 #include "sentry/kernel/user_ns.h"
 #include "sentry/kernel/wait.h"
+
+#define PT_OPTIONS 0x3000ffu
 
 static struct ptrace *get(struct task *x)
 {
@@ -214,6 +217,17 @@ int ptrace_resume(struct task *t unused_ok, struct task *x, enum pt_mode mode, i
 	}
 	mutex_unlock(&x->tg->mu);
 	return r;
+}
+
+int ptrace_check_options(struct task *t, u64 options)
+{
+	if (options & ~(u64)PT_OPTIONS)
+		return -EINVAL;
+	/* Who is filtered itself, or was let off, lets nobody off. */
+	if ((options & PTRACE_O_SUSPEND_SECCOMP) &&
+	    (!capable(t, CAP_SYS_ADMIN) || t->seccomp_mode != 0 || ptrace_suspends_seccomp(t)))
+		return -EPERM;
+	return 0;
 }
 
 int ptrace_set_options(struct task *t unused_ok, struct task *x, u32 options)

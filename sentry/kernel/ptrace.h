@@ -20,8 +20,8 @@ struct sysargs;
 struct clone_req;
 struct wait_req;
 
-enum pt_mode { PTM_RUN, PTM_CALLS, PTM_STEP };
-enum pt_call { PT_NO_CALL, PT_ENTRY, PT_EXIT };
+enum pt_mode { PTM_RUN, PTM_CALLS, PTM_STEP, PTM_EMU, PTM_EMU_STEP };   /* EMU: calls are stopped at and not made */
+enum pt_call { PT_NO_CALL, PT_ENTRY, PT_EXIT, PT_SECCOMP };            /* as PTRACE_SYSCALL_INFO_* */
 
 struct ptrace {
 	struct tgroup *tracer;                  /* guarded by kernel->mu and, for reading, either; NULL: not traced */
@@ -42,7 +42,7 @@ struct ptrace {
 	/* owner */
 	enum pt_mode mode;
 	bool exit_told;
-	enum pt_call call;                      /* the present stop is at a call */
+	enum pt_call call;                      /* the present stop is at a call (as PTRACE_GET_SYSCALL_INFO sees it) */
 	long call_result;
 	struct user_regs *regs;                 /* of the present stop */
 	bool regs_set;                          /* the tracer wrote them */
@@ -64,6 +64,8 @@ static inline bool ptrace_on(const struct ptrace *pt) { return pt && __atomic_lo
 int ptrace_traceme(struct task *t) must_check;
 int ptrace_attach(struct task *t, struct task *x, bool seize, u32 options) must_check;
 int ptrace_detach(struct task *t, struct task *x, int sig) must_check;
+/* Is @t allowed them? -EINVAL, -EPERM. */
+int ptrace_check_options(struct task *t, u64 options) must_check;
 int ptrace_set_options(struct task *t, struct task *x, u32 options) must_check;
 int ptrace_resume(struct task *t, struct task *x, enum pt_mode mode, int sig) must_check;
 int ptrace_interrupt(struct task *t, struct task *x) must_check;
@@ -97,11 +99,16 @@ bool ptrace_group_stop(struct task *t, int sig, struct user_regs *regs);
 /* PTRACE_INTERRUPT is pending: stop for it. */
 void ptrace_trap(struct task *t, struct user_regs *regs);
 bool ptrace_trap_pending_locked(struct task *t);
-/* Does the tracer want to see calls? */
+/* Does the tracer want to see calls begin, and end? */
 bool ptrace_wants_calls(struct task *t);
+bool ptrace_wants_call_ends(struct task *t);
 /* With a frame: before the call (false: it is not to be made, *ret is its result), and after it. */
 bool ptrace_call_entry(struct task *t, u64 *nr, u64 args[6], long *ret);
 long ptrace_call_exit(struct task *t, long result);
+/* A filter leaves the call to the tracer: as ptrace_call_entry(). With a frame. */
+bool ptrace_seccomp(struct task *t, u64 *nr, u64 args[6], u32 data, long *ret);
+/* PTRACE_O_SUSPEND_SECCOMP is on. */
+bool ptrace_suspends_seccomp(const struct task *t);
 /* After a single-stepped call: the trap that Linux gives. */
 void ptrace_step_done(struct task *t);
 /* PTRACE_EVENT_*: stops if the tracer asked for it. */

@@ -43,8 +43,7 @@ static long set_general(struct task *x, struct pt_request *q)
 	return 0;
 }
 
-/* In the layout of NT_X86_XSTATE: the features stand first in the software's bytes. Its length. */
-static long fetch_fp(struct task *x, u8 *buf, size_t cap)
+long task_fetch_fp(struct task *x, u8 *buf, size_t cap)
 {
 	long n = ctx_get_fp(x->ctx, buf, cap);
 	u32 size;
@@ -64,7 +63,7 @@ static long get_fp(struct task *x, struct pt_request *q)
 {
 	size_t cap = platform_fp_size(x->kernel->platform);
 	auto_kfree u8 *buf = kbuf_alloc(cap);
-	long n = buf ? fetch_fp(x, buf, cap) : -ENOMEM;
+	long n = buf ? task_fetch_fp(x, buf, cap) : -ENOMEM;
 
 	if (n < 0)
 		return n;

@@ -4,6 +4,11 @@
 #pragma once
 #include "sentry/kernel/ptrace.h"
 
+/*
+ * Of @x itself, which has a frame: in the layout of NT_X86_XSTATE, where the features stand first in the software's bytes.
+ * @cap: platform_fp_size(). Its length, or -errno.
+ */
+long task_fetch_fp(struct task *x, u8 *buf, size_t cap) must_check;
 long ptrace_get_regs(struct task *t, struct task *x, struct user_regs *ret) must_check;
 long ptrace_set_regs(struct task *t, struct task *x, const struct user_regs *r) must_check;
 /* Register sets by NT_*: bytes, -EINVAL. */

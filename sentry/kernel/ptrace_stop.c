@@ -16,6 +16,8 @@
 
 #define FLAG_TF 0x100ull
 
+static bool steps(const struct ptrace *pt) { return pt->mode == PTM_STEP || pt->mode == PTM_EMU_STEP; }
+
 static void tell_tracer(struct task *t)
 {
 	struct ptrace *pt = t->pt;
@@ -74,7 +76,7 @@ static int stop(struct task *t, u32 code, const struct lx_siginfo *info, struct 
 	struct ptrace *pt = t->pt;
 	int old = atomic_load(&t->state);
 
-	pt->regs_set = regs->flags & FLAG_TF && pt->mode == PTM_STEP;
+	pt->regs_set = regs->flags & FLAG_TF && steps(pt);
 	if (pt->regs_set)
 		regs->flags &= ~FLAG_TF;
 	mutex_lock(&t->tg->mu);
@@ -96,7 +98,7 @@ static int stop(struct task *t, u32 code, const struct lx_siginfo *info, struct 
 	serve(t);
 	atomic_store(&t->state, old);
 	pt->regs = NULL;
-	if (pt->mode == PTM_STEP && ptrace_on(pt)) {
+	if (steps(pt) && ptrace_on(pt)) {
 		regs->flags |= FLAG_TF;
 		pt->regs_set = true;
 	}
@@ -176,6 +178,13 @@ void ptrace_trap(struct task *t, struct user_regs *regs)
 
 bool ptrace_wants_calls(struct task *t)
 {
+	const struct ptrace *pt = t->pt;
+
+	return ptrace_on(pt) && (pt->mode == PTM_CALLS || pt->mode == PTM_EMU || pt->mode == PTM_EMU_STEP);
+}
+
+bool ptrace_wants_call_ends(struct task *t)
+{
 	return ptrace_on(t->pt) && t->pt->mode == PTM_CALLS;
 }
 
@@ -186,7 +195,7 @@ static int call_stop(struct task *t, enum pt_call which, struct user_regs *regs)
 	int sig, code = SIGTRAP | (pt->options & PTRACE_O_TRACESYSGOOD ? 0x80 : 0);
 
 	siginfo_kernel(&si, SIGTRAP, code);
-	pt->call = which;
+	pt->call = pt->options & PTRACE_O_TRACESYSGOOD ? which : PT_NO_CALL;
 	mutex_lock(&t->tg->mu);
 	pt->message = which == PT_ENTRY ? 1 : 2;        /* PTRACE_EVENTMSG_SYSCALL_* */
 	mutex_unlock(&t->tg->mu);
@@ -195,8 +204,24 @@ static int call_stop(struct task *t, enum pt_call which, struct user_regs *regs)
 	return sig;
 }
 
+/* What the tracer made of the call, if anything. */
+static void take_call(struct task *t, const struct user_regs *r, u64 *nr, u64 args[6])
+{
+	if (!t->pt->regs_set)
+		return;
+	*nr = r->orig_ax;
+	args[0] = r->di;
+	args[1] = r->si;
+	args[2] = r->dx;
+	args[3] = r->r10;
+	args[4] = r->r8;
+	args[5] = r->r9;
+	(void)!ctx_set_regs(t->ctx, r);
+}
+
 bool ptrace_call_entry(struct task *t, u64 *nr, u64 args[6], long *ret)
 {
+	bool emulated = t->pt->mode != PTM_CALLS;
 	struct user_regs r;
 	int sig;
 
@@ -207,18 +232,39 @@ bool ptrace_call_entry(struct task *t, u64 *nr, u64 args[6], long *ret)
 	sig = call_stop(t, PT_ENTRY, &r);
 	if (sig)
 		(void)!signal_send_task(t, sig, NULL);
-	if (t->pt->regs_set) {
-		*nr = r.orig_ax;
-		args[0] = r.di;
-		args[1] = r.si;
-		args[2] = r.dx;
-		args[3] = r.r10;
-		args[4] = r.r8;
-		args[5] = r.r9;
-		(void)!ctx_set_regs(t->ctx, &r);
-	}
+	take_call(t, &r, nr, args);
 	*ret = (long)r.ax;
-	return (s32)*nr != -1;
+	return !emulated && (s32)*nr != -1;
+}
+
+bool ptrace_seccomp(struct task *t, u64 *nr, u64 args[6], u32 data, long *ret)
+{
+	u32 code = SIGTRAP | PTRACE_EVENT_SECCOMP << 8;
+	struct lx_siginfo si;
+	struct user_regs r;
+	int sig;
+
+	if (ctx_get_regs(t->ctx, &r) < 0)
+		return false;
+	r.orig_ax = *nr;
+	r.ax = (u64)-ENOSYS;
+	siginfo_kernel(&si, SIGTRAP, (int)code);
+	mutex_lock(&t->tg->mu);
+	t->pt->message = data;
+	mutex_unlock(&t->tg->mu);
+	t->pt->call = PT_SECCOMP;
+	sig = stop(t, code, &si, &r);
+	t->pt->call = PT_NO_CALL;
+	if (sig)
+		(void)!signal_send_task(t, sig, NULL);
+	take_call(t, &r, nr, args);
+	*ret = (long)r.ax;
+	return !task_killed(t) && (s32)*nr >= 0;
+}
+
+bool ptrace_suspends_seccomp(const struct task *t)
+{
+	return ptrace_on(t->pt) && (__atomic_load_n(&t->pt->options, __ATOMIC_RELAXED) & PTRACE_O_SUSPEND_SECCOMP);
 }
 
 long ptrace_call_exit(struct task *t, long result)
@@ -286,7 +332,8 @@ void ptrace_exec(struct task *t, int old_tid)
 
 	if (!ptrace_on(t->pt))
 		return;
-	t->pt->mode = t->pt->mode == PTM_STEP ? PTM_RUN : t->pt->mode;
+	if (steps(t->pt))
+		t->pt->mode = t->pt->mode == PTM_STEP ? PTM_RUN : PTM_EMU;
 	if (ptrace_wants_event(t, PTRACE_EVENT_EXEC)) {
 		ptrace_event(t, PTRACE_EVENT_EXEC, (u64)old_tid);
 	} else if (!t->pt->seized) {

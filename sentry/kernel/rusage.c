@@ -64,7 +64,7 @@ void rusage_of_task(struct task *t, struct rusage *ret)
 
 void rusage_of_process(struct tgroup *tg, struct rusage *ret)
 {
-	struct task *leader = NULL;
+	struct task *leader = NULL, *t;
 	u64 ut, st, rss = 0;
 
 	*ret = (struct rusage){ 0 };
@@ -74,14 +74,14 @@ void rusage_of_process(struct tgroup *tg, struct rusage *ret)
 	mutex_lock(&tg->mu);
 	ret->ru_nvcsw = (long)tg->dead_nvcsw;
 	ret->ru_nivcsw = (long)tg->dead_nivcsw;
+	list_for_each(t, &tg->threads, thread_node)
+		if (!t->exiting)
+			ret->ru_nvcsw += (long)t->nvcsw;
 	if (tg->leader)
 		leader = task_ref(tg->leader);
 	mutex_unlock(&tg->mu);
-	if (leader) {
+	if (leader)
 		rss = rss_kb(leader);
-		if (!leader->exiting)
-			ret->ru_nvcsw += (long)leader->nvcsw;
-	}
 	task_unref(leader);
 	ret->ru_maxrss = (long)MAX(rss, tg->maxrss_kb);
 }

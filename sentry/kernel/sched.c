@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <sched.h>
+#include <string.h>
 
 #include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task.h"
@@ -16,6 +18,33 @@ void sched_all_cpus(struct kernel *k, u64 ret[2])
 
 	ret[0] = n >= 64 ? ~0ull : (1ull << n) - 1;
 	ret[1] = n <= 64 ? 0 : n >= 128 ? ~0ull : (1ull << (n - 64)) - 1;
+}
+
+int sched_begin(struct task *t, const struct sched_start *s)
+{
+	bool rt = s->policy == SCHED_FIFO || s->policy == SCHED_RR;
+	u64 all[2];
+
+	if (s->policy < 0 || s->policy > SCHED_DEADLINE_POLICY || s->nice < -20 || s->nice > 19 || s->ioprio < 0 ||
+	    (rt ? s->prio < 1 || s->prio > 99 : s->prio != 0))
+		return -EINVAL;
+	sched_all_cpus(t->kernel, all);
+	if (s->cpus[0] || s->cpus[1]) {
+		all[0] &= s->cpus[0];
+		all[1] &= s->cpus[1];
+		if (!all[0] && !all[1])
+			return -EINVAL;
+		memcpy(t->cpu_mask, all, sizeof(all));
+	}
+	t->sched_policy = s->policy;
+	t->sched_prio = s->prio;
+	t->sched_reset_on_fork = s->reset_on_fork;
+	t->nice = rt ? 0 : s->nice;
+	t->ioprio = s->ioprio;
+	memcpy(t->sched_dl, s->deadline, sizeof(t->sched_dl));
+	if (s->policy == SCHED_DEADLINE_POLICY && !t->sched_dl[2])
+		t->sched_dl[2] = t->sched_dl[1];
+	return 0;
 }
 
 static int set_one(struct task *t, struct task *x, int nice)

@@ -9,6 +9,16 @@
 struct kernel;
 struct task;
 
+/* How a process made from outside begins; zeros are Linux's default. */
+struct sched_start {
+	bool reset_on_fork;
+	int policy, prio, nice, ioprio;
+	u64 deadline[3];
+	u64 cpus[2];                    /* 0: all */
+};
+/* Before @t is published. -EINVAL: there is no such policy or priority, or none of those CPUs. */
+int sched_begin(struct task *t, const struct sched_start *s) must_check;
+
 void sched_all_cpus(struct kernel *k, u64 ret[2]);
 int sched_set_nice(struct task *t, int pid, int nice) must_check;
 /* @which: PRIO_*. 20 - the lowest nice value found (1..40), or -ESRCH, -EINVAL. */

@@ -12,14 +12,19 @@
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/ptrace.h>
 
 #include "platform/base/alloc.h"
 #include "sentry/core/usercopy.h"
+#include "sentry/kernel/fdtable.h"
 #include "sentry/kernel/own_ids.h"
 #include "sentry/kernel/seccomp_bpf.h"
+#include "sentry/kernel/seccomp_notify.h"
 #include "sentry/kernel/pid_ns.h"
+#include "sentry/kernel/ptrace.h"
 #include "sentry/kernel/task_int.h"
 #include "sentry/syscalls/syscall.h"
+#include "sentry/vfs/file.h"
 
 #define AUDIT_ARCH_AMD64 0xc000003eu
 #define MAX_CHAIN_INSNS 32768           /* Linux: MAX_INSNS_PER_PATH, 4 for each filter besides */
@@ -28,6 +33,8 @@ struct seccomp_prog {
 	struct ref ref;
 	struct seccomp_prog *prev;              /* a reference; NULL = the first one */
 	u32 n, total, depth;
+	bool log;                               /* SECCOMP_FILTER_FLAG_LOG: told, not done */
+	struct listener *listener;              /* immutable once attached: a reference, or NULL */
 	u64 allow[SECCOMP_ALLOW_WORDS];         /* bit a number: the whole chain allows it, whatever the arguments */
 	struct sock_filter *insns;
 };
@@ -44,6 +51,7 @@ void seccomp_unref(struct seccomp_prog *p)
 	while (p && ref_put(&p->ref)) {
 		struct seccomp_prog *prev = p->prev;
 
+		listener_unused(p->listener);
 		kfree(p->insns);
 		kfree(p);
 		p = prev;
@@ -97,16 +105,18 @@ static void find_allowed(struct seccomp_prog *p)
 			p->allow[nr / 64] |= 1ull << (nr % 64);
 }
 
-/* Lower is stricter: KILL_PROCESS is negative as a signed number. */
-static u32 run_chain(const struct seccomp_prog *p, const struct seccomp_data *d)
+/* Lower is stricter: KILL_PROCESS is negative as a signed number. *ret_whose: of equal ones the newest filter. */
+static u32 run_chain(const struct seccomp_prog *p, const struct seccomp_data *d, const struct seccomp_prog **ret_whose)
 {
 	u32 best = SECCOMP_RET_ALLOW;
 
 	for (; p; p = p->prev) {
 		u32 v = bpf_run(p->insns, p->n, d);
 
-		if ((s32)(v & SECCOMP_RET_ACTION_FULL) < (s32)(best & SECCOMP_RET_ACTION_FULL))
+		if ((s32)(v & SECCOMP_RET_ACTION_FULL) < (s32)(best & SECCOMP_RET_ACTION_FULL)) {
 			best = v;
+			*ret_whose = p;
+		}
 	}
 	return best;
 }
@@ -150,27 +160,40 @@ bool seccomp_passes(const struct task *t, u64 nr)
 	       (atomic_load_explicit(&t->seccomp_allow[nr / 64], memory_order_relaxed) >> (nr % 64) & 1);
 }
 
-bool seccomp_check(struct task *t, u64 nr, u64 ip, const u64 args[6], long *ret_result)
+/* SECCOMP_RET_TRACE: the tracer says what becomes of the call, and may make it another one. */
+static bool ask_tracer(struct task *t, u64 *nr, u64 args[6], u32 data, long *ret_result)
 {
-	struct seccomp_data d = { .nr = (int)nr, .arch = AUDIT_ARCH_AMD64, .instruction_pointer = ip };
-	struct seccomp_prog *chain;
-	u32 v;
-
-	if (seccomp_passes(t, nr))
-		return true;
-	*ret_result = -ENOSYS;
-	if (t->seccomp_mode == SECCOMP_MODE_STRICT) {
-		if (strict_allows(nr))
-			return true;
-		tgroup_exit(t->tg, SIGKILL);
+	if (!ptrace_wants_event(t, PTRACE_EVENT_SECCOMP))
+		return false;
+	if (!t->result_in_frame) {
+		t->traced_call = true;
+		*ret_result = -ENEEDFRAME;
 		return false;
 	}
-	for (int i = 0; i < 6; i++)
-		d.args[i] = args[i];
+	if (!ptrace_seccomp(t, nr, args, data, ret_result))
+		return false;
+	t->call_nr = *nr;
+	memcpy(t->call_args, args, sizeof(t->call_args));
+	return true;
+}
+
+/* What the filters say to a call but for "trace", of which *ret_data is told. */
+static bool verdict(struct task *t, const struct seccomp_data *d, long *ret_result, bool *ret_trace, u32 *ret_data)
+{
+	const struct seccomp_prog *whose = NULL;
+	struct seccomp_prog *chain;
+	bool ok;
+	u32 v;
+
 	mutex_lock(&t->tg->mu);         /* another thread may synchronise this one's filters */
 	chain = seccomp_ref(t->seccomp);
 	mutex_unlock(&t->tg->mu);
-	v = run_chain(chain, &d);
+	v = run_chain(chain, d, &whose);
+	if ((v & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_USER_NOTIF && whose->listener) {
+		ok = listener_ask(whose->listener, t, d, ret_result);
+		seccomp_unref(chain);
+		return ok;
+	}
 	seccomp_unref(chain);
 	switch (v & SECCOMP_RET_ACTION_FULL) {
 	case SECCOMP_RET_ALLOW:
@@ -180,18 +203,50 @@ bool seccomp_check(struct task *t, u64 nr, u64 ip, const u64 args[6], long *ret_
 		*ret_result = -(long)MIN(v & SECCOMP_RET_DATA, 4095u);
 		return false;
 	case SECCOMP_RET_TRAP:
-		*ret_result = (long)nr;         /* Linux rolls ax back to the number */
-		trap(t, nr, ip, v & SECCOMP_RET_DATA);
+		*ret_result = (long)d->nr;      /* Linux rolls ax back to the number */
+		trap(t, (u64)d->nr, d->instruction_pointer, v & SECCOMP_RET_DATA);
 		return false;
 	case SECCOMP_RET_TRACE:
+		*ret_trace = true;
+		*ret_data = v & SECCOMP_RET_DATA;
+		return false;
 	case SECCOMP_RET_USER_NOTIF:
-		return false;                   /* no tracer, no listener: ENOSYS */
+		return false;                   /* no listener: ENOSYS */
 	case SECCOMP_RET_KILL_THREAD:
 		kill_thread(t, SIGSYS);
 		return false;
 	}
 	tgroup_exit(t->tg, SIGSYS);
 	return false;
+}
+
+bool seccomp_check(struct task *t, u64 *nr, u64 ip, u64 args[6], long *ret_result)
+{
+	struct seccomp_data d = { .arch = AUDIT_ARCH_AMD64, .instruction_pointer = ip };
+	bool asked = false, trace;
+	u32 data;
+
+	if (seccomp_passes(t, *nr) || ptrace_suspends_seccomp(t))
+		return true;
+	*ret_result = -ENOSYS;
+	if (t->seccomp_mode == SECCOMP_MODE_STRICT) {
+		if (strict_allows(*nr))
+			return true;
+		tgroup_exit(t->tg, SIGKILL);
+		return false;
+	}
+	/* What a tracer has let pass is looked at once more, as it may have changed; then "trace" means yes. */
+	for (;; asked = true) {
+		d.nr = (int)*nr;
+		for (int i = 0; i < 6; i++)
+			d.args[i] = args[i];
+		trace = false;
+		if (verdict(t, &d, ret_result, &trace, &data) || (trace && asked))
+			return true;
+		if (!trace || !ask_tracer(t, nr, args, data, ret_result))
+			return false;
+		*ret_result = -ENOSYS;
+	}
 }
 
 long seccomp_set_strict(struct task *t)
@@ -326,15 +381,57 @@ static int attach(struct task *t, struct seccomp_prog *p, bool tsync)
 	return tid;
 }
 
+static bool has_listener(const struct seccomp_prog *p)
+{
+	while (p && !p->listener)
+		p = p->prev;
+	return p != NULL;
+}
+
+/* With a supervisor: its descriptor, once the filter is in force. */
+static long attach_listened(struct task *t, struct seccomp_prog *p, u32 flags)
+{
+	auto_file *f = NULL;
+	int fd, r;
+
+	if (has_listener(t->seccomp))
+		return -EBUSY;
+	r = listener_new(t, flags & SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &p->listener, &f);
+	if (r < 0)
+		return r;
+	fd = fd_reserve(t, 0, true);
+	if (fd < 0)
+		return fd;
+	r = attach(t, p, flags & SECCOMP_FILTER_FLAG_TSYNC);
+	if (r != 0) {
+		fd_unreserve(t, fd);
+		return r > 0 ? -ESRCH : r;
+	}
+	fd_publish(t, fd, f);
+	return fd;
+}
+
+static bool flags_ok(u32 flags)
+{
+	const u32 known = SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW | SECCOMP_FILTER_FLAG_TSYNC |
+			  SECCOMP_FILTER_FLAG_TSYNC_ESRCH | SECCOMP_FILTER_FLAG_NEW_LISTENER |
+			  SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+	bool listener = flags & SECCOMP_FILTER_FLAG_NEW_LISTENER;
+
+	/* A thread's id and a descriptor could not be told apart. */
+	if (listener && (flags & SECCOMP_FILTER_FLAG_TSYNC) && !(flags & SECCOMP_FILTER_FLAG_TSYNC_ESRCH))
+		return false;
+	return !(flags & ~known) && (listener || !(flags & SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV));
+}
+
 long seccomp_set_filter(struct task *t, u32 flags, gaddr_t addr)
 {
-	const u32 known = SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW |
-			  SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_TSYNC_ESRCH;
 	struct sock_fprog head;
 	struct seccomp_prog *p;
+	long r;
 	int err;
 
-	if ((flags & ~known) || t->seccomp_mode == SECCOMP_MODE_STRICT)
+	if (!flags_ok(flags) || t->seccomp_mode == SECCOMP_MODE_STRICT)
 		return -EINVAL;
 	if (copy_in(t, &head, addr, sizeof(head)) < 0)
 		return -EFAULT;
@@ -345,8 +442,76 @@ long seccomp_set_filter(struct task *t, u32 flags, gaddr_t addr)
 		return err;
 	p->total = p->n + (t->seccomp ? t->seccomp->total + 4 : 0);
 	p->depth = seccomp_count(t->seccomp) + 1;
-	err = p->total > MAX_CHAIN_INSNS ? -ENOMEM : attach(t, p, flags & SECCOMP_FILTER_FLAG_TSYNC);
-	if (err != 0)
+	p->log = flags & SECCOMP_FILTER_FLAG_LOG;
+	if (p->total > MAX_CHAIN_INSNS)
+		r = -ENOMEM;
+	else if (flags & SECCOMP_FILTER_FLAG_NEW_LISTENER)
+		r = attach_listened(t, p, flags);
+	else
+		r = attach(t, p, flags & SECCOMP_FILTER_FLAG_TSYNC);
+	if (flags & SECCOMP_FILTER_FLAG_NEW_LISTENER ? r < 0 : r != 0)
 		seccomp_unref(p);
-	return err > 0 && (flags & SECCOMP_FILTER_FLAG_TSYNC_ESRCH) ? -ESRCH : err;
+	return r > 0 && !(flags & SECCOMP_FILTER_FLAG_NEW_LISTENER) && (flags & SECCOMP_FILTER_FLAG_TSYNC_ESRCH) ? -ESRCH : r;
+}
+
+/* A reference to @p's chain (in ret_chain), and the filter in it that @nth others are older than. */
+static long nth_filter(struct task *t, struct task *x, u64 nth, struct seccomp_prog **ret_chain,
+		       const struct seccomp_prog **ret)
+{
+	const struct seccomp_prog *p;
+	long r = 0;
+
+	if (!capable(t, CAP_SYS_ADMIN) || t->seccomp_mode != 0)
+		return -EACCES;
+	mutex_lock(&x->tg->mu);
+	if (x->seccomp_mode != SECCOMP_MODE_FILTER)
+		r = -EINVAL;
+	else if (nth >= seccomp_count(x->seccomp))
+		r = -ENOENT;
+	else
+		*ret_chain = seccomp_ref(x->seccomp);
+	mutex_unlock(&x->tg->mu);
+	if (r < 0)
+		return r;
+	for (p = *ret_chain; p->depth > nth + 1; p = p->prev)
+		;
+	*ret = p;
+	return 0;
+}
+
+long seccomp_dump(struct task *t, struct task *x, u64 nth, gaddr_t to)
+{
+	const struct seccomp_prog *p;
+	struct seccomp_prog *chain;
+	long r = nth_filter(t, x, nth, &chain, &p);
+
+	if (r < 0)
+		return r;
+	if (to.v != 0)
+		r = copy_out(t, to, p->insns, p->n * sizeof(*p->insns));
+	r = r < 0 ? r : (long)p->n;
+	seccomp_unref(chain);
+	return r;
+}
+
+long seccomp_metadata(struct task *t, struct task *x, u64 size, gaddr_t at)
+{
+	struct { u64 nth, flags; } m = { 0 };
+	const struct seccomp_prog *p;
+	struct seccomp_prog *chain;
+	long r;
+
+	size = MIN(size, (u64)sizeof(m));
+	if (!capable(t, CAP_SYS_ADMIN) || t->seccomp_mode != 0)
+		return -EACCES;
+	if (size < sizeof(m.nth))
+		return -EINVAL;
+	if (copy_in(t, &m.nth, at, sizeof(m.nth)) < 0)
+		return -EFAULT;
+	r = nth_filter(t, x, m.nth, &chain, &p);
+	if (r < 0)
+		return r;
+	m.flags = p->log ? SECCOMP_FILTER_FLAG_LOG : 0;
+	seccomp_unref(chain);
+	return copy_out(t, at, &m, size) < 0 ? -EFAULT : (long)size;
 }

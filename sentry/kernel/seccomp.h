@@ -17,13 +17,19 @@ struct sock_filter;
 
 /* Does @nr need no look, whatever its arguments? */
 bool seccomp_passes(const struct task *t, u64 nr);
-/* May the call go on?  false: *ret_result is its result (or the task was killed or signalled). */
-bool seccomp_check(struct task *t, u64 nr, u64 ip, const u64 args[6], long *ret_result);
+/*
+ * May the call go on?  false: *ret_result is its result (or the task was killed or signalled).  A tracer may
+ * change the call; then there is a frame (-ENEEDFRAME before).
+ */
+bool seccomp_check(struct task *t, u64 *nr, u64 ip, u64 args[6], long *ret_result);
 long seccomp_set_strict(struct task *t);
 long seccomp_set_filter(struct task *t, u32 flags, gaddr_t prog);
 struct seccomp_prog *seccomp_ref(struct seccomp_prog *p);        /* NULL is fine */
 void seccomp_unref(struct seccomp_prog *p);
 u32 seccomp_count(const struct seccomp_prog *p);                 /* for /proc/PID/status */
+/* PTRACE_SECCOMP_GET_FILTER and _GET_METADATA: of @x's filters the one after @nth others, the oldest first. */
+long seccomp_dump(struct task *t, struct task *x, u64 nth, gaddr_t to);
+long seccomp_metadata(struct task *t, struct task *x, u64 size, gaddr_t at);
 /* A first filter from the sandbox's description; NULL: no memory, or not valid. */
 struct seccomp_prog *seccomp_new(const struct sock_filter *f, u32 n) must_check;
 /* To a new task that nobody else sees: a reference to @p (NULL: none), and the mode. */

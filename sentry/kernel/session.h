@@ -79,6 +79,8 @@ int session_tty_check(struct task *t, struct tty_link *tl, int sig) must_check;
 void session_tty_signal(struct tty_link *tl, int sig);
 /* The line is gone: SIGHUP and SIGCONT to the leader and the foreground group, then detach. */
 void session_tty_hangup(struct tty_link *tl);
+/* The same for the controlling terminal of @t, if there is one. */
+void session_vhangup(struct task *t);
 /* A session leader exits (task_exit.c, before it is a zombie): SIGHUP to the foreground group, detach. */
 void session_leader_exit(struct tgroup *leader);
 /* A first process starts with a terminal already its own (process_args.ctty). */

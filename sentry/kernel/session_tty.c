@@ -226,12 +226,8 @@ void session_tty_signal(struct tty_link *tl, int sig)
 	mutex_unlock(&k->mu);
 }
 
-void session_tty_hangup(struct tty_link *tl)
+static struct session *hangup_locked(struct kernel *k, struct tty_link *tl)
 {
-	struct kernel *k = tl->kernel;
-	struct session *s;
-
-	mutex_lock(&k->mu);
 	if (tl->session && tl->session->leader) {
 		(void)!signal_send_tgroup(tl->session->leader, SIGHUP, NULL);
 		(void)!signal_send_tgroup(tl->session->leader, SIGCONT, NULL);
@@ -240,7 +236,27 @@ void session_tty_hangup(struct tty_link *tl)
 		signal_pgrp_locked(k, tl->fg_pgid, SIGHUP);
 		signal_pgrp_locked(k, tl->fg_pgid, SIGCONT);
 	}
-	s = detach_locked(tl);
+	return detach_locked(tl);
+}
+
+void session_tty_hangup(struct tty_link *tl)
+{
+	struct session *s;
+
+	mutex_lock(&tl->kernel->mu);
+	s = hangup_locked(tl->kernel, tl);
+	mutex_unlock(&tl->kernel->mu);
+	session_unref(s);
+}
+
+void session_vhangup(struct task *t)
+{
+	struct kernel *k = t->kernel;
+	struct session *s = NULL;
+
+	mutex_lock(&k->mu);
+	if (t->tg->session && t->tg->session->tty)
+		s = hangup_locked(k, t->tg->session->tty);
 	mutex_unlock(&k->mu);
 	session_unref(s);
 }

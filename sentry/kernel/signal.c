@@ -9,6 +9,7 @@
  * t->attention is the cheap answer to "must this task look at its signals?".
  * It is recomputed under tg->mu whenever a queue, a mask or the stop state changes.
  */
+#include "sentry/kernel/coredump.h"
 #include "sentry/kernel/signal.h"
 
 #include <errno.h>
@@ -201,6 +202,23 @@ int signal_dequeue(struct task *t, sigmask_t set, struct lx_siginfo *ret)
 	return sig;
 }
 
+bool signal_peek(struct task *x, bool shared, u64 nth, struct lx_siginfo *ret)
+{
+	struct sigqueue *q;
+	bool found = false;
+
+	mutex_lock(&x->tg->mu);
+	list_for_each(q, shared ? &x->tg->pending.queue : &x->pending.queue, node) {
+		if (nth-- > 0)
+			continue;
+		*ret = q->info;
+		found = true;
+		break;
+	}
+	mutex_unlock(&x->tg->mu);
+	return found;
+}
+
 sigmask_t signal_pending_mask(struct task *t)
 {
 	sigmask_t set;
@@ -314,6 +332,9 @@ static bool is_fatal(struct tgroup *tg, int sig, bool forced) REQUIRES(tg->mu)
 	u64 h = tg->sighand->act[sig - 1].handler;
 
 	if (h != HANDLER_DFL || signal_default_ignores(sig) || signal_default_stops(sig))
+		return false;
+	/* The thread that gets it writes the core file first. */
+	if (coredump_wanted_locked(tg, sig))
 		return false;
 	return !tg->unkillable || (forced && sig == SIGKILL);
 }

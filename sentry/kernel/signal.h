@@ -13,6 +13,7 @@
 
 struct task;
 struct tgroup;
+struct kernel;
 struct user_regs;
 
 #define NSIG_GUEST 64
@@ -62,6 +63,10 @@ struct lx_sigaltstack { u64 sp; s32 flags; s32 pad; u64 size; };
 int signal_send_task(struct task *to, int sig, const struct lx_siginfo *info);
 int signal_send_tgroup(struct tgroup *to, int sig, const struct lx_siginfo *info);
 int signal_send_pgrp(struct task *from, int pgid, int sig, const struct lx_siginfo *info);     /* -ESRCH if empty */
+/* Look at each process of a group (kernel->mu held), or at one: @any stands for it. */
+typedef void signal_visitor(void *arg, struct tgroup *tg, struct task *any);
+void signal_visit_pgrp(struct kernel *k, int pgid, signal_visitor *fn, void *arg);
+void signal_visit_tgroup(struct tgroup *tg, signal_visitor *fn, void *arg);
 void signal_send_pgrp_kernel(struct tgroup *any_in_session, int pgid, int sig);                  /* ttys */
 int signal_may_send(struct task *from, struct task *to, int sig) must_check;                  /* 0 or -EPERM */
 /* A fault or other synchronous signal: cannot be ignored or blocked (force_sig). */
@@ -92,6 +97,8 @@ void signal_action(struct task *t, int sig, const struct lx_sigaction *act, stru
 int signal_wait(struct task *t, sigmask_t set, s64 deadline, struct lx_siginfo *ret) must_check;
 int signal_send_all(struct task *from, int sig, const struct lx_siginfo *info) must_check;      /* kill(-1) */
 
+/* The pending signal after @nth others in @x's own queue or its process's: false, there is none. */
+bool signal_peek(struct task *x, bool shared, u64 nth, struct lx_siginfo *ret);
 /* For signalfd and /proc: everything pending for @t, blocked or not. tgroup->signal_wq tells of new ones. */
 sigmask_t signal_pending_mask(struct task *t);
 /* "Ign" and "Cgt" of /proc/PID/status. */

@@ -7,10 +7,12 @@
  */
 #include <errno.h>
 #include <linux/futex.h>
+#include <sys/wait.h>
 
 #include "platform/platform.h"
 #include "platform/base/log.h"
 #include "sentry/core/usercopy.h"
+#include "sentry/kernel/coredump.h"
 #include "sentry/kernel/ptrace.h"
 #include "sentry/kernel/task_int.h"
 #include "sentry/syscalls/syscall.h"
@@ -18,7 +20,7 @@
 #define HANDLER_DFL 0
 #define HANDLER_IGN 1
 
-enum verdict { SIG_NONE, SIG_HANDLE, SIG_AGAIN, SIG_DIE };
+enum verdict { SIG_NONE, SIG_HANDLE, SIG_AGAIN, SIG_DIE, SIG_DUMP };
 
 /* Stop signals of the terminal do nothing to an orphaned group; that needs kernel->mu, so no lock is held here. */
 static bool stop_allowed(struct task *t, int sig)
@@ -54,7 +56,21 @@ static enum verdict default_action(struct task *t, int sig) REQUIRES(t->tg->mu)
 			signal_begin_stop_locked(t, sig);
 		return SIG_AGAIN;
 	}
+	if (coredump_wanted_locked(tg, sig) && !tg->dumping) {
+		tg->dumping = true;
+		return SIG_DUMP;
+	}
 	tgroup_exit_locked(tg, sig, t);
+	return SIG_DIE;
+}
+
+static enum verdict dump(struct task *t, const struct lx_siginfo *si, const struct user_regs *regs)
+{
+	int flag = coredump(t, si, regs) ? WCOREFLAG : 0;
+
+	mutex_lock(&t->tg->mu);
+	tgroup_exit_locked(t->tg, si->signo | flag, t);
+	mutex_unlock(&t->tg->mu);
 	return SIG_DIE;
 }
 
@@ -113,9 +129,9 @@ static enum verdict next(struct task *t, struct lx_siginfo *si, struct lx_sigact
 		}
 	}
 	mutex_unlock(&tg->mu);
-	if (v == SIG_HANDLE)
+	if (v == SIG_HANDLE || v == SIG_DUMP)
 		signal_info_out(t, si);
-	return v;
+	return v == SIG_DUMP ? dump(t, si, regs) : v;
 }
 
 /*

@@ -38,6 +38,25 @@ static struct task *any_task(struct tgroup *tg)
 	return t;
 }
 
+void signal_visit_tgroup(struct tgroup *tg, signal_visitor *fn, void *arg)
+{
+	struct task *any = any_task(tg);
+
+	if (!any)
+		return;
+	fn(arg, tg, any);
+	task_unref(any);
+}
+
+void signal_visit_pgrp(struct kernel *k, int pgid, signal_visitor *fn, void *arg)
+{
+	mutex_lock(&k->mu);
+	for (struct tgroup *tg = pid_next_tgroup_locked(k, 1); tg; tg = pid_next_tgroup_locked(k, tg->tgid + 1))
+		if (tg->pgid == pgid)
+			signal_visit_tgroup(tg, fn, arg);
+	mutex_unlock(&k->mu);
+}
+
 static int send_checked_locked(struct task *from, struct tgroup *tg, int sig,
 			       const struct lx_siginfo *info)
 {

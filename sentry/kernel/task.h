@@ -20,6 +20,7 @@
 #include "sentry/kernel/cred.h"
 #include "sentry/kernel/kernel.h"
 #include "sentry/kernel/signal.h"
+#include "sentry/mm/mempolicy.h"
 #include "sentry/time/ktimer.h"
 
 struct ctx;
@@ -32,6 +33,7 @@ struct file;
 struct tty_link;
 struct session;
 struct seccomp_prog;
+struct sched_start;
 struct key;
 struct ptrace;
 
@@ -96,6 +98,7 @@ struct tgroup {
 	u64 maxrss_kb;                                  /* guarded by mu: of images that ended */
 	ktime_t start_time;                             /* CLOCK_BOOTTIME; immutable */
 	bool dumpable, did_exec;                        /* guarded by mu */
+	bool dumping;                                   /* guarded by mu: a thread writes the core file */
 	s32 oom_score_adj;
 	bool exec_leader;                               /* immutable: made by `csandbox exec` or init: report exit to boot */
 	u32 container;                                  /* immutable once published: boot's number of it, inherited */
@@ -156,10 +159,11 @@ struct task {
 	int exit_status;                        /* wait status of this thread; owner */
 	int pdeath_signal;                      /* owner */
 	u32 personality;                        /* owner: personality(2) */
+	struct mempolicy mempolicy;             /* owner: set_mempolicy(2) */
 	_Atomic u64 timer_slack, timer_slack_def;       /* told, not enforced */
 	struct ptrace *pt;                      /* set once: ptrace.h */
-	bool traced_call;                       /* owner: call_again because the tracer wants to see it */
-	struct seccomp_prog *seccomp;           /* owner: the guest's own filters */
+	bool traced_call;                       /* owner: call_again because a tracer is to see it (also: by a filter) */
+	struct seccomp_prog *seccomp;           /* owner, or under tg->mu: the guest's own filters */
 	int seccomp_mode;                       /* owner: SECCOMP_MODE_* */
 	_Atomic u64 seccomp_allow[8];           /* of the filters: calls that need no look (seccomp.c); only ever shrinks */
 	int nice, ioprio;
@@ -268,8 +272,8 @@ struct process_args {
 	struct tty_link *ctty;                  /* controlling terminal (session.h), or NULL */
 	int pid;                                /* 0 = next free */
 	s32 oom_score_adj;
-	struct ptrace *pt;                      /* set once: ptrace.h */
-	bool traced_call;                       /* owner: call_again because the tracer wants to see it */
+	const struct sched_start *sched;        /* or NULL */
+	u32 personality;
 	struct seccomp_prog *seccomp;           /* referenced; NULL = none */
 	u32 container;                          /* boot's number of the container: 0 = the first */
 	bool hold;                              /* made, but runs only after process_release() */

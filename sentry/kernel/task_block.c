@@ -71,8 +71,11 @@ static int wait_here(struct task *t, ktime_t deadline, bool killable_only, enum 
 	}
 }
 
-/* As wait_here(), by a task that receives from the links while it waits. */
-static int wait_receiving(struct task *t, ktime_t deadline, bool killable_only, bool *woken)
+/*
+ * As wait_here(), by a task that receives from the links while it waits; -EAGAIN: it should not any more.
+ * @also: see platform_block_watch().
+ */
+static int wait_receiving(struct task *t, ktime_t deadline, bool killable_only, u32 *ticket, hostfd_t also, bool *woken)
 {
 	s64 host = deadline == KTIME_MAX ? deadline : deadline - t->kernel->mono_offset;
 	const struct receive_ops *rx = t->kernel->receive;
@@ -86,7 +89,7 @@ static int wait_receiving(struct task *t, ktime_t deadline, bool killable_only, 
 		r = 0;
 		announced = atomic_compare_exchange_strong(&t->wake_word, &old, WAKE_RECEIVER);
 		if (announced)
-			r = interrupted(t, killable_only) ? -ERESTARTSYS : rx->wait(t->kernel, host);
+			r = interrupted(t, killable_only) ? -ERESTARTSYS : rx->wait(t->kernel, ticket, host, also);
 		*woken = announced;
 		if (take_wake(t))
 			return 0;
@@ -94,10 +97,16 @@ static int wait_receiving(struct task *t, ktime_t deadline, bool killable_only, 
 		if (!atomic_compare_exchange_strong(&t->wake_word, &old, WAKE_NONE) && take_wake(t))
 			return 0;
 		*woken = false;
-		if (r > 0)
-			rx->receive(t->kernel);
+		if (r > 0 && (r & RECEIVE_ALSO)) {
+			(void)platform_block_begin(t->kernel->platform);
+			also = HOSTFD_NONE;
+		}
+		if (r > 0 && (r & RECEIVE_FRAME) && !rx->receive(t->kernel))
+			r = -EAGAIN;
 		if (take_wake(t))
 			return 0;
+		if (r == -EAGAIN)
+			return r;
 		if (r == -ERESTARTSYS || r == -ETIMEDOUT)
 			return r;
 	}
@@ -107,14 +116,23 @@ static int wait_receiving(struct task *t, ktime_t deadline, bool killable_only, 
 static int wait_somewhere(struct task *t, ktime_t deadline, bool killable_only, bool *woken)
 {
 	const struct receive_ops *rx = t->by_net ? t->kernel->receive : NULL;
+	struct platform *p = t->kernel->platform;
+	u32 ticket = rx ? rx->begin(t->kernel) : 0;
+	hostfd_t also;
 	int r;
 
-	if (!rx)
-		return wait_here(t, deadline, killable_only, WAKE_SLEEPER, woken);
-	if (!rx->begin(t->kernel))
-		return wait_here(t, deadline, killable_only, WAKE_NET_SLEEPER, woken);
-	r = wait_receiving(t, deadline, killable_only, woken);
-	rx->end(t->kernel);
+	if (!ticket) {
+		atomic_store(&t->sleeper, platform_block_begin(p));
+		return wait_here(t, deadline, killable_only, rx ? WAKE_NET_SLEEPER : WAKE_SLEEPER, woken);
+	}
+	atomic_store(&t->sleeper, platform_block_watch(p, &also));
+	r = wait_receiving(t, deadline, killable_only, &ticket, also, woken);
+	if (ticket)
+		rx->end(t->kernel, ticket);
+	if (r == -EAGAIN) {
+		(void)platform_block_begin(p);
+		r = wait_here(t, deadline, killable_only, WAKE_NET_SLEEPER, woken);
+	}
 	return r;
 }
 
@@ -134,7 +152,6 @@ static int sleep_on(struct task *t, ktime_t deadline, bool killable_only)
 	t->nvcsw++;
 	if (old == TASK_RUNNING)
 		atomic_store(&t->state, TASK_SLEEPING);
-	atomic_store(&t->sleeper, platform_block_begin(p));
 	r = wait_somewhere(t, deadline, killable_only, &woken);
 	platform_block_end(p, woken);
 	atomic_store(&t->state, old);

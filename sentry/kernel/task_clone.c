@@ -128,6 +128,7 @@ static void inherit(struct task *t, struct task *n, const struct clone_req *q)
 	n->timer_slack = n->timer_slack_def = atomic_load(&t->timer_slack);
 	seccomp_give(n, t->seccomp, t->seccomp_mode);
 	n->personality = t->personality;
+	n->mempolicy = t->mempolicy;
 	n->nice = t->nice;
 	n->ioprio = t->ioprio;
 	if (!t->sched_reset_on_fork) {

@@ -340,6 +340,7 @@ void task_exit(struct task *t, int wstatus)
 {
 	struct kernel *k = t->kernel;
 	struct tgroup *tg = tgroup_ref(t->tg);
+	struct seccomp_prog *filters;
 	struct nsset *set;
 	struct ctx *c;
 	bool leader, last;
@@ -357,14 +358,14 @@ void task_exit(struct task *t, int wstatus)
 	}
 	set = nsset_ref(t->nsset);
 	task_drop_shared(t);
-	seccomp_unref(t->seccomp);
-	t->seccomp = NULL;
-
 	mutex_lock(&tg->mu);
+	filters = t->seccomp;           /* a tracer may be reading them */
+	t->seccomp = NULL;
 	c = t->ctx;
 	t->ctx = NULL;
 	leader = tg->leader == t;
 	mutex_unlock(&tg->mu);
+	seccomp_unref(filters);
 	ctx_set_owner(c, NULL);
 	ctx_free(c);
 	atomic_store(&t->state, leader ? TASK_ZOMBIE : TASK_DEAD);

@@ -22,6 +22,7 @@
 #include "sentry/kernel/task_int.h"
 #include "sentry/mm/mm.h"
 #include "sentry/syscalls/syscall.h"
+#include "sentry/vfs/fasync.h"
 
 void task_worker(struct kernel *k)
 {
@@ -58,25 +59,52 @@ static void take_result(struct task *t, long r)
 		ctx_set_result(t->ctx, is_restart(r) ? -EINTR : r);
 }
 
-/* A call whose beginning and end a tracer sees. There is a frame. */
+/* A call is done: its tracer may have asked at its beginning, or at an event within it, to see that. */
+static void call_done(struct task *t, long r)
+{
+	if (unlikely(t->pt != NULL) && t->ctx && ptrace_wants_call_ends(t) && ctx_has_frame(t->ctx)) {
+		t->result_in_frame = true;
+		r = ptrace_call_exit(t, r);
+	}
+	take_result(t, r);
+	if (unlikely(t->pt != NULL) && t->ctx)
+		ptrace_step_done(t);
+}
+
+/* A call of which a tracer sees the beginning, or which a filter leaves to it. There is a frame. */
 static void traced_call(struct task *t)
 {
 	struct user_regs regs;
 	struct sysargs a;
-	long r;
+	bool go = true;
+	long r = 0;
 
 	t->result_in_frame = true;
-	if (ptrace_call_entry(t, &t->call_nr, t->call_args, &r) && !task_killed(t)) {
+	if (ptrace_wants_calls(t))
+		go = ptrace_call_entry(t, &t->call_nr, t->call_args, &r) && !task_killed(t);
+	if (go) {
 		for (int i = 0; i < 6; i++)
 			a.v[i] = t->call_args[i];
 		r = ctx_get_regs(t->ctx, &regs) < 0 ? -EFAULT : sys_enter(t, t->call_nr, regs.ip, &a);
 	}
-	if (!t->ctx)
+	call_done(t, r);
+}
+
+/* The second half of a call that asked for a frame: its arguments are those of the first. */
+static void redo_call(struct task *t)
+{
+	struct sysargs a;
+
+	t->call_again = false;
+	if (t->traced_call) {
+		t->traced_call = false;
+		traced_call(t);
 		return;
-	if (ptrace_wants_calls(t))
-		r = ptrace_call_exit(t, r);
-	take_result(t, r);
-	ptrace_step_done(t);
+	}
+	for (int i = 0; i < 6; i++)
+		a.v[i] = t->call_args[i];
+	t->result_in_frame = true;
+	call_done(t, sys_dispatch(t, t->call_nr, &a));
 }
 
 static void handle_call(struct task *t, const struct trap *trap)
@@ -100,26 +128,9 @@ static void handle_call(struct task *t, const struct trap *trap)
 	usercopy_end(t);
 	t->call_again = r == -ENEEDFRAME && t->ctx;
 	if (!t->call_again)
-		take_result(t, r);
-	if (unlikely(t->pt != NULL) && t->ctx)
-		ptrace_step_done(t);
-}
-
-/* The second half of a call that asked for a frame: its arguments are those of the first. */
-static void redo_call(struct task *t)
-{
-	struct sysargs a;
-
-	if (t->traced_call) {
-		t->call_again = t->traced_call = false;
-		traced_call(t);
-		return;
-	}
-	for (int i = 0; i < 6; i++)
-		a.v[i] = t->call_args[i];
-	t->call_again = false;
-	t->result_in_frame = true;
-	take_result(t, sys_dispatch(t, t->call_nr, &a));
+		call_done(t, r);
+	else if (ctx_has_frame(t->ctx))
+		redo_call(t);
 }
 
 static void handle_fault(struct task *t, const struct trap *trap)
@@ -216,6 +227,8 @@ void task_handle(struct task *t, struct trap *trap)
 		task_exit_killed(t);
 		return;
 	}
+	if (unlikely(sigio_pending(t->kernel)))
+		sigio_flush(t->kernel);
 	if (t->ctx)
 		finish(t);
 }

@@ -75,6 +75,9 @@ static int apply_caps(struct cred *c, const struct cred *old, const struct file_
 		permitted = c->cap_bnd | c->cap_inh;
 		eff = eff || is_root(c, c->euid);
 	}
+	/* Being root gives nothing then that one has given up. */
+	if (old->no_new_privs)
+		permitted &= old->cap_prm;
 	if (fc->present || setid)
 		c->cap_amb = 0;
 	c->cap_prm = permitted | c->cap_amb;

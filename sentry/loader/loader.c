@@ -12,6 +12,7 @@
 #include "platform/base/alloc.h"
 #include "platform/base/str.h"
 #include "sentry/loader/loader_int.h"
+#include "sentry/vfs/landlock.h"
 
 #define SCRIPT_DEPTH 5                          /* Linux: one more is ELOOP */
 #define USER_CS 0x33
@@ -57,6 +58,8 @@ int exec_check(struct task *t, struct file *f)
 	if (f->path.mnt && (mount_flags(f->path.mnt) & MNT_NOEXEC))
 		return -EACCES;
 	r = inode_permission(t, f->inode, X_OK);
+	if (r == 0 && f->path.dentry)
+		r = landlock_path(t, &f->path, LL_EXECUTE | LL_READ_FILE);
 	if (r == 0 && atomic_load(&f->inode->writers) > 0)
 		return -ETXTBSY;
 	return r;

@@ -26,6 +26,7 @@
 
 enum advice_kind { ADV_UNKNOWN, ADV_HINT, ADV_PASS, ADV_FORBIDDEN };
 
+/* MADV_MERGEABLE is -EINVAL, as on a Linux without KSM: there is no /sys/kernel/mm/ksm. */
 static enum advice_kind classify(int advice)
 {
 	switch (advice) {
@@ -34,8 +35,6 @@ static enum advice_kind classify(int advice)
 	case MADV_SEQUENTIAL:
 	case MADV_COLD:
 	case MADV_PAGEOUT:
-	case MADV_MERGEABLE:
-	case MADV_UNMERGEABLE:
 	case MADV_DONTDUMP:
 	case MADV_DODUMP:
 		return ADV_HINT;

@@ -15,6 +15,7 @@
 #include "platform/base/rbtree.h"
 #include "platform/base/ref.h"
 #include "platform/platform.h"
+#include "sentry/mm/mempolicy.h"
 
 struct kernel;
 struct task;
@@ -49,6 +50,7 @@ struct vma {
 	u64 offset;                             /* in file */
 	const char *name;                       /* a literal: "[heap]", "[stack]", "[vdso]"; NULL = by file */
 	u32 madvise;                            /* VMA_DONTFORK... */
+	struct mempolicy policy;                /* mbind(2) */
 	struct vma *next_gone;                  /* once removed: vma_int.h */
 };
 

@@ -138,7 +138,8 @@ static void vma_cut(struct vma_edit *e, u64 at)
 static bool can_merge(const struct vma *a, const struct vma *b)
 {
 	if (a->end != b->start || a->prot != b->prot || a->flags != b->flags || a->file != b->file ||
-	    a->name != b->name || a->madvise != b->madvise)
+	    a->name != b->name || a->madvise != b->madvise ||
+	    a->policy.mode != b->policy.mode || a->policy.nodes != b->policy.nodes)
 		return false;
 	return !a->file || a->offset + (a->end - a->start) == b->offset;
 }

@@ -22,10 +22,13 @@
 #include "sentry/socket/hostinet.h"
 #include "sentry/socket/inet.h"
 #include "sentry/socket/net.h"
+#include "sentry/socket/netfilter.h"
 #include "sentry/socket/socket.h"
+#include "sentry/vfs/fasync.h"
 
 #define FILTER_INSN      8u             /* sizeof(struct sock_filter) */
 #define FILTER_INSNS_MAX 4096
+#define MUCH             32768
 
 struct inet_socket {
 	struct socket s;
@@ -43,7 +46,13 @@ struct ep *inet_ep(struct socket *s) { return ep_of(s); }
 
 static void inet_ready(void *opaque, u32 events)
 {
-	waitq_wake(&((struct inet_socket *)opaque)->wq, events);
+	u32 async = events & POLLERR ? ASYNC_ERR : events & POLLHUP ? ASYNC_HUP : events & POLLIN ? ASYNC_IN : 0;
+
+	if (events & POLLPRI)
+		async |= ASYNC_URG;
+	if (events & POLLOUT)
+		async |= ASYNC_SPACE;
+	waitq_wake(&((struct inet_socket *)opaque)->wq, events | async);
 }
 
 /* ---- verbs ---- */
@@ -149,7 +158,7 @@ static int inet_accept(struct task *t, struct socket *s, u32 flags, struct socke
 	is->s.opt.rcvtimeo = (s64)ep_rcvtimeo(e);
 	is->s.opt.sndtimeo = (s64)ep_sndtimeo(e);
 	ep_set_ready(e, inet_ready, is);
-	ep_set_ident(e, task_cred(t)->fsuid, is->s.f.anon_ino);
+	ep_set_ident(e, task_cred(t)->fsuid, task_cred(t)->fsgid, is->s.f.anon_ino);
 	*ret = &is->s;
 	return 0;
 }
@@ -198,6 +207,20 @@ static int copy_to_caller(struct net_io *io, void *kbuf, size_t n)
 	return -EFAULT;
 }
 
+static size_t pieces_from_caller(struct net_io *io, const struct iovec *v, size_t n)
+{
+	ssize_t r = iobuf_get_pieces(container_of(io, struct lent, io)->b, v, n);
+
+	return (size_t)MAX(r, 0);
+}
+
+static size_t pieces_to_caller(struct net_io *io, const struct iovec *v, size_t n)
+{
+	ssize_t r = iobuf_put_pieces(container_of(io, struct lent, io)->b, v, n);
+
+	return (size_t)MAX(r, 0);
+}
+
 /* The cursor stands where the stack says, not where a copy that was given up got to. */
 static void settle(struct iobuf *b, size_t before, ssize_t n)
 {
@@ -240,7 +263,7 @@ static ssize_t fastopen_rest(struct task *t, struct socket *s, struct sock_msg *
 
 static ssize_t inet_sendmsg(struct task *t, struct socket *s, struct sock_msg *m)
 {
-	struct lent l = { .io = { .len = m->b->left, .copy = copy_from_caller }, .b = m->b };
+	struct lent l = { .io = { m->b->left, copy_from_caller, pieces_from_caller }, .b = m->b };
 	struct net_msg nm = { .io = &l.io, .flags = m->flags, .ctl = (void *)m->ctl, .ctl_len = m->ctl_len };
 	size_t before = m->b->done;
 	struct net_sa sa;
@@ -262,12 +285,14 @@ static ssize_t inet_sendmsg(struct task *t, struct socket *s, struct sock_msg *m
 		return fastopen_rest(t, s, m, nm.taken);
 	}
 	settle(m->b, before, n);
+	if (n >= MUCH)
+		s->kernel->receive->look(s->kernel);    /* ACKs, most likely, and more may go then */
 	return n;
 }
 
 static ssize_t inet_recvmsg(struct task *t unused_ok, struct socket *s, struct sock_msg *m)
 {
-	struct lent l = { .io = { .len = m->b->left, .copy = copy_to_caller }, .b = m->b };
+	struct lent l = { .io = { m->b->left, copy_to_caller, pieces_to_caller }, .b = m->b };
 	struct net_sa sa = { 0 };
 	struct net_msg nm = { .io = &l.io, .flags = m->flags, .name = &sa };
 	size_t before = m->b->done;
@@ -361,6 +386,8 @@ static int inet_setsockopt(struct task *t, struct socket *s, int level, int opt,
 
 	if (r < 0)
 		return r;
+	if (netfilter_opt(s, level, opt))
+		return netfilter_setsockopt(t, s, level, opt, v, n);
 	if (level == SOL_SOCKET && opt == SO_ATTACH_FILTER)
 		return attach_filter(t, s, v, n);
 	if (level == SOL_PACKET && opt == PACKET_RX_RING && s->family == AF_PACKET) {
@@ -377,9 +404,13 @@ static int inet_setsockopt(struct task *t, struct socket *s, int level, int opt,
 	return r;
 }
 
-static int inet_getsockopt(struct task *t unused_ok, struct socket *s, int level, int opt, void *v, size_t cap)
+static int inet_getsockopt(struct task *t, struct socket *s, int level, int opt, void *v, size_t cap)
 {
-	int r = ep_getsockopt(ep_of(s), level, opt, v, &cap);
+	int r;
+
+	if (netfilter_opt(s, level, opt))
+		return netfilter_getsockopt(t, s, level, opt, v, cap);
+	r = ep_getsockopt(ep_of(s), level, opt, v, &cap);
 
 	return r < 0 ? r : (int)cap;
 }
@@ -408,6 +439,13 @@ static int inet_map(struct socket *s, u64 off, u64 len, struct mapping *ret)
 	r = packet_mem_map(is->ring, off, len, ret);
 	mutex_unlock(&is->ring_mu);
 	return r;
+}
+
+bool inet_at_mark(struct file *f)
+{
+	struct socket *s = socket_of(f);
+
+	return s && s->ops == &inet_ops && s->type == SOCK_STREAM && ep_atmark(inet_ep(s));
 }
 
 static const struct sock_ops inet_ops = {
@@ -455,7 +493,7 @@ static int make(struct task *t, int family, int type, int proto, struct file **r
 		is->s.proto = IPPROTO_TCP;
 	else if (!is->s.proto && kind == SOCK_DGRAM)
 		is->s.proto = IPPROTO_UDP;
-	ep_set_ident(is->ep, task_cred(t)->fsuid, is->s.f.anon_ino);
+	ep_set_ident(is->ep, task_cred(t)->fsuid, task_cred(t)->fsgid, is->s.f.anon_ino);
 	*ret = &is->s.f;
 	return 0;
 }

@@ -71,7 +71,7 @@ int inet_sa_in(int own, const void *name, u32 len, struct net_sa *ret)
 		return 0;
 	case AF_INET6:
 		if (len < SA_IN6_OLD)
-			return -EINVAL;
+			return own == AF_INET ? -EAFNOSUPPORT : -EINVAL;
 		memcpy(&in6, name, MIN((size_t)len, sizeof(in6)));
 		ret->port = ntohs(in6.sin6_port);
 		ret->flowinfo = in6.sin6_flowinfo;

@@ -18,6 +18,7 @@
 #include "sentry/socket/netlink.h"
 
 #define NET_STACK_SIZE (128 * 1024)
+#define TRIM_NS (2 * NSEC_PER_SEC)      /* how long packets' memory is kept for the next ones */
 
 struct net {
 	struct ns ns;
@@ -91,10 +92,12 @@ static void *net_main(void *arg)
 {
 	struct kernel *k = arg;
 	struct net_runner *r = k->net_runner;
+	u64 trim_at = 0;
 
 	for (;;) {
 		struct net *n, *after;
 		u64 next = NET_NEVER;
+		bool trim = (u64)ktime_mono(k) >= trim_at, spare = false;
 
 		atomic_store(&r->kicked, 0);
 		atomic_store(&r->due, 0);
@@ -102,9 +105,14 @@ static void *net_main(void *arg)
 			u64 due = stack_run(n->stack);
 
 			next = MIN(next, due);
+			spare |= trim && stack_trim(n->stack);
 			after = next_net(r, n);
 			net_unref(n);
 		}
+		if (trim)
+			trim_at = (u64)ktime_mono(k) + TRIM_NS;
+		if (!trim || spare)
+			next = MIN(next, trim_at);
 		atomic_store(&r->due, next);
 		/* The stack's clock has the kernel's offset; the futex's has not. */
 		(void)host_futex_wait(&r->kicked, 0, next == NET_NEVER ? INT64_MAX

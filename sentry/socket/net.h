@@ -35,12 +35,13 @@ struct net *net_first(struct kernel *k);        /* the sandbox's own: borrowed *
 bool net_capable(struct task *t, const struct net *n, int cap);
 
 struct link_cfg;
+struct host_xdp;
 /*
- * A link over a packet socket with virtio-net headers; the first one starts the thread that receives.
- * @fd is taken over on success; HOSTFD_NONE: a link that is only shown, and loses what is sent.
- * The interface index or -errno.
+ * A link over a packet socket, TAP or macvtap with virtio-net headers, or, with @xdp, over an AF_XDP socket (@fd is the same one, to
+ * wait at); the first one starts the thread that receives.  @fd is taken over on success; HOSTFD_NONE: a link that is only
+ * shown, and loses what is sent.  The interface index or -errno.
  */
-int net_add_link(struct kernel *k, const struct link_cfg *cfg, hostfd_t fd) must_check;
+int net_add_link(struct kernel *k, const struct link_cfg *cfg, hostfd_t fd, struct host_xdp *xdp) must_check;
 
 struct netop;
 /*

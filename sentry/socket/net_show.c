@@ -102,7 +102,7 @@ static void put_sockets(struct net *n, struct strbuf *out, int proto, bool v6, c
 	struct stack *st = net_stack(n);
 	char head[192];
 
-	snprintf(head, sizeof(head), "  sl  %s%s", v6 ? HEAD6 : HEAD4, tail);
+	snprintf(head, sizeof(head), "%s  sl  %s%s", proto == IPPROTO_UDP && !v6 ? " " : "", v6 ? HEAD6 : HEAD4, tail);
 	strbuf_printf(out, "%-*s\n", v6 ? 0 : r.width, head);
 	if (st)
 		(void)!ep_dump(st, proto, put_row, &r);

@@ -21,6 +21,7 @@
 #include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task.h"
 #include "sentry/socket/net.h"
+#include "sentry/vfs/fasync.h"
 
 #define MSG_BYTES_MAX (128 * 1024)      /* largest datagram taken from the guest */
 #define GROUPS_MAX 64
@@ -211,7 +212,7 @@ void netlink_post(struct file *f, const void *data, u32 len)
 	mutex_lock(&ns->mu);
 	enqueue(ns, data, len);
 	mutex_unlock(&ns->mu);
-	waitq_wake(&ns->wq, POLLIN | POLLRDNORM);
+	waitq_wake(&ns->wq, POLLIN | POLLRDNORM | ASYNC_IN);
 }
 
 /* Tell every socket of @proto that is a member of @group.  No lock held. */
@@ -234,7 +235,7 @@ static void multicast(struct netlink_table *nt, int proto, const struct nl_pkt *
 			enqueue_for(hit[i], p->data, p->len, p->group);
 		mutex_unlock(&hit[i]->mu);
 		if (member)
-			waitq_wake(&hit[i]->wq, POLLIN | POLLRDNORM);
+			waitq_wake(&hit[i]->wq, POLLIN | POLLRDNORM | ASYNC_IN);
 		file_unref(&hit[i]->s.f);
 	}
 }
@@ -325,7 +326,7 @@ static void acknowledge(struct nl_sock *ns, const struct nlmsghdr *h, const u8 *
 }
 
 static int one_request(struct task *t, struct nl_sock *ns, const struct nlmsghdr *h, const u8 *msg,
-		       struct list_head *notes) REQUIRES(ns->mu)
+		       struct nl_batch *batch, struct list_head *notes) REQUIRES(ns->mu)
 {
 	u8 *room = kbuf_alloc(2 * NL_DGRAM);
 	struct nl_buf b = { .p = room, .cap = NL_DGRAM }, note = { .p = room + NL_DGRAM, .cap = NL_DGRAM };
@@ -333,7 +334,7 @@ static int one_request(struct task *t, struct nl_sock *ns, const struct nlmsghdr
 	struct nl_req q = {
 		.t = t, .st = net_stack(ns->s.net), .net = ns->s.net, .h = *h, .body = msg + NLMSG_HDRLEN,
 		.len = h->nlmsg_len - NLMSG_HDRLEN, .portid = d.portid, .strict = ns->strict,
-		.reply = &b, .dump = &d, .note = &note,
+		.reply = &b, .dump = &d, .note = &note, .batch = batch,
 	};
 	int r;
 
@@ -358,6 +359,8 @@ static int one_request(struct task *t, struct nl_sock *ns, const struct nlmsghdr
 static void requests(struct task *t, struct nl_sock *ns, const u8 *buf, u32 len, struct list_head *notes)
 	REQUIRES(ns->mu)
 {
+	struct nl_batch batch = { 0 };
+
 	while (len >= NLMSG_HDRLEN) {
 		struct nlmsghdr h;
 		u32 step;
@@ -365,15 +368,16 @@ static void requests(struct task *t, struct nl_sock *ns, const u8 *buf, u32 len,
 
 		memcpy(&h, buf, sizeof(h));
 		if (h.nlmsg_len < NLMSG_HDRLEN || h.nlmsg_len > len)
-			return;
+			break;
 		if ((h.nlmsg_flags & NLM_F_REQUEST) && h.nlmsg_type >= NLMSG_MIN_TYPE)
-			r = one_request(t, ns, &h, buf, notes);
+			r = one_request(t, ns, &h, buf, &batch, notes);
 		if (r < 0 || ((h.nlmsg_flags & NLM_F_ACK) && r != NL_DUMP))
 			acknowledge(ns, &h, buf, r);
 		step = MIN((u32)NLMSG_ALIGN(h.nlmsg_len), len);
 		buf += step;
 		len -= step;
 	}
+	nft_abort(batch.nft);
 }
 
 /* ---- messages ---- */
@@ -432,7 +436,7 @@ static ssize_t nl_sendmsg(struct task *t, struct socket *s, struct sock_msg *m)
 	mutex_unlock(&ns->mu);
 	kfree(buf);
 	tell_notes(ns->table, s->proto, &notes);
-	waitq_wake(&ns->wq, POLLIN | POLLRDNORM);
+	waitq_wake(&ns->wq, POLLIN | POLLRDNORM | ASYNC_IN);
 	return n;
 }
 
@@ -644,7 +648,8 @@ int netlink_create(struct task *t, int type, int proto, struct file **ret)
 		return -ESOCKTNOSUPPORT;
 	if (!nt)
 		return -EAFNOSUPPORT;
-	if (proto != NETLINK_ROUTE && proto != NETLINK_KOBJECT_UEVENT && proto != NETLINK_SOCK_DIAG)
+	if (proto != NETLINK_ROUTE && proto != NETLINK_KOBJECT_UEVENT && proto != NETLINK_SOCK_DIAG &&
+	    proto != NETLINK_NETFILTER)
 		return -EPROTONOSUPPORT;
 	ns = knew(struct nl_sock);
 	if (!ns)
@@ -655,7 +660,7 @@ int netlink_create(struct task *t, int type, int proto, struct file **ret)
 	list_init(&ns->node);
 	ns->table = nt;
 	ns->request = proto == NETLINK_ROUTE ? netlink_route : proto == NETLINK_SOCK_DIAG ? netlink_sock_diag :
-		      uevent_request;
+		      proto == NETLINK_NETFILTER ? netlink_netfilter : uevent_request;
 	socket_init(t, &ns->s, &nl_ops, AF_NETLINK, kind, proto, (u32)type, &ns->wq);
 	*ret = &ns->s.f;
 	return 0;

@@ -10,6 +10,7 @@
  */
 #pragma once
 #include <linux/netlink.h>
+#include "netstack/api.h"
 #include "sentry/socket/socket.h"
 
 struct stack;
@@ -54,7 +55,11 @@ struct nl_dump {
 	u8 family;
 	u32 ifindex, table;             /* filters of a strict request; 0 = any */
 	u32 proto, states, ext;         /* sock_diag */
+	struct nft_filter nft;
 };
+
+/* What the messages of one sendmsg() build up together: a change of nf_tables. */
+struct nl_batch { struct nft_batch *nft; bool failed; };
 
 struct nl_req {
 	struct task *t;
@@ -66,6 +71,7 @@ struct nl_req {
 	u32 portid;
 	bool strict;                    /* NETLINK_GET_STRICT_CHK */
 	struct nl_buf *reply;           /* NL_DGRAM of room */
+	struct nl_batch *batch;
 	struct nl_dump *dump;           /* fill it and return NL_DUMP */
 	struct nl_buf *note;            /* a change: what is told to the members of note_group; NL_DGRAM of room */
 	u32 note_group;                 /* RTNLGRP_*; 0: nobody is told */
@@ -82,6 +88,7 @@ bool nl_fixed(const struct nl_req *q, void *dst, size_t n, size_t min);
 int netlink_route(struct nl_req *q) must_check;
 int netlink_route_change(struct nl_req *q) must_check;
 int netlink_sock_diag(struct nl_req *q) must_check;
+int netlink_netfilter(struct nl_req *q) must_check;
 
 /* Tell the members of a group of what q, which is RTM_NEW* or RTM_DEL*, has changed. */
 struct addr_info;

@@ -14,6 +14,7 @@
 #include "sentry/kernel/task.h"
 #include "sentry/socket/inet.h"
 #include "sentry/socket/netlink.h"
+#include "sentry/vfs/fasync.h"
 
 #define TYPE_MAX   11                   /* Linux: SOCK_MAX */
 #define FAMILY_MAX 46
@@ -69,7 +70,7 @@ void socket_init(struct task *t, struct socket *s, const struct sock_ops *ops, i
 		 int proto, u32 flags, struct waitq *wq)
 {
 	file_init(&s->f, &socket_fops, O_RDWR | (flags & SOCK_NONBLOCK ? O_NONBLOCK : 0),
-		  FILE_STREAM | FILE_OWN_WAIT, NULL, NULL, task_cred(t));
+		  FILE_STREAM | FILE_OWN_WAIT | FILE_ASYNC, NULL, NULL, task_cred(t));
 	s->f.anon_name = "socket:";
 	s->f.anon_ino = kernel_next_ino(t->kernel);
 	s->f.wq = wq;
@@ -114,7 +115,10 @@ static bool is_nonblock(struct socket *s, const struct sock_msg *m)
 
 int socket_connect(struct task *t, struct socket *s, const void *name, u32 len)
 {
-	return s->ops->connect ? s->ops->connect(t, s, name, len, is_nonblock(s, NULL)) : -EOPNOTSUPP;
+	if (!s->ops->connect)
+		return -EOPNOTSUPP;
+	fasync_no_room(&s->f);          /* being connected is told, too */
+	return s->ops->connect(t, s, name, len, is_nonblock(s, NULL));
 }
 
 int socket_accept(struct task *t, struct socket *s, u32 flags, struct file **ret)
@@ -191,6 +195,8 @@ ssize_t socket_send(struct task *t, struct socket *s, struct sock_msg *m)
 		return -EOPNOTSUPP;
 	for (;;) {
 		n = s->ops->sendmsg(t, s, m);
+		if (n == -EAGAIN)
+			fasync_no_room(&s->f);
 		if (n == -EAGAIN && !nonblock) {
 			drop_hold(m);
 			if (!deadline)
@@ -216,6 +222,7 @@ ssize_t socket_send(struct task *t, struct socket *s, struct sock_msg *m)
 ssize_t socket_recv(struct task *t, struct socket *s, struct sock_msg *m)
 {
 	bool nonblock = is_nonblock(s, m) || (m->flags & (MSG_ERRQUEUE | MSG_OOB)), queued = false;
+	size_t want = m->flags & MSG_WAITALL ? m->b->left : MIN((size_t)s->opt.rcvlowat, m->b->left);
 	s64 timeo = s->opt.rcvtimeo;
 	struct task_waiter tw;
 	ktime_t deadline = 0;
@@ -227,7 +234,8 @@ ssize_t socket_recv(struct task *t, struct socket *s, struct sock_msg *m)
 		n = s->ops->recvmsg(t, s, m);
 		if (n > 0) {
 			total += n;
-			if (!(m->flags & MSG_WAITALL) || (m->flags & MSG_PEEK) || s->type != SOCK_STREAM ||
+			m->copied = (size_t)total;
+			if ((size_t)total >= want || (m->flags & MSG_PEEK) || s->type != SOCK_STREAM ||
 			    m->boundary || m->b->left == 0)
 				break;
 			continue;
@@ -273,8 +281,11 @@ static ssize_t socket_fop_write(struct task *t, struct file *f, struct iobuf *b,
 static u32 socket_fop_poll(struct file *f)
 {
 	struct socket *s = socket_of(f);
+	u32 ev = s->ops->poll(s);
 
-	return s->ops->poll(s);
+	if (!(ev & POLLOUT))
+		fasync_no_room(f);
+	return ev;
 }
 
 static long socket_fop_ioctl(struct task *t, struct file *f, u32 cmd, gaddr_t arg)

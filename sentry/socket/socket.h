@@ -49,6 +49,7 @@ struct sock_msg {
 	struct cmsg_out *out;           /* recv: NULL = no room offered */
 	u32 ret_flags;                  /* recv: MSG_TRUNC, MSG_CTRUNC ... */
 	bool boundary;                  /* recv: MSG_WAITALL ends here */
+	size_t copied;                  /* recv: what earlier ops of this call have given */
 	void *prepared;                 /* family's own, made by the first send op; freed by msg_done */
 	struct waitq *wait_on;          /* -EAGAIN: this queue tells of room, not the socket's own */
 	struct file *wait_hold;         /* a reference that keeps wait_on, or NULL */
@@ -84,7 +85,7 @@ struct sock_opts {
 	u32 sndbuf, rcvbuf;             /* as told: doubled already */
 	s32 rcvlowat, priority, linger; /* linger: -1 off, else seconds */
 	bool reuseaddr, reuseport, keepalive, broadcast, oobinline, dontroute;
-	bool passcred, passpidfd, passsec, timestamp, timestampns;
+	bool passcred, passpidfd, passsec, timestamp, timestampns, inq;
 };
 
 struct socket {
@@ -101,6 +102,7 @@ void socket_init(struct task *t, struct socket *s, const struct sock_ops *ops, i
 		 int proto, u32 flags, struct waitq *wq);
 void socket_done(struct socket *s);             /* for release ops */
 struct socket *socket_of(struct file *f);       /* NULL: not a socket */
+bool inet_at_mark(struct file *f);              /* a TCP socket whose next byte is urgent: splice() ends there */
 
 /* The family table. @type with SOCK_NONBLOCK. */
 int socket_create(struct task *t, int family, int type, int proto, struct file **ret) must_check;

@@ -23,6 +23,7 @@
 #include "sentry/fs/fs.h"
 #include "sentry/kernel/task.h"
 #include "sentry/socket/net.h"
+#include "sentry/vfs/fasync.h"
 
 #define TUN_KNOWN (IFF_TUN | IFF_TAP | IFF_NO_PI | IFF_ONE_QUEUE | IFF_VNET_HDR)
 #define VNET_MIN  10
@@ -43,7 +44,7 @@ struct lent {
 };
 
 static struct tun_file *tf_of(struct file *f) { return container_of(f, struct tun_file, f); }
-static void tun_ready(void *opaque) { waitq_wake(&((struct tun_file *)opaque)->wq, POLLIN | POLLRDNORM); }
+static void tun_ready(void *opaque) { waitq_wake(&((struct tun_file *)opaque)->wq, POLLIN | POLLRDNORM | ASYNC_IN); }
 
 static int give(struct net_io *io, void *k, size_t n)
 {
@@ -262,7 +263,7 @@ int tun_open(struct task *t, struct inode *i, const struct path *p, u32 flags, s
 	mutex_init(&tf->mu, RANK_FILE);
 	tf->net = net_ref(task_net(t));
 	tf->vnet = VNET_MIN;
-	file_init(&tf->f, &tun_ops, flags, FILE_STREAM, p, i, task_cred(t));
+	file_init(&tf->f, &tun_ops, flags, FILE_STREAM | FILE_ASYNC, p, i, task_cred(t));
 	tf->f.wq = &tf->wq;
 	*ret = &tf->f;
 	return 0;

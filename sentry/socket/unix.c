@@ -1,18 +1,15 @@
 /*
- * unix.c - AF_UNIX: making and ending sockets, readiness, options. See unix_int.h.
+ * unix.c - AF_UNIX: making and ending sockets, readiness, ioctls. See unix_int.h.
  */
 #include <errno.h>
 #include <sys/ioctl.h>
 
 #include "platform/base/alloc.h"
 #include "sentry/core/usercopy.h"
-#include "sentry/kernel/fdtable.h"
-#include "sentry/kernel/pidfd.h"
 #include "sentry/kernel/task.h"
 #include "sentry/socket/net.h"
 #include "sentry/socket/unix_int.h"
-
-#define OPT_PEERPIDFD 77
+#include "sentry/vfs/fasync.h"
 
 static const struct sock_ops unix_ops;
 
@@ -69,7 +66,8 @@ struct unix_sock *unix_sock_new(struct task *t, int type)
 	list_init(&u->inflight_node);
 	u->backlog_max = UNIX_MAX_DGRAM_QLEN;
 	u->sndbuf = 212992;
-	unix_cred_of(t, &u->cred);
+	u->peek_off = -1;
+	unix_cred_own(t, &u->cred);
 	return u;
 }
 
@@ -105,9 +103,9 @@ int unix_file_new(struct task *t, struct unix_sock *u, u32 flags, struct socket 
 	return 0;
 }
 
-void unix_wake_all(struct unix_sock *u)
+void unix_wake_all(struct unix_sock *u, u32 async)
 {
-	waitq_wake(&u->wq, POLLIN | POLLOUT | POLLRDHUP | POLLHUP | POLLERR | POLLRDNORM | POLLWRNORM);
+	waitq_wake(&u->wq, POLLIN | POLLOUT | POLLRDHUP | POLLHUP | POLLERR | POLLRDNORM | POLLWRNORM | async);
 	waitq_wake(&u->peer_wait, POLLOUT | POLLHUP | POLLERR);
 }
 
@@ -133,7 +131,18 @@ static void tell_peer(struct unix_sock *peer, bool lost_data)
 	if (lost_data)
 		peer->err = ECONNRESET;
 	mutex_unlock(&peer->mu);
-	unix_wake_all(peer);
+	unix_wake_all(peer, ASYNC_HUP);
+}
+
+/* Is there anything but the mark of an urgent byte that was read? */
+static bool unread(struct unix_sock *u) REQUIRES(u->mu)
+{
+	struct unix_pkt *p;
+
+	if (list_empty(&u->rq))
+		return false;
+	p = list_first(&u->rq, struct unix_pkt, node);
+	return u->type != SOCK_STREAM || unix_pkt_left(p) || unix_pkt_next(u, p);
 }
 
 void unix_sock_kill(struct unix_sock *u)
@@ -146,7 +155,7 @@ void unix_sock_kill(struct unix_sock *u)
 	list_init(&embryos);
 	unix_unbind(u);
 	mutex_lock(&u->mu);
-	lost = !list_empty(&u->rq) || !list_empty(&u->backlog);
+	lost = unread(u) || !list_empty(&u->backlog);
 	u->state = UNIX_DEAD;
 	u->shutdown = 3;
 	peer = u->peer;
@@ -154,11 +163,12 @@ void unix_sock_kill(struct unix_sock *u)
 	list_splice_tail_init(&u->rq, &pkts);
 	u->rq_len = 0;
 	u->rq_bytes = 0;
+	u->oob = NULL;
 	list_splice_tail_init(&u->backlog, &embryos);
 	u->backlog_len = 0;
 	mutex_unlock(&u->mu);
 	unix_forget_wait(u);
-	unix_wake_all(u);
+	unix_wake_all(u, 0);
 	if (peer && u->type != SOCK_DGRAM)
 		tell_peer(peer, lost);
 	unix_unref(peer);
@@ -239,6 +249,8 @@ static u32 unix_poll(struct socket *s)
 		ev |= POLLRDHUP | POLLIN | POLLRDNORM;
 	if (!list_empty(&u->rq) || !list_empty(&u->backlog))
 		ev |= POLLIN | POLLRDNORM;
+	if (u->oob)
+		ev |= POLLPRI;
 	if (stream && u->state == UNIX_CLOSE)
 		ev |= POLLHUP;
 	if (u->type != SOCK_STREAM && u->peer)
@@ -252,86 +264,6 @@ static u32 unix_poll(struct socket *s)
 	return ev;
 }
 
-/* ---- options ---- */
-
-static int unix_setsockopt(struct task *t, struct socket *s, int level, int opt, const void *v, size_t n)
-{
-	int r;
-
-	if (level != SOL_SOCKET)
-		return -EOPNOTSUPP;
-	if (opt == SO_REUSEPORT)
-		return n >= sizeof(int) && *(const int *)v == 0 ? 0 : -EOPNOTSUPP;
-	r = sockopt_set(t, s, opt, v, n);
-	__atomic_store_n(&unix_of(s)->sndbuf, s->opt.sndbuf, __ATOMIC_RELAXED);
-	return r;
-}
-
-static int get_peercred(struct unix_sock *u, void *v, size_t cap)
-{
-	struct ucred uc = { .pid = 0, .uid = (uid_t)-1, .gid = (gid_t)-1 };
-
-	mutex_lock(&u->mu);
-	if (u->peer_cred.pid)
-		uc = (struct ucred){ .pid = u->peer_cred.pid, .uid = u->peer_cred.uid, .gid = u->peer_cred.gid };
-	mutex_unlock(&u->mu);
-	cap = MIN(cap, sizeof(uc));
-	__builtin_memcpy(v, &uc, cap);
-	return (int)cap;
-}
-
-static int get_peerpidfd(struct task *t, struct unix_sock *u, void *v, size_t cap)
-{
-	auto_tgroup *tg = NULL;
-	auto_file *f = NULL;
-	int r;
-
-	mutex_lock(&u->mu);
-	if (u->peer_cred.tg)
-		tg = tgroup_ref(u->peer_cred.tg);
-	mutex_unlock(&u->mu);
-	if (!tg)
-		return -ENODATA;
-	if (cap < sizeof(int))
-		return -EINVAL;
-	r = pidfd_file(t, tg, 0, &f);
-	if (r == 0)
-		r = fd_install(t, f, true);
-	if (r < 0)
-		return r;
-	__builtin_memcpy(v, &r, sizeof(int));
-	return sizeof(int);
-}
-
-static int unix_getsockopt(struct task *t, struct socket *s, int level, int opt, void *v, size_t cap)
-{
-	struct unix_sock *u = unix_of(s);
-	int val;
-
-	if (level != SOL_SOCKET)
-		return -EOPNOTSUPP;
-	switch (opt) {
-	case SO_PEERCRED:
-		return get_peercred(u, v, cap);
-	case OPT_PEERPIDFD:
-		return get_peerpidfd(t, u, v, cap);
-	case SO_ERROR:
-		mutex_lock(&u->mu);
-		val = u->err;
-		u->err = 0;
-		mutex_unlock(&u->mu);
-		break;
-	case SO_ACCEPTCONN:
-		val = u->state == UNIX_LISTEN;
-		break;
-	default:
-		return sockopt_get(s, opt, v, cap);
-	}
-	cap = MIN(cap, sizeof(val));
-	__builtin_memcpy(v, &val, cap);
-	return (int)cap;
-}
-
 static long unix_ioctl(struct task *t, struct socket *s, u32 cmd, gaddr_t arg)
 {
 	struct unix_sock *u = unix_of(s);
@@ -342,7 +274,7 @@ static long unix_ioctl(struct task *t, struct socket *s, u32 cmd, gaddr_t arg)
 		mutex_lock(&u->mu);
 		if (u->state == UNIX_LISTEN) {
 			val = -EINVAL;
-		} else if (u->type == SOCK_STREAM) {
+		} else if (u->type != SOCK_DGRAM) {
 			val = (int)u->rq_bytes;
 		} else if (!list_empty(&u->rq)) {
 			val = (int)list_first(&u->rq, struct unix_pkt, node)->len;
@@ -353,6 +285,13 @@ static long unix_ioctl(struct task *t, struct socket *s, u32 cmd, gaddr_t arg)
 		break;
 	case TIOCOUTQ:
 		val = (int)atomic_load(&u->wmem);
+		break;
+	case SIOCATMARK:
+		if (u->type != SOCK_STREAM)
+			return -EOPNOTSUPP;
+		mutex_lock(&u->mu);
+		val = unix_at_mark(u);
+		mutex_unlock(&u->mu);
 		break;
 	default:
 		return -ENOTTY;

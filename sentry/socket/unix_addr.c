@@ -38,7 +38,7 @@ int unix_addr_put(const struct unix_addr *a, void *name)
 	u32 len = a ? a->len : NAME_OFF;
 
 	__builtin_memcpy(name, src, MIN(len, sizeof(*src)));
-	return (int)MIN(len, sizeof(*src));
+	return (int)len;                /* 111 of a full path: the terminator is in the caller's zeros */
 }
 
 static struct unix_addr *addr_new(const struct sockaddr_un *sun, u32 len)
@@ -49,7 +49,7 @@ static struct unix_addr *addr_new(const struct sockaddr_un *sun, u32 len)
 		return NULL;
 	ref_init(&a->ref);
 	a->len = len;
-	__builtin_memcpy(&a->name, sun, len);
+	__builtin_memcpy(&a->name, sun, MIN(len, (u32)sizeof(*sun)));
 	return a;
 }
 
@@ -174,10 +174,10 @@ int unix_bind(struct task *t, struct socket *s, const void *name, u32 len)
 	if (r < 0)
 		return r;
 	if (r == NAME_OFF)
-		return u->addr ? -EINVAL : unix_autobind(t, u);
+		return unix_autobind(t, u);
 	if (u->addr)
 		return -EINVAL;
-	a = addr_new(&sun, MIN((u32)r, (u32)sizeof(sun)));
+	a = addr_new(&sun, (u32)r);
 	if (!a)
 		return -ENOMEM;
 	if (sun.sun_path[0]) {
@@ -253,7 +253,7 @@ int unix_find(struct task *t, const void *name, u32 len, int type, struct unix_s
 	if (r < 0)
 		return r;
 	if (r == NAME_OFF)
-		return -ECONNREFUSED;
+		return -EINVAL;
 	if (key.name.sun_path[0]) {
 		r = find_path(t, path, &u);
 		if (r < 0)

@@ -8,13 +8,14 @@
 
 #include "sentry/kernel/task.h"
 #include "sentry/socket/unix_int.h"
+#include "sentry/vfs/fasync.h"
 
 #define SOMAXCONN_GUEST 4096
 
 int unix_listen(struct task *t, struct socket *s, int backlog)
 {
 	struct unix_sock *u = unix_of(s);
-	struct unix_cred old = { 0 };
+	struct unix_cred old = { 0 }, old_peer = { 0 };
 	int r = 0;
 
 	if (u->type == SOCK_DGRAM)
@@ -26,10 +27,14 @@ int unix_listen(struct task *t, struct socket *s, int backlog)
 		u->state = UNIX_LISTEN;
 		u->backlog_max = (u32)backlog > SOMAXCONN_GUEST ? SOMAXCONN_GUEST : (u32)backlog;
 		old = u->cred;
-		unix_cred_of(t, &u->cred);
+		unix_cred_own(t, &u->cred);
+		/* So on Linux: a listener is its own peer. */
+		old_peer = u->peer_cred;
+		unix_cred_copy(&u->peer_cred, &u->cred);
 	}
 	mutex_unlock(&u->mu);
 	unix_cred_done(&old);
+	unix_cred_done(&old_peer);
 	if (r == 0)
 		waitq_wake(&u->peer_wait, POLLOUT);
 	return r;
@@ -52,6 +57,7 @@ static int dgram_connect(struct unix_sock *u, struct unix_sock *to)
 {
 	struct unix_sock *old;
 	struct list_head pkts;
+	bool lost = false;
 
 	list_init(&pkts);
 	if (to) {
@@ -66,15 +72,10 @@ static int dgram_connect(struct unix_sock *u, struct unix_sock *to)
 	old = u->peer;
 	u->peer = to ? unix_ref(to) : NULL;
 	if (old && old != to) {
+		lost = !list_empty(&u->rq);
 		list_splice_tail_init(&u->rq, &pkts);
 		u->rq_len = 0;
 		u->rq_bytes = 0;
-	}
-	if (to) {
-		struct unix_cred was = u->peer_cred;
-
-		unix_cred_copy(&u->peer_cred, &to->cred);
-		unix_cred_done(&was);
 	}
 	mutex_unlock(&u->mu);
 	unix_forget_wait(u);
@@ -82,12 +83,12 @@ static int dgram_connect(struct unix_sock *u, struct unix_sock *to)
 		bool was_us;
 
 		mutex_lock(&old->mu);
-		was_us = old->peer == u;
+		was_us = lost && old->peer == u;
 		if (was_us)
 			old->err = ECONNRESET;
 		mutex_unlock(&old->mu);
 		if (was_us)
-			unix_wake_all(old);
+			unix_wake_all(old, ASYNC_ERR);
 		unix_pkts_doom(u->kernel, &pkts);
 		waitq_wake(&u->peer_wait, POLLOUT);
 	}
@@ -109,11 +110,13 @@ static int try_connect(struct unix_sock *u, struct unix_sock *l, struct unix_soc
 	int r;
 
 	mutex_lock_pair(&u->mu, &l->mu);
-	r = may_connect(u);
-	if (r == 0 && (l->state != UNIX_LISTEN || (l->shutdown & 1)))
+	/* In Linux's order: a full backlog is told before that one is connected already. */
+	if (l->state != UNIX_LISTEN || (l->shutdown & 1))
 		r = -ECONNREFUSED;
-	if (r == 0 && l->backlog_len > l->backlog_max)
+	else if (l->backlog_len > l->backlog_max)
 		r = -EAGAIN;
+	else
+		r = may_connect(u);
 	if (r == 0) {
 		struct unix_cred own = n->cred;         /* n was made by the client: it is the peer's view of us */
 
@@ -122,6 +125,7 @@ static int try_connect(struct unix_sock *u, struct unix_sock *l, struct unix_soc
 		n->peer_cred = own;
 		unix_cred_copy(&u->peer_cred, &l->cred);
 		n->addr = unix_addr_ref(l->addr);
+		n->no_rights = l->no_rights;
 		n->peer = unix_ref(u);
 		u->peer = unix_ref(n);
 		n->state = u->state = UNIX_ESTABLISHED;
@@ -154,7 +158,7 @@ static int stream_connect(struct task *t, struct socket *s, struct unix_sock *l,
 		unix_unref(n);
 		return r;
 	}
-	waitq_wake(&l->wq, POLLIN | POLLRDNORM);
+	waitq_wake(&l->wq, POLLIN | POLLRDNORM | ASYNC_IN);
 	return 0;
 }
 
@@ -170,13 +174,6 @@ int unix_connect(struct task *t, struct socket *s, const void *name, u32 len, bo
 		return dgram_connect(u, NULL);
 	if (s->opt.passcred && !u->addr) {
 		r = unix_autobind(t, u);
-		if (r < 0)
-			return r;
-	}
-	if (u->type != SOCK_DGRAM) {
-		mutex_lock(&u->mu);
-		r = may_connect(u);
-		mutex_unlock(&u->mu);
 		if (r < 0)
 			return r;
 	}
@@ -217,6 +214,8 @@ int unix_accept(struct task *t, struct socket *s, u32 flags, struct socket **ret
 		return r;
 	}
 	(*ret)->opt.passcred = s->opt.passcred;
+	(*ret)->opt.passpidfd = s->opt.passpidfd;
+	(*ret)->opt.passsec = s->opt.passsec;
 	return 0;
 }
 
@@ -235,12 +234,12 @@ int unix_shutdown(struct task *t, struct socket *s, int how)
 	if (u->peer && u->type != SOCK_DGRAM)
 		peer = unix_ref(u->peer);
 	mutex_unlock(&u->mu);
-	unix_wake_all(u);
+	unix_wake_all(u, mine == 3 ? ASYNC_HUP : mine & 1 ? ASYNC_IN : 0);
 	if (peer) {
 		mutex_lock(&peer->mu);
 		peer->shutdown |= theirs;
 		mutex_unlock(&peer->mu);
-		unix_wake_all(peer);
+		unix_wake_all(peer, theirs == 3 ? ASYNC_HUP : theirs & 1 ? ASYNC_IN : 0);
 		unix_unref(peer);
 	}
 	return 0;

@@ -10,7 +10,8 @@
  * The one exception (received and sent on while we look) is caught by looking at the count again.
  *
  * Runs when a socket is closed while sockets are in flight; bounded by GC_MAX a round, and what is
- * left out counts as reachable.
+ * left out counts as reachable.  A round that found many candidates, all of them live, is not followed by another one at
+ * once: so who closes thousands of sockets that lie in each other's queues pays for a few rounds only.
  */
 #include "platform/base/alloc.h"
 #include "sentry/kernel/kernel.h"
@@ -18,6 +19,7 @@
 
 #define GC_MAX     512
 #define GC_EMBRYOS 16
+#define GC_FEW     32                   /* so few candidates cost nothing */
 
 struct gc {
 	struct unix_sock *u[GC_MAX];            /* a reference each */
@@ -28,14 +30,6 @@ struct gc {
 
 enum visit { VISIT_COUNT, VISIT_MARK };
 
-static int gc_index(const struct gc *g, const struct unix_sock *u)
-{
-	for (int i = 0; i < g->n; i++)
-		if (g->u[i] == u)
-			return i;
-	return -1;
-}
-
 static void visit_queue(struct gc *g, struct list_head *rq, enum visit what)
 {
 	struct unix_pkt *p;
@@ -43,7 +37,7 @@ static void visit_queue(struct gc *g, struct list_head *rq, enum visit what)
 	list_for_each(p, rq, node) {
 		for (int i = 0; i < p->nfiles; i++) {
 			struct unix_sock *u = unix_of_file(p->files[i]);
-			int at = u ? gc_index(g, u) : -1;
+			int at = u ? (int)u->gc_at - 1 : -1;
 
 			if (at < 0)
 				continue;
@@ -92,6 +86,7 @@ static void collect(struct unix_table *ut, struct gc *g)
 			continue;
 		g->refs[g->n] = u->inflight;
 		g->u[g->n++] = unix_ref(u);
+		u->gc_at = (u32)g->n;
 	}
 	mutex_unlock(&ut->mu);
 }
@@ -116,8 +111,11 @@ static void mark(struct gc *g)
 	}
 }
 
-static void sweep(struct unix_table *ut, struct gc *g, struct list_head *pkts)
+/* Did it find anything? */
+static bool sweep(struct unix_table *ut, struct gc *g, struct list_head *pkts)
 {
+	bool any = false;
+
 	for (int i = 0; i < g->n; i++) {
 		struct unix_sock *u = g->u[i];
 		struct unix_pkt *p, *next;
@@ -128,6 +126,7 @@ static void sweep(struct unix_table *ut, struct gc *g, struct list_head *pkts)
 		mutex_unlock(&ut->mu);
 		if (!dead)
 			continue;
+		any = true;
 		mutex_lock(&u->mu);
 		list_for_each_safe(p, next, &u->rq, node) {
 			if (!p->nfiles)
@@ -139,6 +138,7 @@ static void sweep(struct unix_table *ut, struct gc *g, struct list_head *pkts)
 		}
 		mutex_unlock(&u->mu);
 	}
+	return any;
 }
 
 void unix_gc(struct kernel *k)
@@ -146,10 +146,14 @@ void unix_gc(struct kernel *k)
 	struct unix_table *ut = k->unix_sockets;
 	struct list_head pkts;
 	struct gc *g;
-	bool mine;
+	bool mine, found = false;
 
 	mutex_lock(&ut->mu);
 	mine = !list_empty(&ut->inflight_socks) && !ut->collecting;
+	if (mine && ut->gc_skip) {
+		ut->gc_skip--;
+		mine = false;
+	}
 	if (mine)
 		ut->collecting = true;
 	mutex_unlock(&ut->mu);
@@ -160,10 +164,21 @@ void unix_gc(struct kernel *k)
 	if (g) {
 		collect(ut, g);
 		mark(g);
-		sweep(ut, g, &pkts);
+		found = sweep(ut, g, &pkts);
 	}
+	for (int i = 0; g && i < g->n; i++)
+		g->u[i]->gc_at = 0;
 	mutex_lock(&ut->mu);
 	ut->collecting = false;
+	if (g && !found && g->n > GC_FEW)
+		ut->gc_skip = (u32)g->n;
+	/* Others have their turn before these. */
+	for (int i = 0; g && g->n == GC_MAX && i < g->n; i++) {
+		if (!g->u[i]->inflight)
+			continue;
+		list_del_init(&g->u[i]->inflight_node);
+		list_add_tail(&g->u[i]->inflight_node, &ut->inflight_socks);
+	}
 	mutex_unlock(&ut->mu);
 	for (int i = 0; g && i < g->n; i++)
 		unix_unref(g->u[i]);

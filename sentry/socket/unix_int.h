@@ -5,10 +5,12 @@
  * and queued packets hold the former, descriptors the latter, so that closing
  * the last descriptor is seen by the peer although it still refers to us.
  *
- * Files:  unix.c       create, release, poll, options
+ * Files:  unix.c       create, release, poll
  *         unix_addr.c  names: bind, lookup, the abstract table
  *         unix_conn.c  listen, connect, accept, shutdown
  *         unix_xfer.c  sending and receiving
+ *         unix_oob.c   the urgent byte of a stream (MSG_OOB)
+ *         unix_opt.c   options
  *         unix_scm.c   descriptors and credentials in flight
  *         unix_gc.c    cycles of sockets in flight
  *
@@ -24,6 +26,7 @@
 #include "platform/base/list.h"
 #include "sentry/socket/socket.h"
 
+struct cred;
 struct tgroup;
 
 #define UNIX_MAX_DGRAM_QLEN 10
@@ -35,7 +38,12 @@ struct unix_addr {                      /* immutable */
 	struct sockaddr_un name;
 };
 
-struct unix_cred { int pid; u32 uid, gid; struct tgroup *tg; };        /* tg: a reference or NULL */
+struct unix_cred {
+	int pid;
+	u32 uid, gid;
+	struct tgroup *tg;                      /* a reference or NULL */
+	const struct cred *who;                 /* a reference; NULL in packets: for SO_PEERGROUPS */
+};
 
 enum unix_state { UNIX_CLOSE, UNIX_LISTEN, UNIX_ESTABLISHED, UNIX_DEAD };
 
@@ -51,6 +59,7 @@ struct unix_sock {
 	struct unix_sock *waited;               /* mu; a reference: where peer_waiter is queued */
 	_Atomic u32 wmem;                       /* bytes sent and not yet received */
 	u32 sndbuf;                             /* copy of the file's option, atomic */
+	bool no_rights;                         /* SO_PASSRIGHTS is off; atomic */
 
 	struct mutex mu;                        /* RANK_FILE */
 	enum unix_state state;
@@ -63,6 +72,8 @@ struct unix_sock {
 	int err;                                /* positive errno for SO_ERROR */
 	struct list_head rq;                    /* unix_pkt.node */
 	u32 rq_len; u64 rq_bytes;
+	struct unix_pkt *oob;                   /* in rq: the last urgent byte, until it is read or passed */
+	s32 peek_off;                           /* SO_PEEK_OFF; < 0 is off */
 	struct list_head backlog;               /* of a listener: unix_sock.backlog_node */
 	struct list_head backlog_node;          /* guarded by the listener's mu */
 	u32 backlog_len, backlog_max;
@@ -70,6 +81,7 @@ struct unix_sock {
 	struct unix_cred peer_cred;             /* SO_PEERCRED */
 	u32 inflight;                           /* guarded by table->mu: packets that carry our file */
 	struct list_head inflight_node;         /* guarded by table->mu */
+	u32 gc_at;                              /* one more than its place among the candidates, or 0. Whoever collects */
 	struct file *file;                      /* guarded by table->mu: borrowed; NULL once released */
 };
 
@@ -86,6 +98,7 @@ struct unix_pkt {
 	struct file **files;                    /* owned array of references */
 	int nfiles;
 	u32 len, off, charge;
+	bool peeked;                            /* an empty one was looked at: SO_PEEK_OFF goes on behind it */
 	ktime_t stamp;                          /* CLOCK_REALTIME */
 	u8 data[];
 };
@@ -99,7 +112,11 @@ struct unix_table {
 	struct list_head doomed GUARDED_BY(mu); /* packets whose files somebody is dropping */
 	bool draining GUARDED_BY(mu);
 	bool collecting GUARDED_BY(mu);         /* unix_gc() is at work */
+	u32 gc_skip GUARDED_BY(mu);             /* as many more calls of it do nothing */
 };
+
+/* Of a stream, a packet without bytes was an urgent one that MSG_OOB has read: the mark stays. */
+static inline u32 unix_pkt_left(const struct unix_pkt *p) { return p->len - p->off; }
 
 static inline struct unix_sock *unix_of(struct socket *s) { return container_of(s, struct unix_socket, s)->u; }
 
@@ -113,7 +130,7 @@ int unix_file_new(struct task *t, struct unix_sock *u, u32 flags, struct socket 
 void unix_sock_kill(struct unix_sock *u);
 bool unix_writable(struct unix_sock *u);
 int unix_table_get(struct kernel *k, struct unix_table **ret) must_check;
-void unix_wake_all(struct unix_sock *u);                /* state changed: everybody look */
+void unix_wake_all(struct unix_sock *u, u32 async);     /* state changed: everybody look; ASYNC_* of vfs/fasync.h */
 void unix_forget_wait(struct unix_sock *u);             /* peer_waiter off its queue */
 
 /* unix_addr.c */
@@ -140,6 +157,21 @@ void unix_msg_done(struct sock_msg *m);
 ssize_t unix_recvmsg(struct task *t, struct socket *s, struct sock_msg *m) must_check;
 bool unix_peer_full(struct unix_sock *u, struct unix_sock *to);
 
+/* The packet behind @p, or NULL. u->mu held. */
+struct unix_pkt *unix_pkt_next(struct unix_sock *u, struct unix_pkt *p);
+/* Out of the queue, to be freed with those of @done. u->mu held. */
+void unix_pkt_unqueue(struct unix_sock *u, struct unix_pkt *p, struct list_head *done);
+
+/* unix_oob.c: u->mu held */
+struct unix_pkt *unix_oob_pass(struct unix_sock *u, struct unix_pkt *p, bool peek, bool inl, bool taken,
+			       struct list_head *done);
+ssize_t unix_oob_recv(struct unix_sock *u, struct sock_msg *m, bool inl, struct list_head *done) must_check;
+bool unix_at_mark(struct unix_sock *u);
+
+/* unix_opt.c */
+int unix_setsockopt(struct task *t, struct socket *s, int level, int opt, const void *v, size_t n) must_check;
+int unix_getsockopt(struct task *t, struct socket *s, int level, int opt, void *v, size_t cap) must_check;
+
 /* unix_scm.c */
 struct unix_scm { struct unix_cred cred; struct file **files; int nfiles; };
 int unix_scm_parse(struct task *t, const u8 *ctl, size_t len, struct unix_scm *ret) must_check;
@@ -147,6 +179,7 @@ void unix_scm_done(struct unix_scm *scm);
 int unix_scm_inflight(struct task *t, struct unix_scm *scm) must_check; /* count them in: -ETOOMANYREFS */
 void unix_scm_landed(struct kernel *k, struct file **files, int n);     /* and out again */
 void unix_cred_of(struct task *t, struct unix_cred *ret);
+void unix_cred_own(struct task *t, struct unix_cred *ret);             /* of a socket: with groups */
 void unix_cred_copy(struct unix_cred *to, const struct unix_cred *from);
 void unix_cred_done(struct unix_cred *c);
 void unix_pkt_free(struct unix_pkt *p);

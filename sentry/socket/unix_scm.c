@@ -16,6 +16,7 @@
 #include "sentry/kernel/task.h"
 #include "sentry/kernel/user_ns.h"
 #include "sentry/socket/unix_int.h"
+#include "sentry/vfs/fasync.h"
 
 #define INFLIGHT_MAX (1u << 18)
 
@@ -28,18 +29,29 @@ void unix_cred_of(struct task *t, struct unix_cred *ret)
 	*ret = (struct unix_cred){ .pid = t->tg->tgid, .uid = c->euid, .gid = c->egid, .tg = tgroup_ref(t->tg) };
 }
 
+void unix_cred_own(struct task *t, struct unix_cred *ret)
+{
+	unix_cred_of(t, ret);
+	ret->who = cred_ref(task_cred(t));
+}
+
 void unix_cred_copy(struct unix_cred *to, const struct unix_cred *from)
 {
 	*to = *from;
 	if (to->tg)
 		tgroup_ref(to->tg);
+	if (to->who)
+		(void)cred_ref(to->who);
 }
 
 void unix_cred_done(struct unix_cred *c)
 {
 	if (c->tg)
 		tgroup_unref(c->tg);
+	if (c->who)
+		cred_unref(c->who);
 	c->tg = NULL;
+	c->who = NULL;
 }
 
 /* ---- what sendmsg is given ---- */
@@ -226,7 +238,7 @@ void unix_pkts_doom(struct kernel *k, struct list_head *pkts)
 		list_del_init(&p->node);
 		mutex_unlock(&ut->mu);
 		atomic_fetch_sub(&p->from->wmem, p->charge);
-		waitq_wake(&p->from->wq, POLLOUT | POLLWRNORM);
+		waitq_wake(&p->from->wq, POLLOUT | POLLWRNORM | ASYNC_SPACE);
 		if (p->nfiles)
 			unix_scm_landed(k, p->files, p->nfiles);
 		unix_pkt_free(p);

@@ -8,6 +8,7 @@
  * until received; a datagram receiver that is not connected back takes 10 packets.
  */
 #include <errno.h>
+#include <fcntl.h>
 
 #include "platform/base/alloc.h"
 #include "sentry/kernel/pidfd.h"
@@ -15,9 +16,11 @@
 #include "sentry/kernel/task.h"
 #include "sentry/kernel/user_ns.h"
 #include "sentry/socket/unix_int.h"
+#include "sentry/vfs/fasync.h"
 
 #define STREAM_CHUNK 65536u
 #define OPT_SCM_PIDFD 4
+#define OPT_SCM_INQ 84
 
 /* ---- sending ---- */
 
@@ -108,24 +111,32 @@ static ssize_t stream_send(struct task *t, struct unix_sock *u, struct sock_msg 
 	struct unix_sock *to = NULL;
 	struct unix_scm *scm = m->prepared;
 	struct unix_pkt *p;
-	u32 len, half;
+	u32 len, half, events = POLLIN | POLLRDNORM | ASYNC_IN;
+	bool urgent = m->flags & MSG_OOB, refused;
 	int r = 0;
 
 	mutex_lock(&u->mu);
-	if (u->shutdown & 2)
-		r = -EPIPE;
-	else if (!u->peer)
+	if (!u->peer)
 		r = -ENOTCONN;
+	else if (u->shutdown & 2)
+		r = -EPIPE;
 	else
 		to = unix_ref(u->peer);
 	mutex_unlock(&u->mu);
 	if (r < 0)
 		return r;
+	if (!m->b->left)
+		goto out;
 	r = -EAGAIN;
 	if (wmem_full(u))
 		goto out;
 	half = MAX(__atomic_load_n(&u->sndbuf, __ATOMIC_RELAXED) / 2, 128u) - 64;
 	len = (u32)MIN(m->b->left, (size_t)MIN(half, STREAM_CHUNK));
+	/* The urgent byte, the last one, goes alone. */
+	if (urgent && m->b->left > 1) {
+		len = (u32)MIN(m->b->left - 1, (size_t)len);
+		urgent = false;
+	}
 	r = pkt_new(u, m, len, &p);
 	if (r < 0)
 		goto out;
@@ -135,19 +146,24 @@ static ssize_t stream_send(struct task *t, struct unix_sock *u, struct sock_msg 
 		goto out;
 	}
 	mutex_lock(&to->mu);
-	if (to->state == UNIX_DEAD || (to->shutdown & 1)) {
+	refused = scm->nfiles && __atomic_load_n(&to->no_rights, __ATOMIC_RELAXED);
+	if (to->state == UNIX_DEAD || (to->shutdown & 1) || refused) {
 		mutex_unlock(&to->mu);
 		if (scm->nfiles)
 			unix_scm_landed(u->kernel, scm->files, scm->nfiles);
 		pkt_drop(p);
-		r = -EPIPE;
+		r = refused ? -EPERM : -EPIPE;
 		goto out;
 	}
 	len = p->len;
 	enqueue(u, to, p, scm);
+	if (urgent) {
+		to->oob = p;
+		events |= POLLPRI | ASYNC_URG;
+	}
 	mutex_unlock(&to->mu);
 	iobuf_advance(m->b, len);
-	waitq_wake(&to->wq, POLLIN | POLLRDNORM);
+	waitq_wake(&to->wq, events);
 	r = (int)len;
 out:
 	unix_unref(to);
@@ -208,6 +224,8 @@ static int dgram_queue(struct task *t, struct unix_sock *u, struct unix_sock *to
 		r = -EPIPE;
 	else if (to->peer && to->peer != u && u->type == SOCK_DGRAM)
 		r = -EPERM;
+	else if (scm->nfiles && __atomic_load_n(&to->no_rights, __ATOMIC_RELAXED))
+		r = -EPERM;
 	else if (unix_peer_full(u, to))
 		r = -EAGAIN;
 	else
@@ -260,7 +278,7 @@ static ssize_t dgram_send(struct task *t, struct unix_sock *u, struct sock_msg *
 		goto out;
 	}
 	iobuf_advance(m->b, len);
-	waitq_wake(&to->wq, POLLIN | POLLRDNORM);
+	waitq_wake(&to->wq, POLLIN | POLLRDNORM | ASYNC_IN);
 	r = (int)len;
 out:
 	unix_unref(to);
@@ -272,8 +290,6 @@ ssize_t unix_sendmsg(struct task *t, struct socket *s, struct sock_msg *m)
 	struct unix_sock *u = unix_of(s);
 	int r;
 
-	if (m->flags & MSG_OOB)
-		return -EOPNOTSUPP;
 	if (u->type == SOCK_STREAM && m->namelen)
 		return u->state == UNIX_ESTABLISHED ? -EISCONN : -EOPNOTSUPP;
 	if (u->type == SOCK_SEQPACKET && u->state != UNIX_ESTABLISHED)
@@ -281,6 +297,8 @@ ssize_t unix_sendmsg(struct task *t, struct socket *s, struct sock_msg *m)
 	r = prepare(t, m);
 	if (r < 0)
 		return r;
+	if ((m->flags & MSG_OOB) && (u->type != SOCK_STREAM || !m->b->left))
+		return -EOPNOTSUPP;
 	if (s->opt.passcred && !u->addr && u->type == SOCK_DGRAM) {
 		r = unix_autobind(t, u);
 		if (r < 0)
@@ -297,13 +315,16 @@ static void tell_cred(struct task *t, struct socket *s, struct sock_msg *m, cons
 	struct ucred uc = {
 		.pid = pid_nr(t, c->pid), .uid = user_ns_show_uid(u, c->uid), .gid = user_ns_show_gid(u, c->gid),
 	};
+
+	if (m->out && s->opt.passcred)
+		cmsg_put(m->out, SOL_SOCKET, SCM_CREDENTIALS, &uc, sizeof(uc));
+}
+
+static void tell_pidfd(struct task *t, struct socket *s, struct sock_msg *m, const struct unix_cred *c)
+{
 	struct file *f;
 
-	if (!m->out)
-		return;
-	if (s->opt.passcred)
-		cmsg_put(m->out, SOL_SOCKET, SCM_CREDENTIALS, &uc, sizeof(uc));
-	if (s->opt.passpidfd && c->tg && pidfd_file(t, c->tg, 0, &f) == 0)
+	if (m->out && s->opt.passpidfd && c->tg && pidfd_file(t, c->tg, 0, &f) == 0)
 		cmsg_put_fd(t, m->out, SOL_SOCKET, OPT_SCM_PIDFD, f);
 }
 
@@ -348,10 +369,11 @@ static void uncharge(struct unix_pkt *p, u32 n)
 
 	p->charge -= n;
 	if ((u64)old * 4 > limit && (u64)(old - n) * 4 <= limit)
-		waitq_wake(&from->wq, POLLOUT | POLLWRNORM);
+		waitq_wake(&from->wq, POLLOUT | POLLWRNORM | ASYNC_SPACE);
 }
 
-static int empty_reason(struct unix_sock *u) REQUIRES(u->mu)
+/* Nothing to read. A datagram socket tells that it is shut only to those who would wait. */
+static int empty_reason(struct socket *s, struct unix_sock *u, u32 flags) REQUIRES(u->mu)
 {
 	int err = u->err;
 
@@ -359,6 +381,8 @@ static int empty_reason(struct unix_sock *u) REQUIRES(u->mu)
 		u->err = 0;
 		return -err;
 	}
+	if (u->type == SOCK_DGRAM && ((flags & MSG_DONTWAIT) || (file_flags(&s->f) & O_NONBLOCK)))
+		return -EAGAIN;
 	return u->shutdown & 1 ? 0 : -EAGAIN;
 }
 
@@ -400,82 +424,131 @@ static void take_files(struct taken *tk, struct unix_pkt *p)
 	p->nfiles = 0;
 }
 
+/* SO_PEEK_OFF moves with what is looked at and what is taken. */
+static void peek_moves(struct unix_sock *u, bool peek, u32 n) REQUIRES(u->mu)
+{
+	if (u->peek_off < 0)
+		return;
+	if (peek)
+		u->peek_off = (s32)MIN((u32)u->peek_off + n, (u32)INT32_MAX);
+	else
+		u->peek_off = u->peek_off > (s32)n ? u->peek_off - (s32)n : 0;
+}
+
+static u32 peek_from(struct unix_sock *u, bool peek) REQUIRES(u->mu)
+{
+	return peek && u->peek_off > 0 ? (u32)u->peek_off : 0;
+}
+
+/* The credentials and files of @p, of which bytes were read. */
+static void take_rest(struct taken *tk, struct sock_msg *m, struct unix_pkt *p)
+{
+	if (!tk->has_cred) {
+		unix_cred_copy(&tk->cred, &p->cred);
+		tk->has_cred = true;
+	}
+	if (!p->nfiles)
+		return;
+	m->boundary = true;
+	if (m->flags & MSG_PEEK)
+		peek_files(tk, p);
+	else
+		take_files(tk, p);
+}
+
 /* Bytes from the head of the stream. u->mu held; the copy to the guest happens under it. */
 static ssize_t stream_take(struct socket *s, struct unix_sock *u, struct sock_msg *m, struct taken *tk)
 	REQUIRES(u->mu)
 {
 	bool peek = m->flags & MSG_PEEK, want_cred = s->opt.passcred || s->opt.passpidfd;
-	struct unix_pkt *p, *next;
-	ssize_t total = 0;
+	struct unix_pkt *p = list_first(&u->rq, struct unix_pkt, node), *next;
+	u32 skip = peek_from(u, peek);
+	ssize_t total = 0, n;
 
-	list_for_each_safe(p, next, &u->rq, node) {
-		ssize_t n;
-
+	for (; p; p = next) {
+		if (p == u->oob || !unix_pkt_left(p)) {
+			p = unix_oob_pass(u, p, peek, s->opt.oobinline, total || m->copied, &tk->done);
+			if (!p) {
+				m->boundary = total || m->copied;
+				break;
+			}
+		}
+		next = unix_pkt_next(u, p);
+		if (skip && skip >= unix_pkt_left(p)) {
+			skip -= unix_pkt_left(p);
+			continue;
+		}
 		if (tk->has_cred && want_cred && !same_cred(&p->cred, &tk->cred))
 			break;
 		if (total && p->nfiles && tk->nfiles)
 			break;
-		n = iobuf_put(m->b, p->data + p->off, p->len - p->off);
+		n = iobuf_put(m->b, p->data + p->off + skip, unix_pkt_left(p) - skip);
 		if (n < 0)
 			return total ? total : n;
-		if (!tk->has_cred) {
-			unix_cred_copy(&tk->cred, &p->cred);
-			tk->has_cred = true;
-		}
-		if (p->nfiles) {
-			m->boundary = true;
-			if (peek)
-				peek_files(tk, p);
-			else
-				take_files(tk, p);
-		}
+		skip = 0;
+		take_rest(tk, m, p);
 		total += n;
-		if (peek) {
-			if (m->b->left == 0 || m->boundary)
+		peek_moves(u, peek, (u32)n);
+		if (!peek) {
+			p->off += (u32)n;
+			u->rq_bytes -= (u64)n;
+			if (unix_pkt_left(p))
 				break;
-			continue;
+			unix_pkt_unqueue(u, p, &tk->done);
 		}
-		p->off += (u32)n;
-		u->rq_bytes -= (u64)n;
-		if (p->off < p->len)
-			break;
-		list_del_init(&p->node);
-		u->rq_len--;
-		list_add_tail(&p->node, &tk->done);
 		if (m->b->left == 0 || m->boundary)
 			break;
 	}
-	return total;
+	return total || tk->has_cred || m->copied ? total : empty_reason(s, u, m->flags);
 }
 
-static ssize_t dgram_take(struct unix_sock *u, struct sock_msg *m, struct taken *tk, ktime_t *ret_stamp)
-	REQUIRES(u->mu)
+/* The datagram that is due: with SO_PEEK_OFF, *@off is where in it. NULL: none. */
+static struct unix_pkt *dgram_at(struct unix_sock *u, bool peek, u32 *off) REQUIRES(u->mu)
 {
 	struct unix_pkt *p = list_first(&u->rq, struct unix_pkt, node);
-	ssize_t n = 0;
 
-	if (p->len && m->b->left) {
-		n = iobuf_put(m->b, p->data, p->len);
+	*off = peek_from(u, peek);
+	while (p && peek && u->peek_off >= 0 && *off >= p->len && (*off || p->peeked)) {
+		*off -= p->len;
+		p = unix_pkt_next(u, p);
+	}
+	if (p && peek)
+		p->peeked = true;
+	return p;
+}
+
+static ssize_t dgram_take(struct socket *s, struct unix_sock *u, struct sock_msg *m,
+			  struct taken *tk, ktime_t *ret_stamp)
+	REQUIRES(u->mu)
+{
+	bool peek = m->flags & MSG_PEEK;
+	ssize_t n = 0;
+	u32 off, len;
+	struct unix_pkt *p = dgram_at(u, peek, &off);
+
+	if (!p)
+		return empty_reason(s, u, m->flags);
+	len = p->len - off;
+	if (len && m->b->left) {
+		n = iobuf_put(m->b, p->data + off, len);
 		if (n < 0)
 			return n;
 	}
-	if ((u32)n < p->len)
+	if ((u32)n < len)
 		m->ret_flags |= MSG_TRUNC;
 	unix_cred_copy(&tk->cred, &p->cred);
 	tk->has_cred = true;
 	m->namelen = p->addr ? (u32)unix_addr_put(p->addr, m->name) : 0;
 	*ret_stamp = p->stamp;
-	if (p->nfiles && (m->flags & MSG_PEEK))
+	peek_moves(u, peek, peek ? (u32)n : p->len);
+	if (peek && p->nfiles)
 		peek_files(tk, p);
-	if (!(m->flags & MSG_PEEK)) {
+	if (!peek) {
 		if (p->nfiles)
 			take_files(tk, p);
-		list_del_init(&p->node);
-		u->rq_len--;
-		u->rq_bytes -= p->len;
-		list_add_tail(&p->node, &tk->done);
+		unix_pkt_unqueue(u, p, &tk->done);
 	}
-	return m->flags & MSG_TRUNC ? (ssize_t)p->len : n;
+	return m->flags & MSG_TRUNC ? (ssize_t)len : n;
 }
 
 /* After the lock: control messages, and what the senders get back. */
@@ -502,6 +575,8 @@ static void finish_take(struct task *t, struct socket *s, struct sock_msg *m, st
 	} else {
 		tell_files(t, u, m, tk->files, tk->nfiles, false);
 	}
+	if (n >= 0 && tk->has_cred)
+		tell_pidfd(t, s, m, &tk->cred);
 	if (tk->own_files)
 		kfree(tk->files);
 	unix_cred_done(&tk->cred);
@@ -528,22 +603,22 @@ ssize_t unix_recvmsg(struct task *t, struct socket *s, struct sock_msg *m)
 	ktime_t stamp = 0;
 	bool was_full = false;
 	ssize_t n;
+	int left;
 
-	if (m->flags & MSG_OOB)
-		return u->type == SOCK_STREAM ? -EINVAL : -EOPNOTSUPP;
-	if (m->flags & MSG_ERRQUEUE)
-		return -EAGAIN;
 	list_init(&tk.done);
 	mutex_lock(&u->mu);
-	n = recv_check(u);
+	n = m->flags & MSG_OOB ? unix_oob_recv(u, m, s->opt.oobinline, &tk.done) : recv_check(u);
 	if (n == 0 && list_empty(&u->rq)) {
-		n = empty_reason(u);
+		n = empty_reason(s, u, m->flags);
 	} else if (n == 0) {
 		was_full = u->rq_len > UNIX_MAX_DGRAM_QLEN;
-		n = u->type == SOCK_STREAM ? stream_take(s, u, m, &tk) : dgram_take(u, m, &tk, &stamp);
+		n = u->type == SOCK_STREAM ? stream_take(s, u, m, &tk) : dgram_take(s, u, m, &tk, &stamp);
 	}
+	left = (int)u->rq_bytes;
 	mutex_unlock(&u->mu);
 	finish_take(t, s, m, &tk, n, stamp);
+	if (n >= 0 && s->opt.inq && m->out && !(m->flags & MSG_OOB))
+		cmsg_put(m->out, SOL_SOCKET, OPT_SCM_INQ, &left, sizeof(left));
 	if (was_full && u->type != SOCK_STREAM && !(m->flags & MSG_PEEK))
 		waitq_wake(&u->peer_wait, POLLOUT | POLLWRNORM);
 	return n;

@@ -25,11 +25,11 @@ static long traced(struct task *t, u64 nr, const struct sysargs *a)
 	return r;
 }
 
-long sys_enter(struct task *t, u64 nr, u64 ip, const struct sysargs *a)
+long sys_enter(struct task *t, u64 nr, u64 ip, struct sysargs *a)
 {
 	long r;
 
-	if (unlikely(t->seccomp_mode != 0) && !seccomp_check(t, nr, ip, a->v, &r))
+	if (unlikely(t->seccomp_mode != 0) && !seccomp_check(t, &nr, ip, a->v, &r))
 		return r;
 	if (unlikely(t->kernel->strace))
 		return traced(t, nr, a);

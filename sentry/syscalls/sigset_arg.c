@@ -23,10 +23,19 @@ int sigset_arg_use(struct task *t, gaddr_t addr, size_t size)
 	return r;
 }
 
+int timeout_of(struct task *t, const struct timespec *ts, ktime_t *ret)
+{
+	ktime_t rel;
+	int r = ktime_from_timespec(ts, &rel);
+
+	if (r == 0)
+		*ret = rel ? ktime_add(ktime_mono(t->kernel), rel) : 0;
+	return r;
+}
+
 int timeout_arg(struct task *t, gaddr_t addr, ktime_t *ret)
 {
 	struct timespec ts;
-	ktime_t rel;
 	int r;
 
 	if (!addr.v) {
@@ -34,9 +43,5 @@ int timeout_arg(struct task *t, gaddr_t addr, ktime_t *ret)
 		return 0;
 	}
 	r = copy_in(t, &ts, addr, sizeof(ts));
-	if (r == 0)
-		r = ktime_from_timespec(&ts, &rel);
-	if (r == 0)
-		*ret = rel ? ktime_add(ktime_mono(t->kernel), rel) : 0;
-	return r;
+	return r < 0 ? r : timeout_of(t, &ts, ret);
 }

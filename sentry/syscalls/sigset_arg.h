@@ -15,3 +15,5 @@ int sigset_arg_use(struct task *t, gaddr_t addr, size_t size) must_check;
  * zero: 0, so that nobody reads the clock for it.
  */
 int timeout_arg(struct task *t, gaddr_t addr, ktime_t *ret) must_check;
+/* The same of one that was copied in already. */
+int timeout_of(struct task *t, const struct timespec *ts, ktime_t *ret) must_check;

@@ -151,16 +151,6 @@ static int start(struct task *t, struct submission *s)
 	}
 }
 
-/* A result is there: add one to the eventfd. When it is full nobody can tell the difference. */
-static void tell(struct task *t, struct file *resfd)
-{
-	u64 one = 1;
-	struct iobuf b;
-
-	iobuf_kernel(&b, &one, sizeof(one));
-	(void)!file_write(t, resfd, &b, NULL, true);
-}
-
 static int prepare(struct task *t, struct submission *s, gaddr_t addr)
 {
 	const u32 key = 0;
@@ -195,7 +185,7 @@ static int submit_one(struct task *t, struct aio_ring *ring, gaddr_t addr)
 	if (r < 0)
 		aio_req_drop(s.req);
 	else if (s.resfd)
-		tell(t, s.resfd);
+		eventfd_signal(s.resfd);
 	file_unref(s.resfd);
 	file_unref(s.f);
 	return r;

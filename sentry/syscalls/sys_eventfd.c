@@ -81,7 +81,7 @@ static long do_signalfd(struct task *t, int fd, gaddr_t mask_addr, size_t size, 
 	f = fd_get(t, fd);
 	if (!f)
 		return -EBADF;
-	r = signalfd_set_mask(f, mask);
+	r = signalfd_set_mask(t, f, mask);
 	return r < 0 ? r : fd;
 }
 

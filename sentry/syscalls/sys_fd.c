@@ -4,13 +4,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <asm/sockios.h>
 #include "sentry/core/usercopy.h"
 #include "sentry/fs/fs.h"
 #include "sentry/fs/pipe/pipe.h"
 #include "sentry/kernel/fdtable.h"
 #include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task.h"
+#include "sentry/socket/socket.h"
 #include "sentry/syscalls/syscall.h"
+#include "sentry/vfs/dnotify.h"
+#include "sentry/vfs/fasync.h"
+#include "sentry/vfs/lease.h"
 #include "sentry/vfs/vfs.h"
 
 long sys_dup(struct task *t, const struct sysargs *a)
@@ -39,15 +44,21 @@ long sys_dup3(struct task *t, const struct sysargs *a)
 
 /* ---- fcntl ---- */
 
-#define SETFL_MASK (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | O_ASYNC)
+#define SETFL_MASK (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME)
+#define LX_F_GETOWNER_UIDS 17
 #define LX_F_DUPFD_QUERY 1027
 #define LX_F_CREATED_QUERY 1028
 
-static long set_fl(struct task *t, struct file *f, u32 flags)
+static long set_fl(struct task *t, struct file *f, int fd, u32 flags)
 {
+	int r;
+
 	if ((flags & O_NOATIME) && !(file_flags(f) & O_NOATIME) && f->inode && !inode_owner_or_capable(t, f->inode))
 		return -EPERM;
-	return file_set_flags(f, flags, SETFL_MASK);
+	if ((flags & ~file_flags(f) & O_DIRECT) && !file_is_pipe(f) && !(f->inode && S_ISREG(f->inode->mode)))
+		return -EINVAL;
+	r = fasync_set(t, f, fd, flags & O_ASYNC);
+	return r < 0 ? r : file_set_flags(f, flags, SETFL_MASK);
 }
 
 static long lock_call(struct task *t, struct file *f, int cmd, gaddr_t arg)
@@ -65,39 +76,22 @@ static long lock_call(struct task *t, struct file *f, int cmd, gaddr_t arg)
 	return file_set_lock(t, f, &fl, ofd, cmd == F_SETLKW || cmd == F_OFD_SETLKW);
 }
 
-/* Who gets SIGIO and SIGURG: kept with the file, under its lock's rules. */
-static long owner_call(struct task *t, struct file *f, int cmd, u64 arg)
+/* How long what is written will live: kept with the inode, and of no effect. */
+static long write_hint(struct task *t, struct file *f, int cmd, gaddr_t arg)
 {
-	struct f_owner_ex own;
+	u64 hint = f->inode ? __atomic_load_n(&f->inode->write_hint, __ATOMIC_RELAXED) : 0;
 
-	switch (cmd) {
-	case F_SETOWN:
-		if ((s32)arg == INT32_MIN)
-			return -EINVAL;
-		file_set_owner(f, (s32)arg < 0 ? F_OWNER_PGRP : F_OWNER_PID,
-			       pid_from_nr(t, (s32)arg < 0 ? -(s32)arg : (s32)arg));
-		return 0;
-	case F_GETOWN:
-		return f->owner_type == F_OWNER_PGRP ? -pid_nr(t, f->owner_id) : pid_nr(t, f->owner_id);
-	case F_SETSIG:
-		if (arg > NSIG_GUEST)
-			return -EINVAL;
-		f->owner_sig = (s32)arg;
-		return 0;
-	case F_GETSIG:
-		return f->owner_sig;
-	case F_SETOWN_EX:
-		if (copy_in(t, &own, GADDR(arg), sizeof(own)) < 0)
-			return -EFAULT;
-		if (own.type != F_OWNER_TID && own.type != F_OWNER_PID && own.type != F_OWNER_PGRP)
-			return -EINVAL;
-		file_set_owner(f, (s32)own.type, pid_from_nr(t, own.pid));
-		return 0;
-	default:
-		own.type = (enum __pid_type)f->owner_type;
-		own.pid = pid_nr(t, f->owner_id);
-		return copy_out(t, GADDR(arg), &own, sizeof(own));
-	}
+	if (cmd == F_GET_RW_HINT)
+		return copy_out(t, arg, &hint, sizeof(hint));
+	if (f->inode && !inode_owner_or_capable(t, f->inode))
+		return -EPERM;
+	if (copy_in(t, &hint, arg, sizeof(hint)) < 0)
+		return -EFAULT;
+	if (hint > RWH_WRITE_LIFE_EXTREME)
+		return -EINVAL;
+	if (f->inode)
+		__atomic_store_n(&f->inode->write_hint, (u8)hint, __ATOMIC_RELAXED);
+	return 0;
 }
 
 static long dup_query(struct task *t, struct file *f, int fd)
@@ -146,16 +140,23 @@ long sys_fcntl(struct task *t, const struct sysargs *a)
 		return -EBADF;
 	switch (cmd) {
 	case F_SETFL:
-		return set_fl(t, f, (u32)arg);
+		return set_fl(t, f, fd, (u32)arg);
 	case F_GETLK: case F_SETLK: case F_SETLKW:
 	case F_OFD_GETLK: case F_OFD_SETLK: case F_OFD_SETLKW:
 		return lock_call(t, f, cmd, GADDR(arg));
 	case F_SETOWN: case F_GETOWN: case F_SETSIG: case F_GETSIG: case F_SETOWN_EX: case F_GETOWN_EX:
-		return owner_call(t, f, cmd, arg);
+	case LX_F_GETOWNER_UIDS:
+		return fowner_fcntl(t, f, cmd, arg);
 	case LX_F_CREATED_QUERY:
 		return (f->kind & FILE_CREATED) != 0;
+	case F_SETLEASE:
+		return lease_set(t, f, fd, arg);
 	case F_GETLEASE:
-		return F_UNLCK;
+		return lease_get(t, f);
+	case F_NOTIFY:
+		return dnotify_set(t, f, fd, arg);
+	case F_GET_RW_HINT: case F_SET_RW_HINT:
+		return write_hint(t, f, cmd, GADDR(arg));
 	case F_SETPIPE_SZ:
 		return file_is_pipe(f) ? pipe_set_size(t, f, (u32)arg) : -EBADF;
 	case F_GETPIPE_SZ:
@@ -178,11 +179,33 @@ long sys_flock(struct task *t, const struct sysargs *a)
 
 /* ---- ioctl ---- */
 
-static long set_flag_by_int(struct task *t, struct file *f, gaddr_t arg, u32 flag)
+static long set_nonblock(struct task *t, struct file *f, gaddr_t arg)
 {
 	int on, r = copy_in(t, &on, arg, sizeof(on));
 
-	return r < 0 ? r : file_set_flags(f, on ? flag : 0, flag);
+	return r < 0 ? r : file_set_flags(f, on ? O_NONBLOCK : 0, O_NONBLOCK);
+}
+
+static long set_async(struct task *t, struct file *f, int fd, gaddr_t arg)
+{
+	int on, r = copy_in(t, &on, arg, sizeof(on));
+
+	if (r < 0)
+		return r;
+	if (!on == !(file_flags(f) & O_ASYNC))
+		return 0;
+	return f->kind & FILE_ASYNC ? fasync_set(t, f, fd, on) : -ENOTTY;
+}
+
+/* The owner by ioctl: sockets have it. */
+static long owner_ioctl(struct task *t, struct file *f, bool set, gaddr_t arg)
+{
+	int who = set ? 0 : fowner_get(t, f), r;
+
+	if (!set)
+		return copy_out(t, arg, &who, sizeof(who));
+	r = copy_in(t, &who, arg, sizeof(who));
+	return r < 0 ? r : fowner_set(t, f, who);
 }
 
 static long bytes_left(struct task *t, struct file *f, gaddr_t arg)
@@ -211,9 +234,13 @@ long sys_ioctl(struct task *t, const struct sysargs *a)
 	case FIONCLEX:
 		return fd_set_cloexec(t, arg_fd(a, 0), false);
 	case FIONBIO:
-		return set_flag_by_int(t, f, arg, O_NONBLOCK);
+		return set_nonblock(t, f, arg);
 	case FIOASYNC:
-		return set_flag_by_int(t, f, arg, O_ASYNC);
+		return set_async(t, f, arg_fd(a, 0), arg);
+	case FIOSETOWN: case SIOCSPGRP: case FIOGETOWN: case SIOCGPGRP:
+		if (socket_of(f))
+			return owner_ioctl(t, f, cmd == FIOSETOWN || cmd == SIOCSPGRP, arg);
+		break;
 	case FIONREAD:
 		if (f->inode && S_ISREG(f->inode->mode))
 			return bytes_left(t, f, arg);

@@ -75,7 +75,7 @@ long sys_request_key(struct task *t, const struct sysargs *a)
 		r = text_in(t, arg_addr(a, 1), &desc);
 	if (r == 0 && arg_addr(a, 2).v)
 		r = text_in(t, arg_addr(a, 2), &callout);
-	return r < 0 ? r : keys_request(t, (struct key_name){ type, desc }, arg_s32(a, 3));
+	return r < 0 ? r : keys_request(t, (struct key_name){ type, desc }, arg_s32(a, 3), callout != NULL);
 }
 
 static long join_session(struct task *t, gaddr_t name)

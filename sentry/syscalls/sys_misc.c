@@ -6,10 +6,13 @@
 #include <linux/membarrier.h>
 #include <linux/random.h>
 #include <string.h>
+#include <sys/personality.h>
 #include <sys/sysinfo.h>
 
 #include "platform/base/rand.h"
+#include "platform/base/str.h"
 #include "sentry/core/usercopy.h"
+#include "sentry/kernel/loadavg.h"
 #include "sentry/kernel/sysinfo.h"
 #include "sentry/kernel/task.h"
 #include "sentry/syscalls/syscall.h"
@@ -22,6 +25,8 @@ long sys_uname(struct task *t, const struct sysargs *a)
 	char buf[6][65];
 
 	uts_get(task_uts(t), buf);
+	if ((t->personality & PER_MASK) == PER_LINUX32)
+		(void)str_copy(buf[4], sizeof(buf[4]), "i686");
 	return copy_out(t, arg_addr(a, 0), buf, sizeof(buf));
 }
 
@@ -54,6 +59,7 @@ long sys_sysinfo(struct task *t, const struct sysargs *a)
 {
 	struct sysinfo si = { 0 };
 	struct sys_totals s;
+	u64 load[3];
 
 	sys_totals(t->kernel, &s);
 	si.uptime = (long)((ktime_boot(t->kernel) + NSEC_PER_SEC - 1) / NSEC_PER_SEC);
@@ -62,6 +68,9 @@ long sys_sysinfo(struct task *t, const struct sysargs *a)
 	si.sharedram = MIN(s.rss_shmem, si.totalram);
 	si.procs = (unsigned short)MIN(s.ntasks, 65535u);
 	si.mem_unit = 1;
+	loadavg_get(t->kernel, 0, load);
+	for (int i = 0; i < 3; i++)
+		si.loads[i] = load[i] * (65536 / LOAD_ONE);
 	return copy_out(t, arg_addr(a, 0), &si, sizeof(si));
 }
 

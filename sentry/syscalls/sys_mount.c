@@ -10,6 +10,7 @@
 #include "sentry/core/usercopy.h"
 #include "sentry/kernel/task.h"
 #include "sentry/syscalls/patharg.h"
+#include "sentry/vfs/landlock.h"
 #include "sentry/vfs/mount_ops.h"
 
 static u32 mount_flags_from(u64 ms)
@@ -79,7 +80,18 @@ static int move(struct task *t, const char *source, const struct path *at)
 
 static int propagation(u64 ms)
 {
-	return ms & MS_SHARED ? 1 : ms & MS_SLAVE ? 2 : ms & MS_UNBINDABLE ? 3 : 0;
+	switch (ms & ~(u64)(MS_REC | MS_SILENT)) {
+	case MS_PRIVATE:
+		return 0;
+	case MS_SHARED:
+		return 1;
+	case MS_SLAVE:
+		return 2;
+	case MS_UNBINDABLE:
+		return 3;
+	default:
+		return -1;      /* one of them, and nothing else */
+	}
 }
 
 static int do_mount(struct task *t, const char *source, const struct path *at, const char *type, u64 ms,
@@ -90,7 +102,7 @@ static int do_mount(struct task *t, const char *source, const struct path *at, c
 	if (ms & MS_BIND)
 		return bind_mount(t, source, at, ms);
 	if (ms & (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE))
-		return mount_set_propagation(t, at, propagation(ms), ms & MS_REC);
+		return propagation(ms) < 0 ? -EINVAL : mount_set_propagation(t, at, propagation(ms), ms & MS_REC);
 	if (ms & MS_MOVE)
 		return move(t, source, at);
 	return new_mount(t, at, type, source, ms, data);
@@ -113,7 +125,7 @@ long sys_mount(struct task *t, const struct sysargs *a)
 		r = vfs_lookup(t, AT_FDCWD, target, LOOKUP_FOLLOW, &at);
 	if (r < 0)
 		return r;
-	if (!mount_may_admin(t))
+	if (!mount_may_admin(t) || landlock_mounts(t) < 0)
 		return -EPERM;
 	return do_mount(t, source, &at, type, arg_u64(a, 3), data);
 }
@@ -134,7 +146,7 @@ long sys_umount2(struct task *t, const struct sysargs *a)
 		r = vfs_lookup(t, AT_FDCWD, name, flags & UMOUNT_NOFOLLOW ? 0 : LOOKUP_FOLLOW, &at);
 	if (r < 0)
 		return r;
-	if (!mount_may_admin(t))
+	if (!mount_may_admin(t) || landlock_mounts(t) < 0)
 		return -EPERM;
 	return mount_umount(t, &at, flags);
 }
@@ -167,7 +179,7 @@ long sys_pivot_root(struct task *t, const struct sysargs *a)
 	struct pivot pv;
 	int r;
 
-	if (!mount_may_admin(t))
+	if (!mount_may_admin(t) || landlock_mounts(t) < 0)
 		return -EPERM;
 	r = path_arg(t, a, 0, name);
 	if (r == 0)

@@ -10,6 +10,7 @@
 #include "sentry/kernel/task.h"
 #include "sentry/syscalls/patharg.h"
 #include "sentry/vfs/fscontext.h"
+#include "sentry/vfs/landlock.h"
 #include "sentry/vfs/mount_ops.h"
 
 /* linux/mount.h, which does not go together with sys/mount.h everywhere. */
@@ -136,7 +137,7 @@ long sys_fsconfig(struct task *t, const struct sysargs *a)
 	case CFG_CREATE_EXCL:
 		return mount_may_admin(t) ? fscontext_create(t, f) : -EPERM;
 	case CFG_RECONFIGURE:
-		return mount_may_admin(t) ? fscontext_reconfigure(t, f) : -EPERM;
+		return mount_may_admin(t) && landlock_mounts(t) == 0 ? fscontext_reconfigure(t, f) : -EPERM;
 	}
 	return -EINVAL;         /* no file system here takes blobs, paths or descriptors */
 }
@@ -178,7 +179,8 @@ long sys_fsmount(struct task *t, const struct sysargs *a)
 
 /* ---- placing ---- */
 
-long sys_open_tree(struct task *t, const struct sysargs *a)
+/* @attrs: what the copy is to have, or NULL. */
+static long do_open_tree(struct task *t, const struct sysargs *a, const struct mount_attrs *attrs)
 {
 	u32 flags = arg_u32(a, 2), at = AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_SYMLINK_NOFOLLOW | LX_AT_RECURSIVE;
 	u32 look = (flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) | (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0);
@@ -199,7 +201,19 @@ long sys_open_tree(struct task *t, const struct sysargs *a)
 		return r < 0 ? r : fd_install(t, f, flags & O_CLOEXEC);
 	}
 	r = mount_clone(t, &p, flags & LX_AT_RECURSIVE, &ns);
+	if (r == 0 && attrs) {
+		auto_path root = mnt_ns_root(ns);
+
+		r = mount_set_attr(t, &root, attrs, flags & LX_AT_RECURSIVE);
+		if (r < 0)
+			mnt_ns_unref(ns);
+	}
 	return r < 0 ? r : install_tree(t, ns, flags & O_CLOEXEC);
+}
+
+long sys_open_tree(struct task *t, const struct sysargs *a)
+{
+	return do_open_tree(t, a, NULL);
 }
 
 long sys_move_mount(struct task *t, const struct sysargs *a)
@@ -209,7 +223,7 @@ long sys_move_mount(struct task *t, const struct sysargs *a)
 	struct mnt_ns *ns;
 	int r;
 
-	if (!mount_may_admin(t))
+	if (!mount_may_admin(t) || landlock_mounts(t) < 0)
 		return -EPERM;
 	if (flags & ~LX_MOVE_KNOWN)
 		return -EINVAL;
@@ -291,4 +305,24 @@ long sys_mount_setattr(struct task *t, const struct sysargs *a)
 		r = lookup_at(t, a, 0, (flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) |
 			      (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0), &p);
 	return r < 0 ? r : mount_set_attr(t, &p, &attrs, flags & LX_AT_RECURSIVE);
+}
+
+long sys_open_tree_attr(struct task *t, const struct sysargs *a)
+{
+	struct lx_mount_attr m = { 0 };
+	struct mount_attrs attrs;
+	int r;
+
+	if (!arg_addr(a, 3).v && arg_size(a, 4))
+		return -EINVAL;
+	if (!arg_addr(a, 3).v)
+		return do_open_tree(t, a, NULL);
+	if (!(arg_u32(a, 2) & LX_TREE_CLONE))
+		return -EINVAL;
+	r = get_attr(t, a, &m);
+	if (r == 0 && !mount_may_admin(t))
+		r = -EPERM;
+	if (r == 0)
+		r = decode_attr(&m, &attrs);
+	return r < 0 ? r : do_open_tree(t, a, m.set || m.clear || m.propagation ? &attrs : NULL);
 }

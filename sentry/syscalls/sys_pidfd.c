@@ -17,6 +17,7 @@
 #include "sentry/kernel/task.h"
 #include "sentry/mm/mm.h"
 #include "sentry/syscalls/syscall.h"
+#include "sentry/vfs/epoll.h"
 #include "sentry/vfs/vfs.h"
 
 
@@ -199,17 +200,41 @@ static long order(struct task *t, const void *x, const void *y)
 	return a < b ? 1 : 2;
 }
 
+/* What @x has open by number @fd, referenced; NULL. */
+static struct file *file_of(struct task *t, struct task *x, int fd)
+{
+	struct fdtable *files = task_files_get(x);
+	struct file *f = files ? fdtable_get(files, fd) : NULL;
+
+	if (files)
+		fdtable_unref(t, files);
+	return f;
+}
+
 static long cmp_files(struct task *t, struct task *x, struct task *y, int fx, int fy)
 {
-	struct fdtable *tx = task_files_get(x), *ty = task_files_get(y);
-	auto_file *f = tx ? fdtable_get(tx, fx) : NULL;
-	auto_file *g = ty ? fdtable_get(ty, fy) : NULL;
+	auto_file *f = file_of(t, x, fx);
+	auto_file *g = file_of(t, y, fy);
 
-	if (tx)
-		fdtable_unref(t, tx);
-	if (ty)
-		fdtable_unref(t, ty);
 	return f && g ? order(t, f, g) : -EBADF;
+}
+
+/* A file of @x, and what an epoll of @y watches. */
+static long cmp_epoll(struct task *t, struct task *x, struct task *y, int fx, gaddr_t at)
+{
+	auto_file *f = NULL, *ep = NULL;
+	struct kcmp_epoll_slot slot;
+	const struct file *target;
+	int r;
+
+	if (copy_in(t, &slot, at, sizeof(slot)) < 0)
+		return -EFAULT;
+	f = file_of(t, x, fx);
+	ep = f ? file_of(t, y, (int)slot.efd) : NULL;
+	if (!ep)
+		return -EBADF;
+	r = eventpoll_target(ep, (int)slot.tfd, slot.toff, &target);
+	return r < 0 ? r : order(t, f, target);
 }
 
 long sys_kcmp(struct task *t, const struct sysargs *a)
@@ -224,6 +249,8 @@ long sys_kcmp(struct task *t, const struct sysargs *a)
 	switch (arg_s32(a, 2)) {
 	case KCMP_FILE:
 		return cmp_files(t, x, y, arg_s32(a, 3), arg_s32(a, 4));
+	case KCMP_EPOLL_TFD:
+		return cmp_epoll(t, x, y, arg_s32(a, 3), arg_addr(a, 4));
 	case KCMP_VM:
 		return order(t, x->mm, y->mm);
 	case KCMP_FILES:
@@ -232,7 +259,8 @@ long sys_kcmp(struct task *t, const struct sysargs *a)
 		return order(t, x->fs, y->fs);
 	case KCMP_SIGHAND:
 		return order(t, x->tg->sighand, y->tg->sighand);
-	case KCMP_IO:
+	case KCMP_IO:           /* nobody has a context of that kind: they are the same */
+		return 0;
 	case KCMP_SYSVSEM:
 		return order(t, x->tg, y->tg);
 	}

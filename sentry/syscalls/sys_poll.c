@@ -7,10 +7,12 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <string.h>
 #include <sys/personality.h>
 #include <sys/time.h>
 
 #include "platform/base/alloc.h"
+#include "platform/base/overflow.h"
 #include "sentry/core/usercopy.h"
 #include "sentry/kernel/fdtable.h"
 #include "sentry/kernel/task.h"
@@ -129,9 +131,9 @@ static void put_left(struct task *t, gaddr_t addr, ktime_t deadline, bool timeva
 	ts = ktime_to_timespec(deadline ? time_left(t, deadline) : 0);
 	tv = (struct timeval){ .tv_sec = ts.tv_sec, .tv_usec = ts.tv_nsec / 1000 };
 	if (timeval)
-		(void)!copy_out(t, addr, &tv, sizeof(tv));
+		(void)!copy_out_late(t, addr, &tv, sizeof(tv));
 	else
-		(void)!copy_out(t, addr, &ts, sizeof(ts));
+		(void)!copy_out_late(t, addr, &ts, sizeof(ts));
 }
 
 long sys_ppoll(struct task *t, const struct sysargs *a)
@@ -162,7 +164,41 @@ struct select_sets {
 	size_t words;
 };
 
-static int sets_copy_in(struct task *t, struct select_sets *s, const struct sysargs *a, int n)
+/* Timeout and sets are mostly neighbours on the caller's stack: one copy for all of them. */
+#define NEAR_MAX 1024u
+struct near { u64 lo; size_t n; u8 b[NEAR_MAX]; };
+
+static void near_copy_in(struct task *t, struct near *c, const struct sysargs *a)
+{
+	u64 lo = UINT64_MAX, hi = 0, end;
+	u32 nfds = arg_u32(a, 0);
+
+	c->n = 0;
+	for (int i = 1; i <= 4; i++) {
+		u64 at = arg_addr(a, i).v;
+
+		if (!at)
+			continue;
+		if (nfds > NEAR_MAX || add_overflows(at, i == 4 ? sizeof(struct timeval) : ((size_t)nfds + 63) / 64 * 8, &end))
+			return;
+		lo = MIN(lo, at);
+		hi = MAX(hi, end);
+	}
+	if (lo >= hi || hi - lo > NEAR_MAX)
+		return;
+	c->lo = lo;
+	c->n = copy_in_some(t, c->b, GADDR(lo), hi - lo);
+}
+
+static int near_in(struct task *t, const struct near *c, void *dst, gaddr_t at, size_t n)
+{
+	if (at.v < c->lo || at.v - c->lo > c->n || n > c->n - (at.v - c->lo))
+		return copy_in(t, dst, at, n);
+	memcpy(dst, c->b + (at.v - c->lo), n);
+	return 0;
+}
+
+static int sets_copy_in(struct task *t, struct select_sets *s, const struct sysargs *a, const struct near *c, int n)
 {
 	s->words = ((size_t)n + 63) / 64;
 	s->store = s->store_few;
@@ -181,7 +217,7 @@ static int sets_copy_in(struct task *t, struct select_sets *s, const struct sysa
 		s->out[i] = s->in[i] + s->words;
 		if (!s->addr[i].v)
 			continue;
-		r = copy_in(t, s->in[i], s->addr[i], s->words * 8);
+		r = near_in(t, c, s->in[i], s->addr[i], s->words * 8);
 		if (r < 0)
 			return r;
 	}
@@ -249,7 +285,7 @@ static int select_sets_wait(struct task *t, struct select_sets *s, int n, ktime_
 	return r;
 }
 
-static long do_select(struct task *t, const struct sysargs *a, ktime_t deadline)
+static long do_select(struct task *t, const struct sysargs *a, const struct near *c, ktime_t deadline)
 {
 	struct select_sets s;
 	int n = arg_s32(a, 0);
@@ -258,7 +294,7 @@ static long do_select(struct task *t, const struct sysargs *a, ktime_t deadline)
 	if (n < 0)
 		return -EINVAL;
 	n = (int)MIN((u64)n, MIN(task_rlimit(t, RLIMIT_NOFILE), (u64)SELECT_MAX));
-	r = sets_copy_in(t, &s, a, n);
+	r = sets_copy_in(t, &s, a, c, n);
 	if (r == 0)
 		r = select_sets_wait(t, &s, n, deadline);
 	for (int i = 0; i < 3 && r >= 0; i++) {
@@ -273,11 +309,13 @@ static long do_select(struct task *t, const struct sysargs *a, ktime_t deadline)
 long sys_select(struct task *t, const struct sysargs *a)
 {
 	ktime_t deadline = KTIME_MAX;
+	struct near c no_init;
 	struct timeval tv;
 	long r;
 
+	near_copy_in(t, &c, a);
 	if (arg_addr(a, 4).v) {
-		r = copy_in(t, &tv, arg_addr(a, 4), sizeof(tv));
+		r = near_in(t, &c, &tv, arg_addr(a, 4), sizeof(tv));
 		if (r < 0)
 			return r;
 		if (tv.tv_sec < 0 || tv.tv_usec < 0)
@@ -288,7 +326,7 @@ long sys_select(struct task *t, const struct sysargs *a)
 		if (deadline && deadline != KTIME_MAX)
 			deadline = ktime_add(ktime_mono(t->kernel), deadline);
 	}
-	r = do_select(t, a, deadline);
+	r = do_select(t, a, &c, deadline);
 	put_left(t, arg_addr(a, 4), deadline, true);
 	return r;
 }
@@ -296,20 +334,27 @@ long sys_select(struct task *t, const struct sysargs *a)
 long sys_pselect6(struct task *t, const struct sysargs *a)
 {
 	struct { gaddr_t set; u64 size; } sig = { GADDR(0), 0 };
-	ktime_t deadline;
-	long r;
+	struct near c no_init;
+	ktime_t deadline = KTIME_MAX;
+	struct timespec ts;
+	long r = 0;
 
 	if (arg_addr(a, 5).v) {
 		r = copy_in(t, &sig, arg_addr(a, 5), sizeof(sig));
 		if (r < 0)
 			return r;
 	}
-	r = timeout_arg(t, arg_addr(a, 4), &deadline);
+	near_copy_in(t, &c, a);
+	if (arg_addr(a, 4).v) {
+		r = near_in(t, &c, &ts, arg_addr(a, 4), sizeof(ts));
+		if (r == 0)
+			r = timeout_of(t, &ts, &deadline);
+	}
 	if (r == 0)
 		r = sigset_arg_use(t, sig.set, sig.size);
 	if (r < 0)
 		return r;
-	r = do_select(t, a, deadline);
+	r = do_select(t, a, &c, deadline);
 	put_left(t, arg_addr(a, 4), deadline, false);
 	return r;
 }

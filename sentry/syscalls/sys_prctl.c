@@ -19,6 +19,8 @@
 #define PR_SET_VMA 0x53564d41
 #define PR_SET_VMA_ANON_NAME 0
 #endif
+#define LX_PR_GET_MDWE 66
+#define LX_PR_GET_MEMORY_MERGE 68
 #define ARCH_SET_GS_CODE 0x1001
 #define ARCH_SET_FS_CODE 0x1002
 #define ARCH_GET_FS_CODE 0x1003
@@ -246,13 +248,21 @@ static long fixed_ops(struct task *t, int op, const u64 *v)
 	case PR_MCE_KILL_GET:
 		return PR_MCE_KILL_DEFAULT;
 	case PR_MCE_KILL:
-		return 0;
+		return v[1] > PR_MCE_KILL_SET || v[3] || v[4] || (v[1] == PR_MCE_KILL_CLEAR && v[2]) || v[2] > PR_MCE_KILL_DEFAULT ?
+			-EINVAL : 0;
 	case PR_GET_THP_DISABLE:
 		return v[1] || v[2] || v[3] || v[4] ? -EINVAL : 0;
 	case PR_SET_THP_DISABLE:
 		return v[2] || v[3] || v[4] ? -EINVAL : 0;
 	case PR_SET_PTRACER:
 		return 0;
+	case PR_GET_SPECULATION_CTRL:
+		return v[2] || v[3] || v[4] ? -EINVAL : v[1] > PR_SPEC_L1D_FLUSH ? -ENODEV : -EINVAL;
+	case PR_SET_SYSCALL_USER_DISPATCH:
+		return v[1] == 0 && !v[2] && !v[3] && !v[4] ? 0 : -EINVAL;
+	case LX_PR_GET_MDWE:
+	case LX_PR_GET_MEMORY_MERGE:
+		return v[1] || v[2] || v[3] || v[4] ? -EINVAL : 0;
 	case PR_GET_IO_FLUSHER:
 		return capable(t, CAP_SYS_RESOURCE) ? 0 : -EPERM;
 	}

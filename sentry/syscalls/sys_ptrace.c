@@ -11,12 +11,16 @@
 #include "sentry/core/usercopy.h"
 #include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/ptrace_regs.h"
+#include "sentry/kernel/seccomp.h"
 #include "sentry/kernel/task.h"
 #include "sentry/mm/mm.h"
 #include "sentry/syscalls/syscall.h"
 
-#define LX_OPTIONS 0x3000ffu
 #define LX_GET_SYSCALL_INFO 0x420e
+#define LX_SYSEMU 31
+#define LX_SYSEMU_SINGLESTEP 32
+#define LX_SECCOMP_GET_FILTER 0x420c
+#define LX_SECCOMP_GET_METADATA 0x420d
 #define SET_MAX 16384u
 
 struct lx_call_info {
@@ -24,7 +28,7 @@ struct lx_call_info {
 	u32 arch;
 	u64 ip, sp;
 	union {
-		struct { u64 nr, args[6]; } entry;
+		struct { u64 nr, args[6]; u32 data; } entry;    /* data: seccomp's */
 		struct { s64 rval; u8 is_error; } exit;
 	};
 };
@@ -144,15 +148,22 @@ static long call_info(struct task *t, struct task *x, u64 size, gaddr_t at)
 		return e;
 	i.ip = r.ip;
 	i.sp = r.sp;
-	if (which == PT_ENTRY) {
+	i.op = (u8)which;
+	if (which == PT_ENTRY || which == PT_SECCOMP) {
 		const u64 args[6] = { r.di, r.si, r.dx, r.r10, r.r8, r.r9 };
+		u64 data;
 
-		i.op = 1;
 		i.entry.nr = r.orig_ax;
 		memcpy(i.entry.args, args, sizeof(args));
 		n = 80;
+		if (which == PT_SECCOMP) {
+			e = ptrace_message(x, &data);
+			if (e < 0)
+				return e;
+			i.entry.data = (u32)data;
+			n = 84;
+		}
 	} else if (which == PT_EXIT) {
-		i.op = 2;
 		i.exit.rval = (s64)r.ax;
 		i.exit.is_error = r.ax > (u64)-4096;
 		n = 33;
@@ -162,11 +173,54 @@ static long call_info(struct task *t, struct task *x, u64 size, gaddr_t at)
 	return n;
 }
 
+/* Signals that wait, without taking them. */
+static long peek_signals(struct task *t, struct task *x, gaddr_t args, gaddr_t to)
+{
+	struct { u64 off; u32 flags; s32 nr; } q;
+	struct lx_siginfo si;
+	long n = 0;
+
+	if (copy_in(t, &q, args, sizeof(q)) < 0)
+		return -EFAULT;
+	if ((q.flags & ~1u) || q.nr < 0)
+		return -EINVAL;
+	while (n < q.nr && q.off + (u64)n >= q.off && signal_peek(x, q.flags & 1, q.off + (u64)n, &si)) {
+		signal_info_out(t, &si);
+		if (copy_out(t, gaddr_add(to, (u64)n * sizeof(si)), &si, sizeof(si)) < 0)
+			return n ? n : -EFAULT;
+		n++;
+	}
+	return n;
+}
+
+static long options(struct task *t, struct task *x, u64 data)
+{
+	int r = ptrace_check_options(t, data);
+
+	return r < 0 ? r : ptrace_set_options(t, x, (u32)data);
+}
+
+/* How to go on: true, *ret_mode. */
+static bool resumes(u32 req, enum pt_mode *ret_mode)
+{
+	switch (req) {
+	case PTRACE_CONT: *ret_mode = PTM_RUN; return true;
+	case PTRACE_SYSCALL: *ret_mode = PTM_CALLS; return true;
+	case PTRACE_SINGLESTEP: *ret_mode = PTM_STEP; return true;
+	case LX_SYSEMU: *ret_mode = PTM_EMU; return true;
+	case LX_SYSEMU_SINGLESTEP: *ret_mode = PTM_EMU_STEP; return true;
+	}
+	return false;
+}
+
 /* Of a tracee that must be stopped. */
 static long request(struct task *t, struct task *x, u32 req, u64 addr, u64 data)
 {
+	enum pt_mode mode;
 	u64 len;
 
+	if (resumes(req, &mode))
+		return ptrace_resume(t, x, mode, (int)MIN(data, 65ul));
 	switch (req) {
 	case PTRACE_PEEKTEXT:
 	case PTRACE_PEEKDATA:
@@ -178,12 +232,6 @@ static long request(struct task *t, struct task *x, u32 req, u64 addr, u64 data)
 		return peek_user(t, x, addr, GADDR(data));
 	case PTRACE_POKEUSER:
 		return ptrace_poke_user(t, x, addr, data);
-	case PTRACE_CONT:
-		return ptrace_resume(t, x, PTM_RUN, (int)MIN(data, 65ul));
-	case PTRACE_SYSCALL:
-		return ptrace_resume(t, x, PTM_CALLS, (int)MIN(data, 65ul));
-	case PTRACE_SINGLESTEP:
-		return ptrace_resume(t, x, PTM_STEP, (int)MIN(data, 65ul));
 	case PTRACE_DETACH:
 		return ptrace_detach(t, x, (int)MIN(data, 65ul));
 	case PTRACE_GETREGS:
@@ -196,7 +244,7 @@ static long request(struct task *t, struct task *x, u32 req, u64 addr, u64 data)
 	case PTRACE_SETREGSET:
 		return regset_iov(t, x, (u32)addr, GADDR(data), req == PTRACE_SETREGSET);
 	case PTRACE_SETOPTIONS:
-		return data & ~(u64)LX_OPTIONS ? -EINVAL : ptrace_set_options(t, x, (u32)data);
+		return options(t, x, data);
 	case PTRACE_GETEVENTMSG:
 		return message(t, x, GADDR(data));
 	case PTRACE_GETSIGINFO:
@@ -209,8 +257,23 @@ static long request(struct task *t, struct task *x, u32 req, u64 addr, u64 data)
 		return ptrace_listen(t, x);
 	case LX_GET_SYSCALL_INFO:
 		return call_info(t, x, addr, GADDR(data));
+	case PTRACE_PEEKSIGINFO:
+		return peek_signals(t, x, GADDR(addr), GADDR(data));
+	case LX_SECCOMP_GET_FILTER:
+		return seccomp_dump(t, x, addr, GADDR(data));
+	case LX_SECCOMP_GET_METADATA:
+		return seccomp_metadata(t, x, addr, GADDR(data));
 	}
 	return -EIO;
+}
+
+static long seize(struct task *t, struct task *x, u64 addr, u64 data)
+{
+	int r = addr ? -EIO : ptrace_check_options(t, data);
+
+	if (r < 0)
+		return r == -EINVAL ? -EIO : r;
+	return ptrace_attach(t, x, true, (u32)data);
 }
 
 long sys_ptrace(struct task *t, const struct sysargs *a)
@@ -226,7 +289,7 @@ long sys_ptrace(struct task *t, const struct sysargs *a)
 	if (req == PTRACE_ATTACH)
 		return ptrace_attach(t, x, false, 0);
 	if (req == PTRACE_SEIZE)
-		return addr || (data & ~(u64)LX_OPTIONS) ? -EIO : ptrace_attach(t, x, true, (u32)data);
+		return seize(t, x, addr, data);
 	if (!ptrace_is_tracer(t, x))
 		return -ESRCH;
 	if (req == PTRACE_KILL)

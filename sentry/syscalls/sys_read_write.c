@@ -11,6 +11,8 @@
 #include "sentry/syscalls/syscall.h"
 #include "sentry/vfs/file.h"
 
+#define LX_RWF_NOAPPEND 0x20
+
 /* access_ok(): such a range cannot be an application's. */
 static bool absurd(gaddr_t base, size_t len)
 {
@@ -29,6 +31,7 @@ static long do_read(struct task *t, const struct sysargs *a, s64 *pos)
 	if (absurd(arg_addr(a, 1), arg_size(a, 2)))
 		return (f->flags & O_ACCMODE) == O_WRONLY ? -EBADF : -EFAULT;
 	iobuf_user(&b, t, arg_addr(a, 1), arg_size(a, 2));
+	b.again = pos;
 	return file_read(t, f, &b, pos, false);
 }
 
@@ -103,16 +106,17 @@ long sys_pwritev(struct task *t, const struct sysargs *a)
 /* Offset -1: the file's own position. */
 static long do_vector2(struct task *t, const struct sysargs *a, bool write)
 {
-	const int known = RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND;
+	const int known = RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND | LX_RWF_NOAPPEND;
 	s64 pos = arg_long(a, 3);
 	int flags = arg_s32(a, 5);
 	u32 how;
 
 	if (flags & ~known)
 		return -EOPNOTSUPP;
-	if (pos < -1)
+	if (pos < -1 || ((flags & RWF_APPEND) && (flags & LX_RWF_NOAPPEND)))
 		return -EINVAL;
-	how = (flags & RWF_NOWAIT ? WRITE_NOWAIT : 0) | (flags & RWF_APPEND ? WRITE_APPEND : 0);
+	how = (flags & RWF_NOWAIT ? WRITE_NOWAIT : 0) | (flags & RWF_APPEND ? WRITE_APPEND : 0) |
+	      (flags & LX_RWF_NOAPPEND ? WRITE_NOAPPEND : 0);
 	return do_vector(t, a, pos == -1 ? NULL : &pos, how, write);
 }
 

@@ -2,6 +2,7 @@
  * sys_session.c - process groups and sessions.
  */
 #include <errno.h>
+#include <linux/capability.h>
 
 #include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/session.h"
@@ -19,6 +20,15 @@ static int pid_arg(struct task *t, int nr)
 static long shown(struct task *t, int r)
 {
 	return r < 0 ? r : pid_nr(t, r);
+}
+
+/* Descriptors of the terminal stay open: whoever still uses it learns by SIGHUP. */
+long sys_vhangup(struct task *t, const struct sysargs *a unused_ok)
+{
+	if (!capable(t, CAP_SYS_TTY_CONFIG))
+		return -EPERM;
+	session_vhangup(t);
+	return 0;
 }
 
 long sys_setsid(struct task *t, const struct sysargs *a unused_ok)

@@ -4,14 +4,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/net.h>
+#include <netinet/in.h>
+#include <string.h>
 
 #include "platform/base/alloc.h"
 #include "sentry/core/usercopy.h"
 #include "sentry/kernel/fdtable.h"
 #include "sentry/kernel/task.h"
+#include "sentry/socket/netfilter.h"
 #include "sentry/socket/socket.h"
 #include "sentry/syscalls/sockarg.h"
 #include "sentry/syscalls/syscall.h"
+#include "sentry/vfs/landlock.h"
 
 #define OPTLEN_MAX 65536
 #define TYPE_MASK  0xf
@@ -99,6 +103,25 @@ unreserve_first:
 	return r;
 }
 
+/* landlock's word on a TCP port: for IPv4 and IPv6 sockets of streams. */
+static int may_use_port(struct task *t, const struct socket *s, const u8 *name, u32 len, u32 access)
+{
+	u16 family, port;
+	u32 need = s->family == AF_INET6 ? 24 : sizeof(struct sockaddr_in);
+
+	if (!task_cred(t)->landlock || s->type != SOCK_STREAM || (s->family != AF_INET && s->family != AF_INET6) ||
+	    len < sizeof(family) || (s->proto && s->proto != IPPROTO_TCP))
+		return 0;
+	memcpy(&family, name, sizeof(family));
+	/* Connecting to nobody is hanging up. What is of another family or too short the socket refuses itself. */
+	if (family != s->family && !(family == AF_UNSPEC && access == LL_BIND_TCP && s->family == AF_INET))
+		return 0;
+	if (len < need)
+		return 0;
+	memcpy(&port, name + 2, sizeof(port));
+	return landlock_port(t, ntohs(port), access);
+}
+
 long sys_bind(struct task *t, const struct sysargs *a)
 {
 	u8 name[SOCK_NAME_MAX];
@@ -108,6 +131,8 @@ long sys_bind(struct task *t, const struct sysargs *a)
 
 	if (r == 0)
 		r = sockarg_name_in(t, arg_addr(a, 1), arg_s32(a, 2), name);
+	if (r == 0)
+		r = may_use_port(t, s, name, arg_u32(a, 2), LL_BIND_TCP);
 	if (r < 0)
 		return r;
 	return s->ops->bind ? s->ops->bind(t, s, name, arg_u32(a, 2)) : -EOPNOTSUPP;
@@ -122,6 +147,8 @@ long sys_connect(struct task *t, const struct sysargs *a)
 
 	if (r == 0)
 		r = sockarg_name_in(t, arg_addr(a, 1), arg_s32(a, 2), name);
+	if (r == 0)
+		r = may_use_port(t, s, name, arg_u32(a, 2), LL_CONNECT_TCP);
 	return r < 0 ? r : socket_connect(t, s, name, arg_u32(a, 2));
 }
 
@@ -193,6 +220,12 @@ static long do_getname(struct task *t, const struct sysargs *a, bool peer)
 long sys_getsockname(struct task *t, const struct sysargs *a) { return do_getname(t, a, false); }
 long sys_getpeername(struct task *t, const struct sysargs *a) { return do_getname(t, a, true); }
 
+/* Bytes that an option's value may have: tables of rules are long, and not for everybody. */
+static int longest(struct task *t, struct socket *s, int level, int opt)
+{
+	return netfilter_opt(s, level, opt) ? netfilter_optlen(t, s, opt) : OPTLEN_MAX;
+}
+
 long sys_setsockopt(struct task *t, const struct sysargs *a)
 {
 	auto_file *f = NULL;
@@ -206,9 +239,11 @@ long sys_setsockopt(struct task *t, const struct sysargs *a)
 	if (len < 0)
 		return -EINVAL;
 	r = sockarg_get(t, arg_fd(a, 0), &f, &s);
+	if (r == 0)
+		r = longest(t, s, arg_s32(a, 1), arg_s32(a, 2));
 	if (r < 0)
 		return r;
-	len = MIN(len, OPTLEN_MAX);
+	len = MIN(len, r);
 	if ((size_t)len > sizeof(small)) {
 		v = big = kbuf_alloc((size_t)len);
 		if (!v)
@@ -237,17 +272,24 @@ long sys_getsockopt(struct task *t, const struct sysargs *a)
 		return r;
 	if (len < 0)
 		return -EINVAL;
-	len = MIN(len, OPTLEN_MAX);
+	r = longest(t, s, arg_s32(a, 1), arg_s32(a, 2));
+	if (r < 0)
+		return r;
+	len = MIN(len, r);
 	if ((size_t)len > sizeof(small)) {
 		v = big = kbuf_alloc((size_t)len);
 		if (!v)
 			return -ENOBUFS;
 	}
-	/* Some options of packet sockets (PACKET_HDRLEN) read what the caller put there. */
-	if (s->family == AF_PACKET && copy_in(t, v, arg_addr(a, 3), (size_t)len) < 0)
+	/* Some options of packet sockets (PACKET_HDRLEN) and iptables' read what the caller put there. */
+	if ((s->family == AF_PACKET || netfilter_opt(s, arg_s32(a, 1), arg_s32(a, 2))) && copy_in(t, v, arg_addr(a, 3), (size_t)len) < 0)
 		return -EFAULT;
 	r = s->ops->getsockopt ? s->ops->getsockopt(t, s, arg_s32(a, 1), arg_s32(a, 2), v, (size_t)len)
 		: -ENOPROTOOPT;
+	if (r == -ERANGE && len >= (s32)sizeof(len)) {         /* SO_PEERGROUPS: the length needed is told */
+		__builtin_memcpy(&len, v, sizeof(len));
+		return copy_out(t, arg_addr(a, 4), &len, sizeof(len)) < 0 ? -EFAULT : -ERANGE;
+	}
 	if (r < 0)
 		return r;
 	len = r;

@@ -15,6 +15,7 @@
 #include "sentry/fs/pipe/pipe.h"
 #include "sentry/kernel/fdtable.h"
 #include "sentry/kernel/task.h"
+#include "sentry/socket/socket.h"
 #include "sentry/syscalls/syscall.h"
 #include "sentry/vfs/file.h"
 #include "sentry/vfs/inode.h"
@@ -42,7 +43,7 @@ static ssize_t pump(struct task *t, struct file *in, s64 *ipos, struct file *out
 			return done > 0 ? done : put;
 		*ipos += put;
 		done += put;
-		if (put < got)
+		if (put < got || task_killed(t))
 			break;
 	}
 	return done;
@@ -209,6 +210,8 @@ static ssize_t to_pipe(struct task *t, struct file *in, s64 *ipos, struct file *
 	n = MIN(n, MIN(room, (size_t)CHUNK));
 	if (ipos)
 		return pump(t, in, ipos, out, NULL, n, buf, nowait);
+	if (inet_at_mark(in))
+		return 0;
 	iobuf_kernel(&b, buf, n);
 	r = file_read(t, in, &b, NULL, nowait);
 	if (r <= 0)

@@ -197,6 +197,19 @@ long sys_statfs(struct task *t, const struct sysargs *a)
 	return r < 0 ? r : copy_out(t, arg_addr(a, 1), &st, sizeof(st));
 }
 
+long sys_ustat(struct task *t, const struct sysargs *a)
+{
+	struct { s32 tfree; u64 tinode; char fname[6], fpack[6]; } out = { 0 };
+	struct statfs st;
+	int r = vfs_statfs_dev(t, arg_u32(a, 0), &st);
+
+	if (r < 0)
+		return r;
+	out.tfree = (s32)st.f_bfree;
+	out.tinode = st.f_ffree;
+	return copy_out(t, arg_addr(a, 1), &out, sizeof(out));
+}
+
 long sys_fstatfs(struct task *t, const struct sysargs *a)
 {
 	auto_file *f = fd_get_path(t, arg_fd(a, 0));

@@ -1,28 +1,33 @@
 /*
- * sys_xattr.c - the twelve calls of xattr(7): by name, by link, by descriptor.
+ * sys_xattr.c - the calls of xattr(7): by name, by link, by descriptor; and the four that take any of these (*at).
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/xattr.h>
+
 #include "platform/base/alloc.h"
 #include "sentry/kernel/fdtable.h"
 #include "sentry/kernel/task.h"
+#include "sentry/mm/mm.h"
 #include "sentry/syscalls/patharg.h"
 #include "sentry/vfs/vfs.h"
 
 #define NAME_MAX_X 255
 #define VALUE_MAX  65536u
 
-/* Which object argument 0 names. */
-enum by { BY_NAME, BY_LINK, BY_FD };
+/* struct xattr_args */
+struct lx_xattr_args { u64 value; u32 size, flags; };
 
-static int find_object(struct task *t, const struct sysargs *a, enum by by, struct path *ret)
+/* Which object a call is about: @path from @dirfd, or the descriptor @dirfd itself. */
+struct object { int dirfd; bool fd; gaddr_t path; u32 look; };
+
+static int find_object(struct task *t, const struct object *o, struct path *ret)
 {
 	char name[PATH_MAX] no_init;
-	int r;
+	ssize_t n;
 
-	if (by == BY_FD) {
-		auto_file *f = fd_get(t, arg_fd(a, 0));
+	if (o->fd) {
+		auto_file *f = fd_get(t, o->dirfd);
 
 		if (!f)
 			return -EBADF;
@@ -32,30 +37,29 @@ static int find_object(struct task *t, const struct sysargs *a, enum by by, stru
 		path_get(ret);
 		return 0;
 	}
-	r = path_arg(t, a, 0, name);
-	return r < 0 ? r : vfs_lookup(t, AT_FDCWD, name, by == BY_NAME ? LOOKUP_FOLLOW : 0, ret);
+	n = copy_in_str(t, name, o->path, PATH_MAX);
+	return n < 0 ? (int)n : vfs_lookup(t, o->dirfd, name, o->look, ret);
 }
 
-static int name_arg(struct task *t, const struct sysargs *a, char buf[NAME_MAX_X + 1])
+static int name_arg(struct task *t, gaddr_t from, char buf[NAME_MAX_X + 1])
 {
-	ssize_t n = copy_in_str(t, buf, arg_addr(a, 1), NAME_MAX_X + 1);
+	ssize_t n = copy_in_str(t, buf, from, NAME_MAX_X + 1);
 
 	if (n == -ENAMETOOLONG || n == 0)
 		return -ERANGE;
 	return n < 0 ? (int)n : 0;
 }
 
-static long do_set(struct task *t, const struct sysargs *a, enum by by)
+static long do_set(struct task *t, const struct object *o, gaddr_t name_at, gaddr_t from, size_t n, u32 flags)
 {
 	char name[NAME_MAX_X + 1];
 	auto_kfree void *value = NULL;
 	auto_path p = { 0 };
-	size_t n = arg_size(a, 3);
 	int r;
 
-	if (arg_u32(a, 4) & ~(u32)(XATTR_CREATE | XATTR_REPLACE))
+	if (flags & ~(u32)(XATTR_CREATE | XATTR_REPLACE))
 		return -EINVAL;
-	r = name_arg(t, a, name);
+	r = name_arg(t, name_at, name);
 	if (r < 0)
 		return r;
 	if (n > VALUE_MAX)
@@ -63,23 +67,23 @@ static long do_set(struct task *t, const struct sysargs *a, enum by by)
 	value = kbuf_alloc(MAX(n, 1));
 	if (!value)
 		return -ENOMEM;
-	r = n ? copy_in(t, value, arg_addr(a, 2), n) : 0;
+	r = n ? copy_in(t, value, from, n) : 0;
 	if (r == 0)
-		r = find_object(t, a, by, &p);
-	return r < 0 ? r : vfs_setxattr(t, &p, name, value, n, arg_s32(a, 4));
+		r = find_object(t, o, &p);
+	return r < 0 ? r : vfs_setxattr(t, &p, name, value, n, (int)flags);
 }
 
-static long do_get(struct task *t, const struct sysargs *a, enum by by)
+static long do_get(struct task *t, const struct object *o, gaddr_t name_at, gaddr_t to, size_t size)
 {
 	char name[NAME_MAX_X + 1];
 	auto_kfree void *value = NULL;
 	auto_path p = { 0 };
-	size_t cap = MIN(arg_size(a, 3), (size_t)VALUE_MAX);
+	size_t cap = MIN(size, (size_t)VALUE_MAX);
 	ssize_t n;
-	int r = name_arg(t, a, name);
+	int r = name_arg(t, name_at, name);
 
 	if (r == 0)
-		r = find_object(t, a, by, &p);
+		r = find_object(t, o, &p);
 	if (r < 0)
 		return r;
 	value = kbuf_alloc(MAX(cap, 1));
@@ -87,17 +91,17 @@ static long do_get(struct task *t, const struct sysargs *a, enum by by)
 		return -ENOMEM;
 	n = vfs_getxattr(t, &p, name, value, cap);
 	if (n > 0 && cap > 0)
-		r = copy_out(t, arg_addr(a, 2), value, (size_t)n);
+		r = copy_out(t, to, value, (size_t)n);
 	return r < 0 ? r : n;
 }
 
-static long do_list(struct task *t, const struct sysargs *a, enum by by)
+static long do_list(struct task *t, const struct object *o, gaddr_t to, size_t size)
 {
 	auto_kfree char *list = NULL;
 	auto_path p = { 0 };
-	size_t cap = MIN(arg_size(a, 2), (size_t)VALUE_MAX);
+	size_t cap = MIN(size, (size_t)VALUE_MAX);
 	ssize_t n;
-	int r = find_object(t, a, by, &p);
+	int r = find_object(t, o, &p);
 
 	if (r < 0)
 		return r;
@@ -106,30 +110,197 @@ static long do_list(struct task *t, const struct sysargs *a, enum by by)
 		return -ENOMEM;
 	n = vfs_listxattr(t, &p, list, cap);
 	if (n > 0 && cap > 0)
-		r = copy_out(t, arg_addr(a, 1), list, (size_t)n);
+		r = copy_out(t, to, list, (size_t)n);
 	return r < 0 ? r : n;
 }
 
-static long do_remove(struct task *t, const struct sysargs *a, enum by by)
+static long do_remove(struct task *t, const struct object *o, gaddr_t name_at)
 {
 	char name[NAME_MAX_X + 1];
 	auto_path p = { 0 };
-	int r = name_arg(t, a, name);
+	int r = name_arg(t, name_at, name);
 
 	if (r == 0)
-		r = find_object(t, a, by, &p);
+		r = find_object(t, o, &p);
 	return r < 0 ? r : vfs_removexattr(t, &p, name);
 }
 
-long sys_setxattr(struct task *t, const struct sysargs *a) { return do_set(t, a, BY_NAME); }
-long sys_lsetxattr(struct task *t, const struct sysargs *a) { return do_set(t, a, BY_LINK); }
-long sys_fsetxattr(struct task *t, const struct sysargs *a) { return do_set(t, a, BY_FD); }
-long sys_getxattr(struct task *t, const struct sysargs *a) { return do_get(t, a, BY_NAME); }
-long sys_lgetxattr(struct task *t, const struct sysargs *a) { return do_get(t, a, BY_LINK); }
-long sys_fgetxattr(struct task *t, const struct sysargs *a) { return do_get(t, a, BY_FD); }
-long sys_listxattr(struct task *t, const struct sysargs *a) { return do_list(t, a, BY_NAME); }
-long sys_llistxattr(struct task *t, const struct sysargs *a) { return do_list(t, a, BY_LINK); }
-long sys_flistxattr(struct task *t, const struct sysargs *a) { return do_list(t, a, BY_FD); }
-long sys_removexattr(struct task *t, const struct sysargs *a) { return do_remove(t, a, BY_NAME); }
-long sys_lremovexattr(struct task *t, const struct sysargs *a) { return do_remove(t, a, BY_LINK); }
-long sys_fremovexattr(struct task *t, const struct sysargs *a) { return do_remove(t, a, BY_FD); }
+static struct object by_name(const struct sysargs *a)
+{
+	return (struct object){ .dirfd = AT_FDCWD, .path = arg_addr(a, 0), .look = LOOKUP_FOLLOW };
+}
+
+static struct object by_link(const struct sysargs *a)
+{
+	return (struct object){ .dirfd = AT_FDCWD, .path = arg_addr(a, 0) };
+}
+
+static struct object by_fd(const struct sysargs *a)
+{
+	return (struct object){ .dirfd = arg_fd(a, 0), .fd = true };
+}
+
+/* Arguments 0 to 2 of the *at calls. An empty name, or none, is the descriptor itself, if that is asked for. */
+static int by_at(struct task *t, const struct sysargs *a, struct object *ret)
+{
+	u32 flags = arg_u32(a, 2);
+	char first = 0;
+
+	if (flags & ~(u32)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	*ret = (struct object){ .dirfd = arg_fd(a, 0), .path = arg_addr(a, 1) };
+	ret->look = (flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) | (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0);
+	if (!(flags & AT_EMPTY_PATH))
+		return 0;
+	if (ret->path.v && copy_in(t, &first, ret->path, 1) < 0)
+		return -EFAULT;
+	ret->fd = !first && ret->dirfd >= 0;
+	return !ret->path.v && ret->dirfd < 0 ? -EFAULT : 0;
+}
+
+static int args_at(struct task *t, const struct sysargs *a, struct lx_xattr_args *ret)
+{
+	size_t n = arg_size(a, 5);
+	u8 more[64];
+
+	if (n < sizeof(*ret))
+		return -EINVAL;
+	if (n > PAGE_SIZE)
+		return -E2BIG;
+	if (copy_in(t, ret, arg_addr(a, 4), sizeof(*ret)) < 0)
+		return -EFAULT;
+	for (size_t at = sizeof(*ret); at < n; at += sizeof(more)) {
+		size_t len = MIN(sizeof(more), n - at);
+
+		if (copy_in(t, more, gaddr_add(arg_addr(a, 4), at), len) < 0)
+			return -EFAULT;
+		for (size_t i = 0; i < len; i++)
+			if (more[i])
+				return -E2BIG;
+	}
+	return 0;
+}
+
+long sys_setxattrat(struct task *t, const struct sysargs *a)
+{
+	struct lx_xattr_args x;
+	struct object o;
+	int r = args_at(t, a, &x);
+
+	if (r == 0)
+		r = by_at(t, a, &o);
+	return r < 0 ? r : do_set(t, &o, arg_addr(a, 3), GADDR(x.value), x.size, x.flags);
+}
+
+long sys_getxattrat(struct task *t, const struct sysargs *a)
+{
+	struct lx_xattr_args x;
+	struct object o;
+	int r = args_at(t, a, &x);
+
+	if (r == 0 && x.flags)
+		r = -EINVAL;
+	if (r == 0)
+		r = by_at(t, a, &o);
+	return r < 0 ? r : do_get(t, &o, arg_addr(a, 3), GADDR(x.value), x.size);
+}
+
+long sys_listxattrat(struct task *t, const struct sysargs *a)
+{
+	struct object o;
+	int r = by_at(t, a, &o);
+
+	return r < 0 ? r : do_list(t, &o, arg_addr(a, 3), arg_size(a, 4));
+}
+
+long sys_removexattrat(struct task *t, const struct sysargs *a)
+{
+	struct object o;
+	int r = by_at(t, a, &o);
+
+	return r < 0 ? r : do_remove(t, &o, arg_addr(a, 3));
+}
+
+long sys_setxattr(struct task *t, const struct sysargs *a)
+{
+	struct object o = by_name(a);
+
+	return do_set(t, &o, arg_addr(a, 1), arg_addr(a, 2), arg_size(a, 3), arg_u32(a, 4));
+}
+
+long sys_getxattr(struct task *t, const struct sysargs *a)
+{
+	struct object o = by_name(a);
+
+	return do_get(t, &o, arg_addr(a, 1), arg_addr(a, 2), arg_size(a, 3));
+}
+
+long sys_listxattr(struct task *t, const struct sysargs *a)
+{
+	struct object o = by_name(a);
+
+	return do_list(t, &o, arg_addr(a, 1), arg_size(a, 2));
+}
+
+long sys_removexattr(struct task *t, const struct sysargs *a)
+{
+	struct object o = by_name(a);
+
+	return do_remove(t, &o, arg_addr(a, 1));
+}
+
+long sys_lsetxattr(struct task *t, const struct sysargs *a)
+{
+	struct object o = by_link(a);
+
+	return do_set(t, &o, arg_addr(a, 1), arg_addr(a, 2), arg_size(a, 3), arg_u32(a, 4));
+}
+
+long sys_lgetxattr(struct task *t, const struct sysargs *a)
+{
+	struct object o = by_link(a);
+
+	return do_get(t, &o, arg_addr(a, 1), arg_addr(a, 2), arg_size(a, 3));
+}
+
+long sys_llistxattr(struct task *t, const struct sysargs *a)
+{
+	struct object o = by_link(a);
+
+	return do_list(t, &o, arg_addr(a, 1), arg_size(a, 2));
+}
+
+long sys_lremovexattr(struct task *t, const struct sysargs *a)
+{
+	struct object o = by_link(a);
+
+	return do_remove(t, &o, arg_addr(a, 1));
+}
+
+long sys_fsetxattr(struct task *t, const struct sysargs *a)
+{
+	struct object o = by_fd(a);
+
+	return do_set(t, &o, arg_addr(a, 1), arg_addr(a, 2), arg_size(a, 3), arg_u32(a, 4));
+}
+
+long sys_fgetxattr(struct task *t, const struct sysargs *a)
+{
+	struct object o = by_fd(a);
+
+	return do_get(t, &o, arg_addr(a, 1), arg_addr(a, 2), arg_size(a, 3));
+}
+
+long sys_flistxattr(struct task *t, const struct sysargs *a)
+{
+	struct object o = by_fd(a);
+
+	return do_list(t, &o, arg_addr(a, 1), arg_size(a, 2));
+}
+
+long sys_fremovexattr(struct task *t, const struct sysargs *a)
+{
+	struct object o = by_fd(a);
+
+	return do_remove(t, &o, arg_addr(a, 1));
+}

@@ -76,7 +76,7 @@ enum sysno {
 #undef SYS
 
 /* One call of an application, as task_run.c sees it: guest filters, tracing, the handler (dispatch.c). */
-long sys_enter(struct task *t, u64 nr, u64 ip, const struct sysargs *a);
+long sys_enter(struct task *t, u64 nr, u64 ip, struct sysargs *a);
 
 /* Find the row and call it.  Numbers that do not exist are -ENOSYS. */
 long sys_dispatch(struct task *t, u64 nr, const struct sysargs *a);

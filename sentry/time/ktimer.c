@@ -67,6 +67,8 @@ static void *timer_thread(void *arg)
 		u32 seq = atomic_load(&q->seq);
 		ktime_t next;
 
+		if (atomic_load(&q->kernel->sigio.n))
+			q->kernel->sigio.flush(q->kernel);
 		if (run_one(q, &next))
 			continue;
 		host_futex_wait(&q->seq, seq, next == KTIME_MAX ? next : next - q->kernel->mono_offset);
@@ -91,6 +93,12 @@ int ktimers_start(struct kernel *k)
 	}
 	k->timers = q;
 	return 0;
+}
+
+void ktimers_poke(struct kernel *k)
+{
+	atomic_fetch_add(&k->timers->seq, 1);
+	host_futex_wake(&k->timers->seq, 1);
 }
 
 void ktimer_init(struct ktimer *tm, void (*fn)(struct ktimer *))

@@ -24,5 +24,7 @@ int ktimers_start(struct kernel *k) must_check;         /* boot: make the queue 
 void ktimer_init(struct ktimer *tm, void (*fn)(struct ktimer *));
 /* (Re)arm for @deadline; never fails. */
 void ktimer_arm(struct kernel *k, struct ktimer *tm, ktime_t deadline);
+/* Make the thread send what is in kernel->sigio: may be called with any lock. */
+void ktimers_poke(struct kernel *k);
 /* True if it was still queued.  Waits for a running fn. */
 bool ktimer_cancel(struct kernel *k, struct ktimer *tm);

@@ -9,8 +9,11 @@
 #include "platform/base/alloc.h"
 #include "sentry/kernel/task.h"
 #include "sentry/kernel/user_ns.h"
+#include "sentry/vfs/landlock.h"
 #include "sentry/vfs/namei.h"
+#include "sentry/vfs/lease.h"
 #include "sentry/vfs/notify.h"
+#include "sentry/vfs/mount_int.h"
 #include "sentry/vfs/perm.h"
 
 /* chown(2) by anybody takes set-id bits from files (and so does root's). */
@@ -66,9 +69,13 @@ int vfs_truncate(struct task *t, const struct path *p, u64 size)
 		return -EINVAL;
 	r = perm_want_write(p);
 	if (r == 0)
+		r = landlock_path(t, p, LL_TRUNCATE);
+	if (r == 0)
 		r = inode_permission(t, i, MAY_WRITE);
 	if (r == 0 && !i->ops->setattr)
 		r = -EPERM;
+	if (r == 0)
+		r = lease_break(t, i, O_WRONLY);
 	if (r < 0)
 		return r;
 	if (size > task_rlimit(t, RLIMIT_FSIZE)) {
@@ -181,5 +188,29 @@ int vfs_statfs(struct task *t, struct super *sb, u32 mnt_flags, struct statfs *r
 	if (sb->ops->statfs)
 		r = sb->ops->statfs(t, sb, ret);
 	ret->f_flags = st_flags(mnt_flags);
+	return r;
+}
+
+/* The minor number as stat(2) lays it out; the major is 0. */
+static u32 minor_of(u32 dev) { return (dev & 0xff) | (dev >> 12 & ~0xffu); }
+
+int vfs_statfs_dev(struct task *t, u32 dev, struct statfs *ret)
+{
+	struct vfs *v = t->kernel->vfs;
+	struct mount *m, *found = NULL;
+	int r = -EINVAL;
+
+	if (dev & 0xfff00)
+		return -EINVAL;
+	mutex_lock(&v->mu);
+	list_for_each(m, &t->mnt_ns->mounts, ns_node)
+		if (m->sb->dev_minor == minor_of(dev)) {
+			found = mount_ref(m);
+			break;
+		}
+	mutex_unlock(&v->mu);
+	if (found)
+		r = vfs_statfs(t, found->sb, 0, ret);
+	mount_unref(found);
 	return r;
 }

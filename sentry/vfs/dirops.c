@@ -10,6 +10,7 @@
 #include <linux/capability.h>
 #include <string.h>
 #include "sentry/kernel/task.h"
+#include "sentry/vfs/landlock.h"
 #include "sentry/vfs/namei.h"
 #include "sentry/vfs/notify.h"
 #include "sentry/vfs/perm.h"
@@ -20,6 +21,7 @@ struct making {
 	u32 major, minor;
 	const char *target;     /* symlink */
 	struct inode *link_to;  /* hard link */
+	const struct path *link_dir;    /* where it has been */
 };
 
 static int make_in(struct task *t, struct inode *dir, const char *name, size_t len, const struct making *m,
@@ -46,6 +48,13 @@ static int make_in(struct task *t, struct inode *dir, const char *name, size_t l
 	}
 }
 
+static int may_make(struct walk *w, const struct making *m)
+{
+	struct landlock_move mv = { .from = m->link_dir, .to = &w->cur, .moved = m->link_to };
+
+	return m->link_to ? landlock_move(w->t, &mv) : landlock_make(w->t, &w->cur, m->mode);
+}
+
 /* w stands before the last component. */
 static int make_last(struct walk *w, const struct making *m, struct dentry **ret)
 {
@@ -65,6 +74,8 @@ static int make_last(struct walk *w, const struct making *m, struct dentry **ret
 	if (w->must_be_dir && !is_dir)
 		return -ENOENT;
 	r = perm_want_write(&w->cur);
+	if (r == 0)
+		r = may_make(w, m);
 	if (r == 0)
 		r = perm_may_create(w->t, dir);
 	if (r == 0 && (dentry_is_deleted(w->cur.dentry) || dir->sb->nodcache))
@@ -192,8 +203,13 @@ int vfs_link(struct task *t, int odirfd, const char *oname, int ndirfd, const ch
 		r = -EPERM;
 	if (r == 0 && m.link_to->nlink == 0 && !atomic_load(&m.link_to->linkable))
 		r = -ENOENT;
-	if (r == 0)
+	if (r == 0) {
+		struct path dir = { from.mnt, dentry_parent(from.dentry) };
+
+		m.link_dir = dir.dentry ? &dir : &from;
 		r = make_last(&w, &m, &d);
+		dentry_unref(dir.dentry);
+	}
 	if (r == 0)
 		atomic_store(&m.link_to->linkable, false);
 	walk_done(&w);
@@ -230,6 +246,8 @@ static int remove_last(struct walk *w, bool want_dir)
 	if (w->must_be_dir && !want_dir)
 		return S_ISDIR(d->inode->mode) ? -EISDIR : -ENOTDIR;
 	r = perm_want_write(&w->cur);
+	if (r == 0)
+		r = landlock_remove(w->t, &w->cur, S_ISDIR(d->inode->mode));
 	if (r == 0)
 		r = perm_may_delete(w->t, dir, d->inode, want_dir);
 	if (r == 0 && atomic_load(&d->nmounts) > 0)

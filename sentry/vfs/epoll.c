@@ -53,6 +53,8 @@ struct epitem {
 	struct waiter w;
 	struct eventpoll *ep;                   /* immutable */
 	struct file *file;                      /* immutable; see Life */
+	struct waitq *wq;                       /* immutable: where it is queued: that of who added it */
+	struct tgroup *by;                      /* immutable: a reference that keeps wq, if that is not the file's */
 	int fd;                                 /* immutable */
 	u32 events;                             /* guarded by ep->ready_mu */
 	u64 data;                               /* guarded by ep->mu */
@@ -123,9 +125,10 @@ static bool item_callback(struct waiter *w, u32 events)
 	return told && ep_wake(ep);
 }
 
-static u32 item_poll(struct epitem *it, u32 events)
+/* As @t sees it; NULL: nobody in particular. */
+static u32 item_poll(struct task *t, struct epitem *it, u32 events)
 {
-	return file_poll(it->file) & events & ~EP_PRIVATE;
+	return file_poll_for(t, it->file, NULL) & events & ~EP_PRIVATE;
 }
 
 static bool item_make_ready(struct epitem *it)
@@ -175,7 +178,7 @@ static void give_back(struct eventpoll *ep, struct list_head *first, struct list
 }
 
 /* Is anything on the ready list really ready?  Drops what is not. */
-static bool ep_any_ready(struct eventpoll *ep)
+static bool ep_any_ready(struct task *t, struct eventpoll *ep)
 {
 	struct list_head todo, keep;
 	struct epitem *it;
@@ -186,7 +189,7 @@ static bool ep_any_ready(struct eventpoll *ep)
 	mutex_lock(&ep->mu);
 	take_ready(ep, &todo);
 	while (!found && (it = pop(ep, &todo, &events))) {
-		if (!item_poll(it, events))
+		if (!item_poll(t, it, events))
 			continue;
 		found = true;
 		mutex_lock(&ep->ready_mu);
@@ -199,15 +202,23 @@ static bool ep_any_ready(struct eventpoll *ep)
 	return found;
 }
 
-static u32 epoll_poll(struct file *f)
+static u32 epoll_poll_for(struct file *f, struct task *t, struct waitq **ret_wq)
 {
 	struct eventpoll *ep = ep_of(f);
 	bool some;
 
+	*ret_wq = &ep->wq;
 	mutex_lock(&ep->ready_mu);
 	some = !list_empty(&ep->ready);
 	mutex_unlock(&ep->ready_mu);
-	return some && ep_any_ready(ep) ? POLLIN | POLLRDNORM : 0;
+	return some && ep_any_ready(t, ep) ? POLLIN | POLLRDNORM : 0;
+}
+
+static u32 epoll_poll(struct file *f)
+{
+	struct waitq *wq;
+
+	return epoll_poll_for(f, NULL, &wq);
 }
 
 /* ---- epoll_wait ---- */
@@ -220,7 +231,7 @@ struct batch {
 };
 
 /* Fill @b from @todo; level-triggered ones go to @again. ep->mu held. */
-static void collect(struct eventpoll *ep, struct list_head *todo, struct list_head *again,
+static void collect(struct task *t, struct eventpoll *ep, struct list_head *todo, struct list_head *again,
 		    struct batch *b, int room)
 {
 	struct epitem *it;
@@ -228,7 +239,7 @@ static void collect(struct eventpoll *ep, struct list_head *todo, struct list_he
 
 	b->n = 0;
 	while (b->n < MIN(room, BATCH) && (it = pop(ep, todo, &events))) {
-		got = item_poll(it, events);
+		got = item_poll(t, it, events);
 		if (!got)
 			continue;
 		b->ev[b->n] = (struct lx_epoll_event){ .events = got, .data = it->data };
@@ -266,7 +277,7 @@ static int send_events(struct task *t, struct eventpoll *ep, gaddr_t dst, int ma
 	mutex_lock(&ep->mu);
 	take_ready(ep, &todo);
 	while (sent < max) {
-		collect(ep, &todo, &again, &b, max - sent);
+		collect(t, ep, &todo, &again, &b, max - sent);
 		if (!b.n)
 			break;
 		r = copy_out_late(t, gaddr_add(dst, (u64)sent * sizeof(b.ev[0])), b.ev,
@@ -325,10 +336,12 @@ int eventpoll_wait(struct task *t, struct file *f, gaddr_t dst, int max, ktime_t
 
 /* ---- items ---- */
 
-/* Unlink and free. ep->mu held; the file is still whole. */
-static void item_remove(struct eventpoll *ep, struct epitem *it) REQUIRES(ep->mu)
+/* Unlink and free. ep->mu held; the file is still whole. A reference (or NULL) to drop without locks. */
+static struct tgroup *item_remove(struct eventpoll *ep, struct epitem *it) REQUIRES(ep->mu)
 {
-	waitq_del(it->file->wq, &it->w);
+	struct tgroup *by = it->by;
+
+	waitq_del(it->wq, &it->w);
 	mutex_lock(&it->file->mu);
 	list_del_init(&it->file_node);
 	mutex_unlock(&it->file->mu);
@@ -338,6 +351,7 @@ static void item_remove(struct eventpoll *ep, struct epitem *it) REQUIRES(ep->mu
 	rb_erase(&ep->items, &it->node);
 	ep->nitems--;
 	kfree(it);
+	return by;
 }
 
 void epoll_file_gone(struct file *f)
@@ -361,10 +375,16 @@ void epoll_file_gone(struct file *f)
 			sched_yield();          /* its release is under way and will unlink the item */
 			continue;
 		}
-		mutex_lock(&ep->mu);
-		while ((it = item_find_any(ep, f)))
-			item_remove(ep, it);
-		mutex_unlock(&ep->mu);
+		do {
+			struct tgroup *by = NULL;
+
+			mutex_lock(&ep->mu);
+			it = item_find_any(ep, f);
+			if (it)
+				by = item_remove(ep, it);
+			mutex_unlock(&ep->mu);
+			tgroup_unref(by);
+		} while (it);
 		file_unref(&ep->f);
 	}
 }
@@ -428,7 +448,7 @@ static int check_nesting(struct eventpoll *ep, struct file *target)
 	return below + depth_above(ep, 0) > EP_MAX_NESTS ? -ELOOP : 0;
 }
 
-static int item_add(struct eventpoll *ep, int fd, struct file *target, const struct lx_epoll_event *ev)
+static int item_add(struct task *t, struct eventpoll *ep, int fd, struct file *target, const struct lx_epoll_event *ev)
 	REQUIRES(ep->mu)
 {
 	struct epitem *it;
@@ -454,15 +474,18 @@ static int item_add(struct eventpoll *ep, int fd, struct file *target, const str
 	mutex_lock(&target->mu);
 	list_add_tail(&it->file_node, &target->epitems);
 	mutex_unlock(&target->mu);
-	waitq_add(target->wq, &it->w);
-	if (target->wq && __atomic_load_n(&target->wq->by_net, __ATOMIC_RELAXED))
+	(void)file_poll_for(t, target, &it->wq);
+	if (it->wq != target->wq)
+		it->by = tgroup_ref(t->tg);
+	waitq_add(it->wq, &it->w);
+	if (it->wq && __atomic_load_n(&it->wq->by_net, __ATOMIC_RELAXED))
 		__atomic_store_n(&ep->wq.by_net, true, __ATOMIC_RELAXED);
-	if (item_poll(it, it->events) && item_make_ready(it))
+	if (item_poll(t, it, it->events) && item_make_ready(it))
 		ep_wake(ep);
 	return 0;
 }
 
-static int item_modify(struct eventpoll *ep, struct epitem *it, const struct lx_epoll_event *ev)
+static int item_modify(struct task *t, struct eventpoll *ep, struct epitem *it, const struct lx_epoll_event *ev)
 	REQUIRES(ep->mu)
 {
 	u32 events = ev->events | EPOLLERR | EPOLLHUP;
@@ -473,24 +496,24 @@ static int item_modify(struct eventpoll *ep, struct epitem *it, const struct lx_
 	mutex_lock(&ep->ready_mu);
 	it->events = events;
 	mutex_unlock(&ep->ready_mu);
-	if (item_poll(it, events) && item_make_ready(it))
+	if (item_poll(t, it, events) && item_make_ready(it))
 		ep_wake(ep);
 	return 0;
 }
 
-static int ctl_locked(struct eventpoll *ep, int op, int fd, struct file *target,
-		      const struct lx_epoll_event *ev) REQUIRES(ep->mu)
+static int ctl_locked(struct task *t, struct eventpoll *ep, int op, int fd, struct file *target,
+		      const struct lx_epoll_event *ev, struct tgroup **ret_by) REQUIRES(ep->mu)
 {
 	struct epitem *it;
 
 	if (op == EPOLL_CTL_ADD)
-		return item_add(ep, fd, target, ev);
+		return item_add(t, ep, fd, target, ev);
 	it = item_find(ep, target, fd);
 	if (!it)
 		return -ENOENT;
 	if (op == EPOLL_CTL_MOD)
-		return item_modify(ep, it, ev);
-	item_remove(ep, it);
+		return item_modify(t, ep, it, ev);
+	*ret_by = item_remove(ep, it);
 	return 0;
 }
 
@@ -499,9 +522,9 @@ int eventpoll_ctl(struct task *t, struct file *f, int op, int fd, struct file *t
 {
 	struct eventpoll *ep = ep_of(f);
 	bool nest = op == EPOLL_CTL_ADD && file_is_epoll(target);
+	struct tgroup *by = NULL;
 	int r = 0;
 
-	(void)t;
 	if (!target->ops->poll)
 		return -EPERM;
 	if (f == target || !file_is_epoll(f))
@@ -517,11 +540,33 @@ int eventpoll_ctl(struct task *t, struct file *f, int op, int fd, struct file *t
 	}
 	if (r == 0) {
 		mutex_lock(&ep->mu);
-		r = ctl_locked(ep, op, fd, target, ev);
+		r = ctl_locked(t, ep, op, fd, target, ev, &by);
 		mutex_unlock(&ep->mu);
+		tgroup_unref(by);
 	}
 	if (nest)
 		mutex_unlock(&ep->kernel->epoll_nest_mu);
+	return r;
+}
+
+int eventpoll_target(struct file *f, int fd, u32 nth, const struct file **ret)
+{
+	struct eventpoll *ep = ep_of(f);
+	int r = -ENOENT;
+
+	if (!file_is_epoll(f))
+		return -EINVAL;
+	mutex_lock(&ep->mu);
+	for (struct rb_node *n = rb_first(&ep->items); n; n = rb_next(n)) {
+		struct epitem *it = rb_entry(n, struct epitem, node);
+
+		if (it->fd != fd || nth-- > 0)
+			continue;
+		*ret = it->file;
+		r = 0;
+		break;
+	}
+	mutex_unlock(&ep->mu);
 	return r;
 }
 
@@ -532,10 +577,16 @@ static void epoll_release(struct file *f)
 	struct eventpoll *ep = ep_of(f);
 	struct rb_node *n;
 
-	mutex_lock(&ep->mu);
-	while ((n = rb_first(&ep->items)))
-		item_remove(ep, rb_entry(n, struct epitem, node));
-	mutex_unlock(&ep->mu);
+	do {
+		struct tgroup *by = NULL;
+
+		mutex_lock(&ep->mu);
+		n = rb_first(&ep->items);
+		if (n)
+			by = item_remove(ep, rb_entry(n, struct epitem, node));
+		mutex_unlock(&ep->mu);
+		tgroup_unref(by);
+	} while (n);
 	file_done(f);
 	kfree(ep);
 }
@@ -555,8 +606,10 @@ static void epoll_fdinfo(struct file *f, struct strbuf *out)
 }
 
 static const struct file_ops epoll_ops = {
+	.lseek = file_lseek_none,
 	.name = "eventpoll",
 	.poll = epoll_poll,
+	.poll_for = epoll_poll_for,
 	.fdinfo = epoll_fdinfo,
 	.release = epoll_release,
 };

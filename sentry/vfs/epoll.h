@@ -16,5 +16,7 @@ int eventpoll_ctl(struct task *t, struct file *ep, int op, int fd, struct file *
 	      const struct lx_epoll_event *ev) must_check;
 /* Events copied to @dst, 0 at the deadline, or -EINTR, -EFAULT. */
 int eventpoll_wait(struct task *t, struct file *ep, gaddr_t dst, int max, ktime_t deadline) must_check;
+/* What the item of number @fd is for, after @nth others of that number: for comparing only. -EINVAL, -ENOENT. */
+int eventpoll_target(struct file *ep, int fd, u32 nth, const struct file **ret) must_check;
 /* file_unref() calls it before release when f->epitems is not empty. */
 void epoll_file_gone(struct file *f);

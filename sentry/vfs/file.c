@@ -12,12 +12,17 @@
 #include "sentry/vfs/file.h"
 #include <fcntl.h>
 #include <linux/capability.h>
+#include "sentry/core/usercopy.h"
 #include "sentry/kernel/task.h"
 #include "sentry/vfs/perm.h"
+#include "sentry/vfs/dnotify.h"
 #include "sentry/vfs/epoll.h"
+#include "sentry/vfs/fasync.h"
+#include "sentry/vfs/lease.h"
 #include "sentry/vfs/notify.h"
 #include "sentry/vfs/vfs.h"
 
+#define VIEW_LEAST 1024u        /* bytes: less travels with the trap as well */
 #define READ_EVENTS  (POLLIN | POLLRDNORM | POLLRDHUP)
 #define WRITE_EVENTS (POLLOUT | POLLWRNORM)
 
@@ -41,12 +46,13 @@ void file_init(struct file *f, const struct file_ops *ops, u32 flags, u32 kind,
 
 void file_done(struct file *f)
 {
-	if (f->inode)
-		locks_release_file(f);
+	locks_release_file(f);
 	if (f->path.dentry)
 		path_put(&f->path);
 	if (f->inode && (f->kind & FILE_WRITER))
 		inode_drop_writer(f->inode);
+	if (f->inode && (f->kind & FILE_READER))
+		atomic_fetch_sub(&f->inode->readers, 1);
 	f->inode = inode_unref(f->inode);
 	if (f->cred)
 		cred_unref(f->cred);
@@ -66,6 +72,9 @@ struct file *file_unref(struct file *f)
 	if (f->path.dentry && !(f->kind & FILE_PATH))
 		notify_file(f, (f->flags & O_ACCMODE) != O_RDONLY ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
 	epoll_file_gone(f);             /* always: it also waits for one who is just leaving f->epitems */
+	lease_file_gone(f);
+	dnotify_close(f, NULL);
+	fowner_file_gone(f);
 	f->ops->release(f);
 	return NULL;
 }
@@ -89,14 +98,6 @@ int file_set_flags(struct file *f, u32 flags, u32 mask)
 		__atomic_store_n(&f->flags, new_flags, __ATOMIC_RELAXED);
 	mutex_unlock(&f->mu);
 	return r < 0 ? r : 0;
-}
-
-void file_set_owner(struct file *f, s32 type, s32 id)
-{
-	mutex_lock(&f->mu);
-	f->owner_type = type;
-	f->owner_id = id;
-	mutex_unlock(&f->mu);
 }
 
 static bool readable(const struct file *f)
@@ -133,17 +134,19 @@ static u32 mnt_flags_of(const struct file *f)
 int file_wait(struct task *t, struct file *f, u32 events, ktime_t deadline)
 {
 	struct task_waiter tw;
+	struct waitq *wq;
 	int r = 0;
 
 	events |= POLLERR | POLLHUP;
 	task_waiter_init(&tw, t, events);
-	waitq_add(f->wq, &tw.w);
-	while (!(file_poll(f) & events)) {
+	(void)file_poll_for(t, f, &wq);
+	waitq_add(wq, &tw.w);
+	while (!(file_poll_for(t, f, NULL) & events)) {
 		r = task_sleep(t, deadline);
 		if (r < 0)
 			break;
 	}
-	waitq_del(f->wq, &tw.w);
+	waitq_del(wq, &tw.w);
 	return r;
 }
 
@@ -152,11 +155,14 @@ int file_wait(struct task *t, struct file *f, u32 events, ktime_t deadline)
 /* The op said -EAGAIN once: queue, try again, sleep. */
 static ssize_t read_wait(struct task *t, struct file *f, struct iobuf *b, s64 *pos)
 {
+	struct waitq *wq = f->wq;
 	struct task_waiter tw;
 	ssize_t n;
 
+	if (f->ops->poll_for)
+		(void)f->ops->poll_for(f, t, &wq);
 	task_waiter_init(&tw, t, READ_EVENTS | POLLPRI | POLLERR | POLLHUP);
-	waitq_add(f->wq, &tw.w);
+	waitq_add(wq, &tw.w);
 	for (;;) {
 		n = f->ops->read(t, f, b, pos);
 		if (n != -EAGAIN)
@@ -165,7 +171,7 @@ static ssize_t read_wait(struct task *t, struct file *f, struct iobuf *b, s64 *p
 		if (n < 0)
 			break;
 	}
-	waitq_del(f->wq, &tw.w);
+	waitq_del(wq, &tw.w);
 	return n;
 }
 
@@ -179,12 +185,50 @@ static ssize_t read_stream(struct task *t, struct file *f, struct iobuf *b, bool
 	return n;
 }
 
+static u64 view_key(struct kernel *k, struct file *f)
+{
+	u64 none = 0, key = atomic_load(&f->view_key);
+
+	if (key)
+		return key;
+	key = atomic_fetch_add(&k->next_view, 1) + 1;
+	return atomic_compare_exchange_strong(&f->view_key, &none, key) ? key : none;
+}
+
+/* By the application's side itself, if its bytes can be had that way: as many, else 0. */
+static ssize_t read_view(struct task *t, struct file *f, struct iobuf *b, s64 *pos)
+{
+	size_t n = b->left;
+	hostfd_t fd;
+	s64 size;
+	u64 key;
+	int r;
+
+	if (!b->again || !f->ops->view || n < VIEW_LEAST || !copy_view_may(t))
+		return 0;
+	size = f->ops->view(f, NULL);
+	if (size < 0 || n > (u64)size || (u64)*pos > (u64)size - n)
+		return 0;
+	key = view_key(t->kernel, f);
+	r = copy_out_view(t, GADDR(b->one.base), key, (u64)*pos, n);
+	if (r == -EAGAIN && f->ops->view(f, &fd) >= 0)
+		copy_view_give(t, key, (u64)*pos, fd);
+	if (r < 0)
+		return 0;
+	iobuf_advance(b, n);
+	*pos += (s64)n;
+	return (ssize_t)n;
+}
+
 static ssize_t read_at(struct task *t, struct file *f, struct iobuf *b, s64 *pos, bool nowait)
 {
 	ssize_t n;
 
 	if (*pos < 0 || (s64)((u64)*pos + b->left) < 0)
 		return -EINVAL;
+	n = read_view(t, f, b, pos);
+	if (n)
+		return n;
 	n = f->ops->read(t, f, b, pos);
 	if (n == -EAGAIN && may_wait(f, nowait))
 		n = read_wait(t, f, b, pos);
@@ -302,7 +346,7 @@ static ssize_t write_regular(struct task *t, struct file *f, struct iobuf *b, s6
 	ssize_t n = 0;
 
 	mutex_lock(&i->wr_mu);
-	if (append || (file_flags(f) & O_APPEND)) {
+	if (append || ((file_flags(f) & O_APPEND) && !b->noappend)) {
 		n = inode_getattr(t, i, &st);
 		if (n == 0)
 			*pos = (s64)st.size;
@@ -343,6 +387,7 @@ ssize_t file_write(struct task *t, struct file *f, struct iobuf *b, s64 *pos, u3
 		return -EBADF;
 	if (!f->ops->write)
 		return -EINVAL;
+	b->noappend = how & WRITE_NOAPPEND;
 	if (f->kind & FILE_STREAM)
 		return write_stream(t, f, b, how & WRITE_NOWAIT);
 	if (f->kind & FILE_NOPOSLOCK)
@@ -395,16 +440,25 @@ static s64 lseek_by_size(struct task *t, struct file *f, s64 off, int whence)
 	return off < 0 ? -EINVAL : off;
 }
 
+s64 file_lseek_none(struct task *t, struct file *f, s64 off, int whence)
+{
+	(void)t;
+	(void)f;
+	(void)off;
+	(void)whence;
+	return 0;
+}
+
 s64 file_lseek(struct task *t, struct file *f, s64 off, int whence)
 {
 	s64 r;
 
 	if (f->kind & FILE_PATH)
 		return -EBADF;
-	if (f->kind & FILE_STREAM)
-		return -ESPIPE;
 	if (whence < SEEK_SET || whence > SEEK_HOLE)
 		return -EINVAL;
+	if (f->kind & FILE_STREAM)
+		return f->ops->lseek ? f->ops->lseek(t, f, off, whence) : -ESPIPE;
 	mutex_lock(&f->pos_mu);
 	r = f->ops->lseek ? f->ops->lseek(t, f, off, whence) : lseek_by_size(t, f, off, whence);
 	if (r >= 0)
@@ -418,6 +472,16 @@ u32 file_poll(struct file *f)
 	if (!f->ops->poll)
 		return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
 	return f->ops->poll(f);
+}
+
+u32 file_poll_for(struct task *t, struct file *f, struct waitq **ret_wq)
+{
+	struct waitq *wq = f->wq;
+	u32 ev = f->ops->poll_for && t ? f->ops->poll_for(f, t, &wq) : file_poll(f);
+
+	if (ret_wq)
+		*ret_wq = wq;
+	return ev;
 }
 
 long file_ioctl(struct task *t, struct file *f, u32 cmd, gaddr_t arg)
@@ -480,6 +544,8 @@ int file_truncate(struct task *t, struct file *f, u64 size)
 		return -EBADF;
 	if (!writable(f) || !is_regular(f) || (s64)size < 0)
 		return -EINVAL;
+	if (f->kind & FILE_NO_TRUNCATE)
+		return -EACCES;
 	if (!i->ops->setattr)
 		return -EINVAL;
 	mutex_lock(&i->wr_mu);
@@ -553,7 +619,9 @@ int file_close(struct task *t, struct file *f, const void *owner)
 {
 	if (f->kind & FILE_PATH)
 		return 0;
-	if (f->inode)
-		locks_close_posix(f, owner);
+	if (atomic_load(&f->view_key))
+		copy_view_drop(t, atomic_load(&f->view_key));
+	locks_close_posix(t, f, owner);
+	dnotify_close(f, owner);
 	return f->ops->flush ? f->ops->flush(t, f) : 0;
 }

@@ -8,7 +8,7 @@
  * Life:   file_init() gives one reference to the maker; descriptor slots, vmas
  *         and calls in progress hold the rest; the last unref runs release,
  *         which frees the embedding object.
- * Locks:  f->mu (RANK_FILE) guards flags and owner.  pos is guarded by pos_mu,
+ * Locks:  f->mu (RANK_FILE) guards flags.  pos is guarded by pos_mu,
  *         which vfs holds around read/write/lseek/readdir of seekable files.
  * Waiting: ops never wait for the guest.  They return -EAGAIN, and vfs waits
  *         on f->wq for the events it needs.  A gofer round trip or host disk
@@ -30,6 +30,8 @@ struct mount;
 struct task;
 struct cred;
 struct strbuf;
+struct fowner;
+struct flock_state;
 struct kstat;
 
 struct path {                   /* a place: both pointers counted when stored */
@@ -59,7 +61,7 @@ struct mapping {
  * read and write advance *pos by what they moved.  Writers of one regular file
  * are serialised by vfs (inode->wr_mu), which also applies RLIMIT_FSIZE, sheds
  * set-id bits and, for O_APPEND, sets *pos to the size of the inode; a kind
- * whose file may grow behind our back looks at the flag itself and sets *pos
+ * whose file may grow behind our back looks at the flag (and at iobuf.noappend) itself and sets *pos
  * to the end of what it wrote.  flush and release run without any lock.
  */
 struct file_ops {
@@ -68,15 +70,19 @@ struct file_ops {
 	ssize_t (*write)(struct task *, struct file *, struct iobuf *, s64 *pos);        /* -EINVAL */
 	s64     (*lseek)(struct task *, struct file *, s64 off, int whence);             /* by inode size; -ESPIPE if FILE_STREAM */
 	u32     (*poll)(struct file *);                                                  /* POLLIN|POLLOUT|... always ready */
+	u32     (*poll_for)(struct file *, struct task *, struct waitq **ret_wq);        /* poll, if who asks matters; where it waits. By poll, on wq */
 	int     (*readdir)(struct task *, struct file *, struct dir_ctx *);              /* -ENOTDIR */
 	long    (*ioctl)(struct task *, struct file *, u32 cmd, gaddr_t arg);            /* -ENOTTY */
 	int     (*map)(struct task *, struct file *, u64 off, u64 len, int prot, int flags,
 	               struct mapping *ret);                                             /* -ENODEV */
+	/* Its size, or -errno; *ret_fd, if wanted: where a view (platform.h) may have its bytes from. */
+	s64     (*view)(struct file *, hostfd_t *ret_fd);                                /* no views */
 	int     (*fsync)(struct task *, struct file *, bool data_only);                  /* -EINVAL */
 	int     (*fallocate)(struct task *, struct file *, int mode, s64 off, s64 len);  /* -EOPNOTSUPP */
 	int     (*reopen)(struct task *, struct file *, u32 flags, struct file **ret);   /* /proc/PID/fd/N of a file without a place: by its inode's open, else -ENXIO */
 	int     (*flush)(struct task *, struct file *);                                  /* 0: nothing on each close */
 	int     (*set_flags)(struct file *, u32 old_flags, u32 new_flags);               /* 0: F_SETFL just stores */
+	int     (*async)(struct task *, struct file *);                                  /* 0: O_ASYNC is set; nothing more to do */
 	void    (*fdinfo)(struct file *, struct strbuf *);                               /* extra lines of /proc/PID/fdinfo */
 	struct file *(*forked)(struct file *);                                           /* what a forked address space maps instead (NULL: no memory); the same */
 	void    (*release)(struct file *);                                               /* required */
@@ -86,9 +92,12 @@ struct file_ops {
 #define FILE_NOPOSLOCK 0x2      /* the kind keeps its own position (host stdio): ops get pos NULL for it */
 #define FILE_PATH     0x4       /* O_PATH: only a place */
 #define FILE_WRITER   0x20      /* counted in inode->writers */
+#define FILE_READER   0x400     /* counted in inode->readers */
 #define FILE_WRITE_ALL 0x8      /* a blocking write goes on until all is taken: pipes, byte streams, ttys */
 #define FILE_CREATED  0x80      /* the open made it: F_CREATED_QUERY */
+#define FILE_NO_TRUNCATE 0x100  /* a landlock ruleset had not let it be truncated when it was opened */
 #define FILE_COMMAND  0x40      /* regular, but a write is a command to the kernel: no writers' lock, no size limit */
+#define FILE_ASYNC    0x200     /* knows O_ASYNC: wakes with ASYNC_* of fasync.h */
 #define FILE_OWN_WAIT 0x10      /* read and write wait themselves (sockets: their timeouts) */
 
 struct file {
@@ -101,10 +110,12 @@ struct file {
 	u32 kind;                               /* immutable once open returns; FILE_* */
 	struct mutex mu;                        /* RANK_FILE */
 	u32 flags GUARDED_BY(mu);               /* O_ACCMODE (immutable), O_APPEND, O_NONBLOCK, O_DIRECT, O_NOATIME... */
-	s32 owner_type, owner_id, owner_sig;    /* guarded by mu: F_SETOWN, F_SETSIG */
+	struct flock_state *flocks;             /* without an inode: lock.c's; NULL until used */
+	struct fowner *owner;                   /* set once (atomic), owned: fasync.h; NULL: none yet */
 	struct mutex pos_mu;                    /* RANK_FPOS: outer to inode locks */
 	s64 pos GUARDED_BY(pos_mu);
 	struct list_head epitems;               /* guarded by mu: epoll items that watch this file */
+	_Atomic u64 view_key;                   /* of its views; 0: there were none */
 	const char *anon_name;                  /* immutable: "anon_inode:[eventpoll]", "pipe:" for /proc/PID/fd, or NULL */
 	u64 anon_ino;                           /* immutable: number shown in pipe:[n], socket:[n] */
 };
@@ -129,9 +140,13 @@ ssize_t file_read(struct task *t, struct file *f, struct iobuf *b, s64 *pos, boo
 /* @how: WRITE_*; a bool says nowait. */
 #define WRITE_NOWAIT 1u
 #define WRITE_APPEND 2u         /* as if O_APPEND, this once; a position given stays as it is */
+#define WRITE_NOAPPEND 4u       /* as if not O_APPEND, this once */
 ssize_t file_write(struct task *t, struct file *f, struct iobuf *b, s64 *pos, u32 how) must_check;
+s64 file_lseek_none(struct task *t, struct file *f, s64 off, int whence);       /* an lseek op: stays at 0 */
 s64 file_lseek(struct task *t, struct file *f, s64 off, int whence) must_check;
 u32 file_poll(struct file *f);
+/* The same as @t sees it (NULL: nobody in particular), and where it waits for a change; @ret_wq may be NULL. */
+u32 file_poll_for(struct task *t, struct file *f, struct waitq **ret_wq);
 long file_ioctl(struct task *t, struct file *f, u32 cmd, gaddr_t arg) must_check;
 int file_readdir(struct task *t, struct file *f, struct dir_ctx *c) must_check;
 int file_map(struct task *t, struct file *f, u64 off, u64 len, int prot, int flags,
@@ -141,7 +156,6 @@ int file_truncate(struct task *t, struct file *f, u64 size) must_check;
 int file_fallocate(struct task *t, struct file *f, int mode, s64 off, s64 len) must_check;
 int file_getattr(struct task *t, struct file *f, struct kstat *ret) must_check;  /* also of files without inode */
 int file_set_flags(struct file *f, u32 flags, u32 mask) must_check;             /* F_SETFL, FIONBIO */
-void file_set_owner(struct file *f, s32 type, s32 id);                          /* F_SETOWN */
 /* A descriptor of table @owner is closed: flush, and POSIX locks go. */
 int file_close(struct task *t, struct file *f, const void *owner);
 
@@ -151,7 +165,7 @@ int file_flock(struct task *t, struct file *f, int op) must_check;
 /* @ofd: F_OFD_*. @wait: F_SETLKW. get: F_GETLK, answered in *fl. */
 int file_set_lock(struct task *t, struct file *f, const struct lx_flock *fl, bool ofd, bool wait) must_check;
 int file_get_lock(struct task *t, struct file *f, struct lx_flock *fl, bool ofd) must_check;
-void locks_close_posix(struct file *f, const void *owner);
+void locks_close_posix(struct task *t, struct file *f, const void *owner);
 void locks_release_file(struct file *f);
 void locks_free(struct inode *i);
 

@@ -9,6 +9,7 @@
 #include <linux/capability.h>
 #include "sentry/kernel/task.h"
 #include "sentry/vfs/dentry.h"
+#include "sentry/vfs/lease.h"
 #include "sentry/vfs/notify.h"
 #include "sentry/vfs/vfs.h"
 
@@ -62,6 +63,7 @@ void inode_done(struct inode *i)
 {
 	notify_forget(i);
 	locks_free(i);
+	lease_free(i);
 	super_unref(i->sb);
 	i->sb = NULL;
 }

@@ -22,6 +22,7 @@ struct kernel;
 struct statfs;
 struct flock_state;
 struct inotify_marks;
+struct leases;
 struct pipe;
 struct pid_ns;
 
@@ -110,9 +111,12 @@ struct inode {
 	ktime_t atime, mtime, ctime, btime;     /* guarded by mu */
 	struct flock_state *flocks;             /* vfs/lock.c: NULL until used */
 	struct inotify_marks *marks;            /* vfs/inotify.c: NULL until used */
+	struct leases *leases;                  /* vfs/lease.c: NULL until used */
 	struct pipe *fifo;                      /* guarded by mu: open FIFO, see vfs/fifo.c */
 	void *unix_bound;                       /* guarded by mu: AF_UNIX socket bound here */
+	u8 write_hint;                          /* atomic: F_SET_RW_HINT */
 	_Atomic bool linkable;                  /* made by O_TMPFILE: may get its first name */
+	_Atomic u32 readers;                    /* files open for reading only (regular ones) */
 	_Atomic s32 writers;                    /* > 0: files open for writing (exec is ETXTBSY); < 0: processes that run it (and writing is) */
 };
 

@@ -15,15 +15,18 @@
 #include "sentry/core/usercopy.h"
 #include "sentry/kernel/task.h"
 #include "sentry/vfs/dentry.h"
+#include "sentry/vfs/dnotify.h"
+#include "sentry/vfs/fasync.h"
 #include "sentry/vfs/mount_int.h"
 
-#define QUEUE_MAX 16384u
-#define MARKS_MAX 65536u                /* per file, as max_user_watches bounds it on Linux */
 
 /* struct inotify_event without its name, which follows it in what read(2) gives. */
 struct lx_inotify_event { s32 wd; u32 mask, cookie, len; };
 
-struct inotify_marks { struct list_head list; };
+struct inotify_marks {                          /* guarded by notify_mu */
+	struct list_head list;
+	struct list_head dnotify;       /* dnotify.c's */
+};
 
 struct mark {
 	struct list_head in_inode, in_file;
@@ -40,13 +43,23 @@ struct event {
 	char name[];
 };
 
+/* What one user has: bounded by fs.inotify.max_user_*. Guarded by notify_mu; gone with the last instance. */
+struct inotify_user {
+	struct list_head node;
+	u32 uid;                        /* immutable */
+	u32 instances, marks;
+};
+
 struct inotify {
 	struct file f;
 	struct vfs *vfs;                /* immutable */
+	const struct settings *settings;        /* immutable, borrowed */
+	struct inotify_user *user;      /* immutable: one of its instances */
+	u32 max_events;                 /* immutable: the setting when this was made */
 	struct waitq wq;
 	struct list_head marks;         /* guarded by notify_mu, like all below */
 	struct list_head events;
-	u32 nevents, nmarks;
+	u32 nevents;
 	int next_wd;
 	size_t bytes;                   /* of the queued events, as read(2) gives them */
 };
@@ -74,9 +87,9 @@ static void queue_locked(struct inotify *in, int wd, u32 mask, const char *name,
 	if (!list_empty(&in->events) &&
 	    same_event(list_last(&in->events, struct event, node), wd, mask, name, len, cookie))
 		return;
-	if (in->nevents > QUEUE_MAX)
+	if (in->nevents > in->max_events)
 		return;
-	if (in->nevents == QUEUE_MAX) {         /* the last one says that others are lost */
+	if (in->nevents == in->max_events) {         /* the last one says that others are lost */
 		wd = -1;
 		mask = IN_Q_OVERFLOW;
 		cookie = 0;
@@ -92,7 +105,7 @@ static void queue_locked(struct inotify *in, int wd, u32 mask, const char *name,
 	list_add_tail(&e->node, &in->events);
 	in->nevents++;
 	in->bytes += sizeof(e->ev) + e->ev.len;
-	waitq_wake(&in->wq, POLLIN | POLLRDNORM);
+	waitq_wake(&in->wq, POLLIN | POLLRDNORM | ASYNC_IN);
 }
 
 static void drop_event_locked(struct inotify *in, struct event *e)
@@ -110,7 +123,7 @@ static void unlink_mark_locked(struct mark *m)
 {
 	list_del_init(&m->in_inode);
 	list_del_init(&m->in_file);
-	m->owner->nmarks--;
+	m->owner->user->marks--;
 	atomic_fetch_sub(&m->inode->sb->nmarks, 1);
 }
 
@@ -142,6 +155,8 @@ static void send_marks(struct inode *i, u32 mask, const char *name, size_t len, 
 	if (!ms)
 		return;
 	mutex_lock(&vfs_of(i)->notify_mu);
+	if (unlikely(!list_empty(&ms->dnotify)) && S_ISDIR(i->mode))
+		dnotify_tell_locked(i, &ms->dnotify, mask);
 	list_for_each_safe(m, n, &ms->list, in_inode) {
 		if (!(m->mask & mask & IN_ALL_EVENTS) || (unlinked && (m->mask & IN_EXCL_UNLINK)))
 			continue;
@@ -193,11 +208,19 @@ static struct inotify_marks *marks_of(struct inode *i)
 	if (!ms)
 		return NULL;
 	list_init(&ms->list);
+	list_init(&ms->dnotify);
 	if (!__atomic_compare_exchange_n(&i->marks, &none, ms, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
 		kfree(ms);
 		ms = none;
 	}
 	return ms;
+}
+
+struct list_head *marks_dnotify(struct inode *i, bool make)
+{
+	struct inotify_marks *ms = make ? marks_of(i) : __atomic_load_n(&i->marks, __ATOMIC_ACQUIRE);
+
+	return ms ? &ms->dnotify : NULL;
 }
 
 static struct mark *find_locked(struct inotify *in, const struct inode *i)
@@ -232,7 +255,7 @@ int inotify_watch(struct file *f, struct inode *i, u32 mask)
 	m = find_locked(in, i);
 	if (m) {
 		r = update_locked(m, mask);
-	} else if (in->nmarks >= MARKS_MAX) {
+	} else if (in->user->marks >= setting_get(in->settings, SETTING_INOTIFY_WATCHES)) {
 		r = -ENOSPC;
 	} else {
 		fresh->inode = inode_ref(i);
@@ -241,7 +264,7 @@ int inotify_watch(struct file *f, struct inode *i, u32 mask)
 		fresh->mask = mask;
 		list_add_tail(&fresh->in_inode, &i->marks->list);
 		list_add_tail(&fresh->in_file, &in->marks);
-		in->nmarks++;
+		in->user->marks++;
 		atomic_fetch_add(&i->sb->nmarks, 1);
 		fresh = NULL;
 	}
@@ -366,10 +389,51 @@ static void inotify_fdinfo(struct file *f, struct strbuf *s)
 	mutex_unlock(&in->vfs->notify_mu);
 }
 
+/* ---- how many ---- */
+
+/* One more instance of @uid's: -EMFILE, -ENOMEM. */
+static int user_take(struct vfs *v, const struct settings *s, u32 uid, struct inotify_user **ret)
+{
+	struct inotify_user *fresh = knew(struct inotify_user), *u = NULL, *it;
+	int r = 0;
+
+	if (!fresh)
+		return -ENOMEM;
+	mutex_lock(&v->notify_mu);
+	list_for_each(it, &v->inotify_users, node)
+		if (it->uid == uid)
+			u = it;
+	if ((u ? u->instances : 0) >= setting_get(s, SETTING_INOTIFY_INSTANCES)) {
+		r = -EMFILE;
+	} else {
+		if (!u) {
+			u = fresh;
+			fresh = NULL;
+			u->uid = uid;
+			list_add_tail(&u->node, &v->inotify_users);
+		}
+		u->instances++;
+		*ret = u;
+	}
+	mutex_unlock(&v->notify_mu);
+	kfree(fresh);
+	return r;
+}
+
+/* The user, if it has none any more: for kfree() after the lock. */
+static struct inotify_user *user_give_locked(struct inotify_user *u)
+{
+	if (--u->instances)
+		return NULL;
+	list_del_init(&u->node);
+	return u;
+}
+
 static void inotify_release(struct file *f)
 {
 	struct inotify *in = inotify_of(f);
 	struct list_head gone = LIST_INIT(gone);
+	struct inotify_user *u;
 
 	mutex_lock(&in->vfs->notify_mu);
 	while (!list_empty(&in->marks)) {
@@ -380,13 +444,16 @@ static void inotify_release(struct file *f)
 	}
 	while (!list_empty(&in->events))
 		drop_event_locked(in, list_first(&in->events, struct event, node));
+	u = user_give_locked(in->user);
 	mutex_unlock(&in->vfs->notify_mu);
+	kfree(u);
 	put_marks(&gone);
 	file_done(f);
 	kfree(in);
 }
 
 static const struct file_ops inotify_ops = {
+	.lseek = file_lseek_none,
 	.name = "inotify",
 	.read = inotify_read,
 	.poll = inotify_poll,
@@ -402,11 +469,25 @@ bool file_is_inotify(const struct file *f)
 
 int inotify_create(struct task *t, u32 flags, struct file **ret)
 {
-	struct inotify *in = knew(struct inotify);
+	const struct settings *s = &t->kernel->settings;
+	struct inotify_user *u;
+	struct inotify *in;
+	int r = user_take(t->kernel->vfs, s, task_cred(t)->euid, &u);
 
-	if (!in)
+	if (r < 0)
+		return r;
+	in = knew(struct inotify);
+	if (!in) {
+		mutex_lock(&t->kernel->vfs->notify_mu);
+		u = user_give_locked(u);
+		mutex_unlock(&t->kernel->vfs->notify_mu);
+		kfree(u);
 		return -ENOMEM;
-	file_init(&in->f, &inotify_ops, O_RDONLY | (flags & O_NONBLOCK), FILE_STREAM, NULL, NULL, task_cred(t));
+	}
+	in->user = u;
+	in->settings = s;
+	in->max_events = setting_get(s, SETTING_INOTIFY_EVENTS);
+	file_init(&in->f, &inotify_ops, O_RDONLY | (flags & O_NONBLOCK), FILE_STREAM | FILE_ASYNC, NULL, NULL, task_cred(t));
 	in->f.wq = &in->wq;
 	in->f.anon_name = "anon_inode:inotify";
 	in->f.anon_ino = kernel_next_ino(t->kernel);

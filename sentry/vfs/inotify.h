@@ -18,4 +18,6 @@ void marks_send(struct inode *i, u32 mask, const char *name, size_t len, u32 coo
 void marks_send_child(struct inode *dir, u32 mask, const char *name, size_t len, bool unlinked);
 /* The object is gone: every watch ends with IN_IGNORED. */
 void marks_drop(struct inode *i);
+/* The list of dnotify.c beside the marks of @i; NULL: none yet (@make: no memory). */
+struct list_head *marks_dnotify(struct inode *i, bool make);
 void marks_free(struct inode *i);

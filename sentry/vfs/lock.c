@@ -2,6 +2,9 @@
  * lock.c - advisory locks: flock(2), POSIX record locks, open-file-description
  * record locks (fcntl(2)).
  *
+ * Files without an inode have locks too: those of one pipe or socket (anon_ino) are found in vfs->anon_locks while
+ * a file that has used them is open.
+ *
  * A record lock belongs to a descriptor table (POSIX) or an open file (OFD);
  * a flock to an open file.  The locks of an inode are a list sorted by start;
  * locks of one owner never overlap: setting a range cuts what was there.
@@ -18,6 +21,8 @@
 #include "sentry/kernel/task.h"
 #include "sentry/vfs/mount_int.h"
 
+#define LOCK_MAND_BIT 32                /* mandatory locks: gone, and nothing happens */
+
 struct lock {
 	struct list_head node;
 	const void *owner;              /* identity only: a descriptor table or a file */
@@ -30,6 +35,10 @@ struct lock {
 struct flock_state {
 	struct list_head locks;         /* sorted by start */
 	struct waitq wq;
+	struct list_head node;          /* without an inode: in vfs->anon_locks */
+	struct vfs *vfs;
+	u64 ino;
+	u32 files;                      /* that point here */
 };
 
 struct lock_wait {                      /* one sleeping F_SETLKW */
@@ -40,6 +49,48 @@ struct lock_wait {                      /* one sleeping F_SETLKW */
 static struct vfs *vfs_of(const struct inode *i)
 {
 	return i->sb->kernel->vfs;
+}
+
+/* What stands for the pipe or socket, or for the file itself. */
+static u64 anon_key(const struct file *f)
+{
+	return f->anon_ino ? f->anon_ino : (u64)(uintptr_t)f;
+}
+
+static struct flock_state *anon_find_locked(struct vfs *v, const struct file *f)
+{
+	struct flock_state *s;
+
+	if (f->flocks)
+		return f->flocks;
+	list_for_each(s, &v->anon_locks, node)
+		if (s->ino == anon_key(f))
+			return s;
+	return NULL;
+}
+
+static struct flock_state *anon_state(struct vfs *v, struct file *f)
+{
+	struct flock_state *fresh = knew(struct flock_state), *s;
+
+	mutex_lock(&v->locks_mu);
+	s = anon_find_locked(v, f);
+	if (!s && fresh) {
+		s = fresh;
+		fresh = NULL;
+		list_init(&s->locks);
+		waitq_init(&s->wq);
+		s->vfs = v;
+		s->ino = anon_key(f);
+		list_add_tail(&s->node, &v->anon_locks);
+	}
+	if (!f->flocks && s) {
+		s->files++;
+		f->flocks = s;
+	}
+	mutex_unlock(&v->locks_mu);
+	kfree(fresh);
+	return s;
 }
 
 static struct flock_state *state_of(struct inode *i)
@@ -58,6 +109,12 @@ static struct flock_state *state_of(struct inode *i)
 		s = none;
 	}
 	return s;
+}
+
+/* What has been locked so far; NULL: nothing. */
+static struct flock_state *state_locked(struct vfs *v, const struct file *f)
+{
+	return f->inode ? __atomic_load_n(&f->inode->flocks, __ATOMIC_ACQUIRE) : anon_find_locked(v, f);
 }
 
 void locks_free(struct inode *i)
@@ -89,6 +146,17 @@ static struct lock *find_conflict_locked(struct flock_state *s, const struct loc
 
 	list_for_each(l, &s->locks, node)
 		if (conflicts(l, want))
+			return l;
+	return NULL;
+}
+
+/* F_OFD_GETLK with F_UNLCK: what the file itself has there. */
+static struct lock *find_own_locked(struct flock_state *s, const struct lock *want)
+{
+	struct lock *l;
+
+	list_for_each(l, &s->locks, node)
+		if (!l->is_flock && l->owner == want->owner && l->start <= want->end && want->start <= l->end)
 			return l;
 	return NULL;
 }
@@ -198,10 +266,10 @@ static int try_locked(struct flock_state *s, const struct lock *want, struct loc
 	return 0;
 }
 
-static int set_lock(struct task *t, struct inode *i, const struct lock *want, bool wait)
+static int set_lock(struct task *t, struct file *f, const struct lock *want, bool wait)
 {
-	struct vfs *v = vfs_of(i);
-	struct flock_state *s = state_of(i);
+	struct vfs *v = t->kernel->vfs;
+	struct flock_state *s = f->inode ? state_of(f->inode) : anon_state(v, f);
 	struct lock *fresh = knew(struct lock), *spare = knew(struct lock);
 	bool used_fresh = false, used_spare = false, queued = false;
 	struct lock_wait lw = { .owner = want->owner };
@@ -251,6 +319,8 @@ int file_flock(struct task *t, struct file *f, int op)
 	struct lock want = { .owner = f, .end = INT64_MAX, .is_flock = true, .pid = t->tg->tgid };
 	bool wait = !(op & LOCK_NB) && !(op & LOCK_UN);
 
+	if (op & LOCK_MAND_BIT)
+		return 0;
 	switch (op & ~LOCK_NB) {
 	case LOCK_SH:
 		want.type = F_RDLCK;
@@ -266,9 +336,7 @@ int file_flock(struct task *t, struct file *f, int op)
 	}
 	if (f->kind & FILE_PATH)
 		return -EBADF;
-	if (!f->inode)
-		return -EINVAL;
-	return set_lock(t, f->inode, &want, wait);
+	return set_lock(t, f, &want, wait);
 }
 
 /* struct flock to an inclusive range, by SEEK_SET, CUR or END. */
@@ -287,7 +355,8 @@ static int range_of(struct task *t, struct file *f, const struct lx_flock *fl, s
 		mutex_unlock(&f->pos_mu);
 		break;
 	case SEEK_END:
-		r = inode_getattr(t, f->inode, &st);
+		st.size = 0;
+		r = f->inode ? inode_getattr(t, f->inode, &st) : 0;
 		base = (s64)st.size;
 		break;
 	default:
@@ -316,7 +385,7 @@ static int lock_of(struct task *t, struct file *f, const struct lx_flock *fl, bo
 {
 	if (f->kind & FILE_PATH)
 		return -EBADF;
-	if (!f->inode || (ofd && fl->pid))
+	if (ofd && fl->pid)
 		return -EINVAL;
 	*l = (struct lock){
 		.owner = ofd ? (const void *)f : (const void *)t->files,
@@ -347,7 +416,7 @@ int file_set_lock(struct task *t, struct file *f, const struct lx_flock *fl, boo
 	default:
 		return -EINVAL;
 	}
-	return set_lock(t, f->inode, &want, wait);
+	return set_lock(t, f, &want, wait);
 }
 
 int file_get_lock(struct task *t, struct file *f, struct lx_flock *fl, bool ofd)
@@ -359,12 +428,12 @@ int file_get_lock(struct task *t, struct file *f, struct lx_flock *fl, bool ofd)
 
 	if (r < 0)
 		return r;
-	if (fl->type != F_RDLCK && fl->type != F_WRLCK)
+	if (fl->type != F_RDLCK && fl->type != F_WRLCK && !(ofd && fl->type == F_UNLCK))
 		return -EINVAL;
-	s = __atomic_load_n(&f->inode->flocks, __ATOMIC_ACQUIRE);
 	mutex_lock(&v->locks_mu);
+	s = state_locked(v, f);
 	if (s)
-		c = find_conflict_locked(s, &want);
+		c = fl->type == F_UNLCK ? find_own_locked(s, &want) : find_conflict_locked(s, &want);
 	if (c) {
 		fl->type = c->type;
 		fl->whence = SEEK_SET;
@@ -378,32 +447,53 @@ int file_get_lock(struct task *t, struct file *f, struct lx_flock *fl, bool ofd)
 	return 0;
 }
 
-static void drop_owned(struct inode *i, const void *owner)
+static void drop_owned_locked(struct flock_state *s, const void *owner)
 {
-	struct flock_state *s = __atomic_load_n(&i->flocks, __ATOMIC_ACQUIRE);
-	struct vfs *v = vfs_of(i);
 	struct lock *l, *n;
 	bool any = false;
 
-	if (!s)
-		return;
-	mutex_lock(&v->locks_mu);
 	list_for_each_safe(l, n, &s->locks, node)
 		if (l->owner == owner) {
 			remove_locked(l);
 			any = true;
 		}
-	mutex_unlock(&v->locks_mu);
 	if (any)
 		waitq_wake(&s->wq, POLLOUT);
 }
 
-void locks_close_posix(struct file *f, const void *owner)
+void locks_close_posix(struct task *t, struct file *f, const void *owner)
 {
-	drop_owned(f->inode, owner);
+	/* Without a task these are the files of a process that never ran: it has no locks. */
+	struct vfs *v = t ? t->kernel->vfs : NULL;
+	struct flock_state *s;
+
+	/* Most files were never locked. */
+	if (!v || (f->inode ? !__atomic_load_n(&f->inode->flocks, __ATOMIC_ACQUIRE) : list_empty(&v->anon_locks)))
+		return;
+	mutex_lock(&v->locks_mu);
+	s = state_locked(v, f);
+	if (s)
+		drop_owned_locked(s, owner);
+	mutex_unlock(&v->locks_mu);
 }
 
 void locks_release_file(struct file *f)
 {
-	drop_owned(f->inode, f);
+	struct flock_state *s = f->inode ? __atomic_load_n(&f->inode->flocks, __ATOMIC_ACQUIRE) : f->flocks;
+	struct vfs *v = !s ? NULL : f->inode ? vfs_of(f->inode) : s->vfs;
+
+	if (!s)
+		return;
+	mutex_lock(&v->locks_mu);
+	drop_owned_locked(s, f);
+	if (f->flocks && --s->files == 0) {
+		list_del_init(&s->node);
+		while (!list_empty(&s->locks))
+			remove_locked(list_first(&s->locks, struct lock, node));
+	} else {
+		s = NULL;
+	}
+	f->flocks = NULL;
+	mutex_unlock(&v->locks_mu);
+	kfree(s);
 }

@@ -3,9 +3,7 @@
  *
  * The tree changes only here, under vfs->mu.  References that a change sets
  * free are collected and dropped after the lock, since the last one of a mount
- * may call into its file system.  Propagation types are kept and shown
- * (mount(2) MS_SHARED...), but events are not propagated: a new namespace
- * starts as a copy and goes its own way.
+ * may call into its file system.  What a change means elsewhere is propagate.c's.
  */
 #include <errno.h>
 #include <linux/capability.h>
@@ -26,8 +24,12 @@ int vfs_init(struct kernel *k)
 	mutex_init(&v->mu, RANK_MOUNT);
 	mutex_init(&v->locks_mu, RANK_FILE);
 	mutex_init(&v->notify_mu, RANK_NOTIFY);
+	list_init(&v->inotify_users);
 	list_init(&v->lock_waiters);
+	list_init(&v->anon_locks);
 	v->next_id = 20;
+	v->next_group = 1;
+	v->stamp = 1;
 	k->vfs = v;
 	return 0;
 }
@@ -62,6 +64,8 @@ struct mount *mount_new(struct super *sb, struct dentry *root, u32 flags, const 
 	list_init(&m->children);
 	list_init(&m->sibling);
 	list_init(&m->ns_node);
+	list_init(&m->victim_node);
+	prop_init(m);
 	return m;
 }
 
@@ -75,8 +79,10 @@ int mount_alone(struct super *sb, struct inode *i, struct path *ret)
 	if (r < 0)
 		return r;
 	ret->mnt = mount_new(sb, ret->dentry, 0, sb->source);
-	if (ret->mnt)
+	if (ret->mnt) {
+		ret->mnt->internal = true;
 		return 0;
+	}
 	dentry_unref(ret->dentry);
 	return -ENOMEM;
 }
@@ -130,7 +136,7 @@ bool path_is_mount_root(const struct path *p)
 
 /* ---- crossing ---- */
 
-static struct mount *child_locked(struct mount *m, const struct dentry *at)
+struct mount *mount_child_locked(struct mount *m, const struct dentry *at)
 {
 	struct mount *c;
 
@@ -150,7 +156,7 @@ bool mount_cross(struct path *p)
 		struct mount *c;
 
 		mutex_lock(&v->mu);
-		c = child_locked(p->mnt, p->dentry);
+		c = mount_child_locked(p->mnt, p->dentry);
 		if (c) {
 			p->mnt = mount_ref(c);
 			p->dentry = dentry_ref(c->root);
@@ -230,7 +236,7 @@ static struct mount *leaf_of(struct mount *m)
  * Take @top and all below it out of their namespace, leaves first.  They keep
  * parent and point (for put_tree) but nobody can walk into them any more.
  */
-static void dissolve_locked(struct mount *top, struct list_head *gone)
+void mount_dissolve_locked(struct mount *top, struct list_head *gone)
 {
 	struct mount *m;
 
@@ -246,6 +252,8 @@ static void dissolve_locked(struct mount *top, struct list_head *gone)
 				m->ns->root = NULL;
 			m->ns = NULL;
 		}
+		prop_leave_locked(m);
+		list_del_init(&m->victim_node);
 		list_del_init(&m->ns_node);
 		list_add_tail(&m->ns_node, gone);
 	} while (m != top);
@@ -266,22 +274,41 @@ static void put_tree(struct list_head *gone)
 	}
 }
 
-static struct mount *clone_locked(struct vfs *v, const struct mount *from, struct dentry *root)
+/* The place that @m leaves is held by others, too: nothing is freed here. */
+void mount_relink_locked(struct mount *m, struct mount *parent, struct dentry *point)
+{
+	struct path old = unlink_locked(m);
+
+	link_locked(m, parent, point);
+	path_put(&old);
+}
+
+void mount_link_below_locked(struct mount *m, struct mount *parent, struct dentry *point)
+{
+	struct mount *there = mount_child_locked(parent, point);
+
+	link_locked(m, parent, point);
+	if (there)
+		mount_relink_locked(there, m, m->root);
+}
+
+static struct mount *clone_locked(struct vfs *v, struct mount *from, struct dentry *root, u32 how)
 {
 	struct mount *m = mount_new(from->sb, root, mount_flags(from), from->source);
 
 	if (m) {
 		m->id = v->next_id++;
-		m->prop = from->prop;
+		prop_copied_locked(v, m, from, how);
 		m->locked_flags = from->locked_flags;
 	}
 	return m;
 }
 
 /* Whoever owns the copy must not undo what the owner of the original arranged. */
-static void lock_copy(struct mount *m, const struct mount *from, const struct mnt_ns *ns, bool top)
+static void lock_copy(struct mount *m, const struct mount *from, const struct mnt_ns *ns,
+                      const struct user_ns *owner, bool top)
 {
-	bool foreign = !ns->detached && from->ns && from->ns->ns.owner != ns->ns.owner;
+	bool foreign = !ns->detached && owner && owner != ns->ns.owner;
 
 	if (foreign)
 		m->locked_flags |= mount_flags(from) & MNT_LOCKABLE;
@@ -303,16 +330,16 @@ static bool has_locked_below(const struct mount *m, struct dentry *root)
  * no part of the tree yet).  Breadth first along ns->mounts, where each copy
  * remembers its original until the next copy starts.
  */
-static int copy_tree_locked(struct vfs *v, struct mount *from, struct dentry *root, bool recursive,
-                            struct mnt_ns *ns, struct mount **ret)
+static int copy_tree_locked(struct vfs *v, struct mount *from, struct dentry *root, bool recursive, u32 how,
+                            struct mnt_ns *ns, const struct user_ns *owner, struct mount **ret)
 {
-	struct mount *top = clone_locked(v, from, root), *m, *c;
+	struct mount *top = ns->count < MOUNTS_MAX ? clone_locked(v, from, root, how) : NULL, *m, *c;
 	struct list_head gone = LIST_INIT(gone);
 
 	if (!top)
-		return -ENOMEM;
+		return -ENOSPC;
 	top->copy_of = from;
-	lock_copy(top, from, ns, true);
+	lock_copy(top, from, ns, owner, true);
 	enter_ns_locked(top, ns);
 	for (m = top; recursive; m = list_entry(m->ns_node.next, struct mount, ns_node)) {
 		list_for_each(c, &m->copy_of->children, sibling) {
@@ -320,16 +347,16 @@ static int copy_tree_locked(struct vfs *v, struct mount *from, struct dentry *ro
 
 			if (m == top && !dentry_is_below(c->point, root))
 				continue;
-			if (c->prop == PROP_UNBINDABLE || c == top || c->ns == ns)
+			if (c->unbindable && !(how & COPY_UNBINDABLE))
 				continue;
-			n = ns->count < MOUNTS_MAX ? clone_locked(v, c, c->root) : NULL;
+			n = ns->count < MOUNTS_MAX ? clone_locked(v, c, c->root, how) : NULL;
 			if (!n) {
-				dissolve_locked(top, &gone);
+				mount_dissolve_locked(top, &gone);
 				put_tree(&gone);
 				return -ENOSPC;
 			}
 			n->copy_of = c;
-			lock_copy(n, c, ns, false);
+			lock_copy(n, c, ns, owner, false);
 			enter_ns_locked(n, ns);
 			link_locked(n, m, c->point);
 		}
@@ -338,6 +365,17 @@ static int copy_tree_locked(struct vfs *v, struct mount *from, struct dentry *ro
 	}
 	*ret = top;
 	return 0;
+}
+
+int mount_copy_tree_locked(struct vfs *v, struct mount *from, u32 how, struct mnt_ns *ns, struct user_ns *owner,
+                           struct mount **ret)
+{
+	struct mount *m;
+	int r = copy_tree_locked(v, from, from->root, true, how, ns, owner, ret);
+
+	for (m = r < 0 ? NULL : *ret; m; m = mount_next_locked(m, *ret))
+		m->copy_of = NULL;
+	return r;
 }
 
 /* ---- namespaces ---- */
@@ -353,7 +391,7 @@ static void ns_release(struct ns *ns)
 
 		while (m->parent && m->parent->ns == mn)
 			m = m->parent;
-		dissolve_locked(m, &gone);
+		mount_dissolve_locked(m, &gone);
 	}
 	mutex_unlock(&mn->kernel->vfs->mu);
 	put_tree(&gone);
@@ -463,7 +501,10 @@ int mnt_ns_copy(struct task *t, struct mnt_ns *from, struct user_ns *owner, stru
 	if (!ns)
 		return -ENOMEM;
 	mutex_lock(&v->mu);
-	r = copy_tree_locked(v, from->root, from->root->root, true, ns, &ns->root);
+	v->stamp++;
+	r = copy_tree_locked(v, from->root, from->root->root, true,
+			     COPY_UNBINDABLE | (from->ns.owner != ns->ns.owner ? COPY_SHARED_TO_SLAVE : 0), ns,
+			     from->ns.owner, &ns->root);
 	if (r == 0) {
 		mutex_lock(&fs->mu);
 		old[0] = switch_mount_locked(&fs->root, ns);
@@ -527,6 +568,7 @@ static void change_ns_locked(struct mount *top, struct mnt_ns *ns)
 int mount_attach(struct task *t, struct mount *m, const struct path *at)
 {
 	struct vfs *v = mount_vfs(m);
+	struct list_head fresh = LIST_INIT(fresh), gone = LIST_INIT(gone);
 	struct path place = *at;
 	int r;
 
@@ -541,13 +583,17 @@ int mount_attach(struct task *t, struct mount *m, const struct path *at)
 	mutex_lock(&v->mu);
 	/* Two may have seen the same detached tree: it goes to one place. */
 	r = m->parent || (m->ns && !m->ns->detached) ? -EINVAL : check_place_locked(t, &place, m->root);
+	if (r == 0)
+		r = prop_mount_locked(v, m, place.mnt, place.dentry, &fresh, &gone);
 	if (r == 0) {
 		if (!m->id)
 			m->id = v->next_id++;
 		change_ns_locked(m, place.mnt->ns);
 		link_locked(m, place.mnt, place.dentry);
+		prop_commit_locked(&fresh, place.dentry);
 	}
 	mutex_unlock(&v->mu);
+	put_tree(&gone);
 	path_put(&place);
 	return r;
 }
@@ -584,8 +630,8 @@ int mount_clone(struct task *t, const struct path *from, bool recursive, struct 
 	if (!recursive && has_locked_below(from->mnt, from->dentry))
 		r = -EINVAL;
 	else
-		r = from->mnt->prop == PROP_UNBINDABLE || !nsfs_may_bind(from->dentry->inode, t->mnt_ns) ? -EINVAL :
-	    copy_tree_locked(v, from->mnt, from->dentry, recursive, ns, &ns->root);
+		r = from->mnt->unbindable || !nsfs_may_bind(from->dentry->inode, t->mnt_ns) ? -EINVAL :
+	    copy_tree_locked(v, from->mnt, from->dentry, recursive, 0, ns, NULL, &ns->root);
 	list_for_each(m, &ns->mounts, ns_node)
 		m->copy_of = NULL;
 	mutex_unlock(&v->mu);
@@ -679,7 +725,7 @@ int mount_set_attr(struct task *t, const struct path *at, const struct mount_att
 			continue;
 		atomic_store(&m->flags, (mount_flags(m) & ~a->clear) | a->set);
 		if (a->prop >= 0)
-			m->prop = (enum propagation)a->prop;
+			prop_set_locked(v, m, (enum propagation)a->prop);
 	}
 out:
 	mutex_unlock(&v->mu);
@@ -696,11 +742,8 @@ int mount_set_propagation(struct task *t, const struct path *at, int prop, bool 
 	if (at->dentry != at->mnt->root || at->mnt->ns != t->mnt_ns) {
 		r = -EINVAL;
 	} else {
-		at->mnt->prop = (enum propagation)prop;
-		list_for_each(m, &at->mnt->ns->mounts, ns_node)
-			for (struct mount *up = m; recursive && up; up = up->parent)
-				if (up == at->mnt)
-					m->prop = (enum propagation)prop;
+		for (m = at->mnt; m; m = recursive ? mount_next_locked(m, at->mnt) : NULL)
+			prop_set_locked(v, m, (enum propagation)prop);
 	}
 	mutex_unlock(&v->mu);
 	return r;
@@ -719,10 +762,12 @@ int mount_umount(struct task *t, const struct path *at, u32 umount_flags)
 	if (at->dentry != m->root || m->ns != t->mnt_ns || !m->parent || m->locked)
 		r = -EINVAL;
 	else if (!(umount_flags & MNT_DETACH) &&
-	         (!list_empty(&m->children) || atomic_load(&m->ref.n) > 2))
+	         (!list_empty(&m->children) || atomic_load(&m->ref.n) > 2 || prop_busy_locked(v, m)))
 		r = -EBUSY;     /* held by more than the namespace and the caller's path */
-	else
-		dissolve_locked(m, &gone);
+	if (r == 0) {
+		prop_umount_locked(v, m, &gone);
+		mount_dissolve_locked(m, &gone);
+	}
 	mutex_unlock(&v->mu);
 	put_tree(&gone);
 	return r;
@@ -739,23 +784,29 @@ static bool mount_is_below_locked(const struct mount *m, const struct mount *anc
 int mount_move(struct task *t, const struct path *from, const struct path *to)
 {
 	struct vfs *v = t->kernel->vfs;
+	struct list_head fresh = LIST_INIT(fresh), gone = LIST_INIT(gone);
 	struct mount *m = from->mnt;
 	struct path old = { 0 };
 	int r;
 
 	dentry_pin_path(to->dentry);
 	mutex_lock(&v->mu);
-	if (from->dentry != m->root || m->ns != t->mnt_ns || !m->parent || m->locked)
+	if (from->dentry != m->root || m->ns != t->mnt_ns || !m->parent || m->locked || m->parent->group ||
+	    (to->mnt->group && prop_has_unbindable_locked(m)))
 		r = -EINVAL;
 	else if (mount_is_below_locked(to->mnt, m))
 		r = -ELOOP;
 	else
 		r = check_place_locked(t, to, m->root);
+	if (r == 0)
+		r = prop_mount_locked(v, m, to->mnt, to->dentry, &fresh, &gone);
 	if (r == 0) {
 		old = unlink_locked(m);
 		link_locked(m, to->mnt, to->dentry);
+		prop_commit_locked(&fresh, to->dentry);
 	}
 	mutex_unlock(&v->mu);
+	put_tree(&gone);
 	if (old.mnt)
 		path_put(&old);
 	return r;
@@ -779,7 +830,8 @@ int mount_pivot(struct task *t, const struct path *root, const struct path *new,
 		r = -EBUSY;
 	else if (root->dentry != root->mnt->root || new->dentry != new->mnt->root || !new->mnt->parent)
 		r = -EINVAL;
-	else if (!mount_is_below_locked(put_old->mnt, new->mnt))
+	else if (!mount_is_below_locked(put_old->mnt, new->mnt) || put_old->mnt->group || new->mnt->parent->group ||
+		 (root->mnt->parent && root->mnt->parent->group))
 		r = -EINVAL;
 	if (r == 0) {
 		old_new = unlink_locked(new->mnt);

@@ -24,6 +24,7 @@ struct mount {
 	int id;                                 /* immutable */
 	char *source;                           /* immutable; owned */
 	_Atomic u32 flags;                      /* MNT_* */
+	bool internal;                          /* immutable: of one file of the kernel's own (mount_alone) */
 	u32 locked_flags;                       /* immutable once in a tree: those that may not be taken away */
 
 	/* guarded by vfs->mu */
@@ -32,7 +33,15 @@ struct mount {
 	struct list_head children, sibling;     /* sibling: in parent->children, newest first */
 	struct mnt_ns *ns;                      /* borrowed; NULL: in no tree */
 	struct list_head ns_node;
-	enum propagation prop;
+	int group;                              /* of peers (propagate.c); 0: not shared */
+	struct list_head peers;                 /* the ring of its group */
+	struct mount *master;                   /* borrowed: one of the group that it follows */
+	struct list_head slaves, slave_node;
+	bool unbindable;
+	u64 stamp, queued;                      /* propagate.c's, for the operation at hand, like the rest: */
+	struct list_head prop_node, victim_node;
+	struct mount *prop_src;
+	bool victim;                            /* is to go */
 	bool locked;                            /* came from a more privileged namespace: stays where it is */
 	struct mount *copy_of;                  /* while a tree is copied, under one hold of the lock */
 };
@@ -50,13 +59,48 @@ struct mnt_ns {
 
 struct vfs {
 	struct mutex mu;                        /* RANK_MOUNT */
-	int next_id;                            /* guarded by mu */
+	int next_id, next_group;                /* guarded by mu */
+	u64 stamp;                              /* guarded by mu: number of the operation at hand */
 	struct mutex locks_mu;                  /* RANK_FILE: every advisory lock, see lock.c */
 	struct mutex notify_mu;                 /* RANK_NOTIFY: every inotify mark and queue, see inotify.c */
+	struct list_head inotify_users;         /* guarded by notify_mu: how many of them each user has */
+	struct list_head anon_locks;            /* guarded by locks_mu: lock.c's */
 	struct list_head lock_waiters;          /* guarded by locks_mu: for deadlock detection */
 };
 
 #define MOUNTS_MAX 100000       /* per namespace, as fs.mount-max */
+
+/* How a copy stands to its original: a peer (or slave of the same master), unless */
+#define COPY_SLAVE           1u         /* its slave */
+#define COPY_MAKE_SHARED     2u         /* and member of a group in any case */
+#define COPY_SHARED_TO_SLAVE 4u         /* its slave, if it is shared */
+#define COPY_UNBINDABLE      8u         /* those too */
+
+/* mount.c, for propagate.c. Mounts to be dropped after the lock go to @gone. */
+int mount_copy_tree_locked(struct vfs *v, struct mount *from, u32 how, struct mnt_ns *ns, struct user_ns *owner,
+                           struct mount **ret) must_check;
+void mount_dissolve_locked(struct mount *top, struct list_head *gone);
+struct mount *mount_child_locked(struct mount *m, const struct dentry *at);
+/* At a place where something may be mounted: that comes to lie on @m. */
+void mount_link_below_locked(struct mount *m, struct mount *parent, struct dentry *point);
+void mount_relink_locked(struct mount *m, struct mount *parent, struct dentry *point);
+/* @m's successor in a walk through the tree at @top; NULL: that was all. */
+struct mount *mount_next_locked(struct mount *m, const struct mount *top);
+
+/* propagate.c */
+void prop_init(struct mount *m);
+void prop_leave_locked(struct mount *m);
+void prop_set_locked(struct vfs *v, struct mount *m, enum propagation prop);
+void prop_copied_locked(struct vfs *v, struct mount *m, struct mount *from, u32 how);
+int prop_from_locked(const struct mount *m);    /* the group of this namespace that a slave follows, 0: none */
+/* @m is about to be mounted at (@dest, @point): its copies go to @fresh, and to their places by prop_commit_locked(). */
+int prop_mount_locked(struct vfs *v, struct mount *m, struct mount *dest, struct dentry *point,
+                      struct list_head *fresh, struct list_head *gone) must_check;
+void prop_commit_locked(struct list_head *fresh, struct dentry *point);
+bool prop_has_unbindable_locked(struct mount *top);
+/* @m is to be unmounted: is a copy of it in use?  The tree at @top is: its copies go. */
+bool prop_busy_locked(struct vfs *v, struct mount *m);
+void prop_umount_locked(struct vfs *v, struct mount *top, struct list_head *gone);
 
 /* In no tree yet; one reference. */
 struct mount *mount_new(struct super *sb, struct dentry *root, u32 flags, const char *source) must_check;

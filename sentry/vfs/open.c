@@ -8,8 +8,10 @@
 #include <fcntl.h>
 #include "platform/base/alloc.h"
 #include "sentry/kernel/task.h"
+#include "sentry/vfs/landlock.h"
 #include "sentry/vfs/mount_int.h"
 #include "sentry/vfs/namei.h"
+#include "sentry/vfs/lease.h"
 #include "sentry/vfs/notify.h"
 #include "sentry/vfs/perm.h"
 
@@ -120,14 +122,16 @@ static int open_by_kind(struct task *t, const struct path *p, u32 flags, struct 
 	return i->ops->open ? i->ops->open(t, i, p, flags, ret) : -ENXIO;
 }
 
-/* The place is known and allowed. */
-static int open_found(struct task *t, const struct path *p, u32 flags, bool created, struct file **ret)
+/* The place is known and allowed.  @exec: to run it, which exec_check() decides. */
+static int open_found(struct task *t, const struct path *p, u32 flags, bool created, bool exec, struct file **ret)
 {
 	struct inode *i = path_inode(p);
-	bool writes = (flags & O_ACCMODE) != O_RDONLY && S_ISREG(i->mode);
+	bool writes = (flags & O_ACCMODE) != O_RDONLY && S_ISREG(i->mode), may_truncate = true;
 	auto_file *f = NULL;
-	int r;
+	int r = exec ? 0 : landlock_open(t, p, created ? flags & ~(u32)O_TRUNC : flags, &may_truncate);
 
+	if (r < 0)
+		return r;
 	if (writes && !inode_add_writer(i))
 		return -ETXTBSY;
 	r = open_by_kind(t, p, (flags & KEPT_FLAGS) | LX_LARGEFILE, &f);
@@ -138,8 +142,17 @@ static int open_found(struct task *t, const struct path *p, u32 flags, bool crea
 		inode_drop_writer(i);
 	if (r < 0)
 		return r;
+	if (S_ISREG(i->mode) && !writes && f->inode == i && !(f->kind & FILE_READER)) {
+		f->kind |= FILE_READER;
+		atomic_fetch_add(&i->readers, 1);
+	}
+	r = lease_break(t, i, flags);
+	if (r < 0)
+		return r;
 	if (created)
 		f->kind |= FILE_CREATED;
+	if (!may_truncate)
+		f->kind |= FILE_NO_TRUNCATE;
 	if ((flags & O_TRUNC) && !created && S_ISREG(i->mode)) {
 		r = truncate_opened(t, i);
 		if (r < 0)
@@ -159,7 +172,7 @@ int vfs_open_path(struct task *t, const struct path *p, u32 flags, bool nocheck,
 	if (flags & O_PATH)
 		return open_place(t, p, flags, ret);
 	r = nocheck ? may_open_type(p, path_inode(p), flags) : may_open(t, p, flags);
-	return r < 0 ? r : open_found(t, p, flags, false, ret);
+	return r < 0 ? r : open_found(t, p, flags, false, nocheck, ret);
 }
 
 /* ---- creating ---- */
@@ -171,6 +184,8 @@ static int create_last(struct walk *w, u32 mode, struct dentry **ret)
 	auto_inode *made = NULL;
 	int r = perm_want_write(&w->cur);
 
+	if (r == 0)
+		r = landlock_make(w->t, &w->cur, S_IFREG);
 	if (r == 0)
 		r = perm_may_create(w->t, dir);
 	if (r == 0 && dentry_is_deleted(w->cur.dentry))
@@ -260,7 +275,7 @@ static int open_create(struct walk *w, u32 flags, u32 mode, struct file **ret)
 		return r;
 	if (!created)
 		r = may_open(w->t, &w->cur, flags);
-	return r < 0 ? r : open_found(w->t, &w->cur, flags, created, ret);
+	return r < 0 ? r : open_found(w->t, &w->cur, flags, created, false, ret);
 }
 
 /* O_TMPFILE: w->cur is the directory.  O_EXCL: it never gets a name. */
@@ -287,7 +302,7 @@ static int open_nameless(struct walk *w, u32 flags, u32 mode, struct file **ret)
 		return r;
 	atomic_store(&made->linkable, !(flags & O_EXCL));
 	p = (struct path){ w->cur.mnt, d };
-	return open_found(w->t, &p, flags & ~(u32)O_DIRECTORY, true, ret);
+	return open_found(w->t, &p, flags & ~(u32)O_DIRECTORY, true, false, ret);
 }
 
 int vfs_open(struct task *t, int dirfd, const char *name, u32 flags, u32 mode, u32 resolve,

@@ -131,6 +131,20 @@ static void show_super_options(struct mount *m, struct strbuf *out)
 		m->sb->ops->show_options(m->sb, out);
 }
 
+static void show_propagation(const struct mount *m, struct strbuf *out)
+{
+	int from = m->master ? prop_from_locked(m) : 0;
+
+	if (m->group)
+		strbuf_printf(out, " shared:%d", m->group);
+	if (m->master)
+		strbuf_printf(out, " master:%d", m->master->group);
+	if (from && from != m->master->group)
+		strbuf_printf(out, " propagate_from:%d", from);
+	if (m->unbindable)
+		strbuf_puts(out, " unbindable");
+}
+
 static void show_mountinfo(struct mount *m, const char *point, struct strbuf *out)
 {
 	char buf[PATH_MAX] no_init;
@@ -141,10 +155,7 @@ static void show_mountinfo(struct mount *m, const char *point, struct strbuf *ou
 	strbuf_put_octal(out, point, " \t\n\\");
 	strbuf_putc(out, ' ');
 	show_flags(mount_flags(m), out);
-	if (m->prop == PROP_SHARED)
-		strbuf_printf(out, " shared:%d", m->id);
-	else if (m->prop == PROP_UNBINDABLE)
-		strbuf_puts(out, " unbindable");
+	show_propagation(m, out);
 	strbuf_printf(out, " - %s ", m->sb->ops->fstype);
 	strbuf_put_octal(out, m->source, " \t\n\\");
 	strbuf_puts(out, " rw");

@@ -12,7 +12,8 @@ struct poll_entry {
 	struct file *f;                 /* owned by the maker of the entry */
 	u32 events;                     /* POLL* bits wanted; poll(2) adds ERR and HUP */
 	u32 revents;                    /* out: those that are true */
-	struct task_waiter tw;          /* poll.c's */
+	struct task_waiter tw;          /* poll.c's, like the next */
+	struct waitq *wq;
 };
 
 /*

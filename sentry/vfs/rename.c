@@ -12,6 +12,7 @@
 #include <string.h>
 #include "platform/base/alloc.h"
 #include "sentry/kernel/task.h"
+#include "sentry/vfs/landlock.h"
 #include "sentry/vfs/namei.h"
 #include "sentry/vfs/notify.h"
 #include "sentry/vfs/perm.h"
@@ -77,6 +78,17 @@ static int check_rights(const struct renaming *rn)
 	return r;
 }
 
+/* Looks at mounts: before rename_mu, which is of the same rank as their lock. */
+static int check_landlock(const struct renaming *rn)
+{
+	struct landlock_move mv = {
+		.from = &rn->from->cur, .to = &rn->to->cur, .moved = rn->victim->inode,
+		.over = rn->target ? rn->target->inode : NULL, .remove = true, .exchange = rn->flags & RENAME_EXCHANGE,
+	};
+
+	return landlock_move(rn->t, &mv);
+}
+
 static void tell(const struct renaming *rn)
 {
 	struct inode *odir = rn->from->cur.dentry->inode, *ndir = rn->to->cur.dentry->inode;
@@ -135,6 +147,9 @@ static int rename_last(struct renaming *rn)
 		return r;
 	if (rn->target && rn->target->inode == rn->victim->inode)
 		return 0;       /* two names of one file: nothing happens */
+	r = check_landlock(rn);
+	if (r < 0)
+		return r;
 	if (far)
 		mutex_lock(&sb->rename_mu);
 	r = check_loop(rn);

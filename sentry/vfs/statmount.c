@@ -68,9 +68,11 @@ static void fill_basic(const struct mount *m, struct lx_statmount *ret)
 	ret->mnt_parent_id = m->parent ? mount_unique_id(m->parent) : MOUNT_UNIQUE + 1;
 	ret->mnt_parent_id_old = m->parent ? (u32)m->parent->id : 1;
 	ret->mnt_attr = attr_of(mount_flags(m));
-	ret->mnt_propagation = m->prop == PROP_SHARED ? MS_SHARED : m->prop == PROP_UNBINDABLE ? MS_UNBINDABLE : MS_PRIVATE;
-	if (m->prop == PROP_SHARED)
-		ret->mnt_peer_group = (u64)m->id;
+	ret->mnt_propagation = (m->group ? MS_SHARED : 0) | (m->master ? MS_SLAVE : 0) | (m->unbindable ? MS_UNBINDABLE : 0);
+	if (!ret->mnt_propagation)
+		ret->mnt_propagation = MS_PRIVATE;
+	ret->mnt_peer_group = (u64)m->group;
+	ret->mnt_master = m->master ? (u64)m->master->group : 0;
 }
 
 /* One more string; offset 0 is the empty one. */
@@ -98,6 +100,8 @@ static void fill_locked(const struct mount *m, u64 mask, const struct path *root
 	}
 	if (mask & STATMOUNT_MNT_BASIC)
 		fill_basic(m, ret);
+	if (mask & STATMOUNT_PROPAGATE_FROM)
+		ret->propagate_from = (u64)prop_from_locked(m);
 	if (mask & STATMOUNT_MNT_NS_ID)
 		ret->mnt_ns_id = m->ns->ns.ino;
 	if (mask & STATMOUNT_FS_TYPE)

@@ -74,6 +74,8 @@ int vfs_rename(struct task *t, int odirfd, const char *oname, int ndirfd, const 
 int vfs_setattr(struct task *t, const struct path *p, const struct iattr *a) must_check;
 int inode_setattr(struct task *t, struct inode *i, const struct iattr *a) must_check;   /* fchmod of a file without place */
 int vfs_truncate(struct task *t, const struct path *p, u64 size) must_check;
+/* By st_dev, as ustat(2) asks: of what is mounted where @t is. -EINVAL: nothing. */
+int vfs_statfs_dev(struct task *t, u32 dev, struct statfs *ret) must_check;
 int vfs_statfs(struct task *t, struct super *sb, u32 mnt_flags, struct statfs *ret) must_check;
 /* Extended attributes; cap 0 asks for the size. */
 ssize_t vfs_getxattr(struct task *t, const struct path *p, const char *name, void *buf, size_t cap) must_check;

@@ -1,9 +1,13 @@
 #!/bin/bash
 # soak.sh CSANDBOX [MINUTES]: mixed traffic for 30 minutes between a sandbox and Linux over a veth pair, and the memory of
-# the sentry while it goes on: it must not grow.  By hand, on a machine that may be busy (it runs niced): the rows tell
-# minute, resident KiB (VmRSS), private KiB (Pss of smaps_rollup), rounds done, rounds with a failure.  Programs come
-# from ROOTFS_TAR (default build/rootfs.tar) or PROGRAMS_ROOT.  The last line is the verdict: the median of the last fifth of
-# the rows may exceed that of the second fifth by SLACK percent (10): the first fifth is warm-up.
+# the sentry while it goes on: it must not grow.  By hand, on a machine that may be busy (it runs niced).  Programs come
+# from ROOTFS_TAR (default build/rootfs.tar) or PROGRAMS_ROOT.
+#
+# A cycle is ROUNDS (4) rounds of traffic and then DRAIN (65) seconds of silence, in which TIME_WAITs end.  What is resident while
+# traffic goes on depends on how many connections a round makes, so on the load of the machine; what is left after the silence
+# does not.  A row a cycle: minute, resident KiB before and after the silence, KiB and number of objects in use after it (tests/lib/arena.py; 0 0
+# without gdb), rounds done, rounds with a failure.  The verdict is about the silences: the first cycle is warm-up; of the others
+# the median of the second half may exceed that of the first by SLACK percent (4), objects in use by USED percent (1) and their bytes by 32 KiB (an array that doubled, for the most at once so far).
 cd "$(dirname "$0")/../.." || exit 1
 bin=$(realpath "$1") minutes=${2:-30} tar=${ROOTFS_TAR:-build/rootfs.tar} base=${PROGRAMS_ROOT:-$PWD/build/programs-root}
 [ "$(id -u)" = 0 ] || { echo "skip soak: needs root"; exit 0; }
@@ -19,7 +23,8 @@ b() { timeout -k 1 60 $rt_cmd exec "$rig_id" "$@" </dev/null; }
 p() { timeout -k 1 60 nsenter -t "$rig_peer" -m -p -n chroot "$rig_dir/$rig_n/b/root" env -i PATH="$PATH" HOME=/root "$@" </dev/null; }
 for i in $(pgrep -x sentry); do tr '\0' ' ' <"/proc/$i/cmdline" | grep -q "$rig_id" && sentry=$i; done
 [ -n "$sentry" ] || { echo "not ok soak: which process is the sentry?"; exit 1; }
-memory() { awk '/^VmRSS:/ { r = $2 } /^Pss:/ { p = $2 } END { print r, p }' "/proc/$sentry/status" "/proc/$sentry/smaps_rollup"; }
+resident() { awk '/^VmRSS:/ { print $2 }' "/proc/$sentry/status"; }
+in_use() { tests/lib/arena.py "$sentry" "$bin" 2>/dev/null | awk '{ print $6, $8; n++ } END { if (!n) print 0, 0 }'; }
 
 servers() {     # side
 	$1 sh -c 'iperf3 -s -D; iperf3 -s -D -p 5202; redis-server --save "" --protected-mode no --bind 0.0.0.0 -::0 --daemonize yes --dir /tmp
@@ -47,27 +52,33 @@ traffic() {
 
 servers b; servers p
 sleep 2
-begin=$SECONDS next=0 rounds=0 failed=0
+begin=$SECONDS rounds=0 failed=0
 : >"$rig_dir/rows"
-echo "# minute VmRSS-KiB Pss-KiB rounds failed"
+echo "# minute VmRSS-KiB-busy VmRSS-KiB-silent used-KiB objects rounds failed"
 while [ $((SECONDS - begin)) -lt $((minutes * 60)) ]; do
-	traffic 2>/dev/null || failed=$((failed + 1))
-	rounds=$((rounds + 1))
-	if [ $((SECONDS - begin)) -ge $next ]; then
-		echo "$(((SECONDS - begin) / 60)) $(memory) $rounds $failed" | tee -a "$rig_dir/rows"
-		next=$((next + 60))
-	fi
+	for _ in $(seq "${ROUNDS:-4}"); do
+		traffic 2>/dev/null || failed=$((failed + 1))
+		rounds=$((rounds + 1))
+	done
+	busy=$(resident)
+	sleep "${DRAIN:-65}"
+	[ -d "/proc/$sentry" ] || { echo "not ok soak: the sentry is gone"; exit 1; }
+	echo "$(((SECONDS - begin) / 60)) $busy $(resident) $(in_use) $rounds $failed" | tee -a "$rig_dir/rows"
 done
-[ -d "/proc/$sentry" ] || { echo "not ok soak: the sentry is gone"; exit 1; }
-awk -v slack="${SLACK:-10}" '
-{ v[NR] = $2 }
-function median(from, to,  n, i, j, t, a) {
-	for (i = from; i <= to; i++) a[++n] = v[i]
+[ -z "$ARENA_OUT" ] || tests/lib/arena.py "$sentry" "$bin" all >"$ARENA_OUT"
+awk -v slack="${SLACK:-4}" -v uslack="${USED:-1}" '
+NR > 1 { n++; v[n] = $3; u[n] = $4; o[n] = $5 }
+function median(x, from, to,  n, i, j, t, a) {
+	for (i = from; i <= to; i++) a[++n] = x[i]
 	for (i = 2; i <= n; i++) for (j = i; j > 1 && a[j - 1] > a[j]; j--) { t = a[j]; a[j] = a[j - 1]; a[j - 1] = t }
 	return a[int((n + 1) / 2)]
 }
+function grew(x, percent) { return median(x, h + 1, n) > median(x, 1, h) * (100 + percent) / 100 }
 END {
-	if (NR < 5) { print "# too short for a verdict"; exit }
-	f = int(NR / 5); was = median(f + 1, 2 * f); is = median(NR - f + 1, NR)
-	printf "%s soak: resident %d KiB at the beginning, %d KiB in the end\n", is <= was * (100 + slack) / 100 ? "ok" : "not ok", was, is
+	if (n < 4) { print "# too short for a verdict"; exit }
+	h = int(n / 2)
+	bad = grew(v, slack) || median(u, h + 1, n) > median(u, 1, h) + 32 || grew(o, uslack)
+	printf "%s soak: after silence, first half and second: resident %d, %d KiB; in use %d, %d KiB; %d, %d objects\n",
+		bad ? "not ok" : "ok", median(v, 1, h), median(v, h + 1, n), median(u, 1, h), median(u, h + 1, n), median(o, 1, h), median(o, h + 1, n)
+	exit bad
 }' "$rig_dir/rows"

@@ -58,7 +58,7 @@ static void drain(struct ep *e, size_t skip, bool bent)
 	ssize_t r;
 
 	for (;;) {
-		struct fuzz_io io = { { sizeof(buf), fuzz_copy_out }, buf, sizeof(buf) };
+		struct fuzz_io io = { { sizeof(buf), fuzz_copy_out, NULL }, buf, sizeof(buf) };
 		struct net_msg m = { .io = &io.io };
 
 		r = ep_recv(e, &m);

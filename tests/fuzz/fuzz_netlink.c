@@ -1,5 +1,5 @@
 /*
- * fuzz_netlink.c - a hostile guest at AF_NETLINK: rtnetlink and sock_diag requests, dumps, groups.
+ * fuzz_netlink.c - a hostile guest at AF_NETLINK: rtnetlink, sock_diag and nf_tables requests, dumps, groups.
  *
  * The input is a list of calls on three sockets of a namespace of their own: send (one or more messages,
  * with headers that are put right or not), receive, options.  Replies must be well-formed: a chain of
@@ -21,7 +21,7 @@
 #include "sentry/socket/net.h"
 #include "sentry/socket/netlink.h"
 
-#define SOCKS 3
+#define SOCKS 4
 
 static void must(bool ok)
 {
@@ -37,7 +37,7 @@ static struct task *the_task(void)
 
 	must(k && t && c);
 	k->nsset = nsset_new();
-	atomic_store(&k->ns_max[NS_NET], 1);
+	atomic_store(&k->ns_max[NS_NET], 64);        /* one an input, and those that end later */
 	must(k->nsset && net_start(k) == 0);
 	c->cap_prm = c->cap_eff = ~0ull;
 	t->kernel = k;
@@ -119,13 +119,14 @@ static void receive(struct task *t, struct socket *s, u8 flags, size_t room)
 }
 
 /* Types and flags that exist, lengths that are right: random bytes seldom are. */
-static void repair(u8 *p, size_t n, const u8 *a, bool diag)
+static void repair(u8 *p, size_t n, const u8 *a, int proto)
 {
 	struct nlmsghdr h = { .nlmsg_len = (u32)n, .nlmsg_seq = a[3], .nlmsg_pid = 0 };
 
 	if (n < sizeof(h))
 		return;
-	h.nlmsg_type = diag ? SOCK_DIAG_BY_FAMILY : (u16)(RTM_BASE + a[0] % 32);
+	h.nlmsg_type = proto == NETLINK_SOCK_DIAG ? SOCK_DIAG_BY_FAMILY : proto == NETLINK_NETFILTER ?
+		       (u16)((a[0] & 32 ? 0xb00 : 0xa00) + a[0] % 32) : (u16)(RTM_BASE + a[0] % 32);
 	h.nlmsg_flags = (u16)(NLM_F_REQUEST | (a[1] & 4) | (u32)a[2] << 8);
 	memcpy(p, &h, sizeof(h));
 }
@@ -142,7 +143,7 @@ static void call(struct task *t, struct file **f, const u8 *a, const u8 *p, size
 	switch (a[0] & 7) {
 	case 0: case 1: case 2: case 3:
 		if (a[0] & 3)
-			repair(buf, n, a + 1, s->proto == NETLINK_SOCK_DIAG);
+			repair(buf, n, a + 1, s->proto);
 		iobuf_kernel(&b, buf, n);
 		m.b = &b;
 		r = s->ops->sendmsg(t, s, &m);
@@ -165,7 +166,7 @@ int LLVMFuzzerTestOneInput(const u8 *p, size_t n);
 
 int LLVMFuzzerTestOneInput(const u8 *p, size_t n)
 {
-	static const int protos[SOCKS] = { NETLINK_ROUTE, NETLINK_ROUTE, NETLINK_SOCK_DIAG };
+	static const int protos[SOCKS] = { NETLINK_ROUTE, NETLINK_ROUTE, NETLINK_SOCK_DIAG, NETLINK_NETFILTER };
 	static struct task *t;
 	struct file *f[SOCKS];
 	struct ep *e[3];
@@ -176,8 +177,7 @@ int LLVMFuzzerTestOneInput(const u8 *p, size_t n)
 		must(alloc_init(1ull << 32) == 0);
 		t = the_task();
 	}
-	if (net_ns_new(t->kernel, NULL, &ns) < 0)
-		return 0;
+	must(net_ns_new(t->kernel, NULL, &ns) == 0);
 	t->nsset->of[NS_NET] = ns;
 	furnish(net_stack(net_of_ns(ns)), e);
 	for (i = 0; i < SOCKS; i++)

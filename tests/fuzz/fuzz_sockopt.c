@@ -107,7 +107,7 @@ static void call_send(struct ep *e, const u8 *a, u8 *p, size_t n)
 {
 	static const u8 data[40000];
 	struct net_sa sa = name_of(a, p, n);
-	struct memio m = { { (size_t)a[2] * 150, copy }, data, sizeof(data) };
+	struct memio m = { { (size_t)a[2] * 150, copy, NULL }, data, sizeof(data) };
 	struct net_msg g = { .io = &m.io, .flags = (u32)a[0] << 4 & (MSG_MORE | MSG_OOB | MSG_DONTWAIT),
 			     .name = a[0] & 8 ? &sa : NULL, .ctl = p, .ctl_len = n };
 	ssize_t r = ep_send(e, &g);
@@ -119,7 +119,7 @@ static void call_recv(struct ep *e, const u8 *a)
 {
 	u8 ctl[300];
 	struct net_sa sa;
-	struct memio m = { { (size_t)a[2] * 10, copy }, NULL, 0 };
+	struct memio m = { { (size_t)a[2] * 10, copy, NULL }, NULL, 0 };
 	struct net_msg g = { .io = &m.io, .flags = (u32)a[0] << 8 | (a[1] & 0x7f), .name = &sa, .ctl = ctl,
 			     .ctl_len = a[1] };
 	ssize_t r = ep_recv(e, &g);

@@ -173,7 +173,7 @@ static void record_icmp(struct world *w, struct peer *c, const u8 *r)
 static void owner_reads(struct peer *c, size_t n, u32 flags)
 {
 	static u8 buf[65536];
-	struct fuzz_io io = { { n, fuzz_copy_out }, buf, sizeof(buf) };
+	struct fuzz_io io = { { n, fuzz_copy_out, NULL }, buf, sizeof(buf) };
 	struct net_msg m = { .io = &io.io, .flags = flags };
 	ssize_t r = ep_recv(c->e, &m);
 
@@ -188,7 +188,7 @@ static void owner_reads(struct peer *c, size_t n, u32 flags)
 static void owner_writes(struct peer *c, size_t n, u32 flags)
 {
 	static u8 buf[65536];
-	struct fuzz_io io = { { n, fuzz_copy_in }, buf, n };
+	struct fuzz_io io = { { n, fuzz_copy_in, NULL }, buf, n };
 	struct net_msg m = { .io = &io.io, .flags = flags | MSG_NOSIGNAL };
 	u32 before = c->put;
 	ssize_t r;

@@ -139,7 +139,7 @@ int LLVMFuzzerTestOneInput(const u8 *p, size_t n)
 	struct world w = { .now = 1000000000 };
 	struct ipaddr a6 = { { 0xfd, [15] = 1 } }, b6 = { { 0xfd, [15] = 2 } };
 	struct net_sa to = { .family = AF_INET, .port = 90, .ip = ip_from4n(0x0a000002) };
-	struct net_io io = { 65536, drop_bytes };
+	struct net_io io = { .len = 65536, .copy = drop_bytes };
 	struct net_msg m = { .io = &io };
 	struct ep *e[8], *kid[64];
 	int i, nk = 0, r;

@@ -15,7 +15,12 @@ for f in "$dir"/fuzz_*; do
 	if "$f" -max_total_time="$secs" -timeout=10 -rss_limit_mb=2048 -print_final_stats=0 \
 		-artifact_prefix="build/fuzz/crashes/$name-" "$corpus" $([ -d "$seed" ] && echo "$seed") \
 		2>&1 | cat >"build/fuzz/$name.log"; then
-		echo "ok $name: $(grep -o '^Done [0-9]* runs' "build/fuzz/$name.log")"
+		if grep -q 'DONE .* corp: 1/' "build/fuzz/$name.log"; then
+			echo "not ok $name: no input leads anywhere; does its set-up work?"
+			bad=1
+		else
+			echo "ok $name: $(grep -o '^Done [0-9]* runs' "build/fuzz/$name.log")"
+		fi
 	else
 		echo "not ok $name"
 		tail -30 "build/fuzz/$name.log"

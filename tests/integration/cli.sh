@@ -29,6 +29,12 @@ says "run shows both streams" '^err$' C run -b "$w/b" a
 bundle /bin/sh -c 'kill -9 $$; sleep 5'
 bundle /bin/cat
 says "run passes stdin on" '^abc$' bash -c "echo abc | timeout 20 '$bin' --root '$w/state' run -b '$w/b' a"
+bundle /bin/dd bs=99 count=1
+says "a line is read before the writer ends" '^early late $' bash -c \
+	"tr '\\n' ' ' < <({ sleep 0.5; echo early; sleep 4; } | timeout -k 1 3 '$bin' --root '$w/state' run -b '$w/b' a; echo late)"
+bundle /bin/sh -c 'head -c 1000000 /dev/zero | tee /dev/null'
+says "a slow reader gets all of a long output" '^1000000$' bash -c \
+	"timeout -k 1 20 '$bin' --root '$w/state' run -b '$w/b' a | (sleep 0.5; wc -c)"
 (echo one; bundle /bin/echo two; C run -b "$w/b" a; echo three) >"$w/out"
 says "a regular file as stdout keeps its order" '^one two three $' tr '\n' ' ' <"$w/out"
 bundle /no/such
@@ -42,6 +48,24 @@ says "a missing working directory is made" '^/made/up$' C run -b "$w/b" a
 BUNDLE_ADD='{"mounts": [{"destination": "/home/t", "type": "tmpfs", "source": "tmpfs"}]}' bundle /bin/stat -c %a /home/t
 mkdir -p "$w/b/rootfs/home/t" && chmod 710 "$w/b/rootfs/home/t"
 says "a tmpfs has the mode of what it covers" '^710$' C run -b "$w/b" a
+mkdir -p "$w/b/rootfs/home/u/d/e" && echo deep >"$w/b/rootfs/home/u/d/e/f" && ln -s d/e/f "$w/b/rootfs/home/u/l"
+chown 12:34 "$w/b/rootfs/home/u" "$w/b/rootfs/home/u/d/e/f" && chmod 4751 "$w/b/rootfs/home/u/d/e/f"
+head -c 600000 /dev/zero >"$w/b/rootfs/home/u/big"
+BUNDLE_ADD='{"mounts": [{"destination": "/home/u", "type": "tmpfs", "source": "tmpfs", "options": ["tmpcopyup"]},
+	{"destination": "/home/new", "type": "tmpfs", "source": "tmpfs", "options": ["tmpcopyup"]}]}' bundle /bin/sh -c \
+	'cat /home/u/l && stat -c %a:%u:%g /home/u/d/e/f && stat -c %u:%g /home/u && stat -c %s /home/u/big && ls /home/new | wc -l && rm /home/u/l'
+says "tmpcopyup: a tmpfs begins with what it covers" '^deep 4751:12:34 12:34 600000 0 0 $' bash -c \
+	"(timeout 20 '$bin' --root '$w/state' run -b '$w/b' a; echo \$?) 2>&1 | tr '\n' ' '"
+gives "tmpcopyup: what is covered stays as it was" 0 test -L "$w/b/rootfs/home/u/l"
+BUNDLE_ADD='{"mounts": [{"destination": "/home/u", "type": "tmpfs", "source": "tmpfs", "options": ["tmpcopyup", "size=64k"]}]}' bundle /bin/true
+says "tmpcopyup: what does not fit is an error" '/home/u: cannot copy .*No space left' C run -b "$w/b" a
+for ro in 0 1; do
+BUNDLE_READONLY=$ro BUNDLE_CWD=/made/by/$ro BUNDLE_ADD='{"linux": {"devices": [{"path": "/devs'$ro'/zero2/", "type": "c", "major": 1,
+	"minor": 5, "fileMode": 416, "uid": 3, "gid": 4}]}}' bundle /bin/sh -c \
+	"stat -c %F:%a:%u:%g:%t,%T /devs$ro/zero2; head -c 3 /devs$ro/zero2 | od -An -tx1; pwd"
+says "a device outside of /dev, and a made working directory (read-only root: $ro)" \
+	"^character special file:640:3:4:1,5  00 00 00 /made/by/$ro \$" bash -c "timeout 20 '$bin' --root '$w/state' run -b '$w/b' a 2>&1 | tr '\n' ' '"
+done
 BUNDLE_ENV=$'A=1\nA=2\nHOME=' bundle /bin/sh -c 'env | grep -c ^A=; echo $A $HOME'
 says "of a variable given twice the later counts, and an empty HOME is none" '^2 /' C run -b "$w/b" a
 BUNDLE_UID=1234 bundle /bin/sh -c 'id -u; grep CapEff /proc/self/status'
@@ -84,7 +108,12 @@ says "a killed exec waiter takes its process along" '^0$' bash -c "'$bin' --root
 gives "pause" 0 C pause c
 says "paused" '"status": ?"paused"' C state c
 says "no exec when paused" 'paused' C exec c /bin/true
+C exec --ignore-paused c /bin/echo late >"$w/late" 2>&1 & late=$!
+sleep 0.5
+gives "exec --ignore-paused waits" 0 kill -0 $late
 gives "resume" 0 C resume c
+wait $late
+says "and runs after that" '^late$' cat "$w/late"
 says "exec after resume" '^again$' C exec c /bin/echo again
 says "delete refuses a running one" 'not stopped' C delete c
 gives "kill" 0 C kill c TERM
@@ -97,6 +126,165 @@ says "gone" 'does not exist' C state c
 gives "delete --force of nothing" 0 C delete --force c
 gives "run --detach" 0 bash -c "'$bin' --root '$w/state' run -d -b '$w/b' d </dev/null >/dev/null 2>&1"
 gives "delete --force" 0 C delete --force d
+
+# ---- descriptors, scheduling, and a container that has not started ----
+recvfd() { python3 -c '
+import array, os, signal, socket, sys
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(1); s.settimeout(10)
+c = s.accept()[0]; m = c.recvmsg(64, socket.CMSG_SPACE(4))
+fd = array.array("i", m[1][0][2])[0]
+signal.pidfd_send_signal(fd, int(sys.argv[2]))' "$1" "$2"; }
+echo kept >"$w/held"
+bundle /bin/sh -c 'cat <&4; ls /proc/self/fd | wc -l'
+says "run --preserve-fds" '^kept 6 $' bash -c "'$bin' --root '$w/state' run --preserve-fds 2 -b '$w/b' a 3</dev/null 4<'$w/held' | tr '\n' ' '"
+says "a descriptor that is not open" 'unable to stat preserved-fd 1 .of 2.' bash -c "'$bin' --root '$w/state' run --preserve-fds 2 -b '$w/b' a 3</dev/null 4<&-"
+says "a directory stays outside" 'is a directory' bash -c "'$bin' --root '$w/state' run --preserve-fds 1 -b '$w/b' a 3<'$w'"
+says "too many descriptors" 'at most' C run --preserve-fds 4000000000 -b "$w/b" a
+bundle /bin/sh -c 'echo $LISTEN_FDS $LISTEN_PID $$; cat <&3'
+says "sockets of systemd" '^1 1 1 kept $' bash -c "LISTEN_FDS=1 exec bash -c 'LISTEN_PID=\$\$ exec \"$bin\" --root \"$w/state\" run -b \"$w/b\" a' 3<'$w/held' | tr '\n' ' '"
+BUNDLE_ADD='{"process": {"scheduler": {"policy": "SCHED_BATCH", "nice": 7}, "ioPriority": {"class": "IOPRIO_CLASS_BE", "priority": 4},
+	"execCPUAffinity": {"initial": "0", "final": "0"}}}' bundle /bin/sh -c 'cut -d" " -f19 /proc/1/stat; ionice -p 1; grep ^Cpus_allowed: /proc/1/status; sleep 60'
+says "the first process's scheduling; the affinity is for exec" '^7 best-effort: prio 4 Cpus_allowed:.*[^1] $' \
+	bash -c "'$bin' --root '$w/state' run -b '$w/b' a | tr '\n' ' ' & sleep 1; '$bin' --root '$w/state' kill a KILL; wait"
+C create --pidfd-socket "$w/none" -b "$w/b" c >/dev/null 2>&1 && no "a pidfd socket that nobody has" "created" || ok
+bash -c "'$bin' --root '$w/state' create -b '$w/b' c </dev/null >'$w/out' 2>&1"
+says "exec before start" '^1 sh$' C exec c /bin/sh -c 'echo $(cat /proc/1/comm | wc -l) sh'
+says "it is created all the same" '"status": ?"created"' C state c
+says "exec: scheduling and affinity" 'best-effort: prio 4.*Cpus_allowed:.*1 $' \
+	bash -c "'$bin' --root '$w/state' exec c sh -c 'ionice; grep ^Cpus_allowed: /proc/self/status' | tr '\n' ' '"
+gives "start after exec" 0 C start c
+says "its first process is the first" '^7' timeout 20 sh -c "until [ -s '$w/out' ]; do sleep 0.1; done; cat '$w/out'"
+says "exec --preserve-fds" '^kept$' bash -c "'$bin' --root '$w/state' exec --preserve-fds=2 c cat /proc/self/fd/4 3</dev/null 4<'$w/held'"
+says "exec --cgroup of none" 'no control group' C exec --cgroup nosuch:a c /bin/true
+C exec --pidfd-socket "$w/none" -d c sleep 71 >/dev/null 2>&1
+sleep 0.3
+says "nothing is left of an exec that nobody was told of" '^0$' bash -c "'$bin' --root '$w/state' exec c /bin/ps | grep -c 'sleep 71'"
+recvfd "$w/fd.sock" 9 &
+for _ in $(seq 100); do [ -S "$w/fd.sock" ] && break; sleep 0.1; done; sleep 0.2
+gives "exec --pidfd-socket" 0 C exec --pidfd-socket "$w/fd.sock" -d --pid-file "$w/xpid" c sleep 70
+wait $!
+for _ in $(seq 50); do kill -0 "$(cat "$w/xpid")" 2>/dev/null || break; sleep 0.1; done
+says "its pidfd ends it" '^0$' bash -c "'$bin' --root '$w/state' exec c /bin/ps | grep -c 'sleep 70'"
+C delete --force c
+bash -c "'$bin' --root '$w/state' create -b '$w/b' c </dev/null >'$w/out' 2>&1"; C exec c /bin/true
+gives "kill of one that is held" 0 C kill c KILL
+for _ in $(seq 50); do C state c | grep -q stopped && break; sleep 0.1; done
+says "it has stopped" '"status": ?"stopped"' C state c
+C delete --force c
+for bad in '"scheduler": {"policy": "SCHED_X"}' '"scheduler": {"policy": "SCHED_OTHER", "priority": 4}' '"scheduler": {"policy": "SCHED_FIFO"}' \
+	'"scheduler": {"policy": "SCHED_DEADLINE", "runtime": 5, "deadline": 4}' '"scheduler": {"policy": "SCHED_OTHER", "nice": 20}' \
+	'"ioPriority": {"class": "X"}' '"ioPriority": {"class": "IOPRIO_CLASS_BE", "priority": 8}' \
+	'"execCPUAffinity": {"final": "1-"}' '"execCPUAffinity": {"final": "3-1"}' '"execCPUAffinity": {"initial": ",,"}'; do
+	BUNDLE_ADD="{\"process\": {$bad}}" bundle /bin/true
+	gives "refused: $bad" 1 C run -b "$w/b" a
+done
+
+bundle /bin/sh -c 'trap "echo got usr1" USR1; trap "echo got term; exit 3" TERM; echo up; while :; do sleep 0.1; done'
+bash -c "'$bin' --root '$w/state' run -d --pid-file '$w/pid' -b '$w/b' c </dev/null >'$w/out' 2>&1"
+for _ in $(seq 50); do grep -q up "$w/out" && break; sleep 0.1; done
+kill -USR1 "$(cat "$w/pid")"; sleep 0.3; kill -TERM "$(cat "$w/pid")"
+for _ in $(seq 50); do C state c | grep -q stopped && break; sleep 0.1; done
+says "signals of the host reach the first process" '^up got usr1 got term $' tr '\n' ' ' <"$w/out"
+C delete --force c
+bash -c "'$bin' --root '$w/state' create --pid-file '$w/pid' -b '$w/b' c </dev/null >'$w/out' 2>&1"
+kill -TERM "$(cat "$w/pid")"
+for _ in $(seq 50); do C state c | grep -q stopped && break; sleep 0.1; done
+says "before the start they end it" '"status": ?"stopped"' C state c
+C delete --force c
+BUNDLE_ADD='{"linux": {"personality": {"domain": "LINUX32"}}}' bundle /bin/uname -m
+says "linux.personality" '^i686$' C run -b "$w/b" a
+BUNDLE_ADD='{"linux": {"personality": {"domain": "BSD"}}}' bundle /bin/uname -m
+says "an unknown personality" 'neither LINUX nor LINUX32' C run -b "$w/b" a
+BUNDLE_ADD='{"hooks": {"startContainer": [{"path": "/bin/busybox", "args": ["cat", "/nosuchfile"]}]}}' bundle /bin/true
+says "a hook's argv is its own" "cat: can't open '/nosuchfile'" C run -b "$w/b" a
+BUNDLE_ADD='{"mounts": [{"destination": "/ro", "type": "tmpfs", "source": "tmpfs", "options": ["ro"]},
+	{"destination": "/ro/in", "type": "tmpfs", "source": "tmpfs"}]}' bundle /bin/sh -c 'touch /ro/in/a && touch /ro/b'
+says "a read-only tmpfs takes mounts first" "/ro/b: Read-only" C run -b "$w/b" a
+bundle /bin/true
+rm -rf "$w/b/rootfs/proc"; ln -s /tmp "$w/b/rootfs/proc"
+says "a link where /proc belongs" 'must be mounted on ordinary directory' C run -b "$w/b" a
+rm "$w/b/rootfs/proc"; mkdir -p "$w/b/rootfs/proc"
+bundle /bin/sleep 60
+C run -d -b "$w/b" d </dev/null >/dev/null 2>&1; C kill d KILL
+for _ in $(seq 50); do C state d | grep -q stopped && break; sleep 0.1; done
+gives "ps of a stopped one" 0 C ps d
+C delete --force d
+cg=$(awk '$3 ~ /^cgroup/ && ($3 == "cgroup2" || $4 ~ /pids/) { print $2; exit }' /proc/mounts)
+if [ -n "$cg" ] && mkdir -p "$cg/csb-test-$$/busy" 2>/dev/null; then
+	sleep 30 & echo $! >"$cg/csb-test-$$/busy/cgroup.procs"
+	BUNDLE_ADD='{"linux": {"cgroupsPath": "/csb-test-'$$'/busy"}}' bundle /bin/true
+	says "a control group with processes is not ours" 'cgroup is not empty' C run -b "$w/b" a
+	says "and they live on" 'sleep' ps -o comm= -p $!
+	kill $!; wait $! 2>/dev/null
+	rmdir "$cg/csb-test-$$/busy"; rmdir "$cg/csb-test-$$"
+fi
+# What of it is in force depends on the host's layout: only files that are there are looked at.
+dev=$(cat /sys/block/*/dev 2>/dev/null | tail -1)
+BUNDLE_ADD='{"linux": {"cgroupsPath": "/csb-lim-'$$'", "resources": {"cpu": {"quota": 50000, "period": 100000}, "blockIO": {"throttleReadBpsDevice": [{"major":
+	'${dev%:*}', "minor": '${dev#*:}', "rate": 7340032}]}}}}' bundle /bin/sleep 60
+if [ -n "$dev" ] && C run -d -b "$w/b" l </dev/null >/dev/null 2>&1; then
+	for f in $(find /sys/fs/cgroup -maxdepth 3 -path "*/csb-lim-$$/*" \( -name blkio.throttle.read_bps_device -o -name io.max \)); do
+		says "a limit of one block device" "^$dev .*7340032" cat "$f"
+	done
+	for f in $(find /sys/fs/cgroup -maxdepth 3 -path "*/csb-lim-$$/*" \( -name cpu.cfs_period_us -o -name cpu.max \)); do
+		says "update tells what cannot be written" "cannot write .*$f: Invalid argument" C update --cpu-period 1 l
+		gives "update" 0 C update --cpu-period 200000 --cpu-quota 50000 l
+		says "is in force" '200000' cat "$f"
+	done
+	C delete --force l
+fi
+if find /sys/fs/cgroup -maxdepth 2 -name cpuset.cpus | grep -q .; then
+	BUNDLE_ADD='{"linux": {"cgroupsPath": "/csb-lim-'$$'", "resources": {"cpu": {"cpus": "4000"}}}}' bundle /bin/echo ran
+	says "a limit that cannot be had fails the creation" 'cannot write .*4000.* to .*cpuset.cpus' C run -b "$w/b" l
+	gives "and nothing has run" 1 bash -c "'$bin' --root '$w/state' run -b '$w/b' l 2>/dev/null | grep ran"
+fi
+gives "no group is left" 1 bash -c "find /sys/fs/cgroup -maxdepth 3 -name 'csb-lim-$$' | grep ."
+BUNDLE_ADD='{"linux": {"cgroupsPath": "/csb-frozen-'$$'"}}' bundle /bin/sleep 60
+if C run -d -b "$w/b" f </dev/null >/dev/null 2>&1; then
+	for f in $(find /sys/fs/cgroup -maxdepth 3 -path "*/csb-frozen-$$/freezer.state"); do echo FROZEN >"$f"; done
+	gives "one that others froze is deleted" 0 C delete --force f
+	gives "and nothing of it is left" 1 bash -c "find /sys/fs/cgroup -maxdepth 2 -name 'csb-frozen-$$' | grep ."
+fi
+hook_env() {
+	BUNDLE_ADD='{"hooks": {"prestart": [{"path": "/bin/sh", "args": ["sh", "-c", "echo ${CSB_SEEN-unset} >'"$w"'/seen"]'$1'}]}}' bundle /bin/true
+	CSB_SEEN=yes C run -b "$w/b" e && cat "$w/seen"
+}
+says "a hook without env has the runtime's" '^yes$' hook_env ''
+says "a hook with no env has none" '^unset$' hook_env ', "env": []'
+says "a hook has its own" '^own$' hook_env ', "env": ["CSB_SEEN=own"]'
+# The guest's own view: one group of version 2, whatever the host has.
+sized() {
+	BUNDLE_ADD='{"linux": {"cgroupsPath": "/csb-view-'$$'", "resources": {"cpu": {'$1'}}},
+		"mounts": [{"destination": "/proc", "type": "proc"}, {"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["ro"]}]}' bundle /bin/sh -c \
+		'cd /sys/fs/cgroup && echo $(cat cpu.max cpu.weight cpuset.cpus.effective cpuset.mems.effective) $(nproc) $(grep -c memory /proc/cgroups)'
+}
+sized '"quota": 70000, "period": 50000, "shares": 512'
+cpus=$(nproc) two=$(($(nproc) > 1 ? 2 : 1))
+says "cpu.max and cpu.weight are the container's" "^70000 50000 20 0-?[1-9]* 0 $two 1\$" C run -b "$w/b" v
+sized ''
+says "no limit is max" "^max 100000 100 0.* 0 $cpus 1\$" C run -b "$w/b" v
+last=$(grep Cpus_allowed_list /proc/self/status | grep -o '[0-9]*$') first=$(grep Cpus_allowed_list /proc/self/status | grep -om1 '[0-9]*' | head -1)
+if [ "$cpus" -gt 1 ]; then
+says "control groups say where it runs, not the launcher's processors" "^max .* $cpus 1\$" taskset -c "$first" \
+	timeout -k 1 20 "$bin" --root "$w/state" run -b "$w/b" v
+if find /sys/fs/cgroup -maxdepth 2 -name 'cpuset.cpus*' 2>/dev/null | grep -q .; then
+sized '"cpus": "'"$last"'"'
+says "cpuset: also where the launcher may not run" "^max 100000 100 0 0 1 1\$" taskset -c "$first" \
+	timeout -k 1 20 "$bin" --root "$w/state" run -b "$w/b" v
+fi
+fi
+bundle /bin/sh -c 'exec >/dev/null 2>&1 </dev/null; sleep 60'
+says "a detached container whose program closes its output keeps nobody waiting" '^over$' \
+	timeout -k 1 10 bash -c "x=\$('$bin' --root '$w/state' run -d -b '$w/b' q 2>&1 </dev/null); echo \$x over"
+C delete --force q
+BUNDLE_ADD='{"hooks": {"poststart": [{"path": "/bin/false"}]}}' bundle /bin/sleep 60
+says "a poststart hook that fails ends the container" 'poststart hook #0' C run -d -b "$w/b" h
+says "and run removes it" 'does not exist' C state h
+C create -b "$w/b" h </dev/null >/dev/null 2>&1
+says "so does start" 'poststart hook #0' C start h
+for _ in $(seq 50); do C state h | grep -q stopped && break; sleep 0.1; done
+says "but it stays to be deleted" '"status": ?"stopped"' C state h
+C delete h
 
 # ---- the posture of a running sandbox, read from /proc ----
 bundle /bin/sleep 60

@@ -18,6 +18,7 @@ cleanup() {
 		docker volume rm "$n" >/dev/null 2>&1
 	fi
 	[ -n "$daemon" ] && kill "$daemon" && wait "$daemon" 2>/dev/null
+	umount "$w"/exec/netns/* 2>/dev/null       # of containers that had the host's
 	rm -rf "$w"
 }
 trap cleanup EXIT
@@ -42,23 +43,8 @@ else
 	echo "no Docker engine with a runtime named $rt: see docs/testing.md"
 fi
 
-# name, pattern, command...: its output (both streams, and "rc=" its status) matches
-says() {
-	local name=$1 pat=$2 o
-	shift 2
-	if [ $engine = 0 ]; then
-		skipped=$((skipped + 1)); echo "skip $name"; return
-	fi
-	o=$("$@" 2>&1; echo "rc=$?")
-	if grep -qE -- "$pat" <<<"$o"; then
-		passed=$((passed + 1)); echo "ok $name"
-	else
-		failed=$((failed + 1)); echo "not ok $name: $(tr '\n' ' ' <<<"$o" | cut -c1-300)"
-	fi
-}
-# set-up that is no test
-also() { [ $engine = 0 ] || "$@" >/dev/null 2>&1; }
-tty_of() { script -qec "timeout 60 $1" /dev/null; }
+. "$here/../lib/says.sh"
+tty_of() { script -qec "timeout --foreground 60 $1" /dev/null; }
 dr="docker run --runtime=$rt"
 
 # ---- one command ----
@@ -69,7 +55,7 @@ says "a directory gives 126" '^rc=126$' run --rm $img /etc
 says "-i passes stdin on" '^ABC$' bash -c "echo abc | timeout 60 $dr -i --rm $img tr a-z A-Z"
 says "-u -w -e" '^1000:/tmp:v$' run --rm -u 1000 -w /tmp -e X=v $img sh -c 'echo $(id -u):$(pwd):$X'
 says "-t is a terminal" 'isatty' tty_of "$dr -it --rm $img sh -c 'test -t 0 && echo isatty'"
-says "-t has the window's size" '37 91' bash -c "script -qec \"stty rows 37 cols 91; timeout 60 $dr -it --rm $img sh -c 'sleep 1; stty size'\" /dev/null"
+says "-t has the window's size" '37 91' bash -c "script -qec \"stty rows 37 cols 91; timeout --foreground 60 $dr -it --rm $img sh -c 'sleep 1; stty size'\" /dev/null"
 says "--hostname" '^hh1$' run --rm -h hh1 $img hostname
 says "--init" 'init' run --rm --init $img sh -c 'tr "\0" " " </proc/1/cmdline'
 says "--ulimit" '^777$' run --rm --ulimit nofile=777:777 $img sh -c 'ulimit -n'
@@ -162,7 +148,7 @@ else
 fi
 
 # ---- builds ----
-also bash -c "printf 'FROM $img\nRUN echo built >/b\nCMD cat /b\n' >'$w/Dockerfile'"
-says "build, and run the result" '^built$' bash -c "DOCKER_BUILDKIT=0 timeout 60 docker build -q -t $n '$w' >/dev/null 2>&1; $dr --rm $n"
+also bash -c "mkdir '$w/context'; printf 'FROM $img\nRUN echo built >/b\nCMD cat /b\n' >'$w/context/Dockerfile'"
+says "build, and run the result" '^built$' bash -c "DOCKER_BUILDKIT=0 timeout 60 docker build -q -t $n '$w/context' >/dev/null 2>&1; $dr --rm $n"
 echo "docker: $passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]

@@ -252,7 +252,7 @@ def whole_after_kills():
     with open(root + "/t/big", "wb") as f:
         f.write(big)
     bad = hits = 0
-    script = ("cd /t; echo up; i=0; while :; do i=$((i + 1)); echo $i >>big; rm big; mv d0/a d0/z; rm -r d0; mkdir d0; "
+    script = ("cd /t; echo up; echo x >>big; rm big; while :; do mv d0/a d0/z; rm -r d0; mkdir d0; "
               "echo new >d0/new; mv d0/new b; rm -r d0; rm b; done")
     once = "cd /t; echo up; echo x >>big; rm -r d0; mkdir d0; echo new >d0/new; mv d0/new b; sleep 5"
     for i in range(kills):

@@ -343,4 +343,29 @@ TEST(destroying_a_context_ends_those_who_wait)
 	EXPECT_EQ((long)r, -EINVAL);
 }
 
+TEST(an_eventfd_that_runs_over_says_so)
+{
+	char buf[4];
+	aio_context_t ctx = 0;
+	int efd = eventfd(0, EFD_NONBLOCK), fd = open("f", O_RDONLY | O_CREAT, 0600);
+	struct iocb cb = request(IOCB_CMD_PREAD, fd, buf, 4, 0);
+	struct pollfd p = { .fd = efd, .events = POLLIN | POLLOUT };
+	uint64_t n = UINT64_MAX - 1;
+
+	cb.aio_flags = IOCB_FLAG_RESFD;
+	cb.aio_resfd = (unsigned)efd;
+	REQUIRE_OK(setup(8, &ctx));
+	EXPECT_EQ(write(efd, &n, 8), 8);
+	EXPECT_EQ(poll(&p, 1, 0), 1);
+	EXPECT_EQ(p.revents, POLLIN);
+	EXPECT_EQ(submit1(ctx, &cb), 1);
+	EXPECT_EQ(submit1(ctx, &cb), 1);
+	EXPECT_EQ(poll(&p, 1, 0), 1);
+	EXPECT_EQ(p.revents, POLLIN | POLLERR);
+	n = 1;
+	EXPECT_ERR(write(efd, &n, 8), EAGAIN);
+	EXPECT_EQ(read(efd, &n, 8), 8);
+	EXPECT_EQ(n, UINT64_MAX);
+}
+
 TEST_MAIN()

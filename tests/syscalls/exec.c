@@ -1,5 +1,6 @@
 /* execve: arguments, environment, scripts, descriptors, what is kept and what is reset. */
 #include <elf.h>
+#include <linux/capability.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -60,6 +61,13 @@ static int reentered(int argc, char **argv)
 		return getpid() == gettid() && getpid() == atoi(argv[2]) ? 42 : 1;
 	if (strcmp(argv[1], "@count") == 0)
 		return argc == atoi(argv[2]) ? 42 : 1;
+	if (strcmp(argv[1], "@permitted") == 0) {
+		struct __user_cap_header_struct h = { _LINUX_CAPABILITY_VERSION_3, 0 };
+		struct __user_cap_data_struct d[2];
+
+		syscall(SYS_capget, &h, d);
+		return d[0].permitted & (1u << CAP_CHOWN) ? 43 : 42;
+	}
 	return 99;
 }
 
@@ -100,6 +108,35 @@ TEST(arguments_and_environment_arrive_whole)
 	char *argv[] = { "exec", "@args", "", "a b\nc", NULL }, *envp[] = { "X=1", NULL };
 
 	EXPECT_EQ(exec_and_wait(me(), argv, envp), 42);
+}
+
+static void drop_chown(bool no_new_privs)
+{
+	struct __user_cap_header_struct h = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct d[2];
+
+	REQUIRE_OK(syscall(SYS_capget, &h, d));
+	d[0].permitted &= ~(1u << CAP_CHOWN);
+	d[0].effective &= d[0].permitted;
+	REQUIRE_OK(syscall(SYS_capset, &h, d));
+	if (no_new_privs)
+		REQUIRE_OK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+}
+
+TEST(root_gets_capabilities_back)
+{
+	char *argv[] = { "exec", "@permitted", NULL };
+
+	drop_chown(false);
+	EXPECT_EQ(exec_and_wait(me(), argv, environ), 43);
+}
+
+TEST(but_not_with_no_new_privs)
+{
+	char *argv[] = { "exec", "@permitted", NULL };
+
+	drop_chown(true);
+	EXPECT_EQ(exec_and_wait(me(), argv, environ), 42);
 }
 
 TEST(many_arguments_fit)

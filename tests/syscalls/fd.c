@@ -166,4 +166,34 @@ TEST(the_random_device_tells_how_full_it_is)
 	EXPECT_ERR(ioctl(fd, 0x80045200, BAD_PTR), EFAULT);
 }
 
+TEST(files_without_a_position_stay_at_0)
+{
+	int e = syscall(SYS_eventfd2, 0, 0), ep = syscall(SYS_epoll_create1, 0), p[2];
+
+	REQUIRE_OK(pipe(p));
+	EXPECT_EQ(lseek(e, 10, SEEK_SET), 0);
+	EXPECT_EQ(lseek(ep, 0, SEEK_CUR), 0);
+	EXPECT_ERR(lseek(ep, 0, 99), EINVAL);
+	EXPECT_ERR(lseek(p[0], 0, SEEK_SET), ESPIPE);
+	EXPECT_ERR(lseek(p[0], 0, 99), EINVAL);
+	EXPECT_ERR(fcntl(ep, F_SETFL, O_DIRECT), EINVAL);
+	EXPECT_OK(fcntl(p[0], F_SETFL, O_DIRECT));
+}
+
+TEST(hints_of_lifetime_are_kept_with_the_file)
+{
+	uint64_t hint = 2, got = 9, bad = 6;
+	int fd = open("f", O_CREAT | O_RDWR, 0600), other = open("f", O_RDONLY);
+
+	REQUIRE_OK(fd);
+	REQUIRE_OK(other);
+	EXPECT_OK(fcntl(fd, F_GET_RW_HINT, &got));
+	EXPECT_EQ(got, 0);
+	EXPECT_OK(fcntl(fd, F_SET_RW_HINT, &hint));
+	EXPECT_OK(fcntl(other, F_GET_RW_HINT, &got));
+	EXPECT_EQ(got, 2);
+	EXPECT_ERR(fcntl(fd, F_SET_RW_HINT, &bad), EINVAL);
+	EXPECT_ERR(fcntl(fd, F_SET_RW_HINT, BAD_PTR), EFAULT);
+}
+
 TEST_MAIN()

@@ -284,4 +284,30 @@ TEST(one_write_can_append)
 	EXPECT_EQ(preadv2(fd, &v, 1, 4, RWF_APPEND), 2);       /* means nothing */
 }
 
+TEST(one_write_can_go_elsewhere_than_the_end)
+{
+	const int noappend = 0x20;      /* RWF_NOAPPEND */
+	struct iovec v = { "XY", 2 };
+	int fd = open("f", O_RDWR | O_CREAT | O_APPEND, 0600);
+
+	REQUIRE(write(fd, "abcd", 4) == 4);
+	if (pwritev2(fd, &v, 1, 1, noappend) < 0 && errno == EOPNOTSUPP)
+		SKIP("RWF_NOAPPEND");
+	EXPECT_STR(get_file("f"), "aXYd");
+	EXPECT_EQ(lseek(fd, 0, SEEK_CUR), 4);
+	REQUIRE(lseek(fd, 2, SEEK_SET) == 2);
+	EXPECT_EQ(pwritev2(fd, &v, 1, -1, noappend), 2);
+	EXPECT_EQ(lseek(fd, 0, SEEK_CUR), 4);
+	EXPECT_STR(get_file("f"), "aXXY");
+	EXPECT_EQ(pwritev2(fd, &v, 1, 0, 0), 2);        /* only that once */
+	EXPECT_STR(get_file("f"), "aXXYXY");
+	EXPECT_EQ(pwritev2(fd, &v, 1, 8, noappend), 2);
+	EXPECT_EQ(lseek(fd, 0, SEEK_END), 10);
+	EXPECT_ERR(pwritev2(fd, &v, 1, 0, noappend | RWF_APPEND), EINVAL);
+	v.iov_base = (char[2]){ 0 };
+	EXPECT_EQ(preadv2(fd, &v, 1, 4, noappend), 2);  /* means nothing */
+	EXPECT_ERR(preadv2(fd, &v, 1, 4, noappend | RWF_APPEND), EINVAL);
+	EXPECT_ERR(preadv2(fd, &v, 1, 4, 0x40000000), EOPNOTSUPP);
+}
+
 TEST_MAIN()

@@ -1,7 +1,9 @@
 /*
  * inet_msg.c - what sendmsg and recvmsg carry beside data: flags and control messages.
  */
+#include <poll.h>
 #include "tests/lib/inet.h"
+#include <sys/mman.h>
 #include <sys/time.h>
 
 struct ctl {
@@ -459,6 +461,103 @@ BOTH(peek_off_is_only_for_some)
 	EXPECT_EQ(recv(fd[1], b, 8, MSG_PEEK), 1);
 	EXPECT_EQ(b[0], 'd');
 	EXPECT_EQ(recv(fd[1], b, 8, 0), 4);
+}
+
+/* Long reads and writes into a hole: what fits is moved, and nothing is lost or comes twice. */
+BOTH(long_transfers_that_run_into_a_hole)
+{
+	enum { ROOM = 150000, ALL = 300000 };
+	static unsigned char want[ALL], got[ALL];
+	size_t edge = (ROOM + 4095) / 4096 * 4096, sent = 0, have = 0;
+	unsigned char *m = mmap(NULL, edge + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fd[2], big = 1 << 20, on = 1;
+	ssize_t n;
+
+	REQUIRE(m != MAP_FAILED && mprotect(m + edge, 4096, PROT_NONE) == 0);
+	for (size_t i = 0; i < ALL; i++)
+		want[i] = (unsigned char)(i * 7 + i / 1000);
+	tcp_pair(af, fd);
+	EXPECT_OK(setsockopt(fd[0], SOL_SOCKET, SO_SNDBUF, &big, sizeof(big)));
+	EXPECT_OK(setsockopt(fd[1], SOL_SOCKET, SO_RCVBUF, &big, sizeof(big)));
+	EXPECT_OK(setsockopt(fd[0], IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)));
+	while (sent < 120000) {
+		/* From the end of the room, so that half of it is not there. */
+		memcpy(m + edge - 60000, want + sent, 60000);
+		n = send(fd[0], m + edge - 60000, 120000, 0);
+		REQUIRE(n > 0 && n <= 60000);
+		sent += (size_t)n;
+	}
+	while (have < sent) {
+		n = recv(fd[1], m + edge - 30000, 90000, 0);
+		if (n < 0) {            /* not one piece fitted: Linux gives up on the whole of it */
+			EXPECT_EQ(errno, EFAULT);
+			n = recv(fd[1], m, 30000, 0);
+			REQUIRE(n > 0);
+			memcpy(got + have, m, (size_t)n);
+		} else {
+			REQUIRE(n > 0 && n <= 30000);
+			memcpy(got + have, m + edge - 30000, (size_t)n);
+		}
+		have += (size_t)n;
+	}
+	EXPECT_EQ(have, sent);
+	EXPECT_EQ(memcmp(want, got, sent), 0);
+}
+
+TEST(peeking_goes_on_where_it_ended)
+{
+	static const int types[] = { SOCK_STREAM, SOCK_DGRAM };
+
+	for (int i = 0; i < 2; i++) {
+		struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+		int l = socket(AF_INET, types[i], 0), c = socket(AF_INET, types[i], 0), r = l, zero = 0, v;
+		socklen_t n = sizeof(a);
+		char buf[16];
+
+		REQUIRE_OK(bind(l, (void *)&a, sizeof(a)));
+		REQUIRE_OK(getsockname(l, (void *)&a, &n));
+		if (types[i] == SOCK_STREAM)
+			REQUIRE_OK(listen(l, 1));
+		REQUIRE_OK(connect(c, (void *)&a, sizeof(a)));
+		if (types[i] == SOCK_STREAM)
+			r = accept(l, NULL, NULL);
+		if (setsockopt(r, SOL_SOCKET, SO_PEEK_OFF, &zero, sizeof(zero)) < 0)
+			SKIP("no SO_PEEK_OFF of TCP before Linux 6.9");
+		EXPECT_EQ(send(c, "abcdef", 6, 0), 6);
+		EXPECT_EQ(recv(r, buf, 4, MSG_PEEK), 4);
+		EXPECT_EQ(recv(r, buf, 4, MSG_PEEK), 2);
+		EXPECT_EQ(buf[0], 'e');
+		EXPECT_ERR(recv(r, buf, 4, MSG_PEEK | MSG_DONTWAIT), EAGAIN);
+		EXPECT_EQ(recv(r, buf, 4, 0), 4);
+		EXPECT_EQ(buf[0], 'a');
+		n = sizeof(v);
+		EXPECT_OK(getsockopt(r, SOL_SOCKET, SO_PEEK_OFF, &v, &n));
+		EXPECT_EQ(v, 2);
+	}
+}
+
+TEST(a_socket_whose_connection_was_refused_is_as_new)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	struct sockaddr_in wrong = { .sin_family = AF_INET6, .sin_port = htons(5) };
+	int l = socket(AF_INET, SOCK_STREAM, 0), s = socket(AF_INET, SOCK_STREAM, 0), u = socket(AF_INET, SOCK_DGRAM, 0);
+	struct pollfd p = { s, POLLIN | POLLRDHUP | POLLOUT, 0 };
+	socklen_t n = sizeof(a);
+	char c;
+
+	REQUIRE_OK(bind(l, (void *)&a, sizeof(a)));
+	REQUIRE_OK(getsockname(l, (void *)&a, &n));
+	EXPECT_ERR(connect(s, (void *)&a, sizeof(a)), ECONNREFUSED);
+	EXPECT_EQ(poll(&p, 1, 0), 1);
+	EXPECT_EQ(p.revents, POLLOUT | POLLHUP);
+	EXPECT_ERR(recv(s, &c, 1, 0), ENOTCONN);
+	EXPECT_ERR(send(s, "x", 1, MSG_NOSIGNAL), EPIPE);
+	REQUIRE_OK(listen(l, 1));
+	EXPECT_OK(connect(s, (void *)&a, sizeof(a)));
+	EXPECT_EQ(send(s, "x", 1, 0), 1);
+	EXPECT_ERR(sendto(u, "x", 1, 0, (void *)&wrong, sizeof(wrong)), EAFNOSUPPORT);
+	p = (struct pollfd){ u, POLLWRBAND, 0 };
+	EXPECT_EQ(poll(&p, 1, 0), 1);
 }
 
 TEST_MAIN()

@@ -427,4 +427,55 @@ TEST(pairs_are_refused_after_the_kind_is_checked)
 	EXPECT_ERR(ioctl(u, SIOCATMARK, fd), ENOTTY);
 }
 
+BOTH(options_of_other_families_are_told_apart)
+{
+	static const int unix_only[] = { SO_PASSCRED, SO_PASSSEC };
+	int s = socket(af, SOCK_STREAM, 0), u = socket(af, SOCK_DGRAM, 0);
+	struct ucred c = { 1, 1, 1 };
+	struct timeval tv = { 3, 0 };
+	socklen_t n = sizeof(c);
+	char buf[64];
+
+	for (int i = 0; i < 2; i++) {
+		EXPECT_ERR(set_int(s, SOL_SOCKET, unix_only[i], 1), EOPNOTSUPP);
+		EXPECT_ERR(getsockopt(u, SOL_SOCKET, unix_only[i], buf, &n), EOPNOTSUPP);
+	}
+	EXPECT_OK(getsockopt(s, SOL_SOCKET, SO_PEERCRED, &c, &n));
+	EXPECT_EQ(n, sizeof(c));
+	EXPECT_EQ(c.pid, 0);
+	EXPECT_EQ(c.uid, (uid_t)-1);
+	EXPECT_ERR(getsockopt(s, SOL_SOCKET, SO_PEERGROUPS, buf, &n), ENODATA);
+	EXPECT_ERR(getsockopt(s, SOL_SOCKET, 77, buf, &n), ENODATA);            /* SO_PEERPIDFD */
+	EXPECT_EQ(get_int(s, SOL_SOCKET, SO_BPF_EXTENSIONS), 64);
+	EXPECT_OK(setsockopt(s, SOL_SOCKET, 66, &tv, sizeof(tv)));             /* SO_RCVTIMEO_NEW */
+	n = sizeof(tv);
+	tv.tv_sec = 0;
+	EXPECT_OK(getsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &tv, &n));
+	EXPECT_EQ(tv.tv_sec, 3);
+	EXPECT_EQ(get_int(u, SOL_SOCKET, 72), 0);                               /* SO_BUF_LOCK */
+	EXPECT_OK(set_int(u, SOL_SOCKET, SO_RCVBUF, 8192));
+	EXPECT_EQ(get_int(u, SOL_SOCKET, 72), 2);
+	EXPECT_ERR(set_int(u, SOL_SOCKET, 72, 4), EINVAL);
+	EXPECT_OK(set_int(u, SOL_SOCKET, 72, 1));
+	EXPECT_EQ(get_int(u, SOL_SOCKET, 72), 1);
+	n = sizeof(buf);
+	EXPECT_ERR(getsockopt(u, IPPROTO_UDP, 77, buf, &n), ENOPROTOOPT);
+}
+
+TEST(small_answers_of_ip_options)
+{
+	int s = socket(AF_INET, SOCK_STREAM, 0), u = socket(AF_INET, SOCK_DGRAM, 0);
+	char buf[64];
+	socklen_t n = sizeof(buf);
+
+	EXPECT_OK(getsockopt(u, IPPROTO_IP, IP_MULTICAST_IF, buf, &n));
+	EXPECT_EQ(n, 4);
+	EXPECT_EQ(get_int(u, IPPROTO_IP, IP_HDRINCL), 0);
+	EXPECT_ERR(set_int(u, IPPROTO_IP, IP_HDRINCL, 1), ENOPROTOOPT);
+	EXPECT_EQ(get_int(u, IPPROTO_IP, 52), 0);       /* IP_PROTOCOL is for raw sockets */
+	EXPECT_EQ(get_int(socket(AF_INET, SOCK_RAW, IPPROTO_ICMP), IPPROTO_IP, 52), IPPROTO_ICMP);
+	EXPECT_ERR(set_int(s, IPPROTO_IP, IP_MULTICAST_TTL, 2), EINVAL);
+	EXPECT_EQ(get_int(s, IPPROTO_IP, IP_MULTICAST_TTL), 1);
+}
+
 TEST_MAIN()

@@ -264,6 +264,18 @@ BOTH(sendfile_to_a_socket)
 	EXPECT_EQ(status, 0);
 }
 
+BOTH(splice_ends_before_an_urgent_byte)
+{
+	int fd[2], p[2];
+
+	tcp_pair(af, fd);
+	REQUIRE_OK(pipe(p));
+	EXPECT_EQ(send(fd[0], "abc", 3, MSG_OOB), 3);
+	EXPECT_EQ(poll_for(fd[1], POLLPRI), POLLPRI);
+	EXPECT_EQ(splice(fd[1], NULL, p[1], NULL, 16, 0), 2);
+	EXPECT_EQ(splice(fd[1], NULL, p[1], NULL, 16, 0), 0);
+}
+
 BOTH(splice_through_sockets)
 {
 	int fd[2], p[2];

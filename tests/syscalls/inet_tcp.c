@@ -416,6 +416,48 @@ BOTH(linger_of_zero_resets)
 	EXPECT_EQ(recv(fd[1], &c, 1, 0), 0);
 }
 
+BOTH(what_came_before_a_reset_can_be_read)
+{
+	struct linger lg = { 1, 0 };
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof(sa);
+	char b[8];
+	int fd[2];
+
+	tcp_pair(af, fd);
+	EXPECT_OK(getpeername(fd[1], (struct sockaddr *)&sa, &len));
+	EXPECT_EQ(send(fd[0], "data", 4, 0), 4);
+	EXPECT_OK(setsockopt(fd[0], SOL_SOCKET, SO_LINGER, &lg, sizeof(lg)));
+	close(fd[0]);
+	EXPECT(poll_for(fd[1], POLLHUP) & POLLHUP);
+	len = sizeof(sa);
+	EXPECT_ERR(getpeername(fd[1], (struct sockaddr *)&sa, &len), ENOTCONN);
+	EXPECT_OK(getsockname(fd[1], (struct sockaddr *)&sa, &len));
+	EXPECT_EQ(recv(fd[1], b, 1, MSG_DONTWAIT), 1);
+	EXPECT_EQ(recv(fd[1], b, sizeof(b), 0), 3);
+	EXPECT_ERR(recv(fd[1], b, sizeof(b), 0), ECONNRESET);
+	EXPECT_EQ(recv(fd[1], b, sizeof(b), 0), 0);
+}
+
+BOTH(a_connection_that_both_ended_has_no_peer)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof(sa);
+	int fd[2];
+	char c;
+
+	tcp_pair(af, fd);
+	EXPECT_OK(shutdown(fd[0], SHUT_WR));
+	EXPECT_EQ(recv(fd[1], &c, 1, 0), 0);
+	EXPECT_OK(getpeername(fd[0], (struct sockaddr *)&sa, &len));
+	EXPECT_OK(getpeername(fd[1], (struct sockaddr *)&sa, &len));
+	EXPECT_OK(shutdown(fd[1], SHUT_WR));
+	EXPECT_EQ(recv(fd[0], &c, 1, 0), 0);
+	EXPECT_ERR(getpeername(fd[0], (struct sockaddr *)&sa, &len), ENOTCONN);
+	EXPECT(poll_for(fd[1], POLLHUP) & POLLHUP);
+	EXPECT_ERR(getpeername(fd[1], (struct sockaddr *)&sa, &len), ENOTCONN);
+}
+
 BOTH(linger_waits_for_the_peer_and_sends_all)
 {
 	struct linger lg = { 1, 10 };

@@ -184,4 +184,27 @@ TEST(an_unlinked_file_is_heard_of_unless_that_is_not_wanted)
 	EXPECT_ERR(read(linked, ev, 4096), EAGAIN);
 }
 
+static void open_many(void)
+{
+	int max = atoi(get_file("/proc/sys/fs/inotify/max_user_instances")), n = 0, fd, first = -1;
+
+	REQUIRE_OK(setuid(54327));
+	while ((fd = inotify_init1(0)) >= 0 && ++n <= max)
+		first = first < 0 ? fd : first;
+	EXPECT_EQ(errno, EMFILE);
+	EXPECT_EQ(n, max);
+	close(first);
+	EXPECT_OK(inotify_init1(0));
+	EXPECT_ERR(inotify_init1(0), EMFILE);
+}
+
+TEST(a_user_has_so_many_instances_and_another_has_his_own)
+{
+	if (atoi(get_file("/proc/sys/fs/inotify/max_user_instances")) > 900)
+		SKIP("more than there are descriptors");
+	EXPECT_EQ(in_child(open_many), 0);
+	EXPECT_EQ(in_child(open_many), 0);
+	EXPECT_OK(inotify_init1(0));
+}
+
 TEST_MAIN()

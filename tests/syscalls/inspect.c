@@ -3,6 +3,7 @@
  */
 #include <sys/ioctl.h>
 #include <linux/kcmp.h>
+#include <sys/epoll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -238,6 +239,40 @@ TEST(signals_by_pidfd_have_a_scope)
 	got_code = 1;
 	EXPECT_OK(syscall(SYS_pidfd_send_signal, self, SIGUSR1, NULL, 4));
 	EXPECT_EQ(got_code, SI_USER);
+}
+
+TEST(kcmp_looks_into_epolls)
+{
+	struct kcmp_epoll_slot slot;
+	struct epoll_event ev = { .events = EPOLLIN };
+	int ep = epoll_create1(0), p[2], q[2], a, b;
+	pid_t me = getpid();
+
+	REQUIRE(ep >= 0 && pipe(p) == 0 && pipe(q) == 0);
+	a = p[0];
+	EXPECT_OK(epoll_ctl(ep, EPOLL_CTL_ADD, a, &ev));
+	slot = (struct kcmp_epoll_slot){ (unsigned)ep, (unsigned)a, 0 };
+	EXPECT_EQ(syscall(SYS_kcmp, me, me, KCMP_EPOLL_TFD, a, &slot), 0);
+	EXPECT(syscall(SYS_kcmp, me, me, KCMP_EPOLL_TFD, q[0], &slot) > 0);
+	/* The number now means another file; the watch is still of the first. */
+	b = dup(a);
+	EXPECT_EQ(dup2(q[0], a), a);
+	EXPECT_EQ(syscall(SYS_kcmp, me, me, KCMP_EPOLL_TFD, b, &slot), 0);
+	EXPECT(syscall(SYS_kcmp, me, me, KCMP_EPOLL_TFD, a, &slot) > 0);
+	EXPECT_OK(epoll_ctl(ep, EPOLL_CTL_ADD, a, &ev));
+	slot.toff = 1;
+	EXPECT_OK(syscall(SYS_kcmp, me, me, KCMP_EPOLL_TFD, a, &slot));
+	slot.toff = 2;
+	EXPECT_ERR(syscall(SYS_kcmp, me, me, KCMP_EPOLL_TFD, a, &slot), ENOENT);
+	slot.toff = 0;
+	slot.tfd = BAD_FD;
+	EXPECT_ERR(syscall(SYS_kcmp, me, me, KCMP_EPOLL_TFD, a, &slot), ENOENT);
+	slot.efd = (unsigned)p[1];
+	EXPECT_ERR(syscall(SYS_kcmp, me, me, KCMP_EPOLL_TFD, a, &slot), EINVAL);
+	slot.efd = BAD_FD;
+	EXPECT_ERR(syscall(SYS_kcmp, me, me, KCMP_EPOLL_TFD, a, &slot), EBADF);
+	EXPECT_ERR(syscall(SYS_kcmp, me, me, KCMP_EPOLL_TFD, BAD_FD, &slot), EBADF);
+	EXPECT_ERR(syscall(SYS_kcmp, me, me, KCMP_EPOLL_TFD, a, BAD_PTR), EFAULT);
 }
 
 TEST_MAIN()

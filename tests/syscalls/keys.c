@@ -636,4 +636,18 @@ TEST(threads_may_fight_over_keys)
 	EXPECT_OK(add("user", "after", "x", 1, SES));
 }
 
+TEST(who_may_not_write_to_his_ring_has_nothing_built)
+{
+	REQUIRE_OK(ctl(KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0));
+	REQUIRE_OK(ctl(KEYCTL_SETPERM, (unsigned long)KEY_SPEC_SESSION_KEYRING, 0x0b000000, 0, 0));
+	REQUIRE_OK(ctl(KEYCTL_SET_REQKEY_KEYRING, KEY_REQKEY_DEFL_SESSION_KEYRING, 0, 0, 0));
+	EXPECT_ERR(request("user", "none", "callout", 0), EACCES);
+	EXPECT_ERR(request("user", "none", NULL, 0), ENOKEY);
+}
+
+TEST(rings_of_the_kernel_are_not_joined)
+{
+	EXPECT_ERR(ctl(KEYCTL_JOIN_SESSION_KEYRING, (unsigned long)".builtin_trusted_keys", 0, 0, 0), EPERM);
+}
+
 TEST_MAIN()

@@ -3,6 +3,7 @@
 #include <sys/inotify.h>
 #include <sys/sendfile.h>
 #include <sys/xattr.h>
+#include <sys/socket.h>
 #include "tests/lib/harness.h"
 
 TEST(flock_belongs_to_the_description)
@@ -213,6 +214,88 @@ TEST(extended_attributes_are_kept)
 	EXPECT_OK(removexattr("f", "user.a"));
 	EXPECT_ERR(removexattr("f", "user.a"), ENODATA);
 	EXPECT_ERR(setxattr("f", "nodot", "x", 1, 0), EOPNOTSUPP);
+}
+
+/* ---- files that have no name ---- */
+
+TEST(pipes_and_sockets_have_record_locks)
+{
+	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 10 }, got;
+	int p[2], s[2], status;
+	pid_t c;
+
+	REQUIRE_OK(pipe(p));
+	REQUIRE_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, s));
+	EXPECT_ERR(fcntl(p[0], F_SETLK, &fl), EBADF);   /* not open for writing */
+	EXPECT_OK(fcntl(p[1], F_SETLK, &fl));
+	EXPECT_OK(fcntl(s[0], F_SETLK, &fl));
+	EXPECT_OK(fcntl(s[0], F_OFD_SETLK, &(struct flock){ .l_type = F_RDLCK, .l_start = 20, .l_len = 1 }));
+	c = fork();
+	if (c == 0) {
+		got = (struct flock){ .l_type = F_RDLCK, .l_len = 5 };
+		EXPECT_OK(fcntl(p[0], F_GETLK, &got));  /* both ends are one file */
+		EXPECT_EQ(got.l_type, F_WRLCK);
+		EXPECT_EQ(got.l_pid, getppid());
+		got = (struct flock){ .l_type = F_RDLCK, .l_len = 5 };
+		EXPECT_ERR(fcntl(s[0], F_SETLK, &got), EAGAIN);
+		EXPECT_OK(fcntl(s[1], F_SETLK, &got));
+		_exit(test_failures != 0);
+	}
+	EXPECT_EQ(waitpid(c, &status, 0), c);
+	EXPECT_EQ(status, 0);
+	EXPECT_OK(close(dup(p[1])));                    /* any close gives them up */
+	c = fork();
+	if (c == 0)
+		_exit(fcntl(p[0], F_SETLK, &(struct flock){ .l_type = F_RDLCK }) != 0);
+	EXPECT_EQ(waitpid(c, &status, 0), c);
+	EXPECT_EQ(status, 0);
+}
+
+TEST(any_descriptor_can_be_flocked)
+{
+	int p[2], again, status;
+	char path[64];
+	pid_t c;
+
+	REQUIRE_OK(pipe(p));
+	EXPECT_OK(flock(p[0], LOCK_EX | LOCK_NB));
+	EXPECT_OK(flock(p[0], LOCK_EX | LOCK_NB));
+	EXPECT_ERR(flock(p[1], LOCK_SH | LOCK_NB), EAGAIN);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", p[0]);
+	REQUIRE_OK(again = open(path, O_RDONLY));
+	EXPECT_ERR(flock(again, LOCK_EX | LOCK_NB), EAGAIN);
+	c = fork();
+	if (c == 0)
+		_exit(flock(p[0], LOCK_UN) != 0);
+	EXPECT_EQ(waitpid(c, &status, 0), c);
+	EXPECT_EQ(status, 0);
+	EXPECT_OK(flock(again, LOCK_EX | LOCK_NB));
+	EXPECT_OK(close(again));
+	EXPECT_OK(flock(p[1], LOCK_EX | LOCK_NB));
+	EXPECT_OK(flock(syscall(SYS_eventfd2, 0, 0), LOCK_SH | LOCK_NB));
+	EXPECT_OK(flock(p[1], 32 | LOCK_SH));           /* LOCK_MAND */
+}
+
+TEST(a_wait_for_a_pipes_lock_ends_when_it_is_closed)
+{
+	int p[2], again, status;
+	char path[64];
+	pid_t c;
+
+	REQUIRE_OK(pipe(p));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", p[0]);
+	REQUIRE_OK(again = open(path, O_RDONLY));
+	EXPECT_OK(flock(again, LOCK_EX));
+	c = fork();
+	if (c == 0) {
+		close(again);
+		_exit(flock(p[0], LOCK_EX) != 0);
+	}
+	usleep(50000);
+	EXPECT_EQ(waitpid(c, &status, WNOHANG), 0);
+	EXPECT_OK(close(again));
+	EXPECT_EQ(waitpid(c, &status, 0), c);
+	EXPECT_EQ(status, 0);
 }
 
 TEST_MAIN()

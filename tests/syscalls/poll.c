@@ -435,4 +435,101 @@ TEST(select_leaves_the_timeout_alone_on_request)
 	EXPECT_EQ(tv.tv_usec, 2000);
 }
 
+/* ---- a signalfd that was inherited ---- */
+
+static int inherited_sfd;
+
+static void poll_inherited(void)
+{
+	struct pollfd p = { inherited_sfd, POLLIN, 0 };
+	struct signalfd_siginfo si;
+	struct epoll_event ev = { .events = EPOLLIN };
+	int ep = epoll_create1(0);
+	pid_t pid, me = getpid();
+
+	EXPECT_EQ(poll(&p, 1, 0), 0);           /* the parent's signals are not ours */
+	EXPECT_OK(epoll_ctl(ep, EPOLL_CTL_ADD, inherited_sfd, &ev));
+	EXPECT_EQ(epoll_wait(ep, &ev, 1, 0), 0);
+	pid = fork();
+	if (pid == 0) {
+		wait_until_asleep(me);
+		kill(me, SIGUSR2);
+		_exit(0);
+	}
+	EXPECT_EQ(epoll_wait(ep, &ev, 1, 20000), 1);
+	EXPECT_EQ(poll(&p, 1, 0), 1);
+	EXPECT_EQ(read(inherited_sfd, &si, sizeof(si)), sizeof(si));
+	EXPECT_EQ(si.ssi_signo, SIGUSR2);
+	EXPECT_EQ(poll(&p, 1, 0), 0);
+	EXPECT_EQ(epoll_wait(ep, &ev, 1, 0), 0);
+	waitpid(pid, NULL, 0);
+	pid = fork();
+	if (pid == 0) {
+		wait_until_asleep(me);
+		kill(me, SIGUSR1);
+		_exit(0);
+	}
+	EXPECT_EQ(poll(&p, 1, 20000), 1);
+	EXPECT_EQ(read(inherited_sfd, &si, sizeof(si)), sizeof(si));
+	waitpid(pid, NULL, 0);
+	pid = fork();
+	if (pid == 0) {
+		wait_until_asleep(me);
+		kill(me, SIGUSR1);
+		_exit(0);
+	}
+	EXPECT_EQ(fcntl(inherited_sfd, F_SETFL, 0), 0);
+	EXPECT_EQ(read(inherited_sfd, &si, sizeof(si)), sizeof(si));
+	waitpid(pid, NULL, 0);
+	/* Left in the epoll: both go with the process. */
+}
+
+TEST(an_inherited_signalfd_tells_of_the_poller)
+{
+	struct pollfd p;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGUSR2);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	inherited_sfd = signalfd(-1, &set, SFD_NONBLOCK);
+	REQUIRE(inherited_sfd >= 0);
+	kill(getpid(), SIGUSR1);
+	p = (struct pollfd){ inherited_sfd, POLLIN, 0 };
+	EXPECT_EQ(poll(&p, 1, 0), 1);
+	EXPECT_EQ(in_child(poll_inherited), 0);
+	EXPECT_EQ(poll(&p, 1, 0), 1);
+}
+
+static int inherited_ep;
+
+static void add_and_end(void)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+
+	EXPECT_OK(epoll_ctl(inherited_ep, EPOLL_CTL_ADD, inherited_sfd, &ev));
+}
+
+TEST(an_epoll_outlives_who_added_a_signalfd)
+{
+	struct epoll_event ev;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	inherited_sfd = signalfd(-1, &set, SFD_NONBLOCK);
+	inherited_ep = epoll_create1(0);
+	REQUIRE(inherited_sfd >= 0 && inherited_ep >= 0);
+	EXPECT_EQ(in_child(add_and_end), 0);
+	EXPECT_EQ(epoll_wait(inherited_ep, &ev, 1, 0), 0);
+	kill(getpid(), SIGUSR1);
+	EXPECT_OK(epoll_ctl(inherited_ep, EPOLL_CTL_DEL, inherited_sfd, NULL));
+	EXPECT_EQ(in_child(add_and_end), 0);
+	close(inherited_sfd);
+	EXPECT_EQ(epoll_wait(inherited_ep, &ev, 1, 0), 0);
+	close(inherited_ep);
+}
+
 TEST_MAIN()

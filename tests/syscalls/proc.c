@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/ioctl.h>
 #include "tests/lib/harness.h"
 
 /* The value after "key:" or "key " in a file of such lines; NULL if there is none. */
@@ -249,6 +250,68 @@ TEST(proc_cannot_be_changed_like_a_disk)
 	EXPECT_ERR(mkdir("/proc/x", 0700), ENOENT);
 	EXPECT_ERR(open("/proc/x", O_WRONLY | O_CREAT, 0600), ENOENT);
 	EXPECT_ERR(unlink("/proc/version"), EPERM);
+}
+
+TEST(no_capability_overrides_the_bits_of_a_sysctl)
+{
+	EXPECT_OK(open("/proc/sys/kernel/ostype", O_RDONLY));
+	if (open("/proc/sys/kernel/ostype", O_WRONLY) >= 0)
+		FAIL("a constant can be written");
+	else if (errno != EROFS)
+		EXPECT_EQ(errno, EACCES);
+	EXPECT_ERR(access("/proc/sys/kernel/ostype", X_OK), EACCES);
+}
+
+struct map_query {
+	uint64_t size, query_flags, query_addr, vma_start, vma_end, vma_flags, vma_page_size, vma_offset, inode;
+	uint32_t dev_major, dev_minor, vma_name_size, build_id_size;
+	uint64_t vma_name_addr, build_id_addr;
+};
+#define MAP_QUERY _IOWR('f', 17, struct map_query)
+
+TEST(one_map_can_be_asked_for)
+{
+	int fd = open("/proc/self/maps", O_RDONLY), file = open("f", O_RDWR | O_CREAT, 0600);
+	char *p, name[256] = "";
+	struct stat st;
+	struct map_query q = { .size = sizeof(q) };
+
+	REQUIRE_OK(ftruncate(file, 4096 * 4));
+	p = mmap(NULL, 4096 * 4, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+	REQUIRE(p != MAP_FAILED);
+	REQUIRE_OK(munmap(p, 4096));
+	q.query_addr = (uintptr_t)p + 8192;
+	if (ioctl(fd, MAP_QUERY, &q) < 0 && errno == ENOTTY)
+		SKIP("no PROCMAP_QUERY");
+	REQUIRE_OK(fstat(file, &st));
+	EXPECT_EQ(q.vma_start, (uintptr_t)p + 4096);
+	EXPECT_EQ(q.vma_end, (uintptr_t)p + 16384);
+	EXPECT_EQ(q.vma_flags, 1 | 2 | 8);
+	EXPECT_EQ(q.vma_page_size, 4096);
+	EXPECT_EQ(q.vma_offset, 4096);
+	EXPECT_EQ(q.inode, st.st_ino);
+	q.vma_name_size = sizeof(name);
+	q.vma_name_addr = (uintptr_t)name;
+	EXPECT_OK(ioctl(fd, MAP_QUERY, &q));
+	EXPECT_EQ(q.vma_name_size, strlen(name) + 1);
+	EXPECT(strlen(name) > 2 && !strcmp(name + strlen(name) - 2, "/f"));
+	q.vma_name_size = 2;
+	EXPECT_ERR(ioctl(fd, MAP_QUERY, &q), ENAMETOOLONG);
+	q.vma_name_addr = 0;
+	EXPECT_ERR(ioctl(fd, MAP_QUERY, &q), EINVAL);
+	q = (struct map_query){ .size = sizeof(q), .query_addr = (uintptr_t)p, .query_flags = 0x40 };
+	EXPECT_ERR(ioctl(fd, MAP_QUERY, &q), EINVAL);
+	q.query_flags = 0;
+	q.query_addr = 0;
+	EXPECT_ERR(ioctl(fd, MAP_QUERY, &q), ENOENT);
+	q.query_flags = 0x10 | 0x20;            /* this one or the next, of a file */
+	EXPECT_OK(ioctl(fd, MAP_QUERY, &q));
+	EXPECT(q.vma_start > 0 && q.inode);
+	q.size = 8;
+	EXPECT_ERR(ioctl(fd, MAP_QUERY, &q), EINVAL);
+	q.size = 8192;
+	EXPECT_ERR(ioctl(fd, MAP_QUERY, &q), E2BIG);
+	EXPECT_ERR(ioctl(fd, MAP_QUERY, BAD_PTR), EFAULT);
 }
 
 TEST_MAIN()

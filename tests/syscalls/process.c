@@ -403,4 +403,29 @@ TEST(pidfds_name_processes)
 	EXPECT_ERR(syscall(SYS_pidfd_open, 0, 0), EINVAL);
 }
 
+TEST(a_child_that_shares_its_io_context_has_the_same)
+{
+	int status;
+	pid_t me = getpid(), pid = (pid_t)syscall(SYS_clone, 0x80000000ul | SIGCHLD, NULL, NULL, NULL, NULL);  /* CLONE_IO */
+
+	REQUIRE_OK(pid);
+	if (pid == 0)
+		_exit((int)syscall(SYS_kcmp, me, getpid(), 5, 0, 0) & 0x7f);     /* KCMP_IO */
+	REQUIRE(waitpid(pid, &status, 0) == pid);
+	EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+static void hang_up(void)
+{
+	REQUIRE_OK(setsid());
+	EXPECT_OK(vhangup());
+	REQUIRE_OK(setuid(54321));
+	EXPECT_ERR(vhangup(), EPERM);
+}
+
+TEST(hanging_up_needs_a_capability_but_no_terminal)
+{
+	EXPECT_EQ(in_child(hang_up), 0);
+}
+
 TEST_MAIN()

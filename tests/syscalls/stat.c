@@ -266,4 +266,18 @@ TEST(times_without_a_name_are_the_descriptors)
 	EXPECT_ERR(syscall(SYS_utimensat, AT_FDCWD, NULL, ts, 0), EFAULT);
 }
 
+TEST(ustat_goes_by_device)
+{
+	struct { int tfree; unsigned long tinode; char fname[6], fpack[6]; } u = { .tfree = -1, .fname = "x" };
+	struct statfs sf;
+	struct stat st;
+
+	REQUIRE_OK(stat("/dev/shm", &st));
+	REQUIRE_OK(statfs("/dev/shm", &sf));
+	EXPECT_OK(syscall(SYS_ustat, (unsigned)st.st_dev, &u));
+	EXPECT(u.tinode > 0 && u.fname[0] == 0);
+	EXPECT_ERR(syscall(SYS_ustat, (unsigned)st.st_dev, BAD_PTR), EFAULT);
+	EXPECT_ERR(syscall(SYS_ustat, -1, &u), EINVAL);
+}
+
 TEST_MAIN()

@@ -3,6 +3,7 @@
 #include <sys/prctl.h>
 #include <asm/prctl.h>
 #include <linux/membarrier.h>
+#include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/random.h>
 #include <sys/resource.h>
@@ -155,6 +156,75 @@ TEST(segment_bases_can_be_set)
 	EXPECT_ERR(syscall(SYS_arch_prctl, 0x9999, 0), EINVAL);
 }
 
+TEST(security_modules_keep_no_attributes)
+{
+	uint64_t ids[32], ctx[4] = { 0 };
+	uint32_t size = sizeof(ids);
+	long n = syscall(461, ids, &size, 0);
+	bool found = false;
+
+	if (n < 0 && errno == ENOSYS)
+		SKIP("before Linux 6.8");
+	REQUIRE(n >= 1);
+	EXPECT_EQ(size, n * 8);
+	for (long i = 0; i < n; i++)
+		found |= ids[i] == 100; /* capability */
+	EXPECT(found);
+	size = 1;
+	EXPECT_ERR(syscall(461, ids, &size, 0), E2BIG);
+	EXPECT_EQ(size, n * 8);
+	EXPECT_ERR(syscall(461, ids, BAD_PTR, 0), EFAULT);
+	EXPECT_ERR(syscall(461, ids, &size, 1), EINVAL);
+	EXPECT_ERR(syscall(459, 0, ctx, &size, 0), EINVAL);
+	EXPECT_ERR(syscall(459, 100, ctx, NULL, 0), EINVAL);
+	EXPECT_ERR(syscall(459, 100, ctx, BAD_PTR, 0), EFAULT);
+	EXPECT_ERR(syscall(459, 100, ctx, &size, 2), EINVAL);
+	EXPECT_ERR(syscall(459, 100, ctx, &size, 1), EINVAL);
+	EXPECT_ERR(syscall(460, 100, ctx, 31, 0), EINVAL);
+	EXPECT_ERR(syscall(460, 100, ctx, 4097, 0), E2BIG);
+	EXPECT_ERR(syscall(460, 100, BAD_PTR, 32, 0), EFAULT);
+	EXPECT_ERR(syscall(460, 100, ctx, 32, 1), EINVAL);
+}
+
+TEST(pages_are_on_the_one_node)
+{
+	char *p = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *pages[3] = { p, p + 4096, BAD_PTR };
+	int nodes[3] = { 0, 0, 0 }, status[3] = { 9, 9, 9 };
+	unsigned long mask = 1;
+
+	p[0] = p[4096] = 1;
+	EXPECT_EQ(syscall(SYS_move_pages, 0, 3, pages, NULL, status, 0), 0);
+	EXPECT(status[0] == 0 && status[1] == 0 && status[2] == -EFAULT);
+	EXPECT_EQ(syscall(SYS_move_pages, getpid(), 2, pages, nodes, status, 2), 0);
+	EXPECT(status[0] == 0 && status[1] == 0);
+	nodes[1] = 700;
+	EXPECT_ERR(syscall(SYS_move_pages, 0, 2, pages, nodes, status, 2), ENODEV);
+	EXPECT_ERR(syscall(SYS_move_pages, 0, 1, pages, NULL, status, 0x100), EINVAL);
+	EXPECT_ERR(syscall(SYS_move_pages, 0, 1, BAD_PTR, NULL, status, 0), EFAULT);
+	EXPECT_ERR(syscall(SYS_move_pages, 0, 1, pages, NULL, BAD_PTR, 0), EFAULT);
+	EXPECT_ERR(syscall(SYS_move_pages, 4190000, 1, pages, NULL, status, 0), ESRCH);
+	if (syscall(SYS_mbind, p, 8192, 2, &mask, 64, 0) < 0)
+		SKIP("no memory policies");
+	EXPECT_EQ(syscall(450, p, 8192, 0, 0), 0);
+	EXPECT_ERR(syscall(450, p + 1, 8192, 0, 0), EINVAL);
+	EXPECT_ERR(syscall(450, p, 8192, 9999, 0), EINVAL);
+	EXPECT_ERR(syscall(450, p, 8192, 0, 1), EINVAL);
+	EXPECT_ERR(syscall(450, p, -8192l, 0, 0), EINVAL);
+}
+
+TEST(a_32_bit_personality_has_another_machine)
+{
+	struct utsname u;
+
+	EXPECT_OK(personality(PER_LINUX32));
+	REQUIRE_OK(uname(&u));
+	EXPECT_STR(u.machine, "i686");
+	EXPECT_OK(personality(PER_LINUX));
+	REQUIRE_OK(uname(&u));
+	EXPECT_STR(u.machine, "x86_64");
+}
+
 TEST(personality_can_be_asked)
 {
 	EXPECT_EQ(personality(0xffffffff), 0);
@@ -282,6 +352,75 @@ TEST(children_leave_their_largest_size)
 	wait(NULL);
 	EXPECT_OK(getrusage(RUSAGE_CHILDREN, &ru));
 	EXPECT(ru.ru_maxrss >= 20 << 10);
+}
+
+/* The lines of what a fresh image of `prog` maps that tell where its stack is. */
+static void stack_line(const char *to)
+{
+	char buf[8192], *p = buf;
+	int fd = open("/proc/self/maps", O_RDONLY);
+	ssize_t n = 0, r;
+
+	while ((r = read(fd, buf + n, sizeof(buf) - 1 - (size_t)n)) > 0)
+		n += r;
+	buf[n] = 0;
+	close(fd);
+	p = strstr(buf, "[stack]");
+	while (p && p > buf && p[-1] != '\n')
+		p--;
+	if (p)
+		*strchr(p, ' ') = 0;
+	put_file(to, p ? p : "none");
+}
+
+__attribute__((constructor)) static void image_of_stack_test(void)
+{
+	const char *to = getenv("STACK_LINE_TO");
+
+	if (!to)
+		return;
+	stack_line(to);
+	_exit(0);
+}
+
+static void exec_fixed(void)
+{
+	if (personality(ADDR_NO_RANDOMIZE) < 0)
+		_exit(2);
+	execl("/proc/self/exe", "system", NULL);
+	_exit(3);
+}
+
+TEST(without_randomisation_two_images_lie_alike)
+{
+	char first[64], second[64];
+
+	setenv("STACK_LINE_TO", "one", 1);
+	EXPECT_EQ(in_child(exec_fixed), 0);
+	setenv("STACK_LINE_TO", "two", 1);
+	EXPECT_EQ(in_child(exec_fixed), 0);
+	snprintf(first, sizeof(first), "%.60s", get_file("one"));
+	snprintf(second, sizeof(second), "%.60s", get_file("two"));
+	EXPECT_STR(second, first);
+	EXPECT(strcmp(first, "none") != 0);
+}
+
+static void read_is_execute(void)
+{
+	volatile unsigned char *p;
+
+	if (personality(READ_IMPLIES_EXEC) < 0)
+		_exit(2);
+	p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
+		_exit(3);
+	p[0] = 0xc3;            /* ret */
+	((void (*)(void))p)();
+}
+
+TEST(read_implies_exec_if_asked)
+{
+	EXPECT_EQ(in_child(read_is_execute), 0);
 }
 
 TEST_MAIN()

@@ -471,4 +471,47 @@ TEST(names_belong_to_threads)
 	EXPECT_STR(get_file("/proc/self/comm"), "a name that is \n");
 }
 
+static pthread_barrier_t all_there;
+
+static void *leaf(void *arg)
+{
+	pthread_barrier_wait(&all_there);
+	return arg;
+}
+
+static void *branch(void *arg)
+{
+	pthread_t t[7];
+	long sum = 0;
+
+	for (long i = 0; i < 7; i++)
+		REQUIRE(pthread_create(&t[i], NULL, leaf, (void *)(i + 1)) == 0);
+	pthread_barrier_wait(&all_there);
+	for (int i = 0; i < 7; i++) {
+		void *r;
+
+		REQUIRE(pthread_join(t[i], &r) == 0);
+		sum += (long)r;
+	}
+	EXPECT_EQ(sum, 28);
+	return arg;
+}
+
+static void grow_at_once(void)
+{
+	pthread_t t[6];
+
+	pthread_barrier_init(&all_there, NULL, 6 * 8);
+	for (int i = 0; i < 6; i++)
+		REQUIRE(pthread_create(&t[i], NULL, branch, NULL) == 0);
+	for (int i = 0; i < 6; i++)
+		REQUIRE(pthread_join(t[i], NULL) == 0);
+}
+
+TEST(many_threads_make_threads_at_once)
+{
+	for (int i = 0; i < 20; i++)
+		EXPECT_EQ(in_child(grow_at_once), 0);
+}
+
 TEST_MAIN()

@@ -174,6 +174,34 @@ static void on_winch(int sig)
 	winch++;
 }
 
+TEST(locked_settings_stay)
+{
+	struct termios lock = { 0 }, want, got;
+	int s = open_pair();
+
+	REQUIRE_OK(tcgetattr(s, &want));
+	lock.c_lflag = ECHO;
+	lock.c_cc[VINTR] = 1;
+	if (ioctl(s, TIOCSLCKTRMIOS, &lock) < 0) {
+		EXPECT_EQ(errno, EPERM);
+		return;
+	}
+	memset(&got, 0xff, sizeof(got));
+	EXPECT_OK(ioctl(s, TIOCGLCKTRMIOS, &got));
+	EXPECT_EQ(got.c_lflag, ECHO);
+	EXPECT_EQ(got.c_cc[VINTR], 1);
+	EXPECT_EQ(got.c_iflag, 0);
+	want.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
+	want.c_cc[VINTR] = 'X';
+	want.c_cc[VQUIT] = 'Y';
+	EXPECT_OK(tcsetattr(s, TCSANOW, &want));
+	EXPECT_OK(tcgetattr(s, &got));
+	EXPECT_EQ(got.c_lflag & (ECHO | ISIG), ECHO);
+	EXPECT_EQ(got.c_cc[VINTR], 3);
+	EXPECT_EQ(got.c_cc[VQUIT], 'Y');
+	EXPECT_ERR(ioctl(s, TIOCSLCKTRMIOS, NULL), EFAULT);
+}
+
 TEST(window_sizes_are_told_with_a_signal)
 {
 	struct winsize w = { 25, 80, 0, 0 }, got;

@@ -70,4 +70,69 @@ TEST(trusted_attributes_are_hidden_from_others)
 	EXPECT_EQ(in_child(as_nobody), 0);
 }
 
+struct xattr_at { uint64_t value; uint32_t size, flags; };
+
+static long set_at(int dir, const char *path, unsigned at, const char *name, const char *v, uint32_t n, uint32_t flags, size_t usize)
+{
+	struct { struct xattr_at x; uint64_t more; } s = { { (uintptr_t)v, n, flags }, 0 };
+
+	return syscall(463, dir, path, at, name, &s, usize);
+}
+
+static long get_at(int dir, const char *path, unsigned at, const char *name, char *v, uint32_t n, uint32_t flags)
+{
+	struct xattr_at x = { (uintptr_t)v, n, flags };
+
+	return syscall(464, dir, path, at, name, &x, sizeof(x));
+}
+
+TEST(the_calls_relative_to_a_directory)
+{
+	int dir, fd, pfd;
+	char v[32];
+
+	if (syscall(465, -1, "", 0xffff, NULL, 0) < 0 && errno == ENOSYS)
+		SKIP("before Linux 6.13");
+	own_tmpfs();
+	REQUIRE_OK(mkdir("d", 0755));
+	put_file("d/f", "");
+	REQUIRE_OK(symlink("f", "d/l"));
+	dir = open("d", O_RDONLY | O_DIRECTORY);
+	fd = open("d/f", O_RDONLY);
+	pfd = open("d/f", O_PATH);
+	EXPECT_OK(set_at(dir, "l", 0, "trusted.a", "one", 3, 0, 16));
+	EXPECT_EQ(getxattr("d/f", "trusted.a", v, sizeof(v)), 3);
+	EXPECT_OK(set_at(dir, "l", AT_SYMLINK_NOFOLLOW, "trusted.l", "x", 1, 0, 16));
+	EXPECT_EQ(lgetxattr("d/l", "trusted.l", v, sizeof(v)), 1);
+	EXPECT_EQ(get_at(fd, "", AT_EMPTY_PATH, "trusted.a", v, sizeof(v), 0), 3);
+	EXPECT_EQ(get_at(fd, NULL, AT_EMPTY_PATH, "trusted.a", v, sizeof(v), 0), 3);
+	EXPECT_EQ(syscall(465, fd, "", AT_EMPTY_PATH, v, sizeof(v)), 10);
+	EXPECT_EQ(syscall(465, dir, "l", 0, NULL, 0), 10);
+	EXPECT_OK(syscall(466, dir, "f", 0, "trusted.a"));
+	EXPECT_ERR(get_at(AT_FDCWD, "d/f", 0, "trusted.a", v, sizeof(v), 0), ENODATA);
+	EXPECT_ERR(get_at(pfd, "", AT_EMPTY_PATH, "trusted.a", v, sizeof(v), 0), EBADF);
+	EXPECT_ERR(get_at(fd, "", 0, "trusted.a", v, sizeof(v), 0), ENOENT);
+	EXPECT_ERR(get_at(BAD_FD, "", AT_EMPTY_PATH, "trusted.a", v, sizeof(v), 0), EBADF);
+}
+
+TEST(their_arguments_are_checked)
+{
+	char v[32];
+
+	if (syscall(465, -1, "", 0xffff, NULL, 0) < 0 && errno == ENOSYS)
+		SKIP("before Linux 6.13");
+	own_tmpfs();
+	put_file("f", "");
+	EXPECT_ERR(set_at(AT_FDCWD, "f", 0x100000, "trusted.a", "x", 1, 0, 16), EINVAL);
+	EXPECT_ERR(set_at(AT_FDCWD, "f", 0, "trusted.a", "x", 1, 0, 15), EINVAL);
+	EXPECT_OK(set_at(AT_FDCWD, "f", 0, "trusted.a", "x", 1, 0, 24));
+	EXPECT_ERR(set_at(AT_FDCWD, "f", 0, "trusted.a", "x", 1, 0, 4097), E2BIG);
+	EXPECT_ERR(set_at(AT_FDCWD, "f", 0, "trusted.a", "x", 1, 4, 16), EINVAL);
+	EXPECT_ERR(set_at(AT_FDCWD, "f", 0, "trusted.a", "x", 65537, 0, 16), E2BIG);
+	EXPECT_ERR(get_at(AT_FDCWD, "f", 0, "trusted.a", v, sizeof(v), 1), EINVAL);
+	EXPECT_ERR(syscall(464, AT_FDCWD, "f", 0, "trusted.a", BAD_PTR, 16), EFAULT);
+	EXPECT_ERR(syscall(465, AT_FDCWD, BAD_PTR, 0, v, sizeof(v)), EFAULT);
+	EXPECT_ERR(syscall(466, AT_FDCWD, "f", 0, ""), ERANGE);
+}
+
 TEST_MAIN()

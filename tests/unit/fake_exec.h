@@ -15,6 +15,7 @@
 #include "sentry/kernel/task.h"
 #include "sentry/loader/loader_int.h"
 #include "sentry/vfs/aio.h"
+#include "sentry/vfs/landlock.h"
 
 #define FAKE_FILES 8
 #define FAKE_OPS 512
@@ -161,6 +162,22 @@ size_t aspace_copy_in(struct aspace *as, void *dst, gaddr_t src, size_t n)
 	return 0;
 }
 
+size_t aspace_copy_out_pieces(struct aspace *as, gaddr_t dst, const struct iovec *src, size_t n)
+{
+	size_t done = 0;
+
+	for (size_t i = 0; i < n; done += src[i++].iov_len)
+		if (aspace_copy_out(as, gaddr_add(dst, done), src[i].iov_base, src[i].iov_len) < src[i].iov_len)
+			break;
+	return done;
+}
+
+size_t aspace_copy_in_pieces(struct aspace *as, const struct iovec *dst, size_t n, gaddr_t src)
+{
+	(void)as, (void)dst, (void)n, (void)src;
+	return 0;
+}
+
 bool ctx_takes_data(const struct ctx *c)
 {
 	(void)c;
@@ -178,6 +195,15 @@ bool ctx_data_out(struct ctx *c, gaddr_t dst, const void *src, size_t n)
 	(void)c, (void)dst, (void)src, (void)n;
 	return false;
 }
+
+int ctx_view_out(struct ctx *c, gaddr_t dst, u64 key, u64 off, size_t n)
+{
+	(void)c, (void)dst, (void)key, (void)off, (void)n;
+	return -EOPNOTSUPP;
+}
+
+void ctx_view_give(struct ctx *c, u64 key, u64 off, hostfd_t fd) { (void)c, (void)key, (void)off, (void)fd; }
+void ctx_view_drop(struct ctx *c, u64 key) { (void)c, (void)key; }
 
 int ctx_set_regs(struct ctx *c, const struct user_regs *r)
 {
@@ -323,3 +349,16 @@ bool capable(struct task *t, int cap)
 	(void)t, (void)cap;
 	return false;
 }
+
+/* Nothing is restricted. */
+int landlock_path(struct task *t, const struct path *p, u32 access)
+{
+	(void)t;
+	(void)p;
+	(void)access;
+	return 0;
+}
+
+struct landlock *landlock_ref(struct landlock *l) { return l; }
+void landlock_unref(struct landlock *l) { (void)l; }
+bool landlock_may_trace(const struct cred *by, const struct cred *of) { return by && of; }

@@ -173,7 +173,7 @@ static inline int memio_recv(struct net_io *io, void *k, size_t n)
 
 static inline ssize_t rig_sendto(struct ep *e, const void *p, size_t n, u32 flags, struct net_sa *to)
 {
-	struct memio m = { { n, memio_send }, (u8 *)p, 0 };
+	struct memio m = { { .len = n, .copy = memio_send }, (u8 *)p, 0 };
 	struct net_msg msg = { .io = &m.io, .flags = flags, .name = to };
 
 	return ep_send(e, &msg);
@@ -181,7 +181,7 @@ static inline ssize_t rig_sendto(struct ep *e, const void *p, size_t n, u32 flag
 
 static inline ssize_t rig_recvfrom(struct ep *e, void *p, size_t n, u32 flags, struct net_sa *from)
 {
-	struct memio m = { { n, memio_recv }, p, 0 };
+	struct memio m = { { .len = n, .copy = memio_recv }, p, 0 };
 	struct net_msg msg = { .io = &m.io, .flags = flags, .name = from };
 
 	return ep_recv(e, &msg);

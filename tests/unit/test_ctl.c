@@ -82,7 +82,7 @@ static struct boot_config sample_container(struct ctl_process *p)
 	return (struct boot_config){
 		.id = "c", .hostname = "h", .domainname = "", .process = p, .mounts = mounts, .nmounts = 2, .devices = devices,
 		.ndevices = 1, .sysctl = sysctl, .nsysctl = 1, .masked = masked, .nmasked = 1, .seccomp = filter, .nseccomp = 1,
-		.root_readonly = true, .upper_root = -1, .own_ns = 7,
+		.root_readonly = true, .root_propagation = BOOT_PROP(1, true), .upper_root = -1, .own_ns = 7,
 	};
 }
 
@@ -108,6 +108,7 @@ static void a_container_survives_packing(void **state)
 	assert_string_equal(d.masked[0], "/proc/kcore");
 	assert_int_equal(d.seccomp[0].k, SECCOMP_RET_ALLOW);
 	assert_true(d.root_readonly && !d.overlay && d.upper_root == -1 && d.own_ns == 7);
+	assert_int_equal(d.root_propagation, BOOT_PROP(1, true));
 	assert_string_equal(d.process->argv[1], "-c");
 	kfree(mem);
 	kfree(process_mem);

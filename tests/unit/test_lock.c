@@ -1,6 +1,7 @@
 #include "tests/unit/unit.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -137,6 +138,46 @@ static bool note(struct waiter *w, u32 events)
 	return true;
 }
 
+static struct mutex contended = MUTEX_INIT(LEAF), inner = MUTEX_INIT(LEAF);
+static _Atomic int hook_calls, waiting;
+
+static void hook(void *arg)
+{
+	(void)arg;
+	atomic_fetch_add(&hook_calls, 1);
+	atomic_store(&waiting, 1);
+	/* Held by the test as well: waited for without coming here again. */
+	mutex_lock(&inner);
+	mutex_unlock(&inner);
+}
+
+static void *waits_with_a_hook(void *arg)
+{
+	(void)arg;
+	mutex_before_sleep(hook, NULL);
+	mutex_lock(&contended);
+	mutex_unlock(&contended);
+	return NULL;
+}
+
+static void the_call_before_a_sleep_is_not_made_again_inside_itself(void **state) NO_TSA
+{
+	pthread_t th;
+
+	(void)state;
+	mutex_lock(&inner);
+	assert_true(mutex_trylock(&contended));
+	assert_int_equal(pthread_create(&th, NULL, waits_with_a_hook, NULL), 0);
+	while (!atomic_load(&waiting))
+		sched_yield();
+	/* Long enough for it to come to the inner wait; were that to call it again, it would do so for ever. */
+	usleep(20000);
+	mutex_unlock(&inner);
+	mutex_unlock(&contended);
+	pthread_join(th, NULL);
+	assert_int_equal(atomic_load(&hook_calls), 1);
+}
+
 static void waiters_are_woken_for_what_they_asked(void **state)
 {
 	struct seen in = { .w = { .interest = 1, .fn = note } };
@@ -202,6 +243,7 @@ int main(void)
 #ifdef CONFIG_LOCKDEP
 		cmocka_unit_test(breaking_the_lock_order_ends_the_process),
 #endif
+		cmocka_unit_test(the_call_before_a_sleep_is_not_made_again_inside_itself),
 		cmocka_unit_test(waiters_are_woken_for_what_they_asked),
 		cmocka_unit_test(one_exclusive_waiter_is_woken_at_a_time),
 		cmocka_unit_test(references_cannot_be_raised_from_the_dead),

@@ -39,6 +39,41 @@ static void udp_datagram_arrives_with_its_sender(void **state)
 	rig_done(&r);
 }
 
+static void memory_of_packets_goes_back_when_it_is_not_needed(void **state)
+{
+	struct rig r;
+	struct net_sa to = rig_sa(*lo4(), 53);
+	static char buf[1448];
+	u64 before, busy;
+	struct ep *a, *b;
+
+	(void)state;
+	rig_init(&r, 1);
+	a = rig_sock(r.s[0], AF_INET, SOCK_DGRAM);
+	b = rig_sock(r.s[0], AF_INET, SOCK_DGRAM);
+	assert_int_equal(ep_bind(b, &to), 0);
+	before = alloc_live();
+	for (int i = 0; i < 40; i++)
+		assert_int_equal(rig_sendto(a, buf, sizeof(buf), 0, &to), sizeof(buf));
+	while (rig_recv(b, buf, sizeof(buf)) > 0)
+		;
+	busy = alloc_live();
+	assert_true(busy > before + 20);
+	assert_true(stack_trim(r.s[0]));                /* it was needed a moment ago */
+	assert_true(alloc_live() == busy);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(rig_sendto(a, buf, 1, 0, &to), 1);
+		assert_int_equal(rig_recv(b, buf, sizeof(buf)), 1);
+		assert_true(stack_trim(r.s[0]));        /* what one datagram takes stays, ... */
+	}
+	assert_true(alloc_live() < before + 8);
+	assert_false(stack_trim(r.s[0]));               /* ... until nothing is sent */
+	assert_true(alloc_live() <= before);
+	ep_close(a);
+	ep_close(b);
+	rig_done(&r);
+}
+
 static void udp_receive_buffer_holds_as_many_as_on_linux(void **state)
 {
 	static const struct { size_t len; int held; } want[] = { { 18, 256 }, { 500, 166 }, { 1448, 92 } };     /* 212992 bytes by 832, 1280, 2304 */
@@ -101,7 +136,7 @@ static void a_tun_carries_packets_both_ways_and_comes_again(void **state)
 	struct link_cfg cfg = { .name = "t%d", .arphrd = 0xfffe, .mtu = 1500 };
 	struct net_sa to = rig_sa(rig_ip(1), 53), me = rig_sa(rig_ip(0), 77);
 	u8 b[200], sw[4];
-	struct memio out = { { sizeof(b), memio_recv }, b, 0 }, in = { { 0, memio_send }, b, 0 };
+	struct memio out = { { .len = sizeof(b), .copy = memio_recv }, b, 0 }, in = { { .copy = memio_send }, b, 0 };
 	struct link_info l;
 	int ready = 0, ifi;
 	struct tun *t, *u;
@@ -284,7 +319,7 @@ static void closing_with_unread_data_resets(void **state)
 
 static void a_fault_while_reading_loses_nothing(void **state)
 {
-	struct memio m = { { 4, memio_recv }, NULL, 1 };
+	struct memio m = { { .len = 4, .copy = memio_recv }, NULL, 1 };
 	struct net_msg msg = { .io = &m.io };
 	struct ep *c, *s;
 	struct rig r;
@@ -329,6 +364,7 @@ int main(void)
 {
 	const struct CMUnitTest t[] = {
 		cmocka_unit_test(udp_datagram_arrives_with_its_sender),
+		cmocka_unit_test(memory_of_packets_goes_back_when_it_is_not_needed),
 		cmocka_unit_test(udp_receive_buffer_holds_as_many_as_on_linux),
 		cmocka_unit_test(udp_reader_that_falls_behind_is_told_of),
 		cmocka_unit_test(a_tun_carries_packets_both_ways_and_comes_again),

@@ -25,7 +25,7 @@ static void a_cookie_is_asked_for_then_opens_at_once(void **state)
 	ep_close(c);
 	c = rig_sock(r.s[0], AF_INET, SOCK_STREAM);
 	{
-		struct memio m = { { 3, memio_send }, (u8 *)"xyz", 0 };
+		struct memio m = { { .len = 3, .copy = memio_send }, (u8 *)"xyz", 0 };
 		struct net_msg msg = { .io = &m.io, .flags = MSG_FASTOPEN | MSG_DONTWAIT, .name = &to };
 
 		assert_int_equal(ep_send(c, &msg), -EINPROGRESS);
@@ -222,7 +222,7 @@ static void completions_of_zerocopy_sends_are_told_in_ranges(void **state)
 	struct ep *l, *e;
 	int on = 1, i;
 	u8 ctl[128];
-	struct memio m = { { 0, memio_recv }, ctl, 0 };
+	struct memio m = { { .copy = memio_recv }, ctl, 0 };
 	struct net_msg msg = { .io = &m.io, .flags = MSG_ERRQUEUE, .ctl = ctl, .ctl_len = sizeof(ctl) };
 	struct net_ext_err ee;
 

@@ -255,6 +255,35 @@ static void a_socket_may_connect_to_itself(void **state)
 	rig_done(&r);
 }
 
+static void ports_of_connections_that_wait_are_not_tried_again(void **state)
+{
+	struct net_sa sa = rig_sa(ip_from4n(0x7f000001), 4000), name;
+	struct ep *l, *c, *e;
+	struct rig r;
+	u32 last = 0, step;
+
+	(void)state;
+	rig_init(&r, 5);
+	l = rig_listen(r.s[0], sa.ip, 4000);
+	for (int i = 0; i < 600; i++) {
+		c = rig_sock(r.s[0], AF_INET, SOCK_STREAM);
+		(void)!ep_connect(c, &sa);
+		rig_run(&r, 1000000);
+		assert_int_equal(ep_name(c, false, &name), 0);
+		/* From where the one before it ended, and a few further now and then. */
+		step = (name.port - last + 28232) % 28232;
+		assert_true(i == 0 || (step > 0 && step <= 16));
+		last = name.port;
+		assert_int_equal(ep_accept(l, NULL, &e), 0);
+		ep_close(c);                    /* first: it stays in TIME_WAIT */
+		ep_close(e);
+		rig_run(&r, 1000000);
+	}
+	ep_close(l);
+	rig_run(&r, 200ull * 1000000000);
+	rig_done(&r);
+}
+
 static void connecting_to_nobody_times_out(void **state)
 {
 	struct fault_cfg c = { .seed = 3 };
@@ -321,6 +350,7 @@ int main(void)
 		cmocka_unit_test(a_flood_of_syns_does_not_keep_others_out),
 		cmocka_unit_test(the_side_that_closes_first_waits),
 		cmocka_unit_test(a_socket_may_connect_to_itself),
+		cmocka_unit_test(ports_of_connections_that_wait_are_not_tried_again),
 		cmocka_unit_test(connecting_to_nobody_times_out),
 		cmocka_unit_test(urgent_data_is_kept_apart),
 	};

@@ -58,6 +58,13 @@ static const struct { const char *text, *says; int code; } bad[] = {
 	{ "{" TOP ",\"linux\":{\"namespaces\":[{\"type\":\"x\"}]}}", "is no namespace", -EINVAL },
 	{ "{" TOP ",\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"pid\"}]}}", "given twice", -EINVAL },
 	{ "{" TOP ",\"linux\":{\"devices\":[{\"path\":\"/dev/x\",\"type\":\"q\"}]}}", "type must be", -EINVAL },
+	{ "{" TOP ",\"linux\":{\"resources\":{\"hugepageLimits\":[{\"pageSize\":\"../x\",\"limit\":1}]}}}",
+	  "hugepageLimits[0]: pageSize must be like 2MB", -EINVAL },
+	{ "{" TOP ",\"linux\":{\"resources\":{\"hugepageLimits\":[{\"pageSize\":\"12345678\"}]}}}", "pageSize must be", -EINVAL },
+	{ "{" TOP ",\"linux\":{\"resources\":{\"blockIO\":{\"weightDevice\":[{\"major\":-1}]}}}}",
+	  "weightDevice[0].major: -1 is not between", -ERANGE },
+	{ "{" TOP ",\"linux\":{\"resources\":{\"blockIO\":{\"throttleReadBpsDevice\":[7]}}}}",
+	  "throttleReadBpsDevice[0]: must be an object", -EINVAL },
 	{ "{" TOP ",\"linux\":{\"resources\":{\"memory\":{\"limit\":1.5}}}}", "limit: must be an integer, not a fraction", -EINVAL },
 	{ "{" TOP ",\"linux\":{\"resources\":{\"memory\":{\"limit\":99999999999999999999}}}}", "is not between", -ERANGE },
 };
@@ -102,7 +109,10 @@ static void a_full_config_is_read(void **state)
 		"\"hooks\":{\"createRuntime\":[{\"path\":\"/h\",\"args\":[\"h\",\"1\"],\"timeout\":3}]},"
 		"\"annotations\":{\"k\":\"v\"},"
 		"\"linux\":{\"cgroupsPath\":\"/a/b\",\"resources\":{\"memory\":{\"limit\":1048576,\"swap\":-1},"
-		"\"cpu\":{\"quota\":50000,\"period\":100000,\"cpus\":\"0\"},\"pids\":{\"limit\":9}},"
+		"\"cpu\":{\"quota\":50000,\"period\":100000,\"cpus\":\"0\"},\"pids\":{\"limit\":9},"
+		"\"blockIO\":{\"weight\":10,\"weightDevice\":[{\"major\":1,\"minor\":2,\"weight\":3},{\"leafWeight\":4}],"
+		"\"throttleWriteIOPSDevice\":[{\"major\":4,\"minor\":5,\"rate\":6}]},"
+		"\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":7}]},"
 		"\"intelRdt\":{},\"sysctl\":{\"a.b\":\"1\"},\"maskedPaths\":[\"/m\"],\"readonlyPaths\":[\"/r\"],"
 		"\"namespaces\":[{\"type\":\"network\",\"path\":\"/n\"}],"
 		"\"devices\":[{\"path\":\"/dev/fuse\",\"type\":\"c\",\"major\":10,\"minor\":229,\"fileMode\":438}]}}";
@@ -126,11 +136,16 @@ static void a_full_config_is_read(void **state)
 	assert_string_equal(s.mounts[1].data, "size=8m,mode=755");
 	assert_int_equal(s.mounts[1].flags, OCI_MNT_RDONLY | OCI_MNT_NOSUID);
 	assert_string_equal(s.mounts[2].destination, "/b");
-	assert_int_equal(s.mounts[2].flags, OCI_MNT_BIND | OCI_MNT_REC);
+	assert_int_equal(s.mounts[2].flags, OCI_MNT_BIND | OCI_MNT_REC | OCI_PROP_PRIVATE | OCI_PROP_REC);
 	assert_int_equal(s.hooks[HOOK_CREATE_RUNTIME].v[0].timeout, 3);
 	assert_string_equal(s.annotations[0].value, "v");
 	assert_true(s.res.mem_limit == 1048576 && s.res.mem_swap == -1 && s.res.pids_limit == 9);
 	assert_true(s.res.cpu_shares == RES_UNSET);
+	assert_int_equal(s.res.nblk, 2);
+	assert_true(s.res.blk[0].kind == BLK_WEIGHT && s.res.blk[0].minor == 2 && s.res.blk[0].value == 3);
+	assert_true(s.res.blk[1].kind == BLK_WRITE_IOPS && s.res.blk[1].major == 4 && s.res.blk[1].value == 6);
+	assert_true(s.res.nhuge == 1 && s.res.huge[0].limit == 7);
+	assert_string_equal(s.res.huge[0].size, "2MB");
 	assert_string_equal(s.res.cpus, "0");
 	assert_string_equal(s.ignored[0], "intelRdt");
 	assert_string_equal(s.ns[0].path, "/n");

@@ -8,6 +8,7 @@
 #include "tests/unit/unit.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <linux/futex.h>
 #include <signal.h>
 #include <stdio.h>
@@ -640,6 +641,81 @@ static bool on_many(struct ctx *c, struct trap *t)
 
 static void many_processes(const char *platform) { begin(platform, g_many, g_many_end, on_many); }
 
+/* The host makes a clone anew that meets a stop or a freezer (ERESTARTNOINTR), which the filter sees as another one. */
+static void *stopper(void *arg)
+{
+	(void)arg;
+	for (;;) {
+		kill(aspace_host_pid(T.as), SIGSTOP);
+		usleep(100);
+		kill(aspace_host_pid(T.as), SIGCONT);
+		usleep(100);
+	}
+	return NULL;
+}
+
+static void stopped_forks(const char *platform)
+{
+	pthread_t th;
+
+	begin(platform, g_many, g_many_end, on_many);
+	CHECK_EQ(pthread_create(&th, NULL, stopper, NULL), 0);
+}
+
+/* ---- a thread whose rseq area is gone, so that it cannot even end ---- */
+
+GUEST(g_area,
+	CALL(57) "test %rax, %rax\n jnz 1f\n"
+	"mov $0x500000, %edi\n mov $32, %esi\n xor %edx, %edx\n mov $0x1234, %r10d\n" CALL(334)
+	"mov %rax, %rdi\n" CALL(9)
+	"1: " CALL(11)
+	"2: " CALL(1000) "jmp 2b\n");
+
+/* @parent and @child are trapped.  The child's end must not touch who takes its place. */
+static void end_without_area(struct ctx *parent, struct ctx *child)
+{
+	struct aspace *as;
+	struct ctx *next;
+	int r;
+
+	CHECK_EQ(apply1(parent, (struct as_op){ .kind = AS_UNMAP, .addr = GADDR(DATA), .len = PAGE,
+						.file = HOSTFD_NONE }), 0);
+	ctx_free(child);
+	r = aspace_fork(parent, &as, &next);
+	if (r == -ESRCH)
+		pass();         /* it took its own process along */
+	CHECK_EQ(r, 0);
+	ctx_free(parent);
+	aspace_unref(T.as);
+	T.step = 0;
+	ctx_start(next);
+}
+
+static bool on_area(struct ctx *c, struct trap *t)
+{
+	if (t->kind == TRAP_START || t->kind == TRAP_INTERRUPT)         /* the latter: a call site is hot */
+		return true;
+	CHECK_EQ(t->kind, TRAP_SYSCALL);
+	if (t->nr == REPORT) {
+		if (++T.step == 300)
+			pass();
+		return true;
+	}
+	if (t->nr == SYS_fork) {
+		CHECK_EQ(ctx_clone(c, &T.child), 0);
+		ctx_set_result(c, 1);
+		ctx_start(T.child);
+		return true;
+	}
+	if (t->nr == FRAMED)
+		CHECK_EQ(t->args[0], 0);
+	if (T.step++)
+		end_without_area(c == T.child ? T.c : c, T.child);
+	return false;
+}
+
+static void a_lost_rseq_area(const char *platform) { begin(platform, g_area, g_area_end, on_area); }
+
 /* ---- the harness ---- */
 
 static void run(const char *platform, void (*body)(const char *))
@@ -667,14 +743,17 @@ static void run(const char *platform, void (*body)(const char *))
 	static void ptrace_##name(void **state) { (void)state; run("ptrace", name); }
 #define TESTS(X) \
 	X(calls) X(faults) X(maps) X(forks) X(threads) X(interrupts) X(interrupted_waits) \
-	X(extended_state) X(frames_on_request) X(many_processes)
+	X(extended_state) X(frames_on_request) X(many_processes) X(a_lost_rseq_area)
 TESTS(ON_BOTH)
+
+static void systrap_stopped_forks(void **state) { (void)state; run("systrap", stopped_forks); }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define LIST(name) cmocka_unit_test(systrap_##name), cmocka_unit_test(ptrace_##name),
 		TESTS(LIST)
+		cmocka_unit_test(systrap_stopped_forks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

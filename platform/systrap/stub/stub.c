@@ -256,6 +256,11 @@ static int settle(struct slot *s, ucontext_t *uc, int *sig)
 	} else if (*sig != STUB_SIGNAL) {
 		if (ip >= AT(in) && ip < AT(no_in)) {
 			reg[REG_RIP] += (greg_t)(AT(no_in) - ip);
+		} else if (ip >= AT(view) && ip < AT(out_done)) {
+			/* The file has become shorter, or the memory is gone: the call is made once more, by notification. */
+			s->kick |= m->state == MAIL_KICK;
+			reg[REG_R11] = (greg_t)m;
+			reg[REG_RIP] += (greg_t)(AT(slow) - ip);
 		} else if (ip >= AT(out) && ip < AT(out_done)) {
 			m->a[0] = (uint64_t)-EFAULT;
 			reg[REG_RIP] += (greg_t)(AT(out_done) - ip);

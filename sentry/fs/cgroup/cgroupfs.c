@@ -60,6 +60,32 @@ static int show_pids_current(struct task *t, struct pseudo_node *n, struct strbu
 	return 0;
 }
 
+static int show_cpu_max(struct task *t, struct pseudo_node *n, struct strbuf *out)
+{
+	const struct kernel *k = t->kernel;
+
+	(void)n;
+	if (k->cpu_quota)
+		strbuf_printf(out, "%lu %lu\n", k->cpu_quota, k->cpu_period);
+	else
+		strbuf_printf(out, "max %lu\n", k->cpu_period);
+	return 0;
+}
+
+static int show_cpu_weight(struct task *t, struct pseudo_node *n, struct strbuf *out)
+{
+	(void)n;
+	strbuf_printf(out, "%u\n", t->kernel->cpu_weight);
+	return 0;
+}
+
+static int show_cpus(struct task *t, struct pseudo_node *n, struct strbuf *out)
+{
+	(void)n;
+	strbuf_printf(out, t->kernel->ncpus > 1 ? "0-%u\n" : "%u\n", t->kernel->ncpus - 1);
+	return 0;
+}
+
 static int add_rss(void *arg, struct tgroup *tg)
 {
 	struct task *leader = task_find(tg->kernel, tg->tgid);
@@ -89,10 +115,11 @@ static int show_memory_current(struct task *t, struct pseudo_node *n, struct str
 #define TEXT(nm, tx) { .name = nm, .mode = S_IFREG | 0444, .text = tx }
 
 static const struct pseudo_entry entries[] = {
-	TEXT("cgroup.controllers", "cpu memory pids\n"), TEXT("cgroup.events", "populated 1\nfrozen 0\n"),
+	TEXT("cgroup.controllers", "cpuset cpu memory pids\n"), TEXT("cgroup.events", "populated 1\nfrozen 0\n"),
 	ROW("cgroup.procs", show_procs), TEXT("cgroup.subtree_control", "\n"), TEXT("cgroup.type", "domain\n"),
-	TEXT("cpu.max", "max 100000\n"), TEXT("cpu.stat", "usage_usec 0\nuser_usec 0\nsystem_usec 0\n"),
-	TEXT("cpu.weight", "100\n"), ROW("memory.current", show_memory_current),
+	ROW("cpu.max", show_cpu_max), TEXT("cpu.stat", "usage_usec 0\nuser_usec 0\nsystem_usec 0\n"),
+	ROW("cpu.weight", show_cpu_weight), TEXT("cpuset.cpus", "\n"), ROW("cpuset.cpus.effective", show_cpus),
+	TEXT("cpuset.mems", "\n"), TEXT("cpuset.mems.effective", "0\n"), ROW("memory.current", show_memory_current),
 	TEXT("memory.events", "low 0\nhigh 0\nmax 0\noom 0\noom_kill 0\n"), TEXT("memory.high", "max\n"),
 	ROW("memory.max", show_memory_max), TEXT("memory.swap.max", "0\n"),
 	ROW("pids.current", show_pids_current), ROW("pids.max", show_pids_max),

@@ -151,7 +151,7 @@ int chardev_open(struct task *t, struct inode *i, const struct path *p, u32 flag
 		f = knew(struct file);
 		if (!f)
 			return -ENOMEM;
-		file_init(f, devices[k].ops, flags, 0, p, i, task_cred(t));
+		file_init(f, devices[k].ops, flags, devices[k].ops == &random_ops ? FILE_ASYNC : 0, p, i, task_cred(t));
 		*ret = f;
 		return 0;
 	}

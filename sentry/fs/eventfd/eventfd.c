@@ -66,7 +66,7 @@ static ssize_t eventfd_fop_write(struct task *t, struct file *f, struct iobuf *b
 	if (v == UINT64_MAX)
 		return -EINVAL;
 	mutex_lock(&ed->mu);
-	if (v > COUNT_MAX - ed->count) {
+	if (ed->count > COUNT_MAX || v > COUNT_MAX - ed->count) {
 		mutex_unlock(&ed->mu);
 		return -EAGAIN;
 	}
@@ -77,6 +77,16 @@ static ssize_t eventfd_fop_write(struct task *t, struct file *f, struct iobuf *b
 	return sizeof(v);
 }
 
+void eventfd_signal(struct file *f)
+{
+	struct eventfd *ed = ed_of(f);
+
+	mutex_lock(&ed->mu);
+	ed->count += ed->count < UINT64_MAX;
+	mutex_unlock(&ed->mu);
+	waitq_wake(&ed->wq, POLLIN | POLLRDNORM);
+}
+
 static u32 eventfd_fop_poll(struct file *f)
 {
 	struct eventfd *ed = ed_of(f);
@@ -85,6 +95,8 @@ static u32 eventfd_fop_poll(struct file *f)
 	mutex_lock(&ed->mu);
 	if (ed->count > 0)
 		ev |= POLLIN | POLLRDNORM;
+	if (ed->count > COUNT_MAX)
+		ev |= POLLERR;                  /* signals were lost */
 	if (ed->count < COUNT_MAX)
 		ev |= POLLOUT | POLLWRNORM;
 	mutex_unlock(&ed->mu);
@@ -109,6 +121,7 @@ static void eventfd_fop_release(struct file *f)
 }
 
 static const struct file_ops eventfd_ops = {
+	.lseek = file_lseek_none,
 	.name = "eventfd",
 	.read = eventfd_fop_read,
 	.write = eventfd_fop_write,

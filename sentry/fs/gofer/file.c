@@ -261,6 +261,15 @@ static ssize_t gfile_read(struct task *t, struct file *f, struct iobuf *b, s64 *
 	return r;
 }
 
+static s64 gfile_view(struct file *f, hostfd_t *ret_fd)
+{
+	hostfd_t fd = gfile_of(f)->fd;
+
+	if (ret_fd)
+		*ret_fd = fd;
+	return host_lseek(fd, 0, SEEK_END);     /* its position is of no use to anybody */
+}
+
 static ssize_t put_some(struct gfile *gf, const u8 *buf, size_t n, s64 *pos, bool append)
 {
 	struct stat st;
@@ -301,7 +310,7 @@ static ssize_t write_with(struct gfile *gf, struct iobuf *b, s64 *pos, u8 *buf, 
 
 static ssize_t write_out(struct gfile *gf, struct iobuf *b, s64 *pos)
 {
-	bool append = file_flags(&gf->f) & O_APPEND;
+	bool append = (file_flags(&gf->f) & O_APPEND) && !b->noappend;
 	u8 small[SMALL] no_init;
 	ssize_t r;
 	u8 *buf;
@@ -397,7 +406,7 @@ static void gfile_release(struct file *f)
 
 static const struct file_ops gfile_ops = {
 	.name = "gofer", .read = gfile_read, .write = gfile_write, .lseek = gfile_lseek, .map = gfile_map,
-	.fsync = gfile_fsync, .fallocate = gfile_fallocate, .release = gfile_release,
+	.view = gfile_view, .fsync = gfile_fsync, .fallocate = gfile_fallocate, .release = gfile_release,
 };
 
 int gfile_open(struct task *t, struct inode *i, const struct path *p, u32 flags, struct file **ret)

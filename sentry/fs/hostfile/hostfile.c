@@ -111,6 +111,8 @@ static ssize_t stdio_read(struct task *t, struct file *f, struct iobuf *b, s64 *
 		*pos = at;
 	if (buf != small)
 		kfree(buf);
+	if (!total && n == -EAGAIN)
+		hoststream_arm(&hi->io);        /* of use to who is queued, and asks for the second time */
 	return total ? total : n;
 }
 
@@ -156,6 +158,8 @@ static ssize_t stdio_write(struct task *t, struct file *f, struct iobuf *b, s64 
 		*pos = at;
 	if (total)
 		return total;
+	if (n == -EAGAIN)
+		hoststream_arm(&hi->io);
 	if (n == -EPIPE && t)
 		(void)signal_send_task(t, SIGPIPE, NULL);
 	return n;

@@ -21,6 +21,7 @@
 #include "sentry/core/usercopy.h"
 #include "sentry/fs/fs.h"
 #include "sentry/kernel/task.h"
+#include "sentry/vfs/fasync.h"
 
 #define PIPE_DEFAULT (64u << 10)
 #define PIPE_MAX     (1u << 20)         /* without CAP_SYS_RESOURCE */
@@ -182,7 +183,7 @@ static ssize_t pipe_read(struct task *t, struct file *f, struct iobuf *b, s64 *p
 	}
 	mutex_unlock(&pp->mu);
 	if (n > 0)
-		waitq_wake(&pp->wq, POLLOUT | POLLWRNORM);
+		waitq_wake(&pp->wq, POLLOUT | POLLWRNORM | ASYNC_OUT);
 	return n;
 }
 
@@ -245,7 +246,7 @@ static ssize_t pipe_write(struct task *t, struct file *f, struct iobuf *b, s64 *
 	if (n == -EPIPE)
 		signal_send_task(t, SIGPIPE, NULL);
 	if (n > 0)
-		waitq_wake(&pp->wq, POLLIN | POLLRDNORM);
+		waitq_wake(&pp->wq, POLLIN | POLLRDNORM | ASYNC_IN);
 	return n;
 }
 
@@ -289,6 +290,8 @@ static long pipe_ioctl(struct task *t, struct file *f, u32 cmd, gaddr_t arg)
 /* One open end, @i its FIFO or NULL, is gone. */
 static NO_TSA void leave(struct pipe *pp, struct inode *i, u32 flags)
 {
+	bool one_sided;
+
 	if (i)
 		mutex_lock(&i->mu);
 	mutex_lock(&pp->mu);
@@ -298,10 +301,12 @@ static NO_TSA void leave(struct pipe *pp, struct inode *i, u32 flags)
 		pp->writers--;
 	if (pp->readers == 0 && pp->writers == 0 && i && i->fifo == pp)
 		i->fifo = NULL;         /* what was not read is gone */
+	one_sided = !pp->readers != !pp->writers;
 	mutex_unlock(&pp->mu);
 	if (i)
 		mutex_unlock(&i->mu);
-	waitq_wake(&pp->wq, POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM | POLLHUP | POLLERR);
+	if (one_sided)
+		waitq_wake(&pp->wq, POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM | POLLHUP | POLLERR | ASYNC_IN | ASYNC_OUT);
 }
 
 static void pipe_release(struct file *f)
@@ -426,7 +431,7 @@ static struct pipe_file *end_new(struct task *t, struct pipe *pp, const struct p
 
 	if (!pf)
 		return NULL;
-	file_init(&pf->f, &pipe_ops, flags, FILE_STREAM | FILE_WRITE_ALL, p, i, task_cred(t));
+	file_init(&pf->f, &pipe_ops, flags, FILE_STREAM | FILE_WRITE_ALL | FILE_ASYNC, p, i, task_cred(t));
 	pf->f.wq = &pp->wq;
 	pf->pp = pp;
 	ref_get(&pp->ref);

@@ -9,6 +9,7 @@
 #include "sentry/fs/proc/pid_int.h"
 #include "sentry/kernel/ptrace_regs.h"
 #include "sentry/kernel/task.h"
+#include "sentry/mm/mapquery.h"
 #include "sentry/mm/mm.h"
 
 #define AREA_MAX (2u << 20)             /* arguments and environment: what exec allows, rounded up */
@@ -25,6 +26,15 @@ int pid_maps(struct task *t, struct pseudo_node *n, struct strbuf *out)
 	auto_mm *mm = task_mm_get(n->task);
 
 	return mm ? mm_show_maps(t, mm, false, out) : 0;
+}
+
+long pid_maps_ioctl(struct task *t, struct pseudo_node *n, u32 cmd, gaddr_t arg)
+{
+	auto_mm *mm = task_mm_get(n->task);
+
+	if (cmd != LX_PROCMAP_QUERY)
+		return -ENOTTY;
+	return mm ? mm_query_map(t, mm, arg) : -ESRCH;
 }
 
 int pid_smaps(struct task *t, struct pseudo_node *n, struct strbuf *out)

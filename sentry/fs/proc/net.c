@@ -5,6 +5,7 @@
 #include "sentry/kernel/task.h"
 #include "sentry/socket/net.h"
 #include "sentry/socket/net_show.h"
+#include "sentry/socket/netfilter.h"
 
 #define SHOW(fn, call) \
 	static int fn(struct task *t, struct pseudo_node *n, struct strbuf *out) \
@@ -35,6 +36,14 @@ SHOW(show_tcp6, net_show_tcp(net, out, true))
 SHOW(show_udp, net_show_udp(net, out, false))
 SHOW(show_udp6, net_show_udp(net, out, true))
 
+SHOW(show_ip_tables, net_show_tables(net, out, false, 0))
+SHOW(show_ip_matches, net_show_tables(net, out, false, 1))
+SHOW(show_ip_targets, net_show_tables(net, out, false, 2))
+SHOW(show_ip6_tables, net_show_tables(net, out, true, 0))
+SHOW(show_ip6_matches, net_show_tables(net, out, true, 1))
+SHOW(show_ip6_targets, net_show_tables(net, out, true, 2))
+
+#define ROOT(nm, fn) { .name = nm, .mode = S_IFREG | 0440, .show = fn }
 #define ROW(nm, fn) { .name = nm, .mode = S_IFREG | 0444, .show = fn }
 #define TEXT(nm, tx) { .name = nm, .mode = S_IFREG | 0444, .text = tx }
 
@@ -42,8 +51,11 @@ static const struct pseudo_entry entries[] = {
 	ROW("arp", show_arp), ROW("dev", show_dev), ROW("if_inet6", show_if_inet6), ROW("ipv6_route", show_route6),
 	TEXT("netlink", "sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode\n"),
 	ROW("igmp", show_igmp), ROW("igmp6", show_igmp6), ROW("dev_mcast", show_dev_mcast),
+	ROOT("ip_tables_names", show_ip_tables), ROOT("ip_tables_matches", show_ip_matches),
+	ROOT("ip_tables_targets", show_ip_targets), ROOT("ip6_tables_names", show_ip6_tables),
+	ROOT("ip6_tables_matches", show_ip6_matches), ROOT("ip6_tables_targets", show_ip6_targets),
 	ROW("netstat", show_netstat),
-	TEXT("packet", "sk       RefCnt Type Proto  Iface R Rmem   User   Inode\n"),
+	TEXT("packet", "sk               RefCnt Type Proto  Iface R Rmem   User   Inode\n"),
 	ROW("raw", show_raw), ROW("raw6", show_raw6), ROW("route", show_route), ROW("snmp", show_snmp),
 	ROW("snmp6", show_snmp6),
 	ROW("sockstat", show_sockstat), ROW("sockstat6", show_sockstat6), ROW("tcp", show_tcp), ROW("tcp6", show_tcp6),

@@ -336,7 +336,7 @@ static const struct pseudo_dir task_list_dir;
 	USER_NS_ROW("gid_map"), \
 	GUARDED_ROW("io", 0400, show_io), \
 	FILE_ROW("limits", 0644, pid_limits), \
-	GUARDED_ROW("maps", 0444, pid_maps), \
+	{ .name = "maps", .mode = S_IFREG | 0444, .show = pid_maps, .ioctl = pid_maps_ioctl, .permit = proc_permit }, \
 	{ .name = "mem", .mode = S_IFREG | 0600, .open = pid_mem_open, .permit = proc_permit }, \
 	{ .name = "mountinfo", .mode = S_IFREG | 0444, .open = pid_mountinfo_open }, \
 	{ .name = "mounts", .mode = S_IFREG | 0444, .open = pid_mounts_open }, \

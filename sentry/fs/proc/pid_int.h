@@ -9,6 +9,7 @@ int pid_statm(struct task *t, struct pseudo_node *n, struct strbuf *out);
 int pid_status(struct task *t, struct pseudo_node *n, struct strbuf *out);
 int pid_limits(struct task *t, struct pseudo_node *n, struct strbuf *out);
 int pid_maps(struct task *t, struct pseudo_node *n, struct strbuf *out);
+long pid_maps_ioctl(struct task *t, struct pseudo_node *n, u32 cmd, gaddr_t arg);
 int pid_smaps(struct task *t, struct pseudo_node *n, struct strbuf *out);
 int pid_smaps_rollup(struct task *t, struct pseudo_node *n, struct strbuf *out);
 int pid_cmdline(struct task *t, struct pseudo_node *n, struct strbuf *out);

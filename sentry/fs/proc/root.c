@@ -8,17 +8,19 @@
 #include "sentry/fs/proc/procfs.h"
 #include "sentry/ipc/ipc.h"
 #include "sentry/ipc/keys.h"
+#include "sentry/kernel/loadavg.h"
 #include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task.h"
 #include "sentry/mm/mm.h"
 
-struct totals { u64 rss_anon, rss_file, utime, stime, running, procs; };
+struct totals { u64 rss_anon, rss_file, utime, stime, running, tasks; };
 
 static int add_task(void *arg, struct task *it)
 {
 	struct totals *s = arg;
 
 	s->running += task_runs(it);
+	s->tasks++;
 	return 0;
 }
 
@@ -40,7 +42,6 @@ static int add_process(void *arg, struct tgroup *tg)
 		mm_unref(mm);
 	}
 	task_unref(leader);
-	s->procs++;
 	return tgroup_for_each_task(tg, add_task, s);
 }
 
@@ -110,8 +111,15 @@ static int show_stat(struct task *t, struct pseudo_node *n, struct strbuf *out)
 static int show_loadavg(struct task *t, struct pseudo_node *n, struct strbuf *out)
 {
 	struct totals s = sum(t->kernel);
+	u64 avg[3];
 
-	strbuf_printf(out, "0.00 0.00 0.00 %lu/%lu %d\n", MAX(s.running, 1ul), s.procs, proc_nr(n, t->tg->tgid));
+	loadavg_get(t->kernel, s.running, avg);
+	for (int i = 0; i < 3; i++) {
+		u64 v = avg[i] + LOAD_ONE / 200;        /* rounded */
+
+		strbuf_printf(out, "%lu.%02lu ", v / LOAD_ONE, v % LOAD_ONE * 100 / LOAD_ONE);
+	}
+	strbuf_printf(out, "%lu/%lu %d\n", MAX(s.running, 1ul), s.tasks, proc_nr(n, t->tg->tgid));
 	return 0;
 }
 
@@ -189,7 +197,9 @@ static const struct pseudo_dir sysvipc_dir = { .entries = sysvipc_entries, .n = 
 
 static const struct pseudo_entry root_entries[] = {
 	{ .name = "bus", .mode = S_IFDIR | 0555, .dir = &empty_dir },
-	TEXT("cgroups", "#subsys_name\thierarchy\tnum_cgroups\tenabled\n"),
+	/* All of them are of version 2: the JVM looks here first, and without these for no limit at all. */
+	TEXT("cgroups", "#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpuset\t0\t1\t1\ncpu\t0\t1\t1\n"
+	     "cpuacct\t0\t1\t1\nmemory\t0\t1\t1\npids\t0\t1\t1\n"),
 	TEXT("cmdline", "\n"),
 	ROW("cpuinfo", proc_cpuinfo),
 	TEXT("devices", "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/console\n  5 /dev/ptmx\n136 pts\n\n"

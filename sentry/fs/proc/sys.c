@@ -12,6 +12,7 @@
 #include "sentry/ipc/ipc.h"
 #include "sentry/kernel/pid.h"
 #include "sentry/kernel/task.h"
+#include "sentry/kernel/user_ns.h"
 #include <linux/capability.h>
 
 enum uts_field { UTS_SYSNAME, UTS_RELEASE, UTS_VERSION, UTS_NODE, UTS_DOMAIN };
@@ -128,9 +129,61 @@ static int store_ipc(struct task *t, struct pseudo_node *n, char *text, size_t l
 	return ipc_setting_store(t, task_ipc_ns(t), n->e->name, text);
 }
 
-#define IPC(nm) { .name = nm, .mode = S_IFREG | 0644, .show = show_ipc, .store = store_ipc }
-#define ROW(nm, fn) { .name = nm, .mode = S_IFREG | 0444, .show = fn }
-#define TEXT(nm, tx) { .name = nm, .mode = S_IFREG | 0444, .text = tx "\n" }
+static int show_setting(struct task *t, struct pseudo_node *n, struct strbuf *out)
+{
+	return setting_show(&t->kernel->settings, n->e->name, out);
+}
+
+static int store_setting(struct task *t, struct pseudo_node *n, char *text, size_t len)
+{
+	(void)len;
+	return setting_store(&t->kernel->settings, n->e->name, text);
+}
+
+static int show_core_pattern(struct task *t, struct pseudo_node *n, struct strbuf *out)
+{
+	char text[CORE_PATTERN_MAX];
+
+	(void)n;
+	core_pattern_get(&t->kernel->settings, text);
+	strbuf_printf(out, "%s\n", text);
+	return 0;
+}
+
+static int store_core_pattern(struct task *t, struct pseudo_node *n, char *text, size_t len)
+{
+	(void)n;
+	return core_pattern_set(&t->kernel->settings, text, len);
+}
+
+/* Mode bits are the last word here: no capability overrides them. Root is the first namespace's. */
+static int sysctl_permission(struct task *t, struct pseudo_node *n, int mask)
+{
+	u32 bits = task_cred(t)->euid == 0 ? n->e->mode >> 6 : n->e->mode;
+
+	return (u32)mask & ~bits & 7 ? -EACCES : 0;
+}
+
+/* What belongs to a namespace is for its root to change. */
+static int ipc_permission(struct task *t, struct pseudo_node *n, int mask)
+{
+	u32 bits = user_ns_is_root(ipc_owner(task_ipc_ns(t)), task_cred(t)->euid) ? n->e->mode >> 6 : n->e->mode;
+
+	return (u32)mask & ~bits & 7 ? -EACCES : 0;
+}
+
+static int max_permission(struct task *t, struct pseudo_node *n, int mask)
+{
+	u32 bits = capable(t, CAP_SYS_RESOURCE) ? n->e->mode >> 6 : n->e->mode;
+
+	return (u32)mask & ~bits & 7 ? -EACCES : 0;
+}
+
+#define SYSCTL(nm, bits) .name = nm, .mode = S_IFREG | (bits), .permission = sysctl_permission
+#define SETTING(nm) { SYSCTL(nm, 0644), .show = show_setting, .store = store_setting }
+#define IPC(nm) { .name = nm, .mode = S_IFREG | 0644, .permission = ipc_permission, .show = show_ipc, .store = store_ipc }
+#define ROW(nm, fn) { SYSCTL(nm, 0444), .show = fn }
+#define TEXT(nm, tx) { SYSCTL(nm, 0444), .text = tx "\n" }
 #define DIR(nm, d) { .name = nm, .mode = S_IFDIR | 0555, .dir = &d }
 #define DIR_OF(e) { .entries = e, .n = ARRAY_SIZE(e) }
 
@@ -150,16 +203,17 @@ static const struct pseudo_entry yama_entries[] = { TEXT("ptrace_scope", "0") };
 static const struct pseudo_dir yama_dir = DIR_OF(yama_entries);
 
 static const struct pseudo_entry keys_entries[] = {
-	TEXT("gc_delay", "300"), TEXT("maxbytes", "20000"), TEXT("maxkeys", "200"), TEXT("root_maxbytes", "25000000"),
-	TEXT("root_maxkeys", "1000000"),
+	SETTING("gc_delay"), SETTING("maxbytes"), SETTING("maxkeys"), SETTING("root_maxbytes"), SETTING("root_maxkeys"),
 };
 static const struct pseudo_dir keys_dir = DIR_OF(keys_entries);
 
 static const struct pseudo_entry kernel_entries[] = {
-	TEXT("cap_last_cap", "40"), TEXT("core_pattern", "core"), TEXT("core_uses_pid", "0"),
-	{ .name = "domainname", .mode = S_IFREG | 0644, .show = show_domainname, .store = store_domainname },
+	TEXT("cap_last_cap", "40"), 
+	{ SYSCTL("core_pattern", 0644), .show = show_core_pattern, .store = store_core_pattern },
+	SETTING("core_uses_pid"),
+	{ SYSCTL("domainname", 0644), .show = show_domainname, .store = store_domainname },
 	TEXT("dmesg_restrict", "1"),
-	{ .name = "hostname", .mode = S_IFREG | 0644, .show = show_hostname, .store = store_hostname },
+	{ SYSCTL("hostname", 0644), .show = show_hostname, .store = store_hostname },
 	DIR("keys", keys_dir),
 	TEXT("kptr_restrict", "1"), IPC("msg_next_id"), IPC("msgmax"), IPC("msgmnb"), IPC("msgmni"),
 	TEXT("ngroups_max", "65536"), ROW("osrelease", show_osrelease), ROW("ostype", show_ostype),
@@ -174,7 +228,7 @@ static const struct pseudo_entry kernel_entries[] = {
 static const struct pseudo_dir kernel_dir = DIR_OF(kernel_entries);
 
 static const struct pseudo_entry inotify_entries[] = {
-	TEXT("max_queued_events", "16384"), TEXT("max_user_instances", "128"), TEXT("max_user_watches", "8192"),
+	SETTING("max_queued_events"), SETTING("max_user_instances"), SETTING("max_user_watches"),
 };
 static const struct pseudo_dir inotify_dir = DIR_OF(inotify_entries);
 static const struct pseudo_entry mqueue_entries[] = {
@@ -187,9 +241,9 @@ static const struct pseudo_dir binfmt_dir = { 0 };
 
 static const struct pseudo_entry fs_entries[] = {
 	TEXT("aio-max-nr", "65536"), ROW("aio-nr", show_aio_nr), DIR("binfmt_misc", binfmt_dir),
-	TEXT("dentry-state", "0\t0\t45\t0\t0\t0"), DIR("epoll", epoll_dir), TEXT("file-max", "9223372036854775807"),
+	TEXT("dentry-state", "0\t0\t45\t0\t0\t0"), SETTING("dir-notify-enable"), DIR("epoll", epoll_dir), TEXT("file-max", "9223372036854775807"),
 	TEXT("file-nr", "0\t0\t9223372036854775807"), TEXT("inode-nr", "0\t0"), TEXT("inode-state", "0\t0\t0\t0\t0\t0\t0"),
-	DIR("inotify", inotify_dir), TEXT("lease-break-time", "45"), TEXT("leases-enable", "1"),
+	DIR("inotify", inotify_dir), SETTING("lease-break-time"), SETTING("leases-enable"),
 	TEXT("mount-max", "100000"), DIR("mqueue", mqueue_dir), TEXT("nr_open", "1048576"),
 	TEXT("overflowgid", "65534"), TEXT("overflowuid", "65534"), TEXT("pipe-max-size", "1048576"),
 	TEXT("pipe-user-pages-hard", "0"), TEXT("pipe-user-pages-soft", "16384"), TEXT("protected_hardlinks", "1"),
@@ -237,7 +291,7 @@ static int store_ns_max(struct task *t, struct pseudo_node *n, char *text, size_
 	return 0;
 }
 
-#define NS_MAX_ROW(nm) { .name = nm, .mode = S_IFREG | 0644, .show = show_ns_max, .store = store_ns_max }
+#define NS_MAX_ROW(nm) { .name = nm, .mode = S_IFREG | 0644, .permission = max_permission, .show = show_ns_max, .store = store_ns_max }
 static const struct pseudo_entry user_entries[] = {
 	NS_MAX_ROW("max_cgroup_namespaces"), NS_MAX_ROW("max_ipc_namespaces"), NS_MAX_ROW("max_mnt_namespaces"),
 	NS_MAX_ROW("max_net_namespaces"), NS_MAX_ROW("max_pid_namespaces"), NS_MAX_ROW("max_user_namespaces"),

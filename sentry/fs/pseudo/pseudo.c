@@ -20,7 +20,7 @@ struct pseudo_file {
 	bool made;                              /* same */
 };
 
-static const struct inode_ops pseudo_ops;
+static const struct inode_ops pseudo_ops, strict_ops;
 
 struct pseudo_node *to_pseudo(struct inode *i) { return container_of(i, struct pseudo_node, inode); }
 
@@ -40,7 +40,7 @@ struct inode *pseudo_new(struct super *sb, const struct pseudo_entry *e, u64 ino
 
 	if (!n)
 		return NULL;
-	inode_init(&n->inode, &pseudo_ops, sb, ino, e->mode, uid, gid);
+	inode_init(&n->inode, e->permission ? &strict_ops : &pseudo_ops, sb, ino, e->mode, uid, gid);
 	n->e = e;
 	n->tg = tg ? tgroup_ref(tg) : NULL;
 	n->task = task ? task_ref(task) : NULL;
@@ -183,6 +183,13 @@ static s64 text_lseek(struct task *t, struct file *f, s64 off, int whence)
 	return off;
 }
 
+static long text_ioctl(struct task *t, struct file *f, u32 cmd, gaddr_t arg)
+{
+	struct pseudo_node *n = to_pseudo(f->inode);
+
+	return n->e->ioctl ? n->e->ioctl(t, n, cmd, arg) : -ENOTTY;
+}
+
 static void text_release(struct file *f)
 {
 	struct pseudo_file *pf = to_pfile(f);
@@ -197,6 +204,7 @@ static const struct file_ops text_ops = {
 	.read = text_read,
 	.write = text_write,
 	.lseek = text_lseek,
+	.ioctl = text_ioctl,
 	.release = text_release,
 };
 
@@ -283,14 +291,16 @@ static int node_setattr(struct task *t, struct inode *i, const struct iattr *a)
 	return -EPERM;
 }
 
-static const struct inode_ops pseudo_ops = {
-	.lookup = node_lookup,
-	.open = node_open,
-	.readlink = node_readlink,
-	.follow = node_follow,
-	.setattr = node_setattr,
-	.release = node_release,
-};
+static int node_permission(struct task *t, struct inode *i, int mask)
+{
+	return to_pseudo(i)->e->permission(t, to_pseudo(i), mask);
+}
+
+#define COMMON_OPS \
+	.lookup = node_lookup, .open = node_open, .readlink = node_readlink, .follow = node_follow, \
+	.setattr = node_setattr, .release = node_release
+static const struct inode_ops pseudo_ops = { COMMON_OPS };
+static const struct inode_ops strict_ops = { COMMON_OPS, .permission = node_permission };
 
 int pseudo_mount(struct kernel *k, const struct super_ops *ops, u32 magic,
                  const struct pseudo_entry *root, struct super **ret_sb, struct inode **ret_root)

@@ -31,10 +31,13 @@ struct pseudo_entry {
 	int (*show)(struct task *t, struct pseudo_node *n, struct strbuf *out);
 	/* What was written, NUL-terminated. 0 or -errno. NULL: reading only. */
 	int (*store)(struct task *t, struct pseudo_node *n, char *text, size_t len);
+	long (*ioctl)(struct task *t, struct pseudo_node *n, u32 cmd, gaddr_t arg);     /* NULL: -ENOTTY */
 	int (*follow)(struct task *t, struct pseudo_node *n, struct path *ret);         /* magic links */
 	int (*permit)(struct task *t, struct pseudo_node *n);                           /* to open or read; NULL: mode bits */
 	int (*open)(struct task *t, struct pseudo_node *n, const struct path *p, u32 flags,
 	            struct file **ret);                                                 /* a kind of its own */
+	/* As inode_ops.permission; NULL: mode bits, which capabilities override. */
+	int (*permission)(struct task *t, struct pseudo_node *n, int mask);
 	const struct pseudo_dir *dir;                   /* directories */
 	const char *text;                               /* show NULL: this constant */
 };

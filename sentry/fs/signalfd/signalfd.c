@@ -1,8 +1,9 @@
 /*
  * signalfd.c - signals that are read (signalfd(2)).
  *
- * read() takes signals of the caller.  Readiness is that of the task that made
- * the file (Linux: of whoever polls, which only differs after a fork).
+ * read() takes signals of the caller, and who polls is told of its own; an epoll is woken for the process
+ * that added the file.  Where nobody in particular asks (aio, an epoll in an epoll that is not waited for) it is the
+ * task that made it.
  *
  * The pending sets are read without tgroup->mu, because poll runs under epoll's
  * locks: who queues a signal sets the bit first and wakes the queue after.
@@ -24,13 +25,20 @@ struct signalfd {
 
 static struct signalfd *sd_of(struct file *f) { return container_of(f, struct signalfd, f); }
 
+static u32 signalfd_fop_poll_for(struct file *f, struct task *t, struct waitq **ret_wq)
+{
+	u64 set = __atomic_load_n(&t->pending.set, __ATOMIC_ACQUIRE) |
+		__atomic_load_n(&t->tg->pending.set, __ATOMIC_ACQUIRE);
+
+	*ret_wq = &t->tg->signal_wq;
+	return set & sd_of(f)->mask ? POLLIN | POLLRDNORM : 0;
+}
+
 static u32 signalfd_fop_poll(struct file *f)
 {
-	struct signalfd *sd = sd_of(f);
-	u64 set = __atomic_load_n(&sd->owner->pending.set, __ATOMIC_ACQUIRE) |
-		__atomic_load_n(&sd->owner->tg->pending.set, __ATOMIC_ACQUIRE);
+	struct waitq *wq;
 
-	return set & sd->mask ? POLLIN | POLLRDNORM : 0;
+	return signalfd_fop_poll_for(f, sd_of(f)->owner, &wq);
 }
 
 static void to_signalfd(const struct lx_siginfo *si, struct signalfd_siginfo *out)
@@ -113,9 +121,11 @@ static void signalfd_fop_release(struct file *f)
 }
 
 static const struct file_ops signalfd_ops = {
+	.lseek = file_lseek_none,
 	.name = "signalfd",
 	.read = signalfd_fop_read,
 	.poll = signalfd_fop_poll,
+	.poll_for = signalfd_fop_poll_for,
 	.fdinfo = signalfd_fop_fdinfo,
 	.release = signalfd_fop_release,
 };
@@ -135,11 +145,11 @@ int signalfd_create(struct task *t, u64 mask, u32 flags, struct file **ret)
 	return 0;
 }
 
-int signalfd_set_mask(struct file *f, u64 mask)
+int signalfd_set_mask(struct task *t, struct file *f, u64 mask)
 {
 	if (f->ops != &signalfd_ops)
 		return -EINVAL;
 	sd_of(f)->mask = mask & ~SIG_UNBLOCKABLE;
-	waitq_wake(f->wq, POLLIN | POLLRDNORM);
+	waitq_wake(&t->tg->signal_wq, POLLIN | POLLRDNORM);
 	return 0;
 }

@@ -8,7 +8,7 @@
  * TFD_TIMER_CANCEL_ON_SET is accepted; the clock is the host's, and its jumps are not told to us.
  *
  * Locks: td->mu (RANK_FILE).  The timer's callback takes it, so ktimer_cancel() is called without it;
- *        seq tells a callback of an earlier arming apart.
+ *        a callback of an earlier arming finds that the clock is not there yet.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -53,19 +53,25 @@ static ktime_t clock_now(const struct timerfd *td)
 	}
 }
 
+/* Who looks sees what the clock says, even if the callback is late. */
+static void expire(struct timerfd *td) REQUIRES(td->mu)
+{
+	if (!td->next || td->fired || ktime_mono(td->kernel) < td->next)
+		return;
+	td->fired = true;
+	td->ticks++;
+}
+
 static void timerfd_fire(struct ktimer *tm)
 {
 	struct timerfd *td = container_of(tm, struct timerfd, tm);
-	bool due;
+	bool ready;
 
 	mutex_lock(&td->mu);
-	due = td->next && !td->fired;
-	if (due) {
-		td->fired = true;
-		td->ticks++;
-	}
+	expire(td);
+	ready = td->ticks;
 	mutex_unlock(&td->mu);
-	if (due)
+	if (ready)
 		waitq_wake(&td->wq, POLLIN | POLLRDNORM);
 }
 
@@ -97,6 +103,7 @@ static ssize_t timerfd_fop_read(struct task *t, struct file *f, struct iobuf *b,
 	if (b->left < sizeof(u64))
 		return -EINVAL;
 	mutex_lock(&td->mu);
+	expire(td);
 	if (td->ticks) {
 		catch_up(td);
 		r = iobuf_put(b, &td->ticks, sizeof(u64));
@@ -115,6 +122,7 @@ static u32 timerfd_fop_poll(struct file *f)
 	u32 ev;
 
 	mutex_lock(&td->mu);
+	expire(td);
 	ev = td->ticks ? POLLIN | POLLRDNORM : 0;
 	mutex_unlock(&td->mu);
 	return ev;
@@ -144,6 +152,7 @@ static struct itimerspec current_setting(struct timerfd *td) REQUIRES(td->mu)
 {
 	ktime_t left = 0;
 
+	expire(td);
 	catch_up(td);
 	if (td->next)
 		left = MAX(td->next - ktime_mono(td->kernel), 1);
@@ -177,6 +186,7 @@ static void timerfd_fop_release(struct file *f)
 }
 
 static const struct file_ops timerfd_ops = {
+	.lseek = file_lseek_none,
 	.name = "timerfd",
 	.read = timerfd_fop_read,
 	.poll = timerfd_fop_poll,

@@ -268,6 +268,21 @@ static int reg_map(struct task *t, struct file *f, u64 off, u64 len, int prot, i
 	return r;
 }
 
+static s64 reg_view(struct file *f, hostfd_t *ret_fd)
+{
+	struct tnode *n = tnode_of(f->inode);
+	s64 r;
+
+	mutex_lock(&n->i.mu);
+	r = ret_fd ? tmpfs_promote_locked(n) : 0;
+	if (r == 0)
+		r = (s64)n->i.size;
+	if (ret_fd)
+		*ret_fd = n->fd;
+	mutex_unlock(&n->i.mu);
+	return r;
+}
+
 static int punch_locked(struct tnode *n, u64 off, u64 len)
 {
 	int r = 0;
@@ -341,6 +356,7 @@ const struct file_ops tmpfs_reg_ops = {
 	.write = reg_write,
 	.lseek = reg_lseek,
 	.map = reg_map,
+	.view = reg_view,
 	.fsync = reg_fsync,
 	.fallocate = reg_fallocate,
 	.release = reg_release,

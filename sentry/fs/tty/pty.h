@@ -32,6 +32,7 @@ struct pty {
 
 	struct mutex mu;                        /* RANK_FILE */
 	struct ntty n;
+	struct lx_termios2 lock;                /* TIOCSLCKTRMIOS: bits that stay as they are */
 	struct lx_winsize ws;
 	struct waitq slave_wq, master_wq;
 	u32 nslaves;                            /* open slave files */

@@ -17,6 +17,7 @@
 #include "sentry/fs/fs.h"
 #include "sentry/fs/tty/pty.h"
 #include "sentry/kernel/kernel.h"
+#include "sentry/vfs/fasync.h"
 
 #define PIECE 1024
 
@@ -91,7 +92,7 @@ static void host_event(struct hostpoll_item *it, u32 events)
 		room_now = ntty_out_room(&p->n) >= 8;
 		mutex_unlock(&p->mu);
 		if (room_now)
-			waitq_wake(&p->slave_wq, POLLOUT | POLLWRNORM);
+			waitq_wake(&p->slave_wq, POLLOUT | POLLWRNORM | ASYNC_SPACE);
 	}
 	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
 		alive = take_input(p);

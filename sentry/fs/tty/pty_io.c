@@ -11,6 +11,7 @@
 
 #include "sentry/fs/tty/pty.h"
 #include "sentry/kernel/task.h"
+#include "sentry/vfs/fasync.h"
 
 #define PIECE 512
 
@@ -32,19 +33,27 @@ static void output_added(struct pty *p) REQUIRES(p->mu)
 
 size_t pty_input(struct pty *p, const u8 *buf, size_t len)
 {
+	u32 async = 0, echo = 0, canon, head, ohead;
 	u64 sigs = 0;
 	size_t n;
 
 	mutex_lock(&p->mu);
+	canon = p->n.canon;
+	head = p->n.head;
+	ohead = p->n.ohead;
 	n = ntty_input(&p->n, buf, len, &sigs);
 	if ((sigs & (SIGBIT(SIGINT) | SIGBIT(SIGQUIT) | SIGBIT(SIGTSTP))) && p->packet &&
 	    !(p->n.tio.lflag & NOFLSH))
 		p->packet_status |= TIOCPKT_FLUSHREAD | TIOCPKT_FLUSHWRITE;
+	if (p->n.tio.lflag & ICANON ? p->n.canon != canon : p->n.head != head)
+		async = ASYNC_IN;
+	if (p->n.ohead != ohead)
+		echo = ASYNC_IN;
 	output_added(p);
 	mutex_unlock(&p->mu);
 	send_signals(p, sigs);
-	waitq_wake(&p->slave_wq, POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM);
-	waitq_wake(&p->master_wq, POLLIN | POLLRDNORM);
+	waitq_wake(&p->slave_wq, POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM | async);
+	waitq_wake(&p->master_wq, POLLIN | POLLRDNORM | echo);
 	return n;
 }
 
@@ -68,7 +77,7 @@ static ssize_t slave_try(struct pty *p, u8 *buf, size_t len, u32 min)
 	}
 	mutex_unlock(&p->mu);
 	if (n >= 0)
-		waitq_wake(&p->master_wq, POLLOUT | POLLWRNORM);
+		waitq_wake(&p->master_wq, POLLOUT | POLLWRNORM | ASYNC_SPACE);
 	return n;
 }
 
@@ -195,7 +204,7 @@ static ssize_t slave_put(struct pty *p, const u8 *buf, size_t len)
 	}
 	mutex_unlock(&p->mu);
 	if (n > 0)
-		waitq_wake(&p->master_wq, POLLIN | POLLRDNORM);
+		waitq_wake(&p->master_wq, POLLIN | POLLRDNORM | ASYNC_IN);
 	return n;
 }
 
@@ -225,6 +234,8 @@ static ssize_t slave_write(struct task *t, struct file *f, struct iobuf *b, s64 
 			total += n;
 			continue;
 		}
+		if (n == -EAGAIN)
+			fasync_no_room(f);
 		if (n != -EAGAIN || nonblock)
 			break;
 		n = task_sleep(t, KTIME_MAX);
@@ -314,7 +325,7 @@ static ssize_t master_read(struct task *t, struct file *f, struct iobuf *b, s64 
 	}
 	waitq_del(&p->master_wq, &tw.w);
 	if (n > 0)
-		waitq_wake(&p->slave_wq, POLLOUT | POLLWRNORM);
+		waitq_wake(&p->slave_wq, POLLOUT | POLLWRNORM | ASYNC_SPACE);
 	return n;
 }
 
@@ -345,6 +356,7 @@ static ssize_t master_write(struct task *t, struct file *f, struct iobuf *b, s64
 			total += n;
 			continue;
 		}
+		fasync_no_room(f);
 		n = nonblock ? -EAGAIN : task_sleep(t, KTIME_MAX);
 		if (n < 0)
 			break;
@@ -372,12 +384,25 @@ static u32 master_poll(struct file *f)
 	return ev;
 }
 
+/* Whoever asks for signals and has not said to whom gets them for the foreground group, or itself. */
+static int pty_async(struct task *t, struct file *f)
+{
+	struct pty *p = pty_of(f);
+	int pgid;
+
+	mutex_lock(&t->kernel->mu);
+	pgid = p->link.fg_pgid;
+	mutex_unlock(&t->kernel->mu);
+	return fowner_default(t, f, pgid);
+}
+
 const struct file_ops pty_slave_ops = {
 	.name = "tty",
 	.read = slave_read,
 	.write = slave_write,
 	.poll = slave_poll,
 	.ioctl = pty_ioctl,
+	.async = pty_async,
 	.release = pty_file_release,
 };
 
@@ -387,5 +412,6 @@ const struct file_ops pty_master_ops = {
 	.write = master_write,
 	.poll = master_poll,
 	.ioctl = pty_ioctl,
+	.async = pty_async,
 	.release = pty_file_release,
 };

@@ -65,6 +65,44 @@ static int drain(struct task *t, struct pty *p)
 	return r;
 }
 
+static void keep(u32 *flags, u32 old, u32 locked) { *flags = (*flags & ~locked) | (old & locked); }
+
+/* TIOCSLCKTRMIOS: what may not change. */
+static void keep_locked(const struct pty *p, struct lx_termios2 *tio)
+{
+	const struct lx_termios2 *lock = &p->lock, *old = &p->n.tio;
+
+	keep(&tio->iflag, old->iflag, lock->iflag);
+	keep(&tio->oflag, old->oflag, lock->oflag);
+	keep(&tio->cflag, old->cflag, lock->cflag);
+	keep(&tio->lflag, old->lflag, lock->lflag);
+	if (lock->line)
+		tio->line = old->line;
+	for (u32 i = 0; i < ARRAY_SIZE(tio->cc); i++)
+		if (lock->cc[i])
+			tio->cc[i] = old->cc[i];
+}
+
+static long lock_termios(struct task *t, struct pty *p, gaddr_t arg, bool set)
+{
+	struct lx_termios2 lock = { 0 };
+	int r;
+
+	if (set && !capable(t, CAP_SYS_ADMIN))
+		return -EPERM;
+	if (set) {
+		r = copy_in(t, &lock, arg, LX_TERMIOS_SIZE);
+		if (r < 0)
+			return r;
+	}
+	mutex_lock(&p->mu);
+	if (set)
+		p->lock = lock;
+	lock = p->lock;
+	mutex_unlock(&p->mu);
+	return set ? 0 : copy_out(t, arg, &lock, LX_TERMIOS_SIZE);
+}
+
 static long apply_termios(struct task *t, struct pty *p, struct lx_termios2 *tio, enum when when)
 {
 	int r = when == NOW ? 0 : drain(t, p);
@@ -76,6 +114,7 @@ static long apply_termios(struct task *t, struct pty *p, struct lx_termios2 *tio
 	mutex_lock(&p->mu);
 	if (when == DRAIN_FLUSH)
 		ntty_flush_in(&p->n);
+	keep_locked(p, tio);
 	ntty_set_termios(&p->n, tio);
 	mutex_unlock(&p->mu);
 	waitq_wake(&p->slave_wq, POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM);
@@ -354,6 +393,8 @@ static long common_ioctl(struct task *t, struct pty *p, struct pty_file *pf, u32
 	case TCSETA: return set_termio(t, p, arg, NOW);
 	case TCSETAW: return set_termio(t, p, arg, DRAIN);
 	case TCSETAF: return set_termio(t, p, arg, DRAIN_FLUSH);
+	case TIOCGLCKTRMIOS: return lock_termios(t, p, arg, false);
+	case TIOCSLCKTRMIOS: return lock_termios(t, p, arg, true);
 	case TIOCGWINSZ: return winsize(t, p, arg, false);
 	case TIOCSWINSZ: return winsize(t, p, arg, true);
 	case TCFLSH: return flush(p, pf, arg.v);

@@ -1,0 +1,145 @@
+/*
+ * sys_landlock.c - landlock_create_ruleset, landlock_add_rule, landlock_restrict_self.
+ */
+#include <errno.h>
+#include <linux/capability.h>
+
+#include "sentry/core/usercopy.h"
+#include "sentry/kernel/fdtable.h"
+#include "sentry/kernel/task.h"
+#include "sentry/mm/mm.h"
+#include "sentry/syscalls/syscall.h"
+#include "sentry/vfs/landlock.h"
+#include "sentry/vfs/vfs.h"
+
+#define CREATE_VERSION 1u
+enum { RULE_PATH = 1, RULE_PORT };
+
+struct lx_ruleset { u64 fs, net; };
+struct lx_beneath { u64 access; s32 fd; } __attribute__((packed));
+struct lx_port { u64 access, port; };
+
+/* What is larger than we know must be zero there. */
+static int attr_in(struct task *t, gaddr_t from, size_t n, struct lx_ruleset *ret)
+{
+	u8 more[64];
+
+	*ret = (struct lx_ruleset){ 0 };
+	if (n < sizeof(ret->fs))
+		return -EINVAL;
+	if (n > PAGE_SIZE)
+		return -E2BIG;
+	if (copy_in(t, ret, from, MIN(n, sizeof(*ret))) < 0)
+		return -EFAULT;
+	for (size_t at = sizeof(*ret); at < n; at += sizeof(more)) {
+		size_t len = MIN(sizeof(more), n - at);
+
+		if (copy_in(t, more, gaddr_add(from, at), len) < 0)
+			return -EFAULT;
+		for (size_t i = 0; i < len; i++)
+			if (more[i])
+				return -E2BIG;
+	}
+	return 0;
+}
+
+long sys_landlock_create_ruleset(struct task *t, const struct sysargs *a)
+{
+	struct lx_ruleset x;
+	auto_file *f = NULL;
+	int r;
+
+	if (arg_u32(a, 2)) {
+		if (arg_u32(a, 2) == CREATE_VERSION && !arg_addr(a, 0).v && !arg_size(a, 1))
+			return LANDLOCK_ABI;
+		return -EINVAL;
+	}
+	r = attr_in(t, arg_addr(a, 0), arg_size(a, 1), &x);
+	if (r < 0)
+		return r;
+	if ((x.fs & ~(u64)LL_FS_ALL) || (x.net & ~(u64)LL_NET_ALL))
+		return -EINVAL;
+	if (!x.fs && !x.net)
+		return -ENOMSG;
+	r = landlock_set_new(t, (u32)x.fs, (u32)x.net, &f);
+	return r < 0 ? r : fd_install(t, f, true);
+}
+
+static int set_arg(struct task *t, int fd, struct file **ret)
+{
+	auto_file *f = fd_get(t, fd);
+
+	if (!f)
+		return -EBADF;
+	if (!is_landlock_set(f))
+		return -EBADFD;
+	*ret = f;
+	f = NULL;
+	return 0;
+}
+
+static long add_beneath(struct task *t, struct file *set, gaddr_t from)
+{
+	struct lx_beneath x;
+	auto_file *f = NULL;
+
+	if (copy_in(t, &x, from, sizeof(x)) < 0)
+		return -EFAULT;
+	if (!x.access)
+		return -ENOMSG;
+	if (x.access & ~(u64)landlock_handled(set, false))
+		return -EINVAL;
+	f = fd_get_path(t, x.fd);
+	if (!f)
+		return -EBADF;
+	if (!f->path.dentry)
+		return -EBADFD;
+	if (!S_ISDIR(path_inode(&f->path)->mode) && (x.access & ~(u64)LL_ON_FILES))
+		return -EINVAL;
+	return landlock_add_path(set, &f->path, (u32)x.access);
+}
+
+static long add_port(struct task *t, struct file *set, gaddr_t from)
+{
+	struct lx_port x;
+
+	if (copy_in(t, &x, from, sizeof(x)) < 0)
+		return -EFAULT;
+	if (!x.access)
+		return -ENOMSG;
+	if ((x.access & ~(u64)landlock_handled(set, true)) || x.port > 65535)
+		return -EINVAL;
+	return landlock_add_port(set, (u16)x.port, (u32)x.access);
+}
+
+long sys_landlock_add_rule(struct task *t, const struct sysargs *a)
+{
+	auto_file *set = NULL;
+	int r;
+
+	if (arg_u32(a, 3))
+		return -EINVAL;
+	r = set_arg(t, arg_fd(a, 0), &set);
+	if (r < 0)
+		return r;
+	switch (arg_s32(a, 1)) {
+	case RULE_PATH:
+		return add_beneath(t, set, arg_addr(a, 2));
+	case RULE_PORT:
+		return add_port(t, set, arg_addr(a, 2));
+	}
+	return -EINVAL;
+}
+
+long sys_landlock_restrict_self(struct task *t, const struct sysargs *a)
+{
+	auto_file *set = NULL;
+	int r;
+
+	if (!task_cred(t)->no_new_privs && !self_capable(t, CAP_SYS_ADMIN))
+		return -EPERM;
+	if (arg_u32(a, 1))
+		return -EINVAL;
+	r = set_arg(t, arg_fd(a, 0), &set);
+	return r < 0 ? r : landlock_restrict(t, set);
+}
