@@ -89,10 +89,8 @@ void signal_stop_here(struct task *t)
 	if (tell)
 		notify_parent_stop(tg, CLD_STOPPED);
 
-	atomic_store(&t->state, TASK_STOPPED);
 	while (still_stopped(t))
 		(void)!task_sleep_killable(t, KTIME_MAX);
-	atomic_store(&t->state, TASK_RUNNING);
 
 	mutex_lock(&tg->mu);
 	t->in_stop = false;

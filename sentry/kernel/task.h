@@ -181,7 +181,7 @@ struct task {
 	struct tgroup *real_parent_at_clone;    /* for PDEATHSIG: borrowed, compare only */
 };
 
-enum task_state { TASK_RUNNING, TASK_SLEEPING, TASK_STOPPED, TASK_TRACED, TASK_ZOMBIE, TASK_DEAD };
+enum task_state { TASK_RUNNING, TASK_SLEEPING, TASK_TRACED, TASK_ZOMBIE, TASK_DEAD };
 
 struct task *task_ref(struct task *t);
 struct task *task_unref(struct task *t);

@@ -13,6 +13,10 @@ C() { timeout -k 1 20 "$bin" --root "$w/state" "$@"; }
 says() { local n=$1 p=$2 o; shift 2; o=$("$@" 2>&1); if grep -qE -- "$p" <<<"$o"; then ok; else no "$n" "$o"; fi; }
 # name, status, command...
 gives() { local n=$1 s=$2 o r; shift 2; o=$("$@" 2>&1); r=$?; if [ "$r" = "$s" ]; then ok; else no "$n" "status $r, not $s: $o"; fi; }
+# command...: waits until it succeeds
+await() { for _ in $(seq 300); do "$@" >/dev/null 2>&1 && return; sleep 0.1; done; return 1; }
+stopped() { C state "$1" | grep -q stopped; }
+absent() { ! C exec c /bin/ps | grep -q "$1"; }
 bundle() { python3 "$here/../lib/bundle.py" "$w/b" "$@"; }
 cleanup() {
 	for d in "$w"/state/*; do [ -d "$d" ] && C delete --force "$(basename "$d")"; done
@@ -30,8 +34,9 @@ bundle /bin/sh -c 'kill -9 $$; sleep 5'
 bundle /bin/cat
 says "run passes stdin on" '^abc$' bash -c "echo abc | timeout 20 '$bin' --root '$w/state' run -b '$w/b' a"
 bundle /bin/dd bs=99 count=1
-says "a line is read before the writer ends" '^early late $' bash -c \
-	"tr '\\n' ' ' < <({ sleep 0.5; echo early; sleep 4; } | timeout -k 1 3 '$bin' --root '$w/state' run -b '$w/b' a; echo late)"
+mkfifo "$w/line"
+says "a line is read before the writer ends" '^early$' bash -c \
+	"exec 9<>'$w/line'; echo early >&9; timeout -k 1 20 '$bin' --root '$w/state' run -b '$w/b' a <'$w/line'"
 bundle /bin/sh -c 'head -c 1000000 /dev/zero | tee /dev/null'
 says "a slow reader gets all of a long output" '^1000000$' bash -c \
 	"timeout -k 1 20 '$bin' --root '$w/state' run -b '$w/b' a | (sleep 0.5; wc -c)"
@@ -80,7 +85,7 @@ says "the pid file holds the sandbox's pid" "\"pid\": ?$(cat "$w/pid")" C state 
 says "an id is unique" 'already exists' C create -b "$w/b" c
 gives "start" 0 C start c
 says "no second start" 'already running' C start c
-sleep 0.5
+await grep -q up "$w/out"
 says "running" '"status": ?"running"' C state c
 says "list" '^c +[0-9]+ +running' C list
 says "list as JSON" '^\[\{.*"id":"c"' C list --format json
@@ -103,8 +108,8 @@ says "exec options" '^1000 /tmp b$' C exec -u 1000:1000 --cwd /tmp -e A=b c /bin
 says "exec with a terminal" '/dev/pts/' script -qec "'$bin' --root '$w/state' exec -t c tty" /dev/null
 says "exec sees the others" 'got term' C exec c /bin/ps
 C exec --detach --pid-file "$w/xpid" c /bin/sh -c 'sleep 60' && kill -0 "$(cat "$w/xpid")" && ok || no "exec --detach" "no process"
-kill -9 "$(cat "$w/xpid")"; sleep 0.3
-says "a killed exec waiter takes its process along" '^0$' bash -c "'$bin' --root '$w/state' exec c /bin/ps | grep -c 'sleep 60'"
+kill -9 "$(cat "$w/xpid")"
+gives "a killed exec waiter takes its process along" 0 await absent 'sleep 60'
 gives "pause" 0 C pause c
 says "paused" '"status": ?"paused"' C state c
 says "no exec when paused" 'paused' C exec c /bin/true
@@ -117,7 +122,7 @@ says "and runs after that" '^late$' cat "$w/late"
 says "exec after resume" '^again$' C exec c /bin/echo again
 says "delete refuses a running one" 'not stopped' C delete c
 gives "kill" 0 C kill c TERM
-for _ in $(seq 50); do C state c | grep -q stopped && break; sleep 0.1; done
+await stopped c
 says "stopped" '"status": ?"stopped"' C state c
 says "its handler ran" 'got term' cat "$w/out"
 says "kill of a stopped one" 'not running' C kill c TERM
@@ -130,7 +135,7 @@ gives "delete --force" 0 C delete --force d
 # ---- descriptors, scheduling, and a container that has not started ----
 recvfd() { python3 -c '
 import array, os, signal, socket, sys
-s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(1); s.settimeout(10)
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1] + "~"); s.listen(1); s.settimeout(60); os.rename(sys.argv[1] + "~", sys.argv[1])
 c = s.accept()[0]; m = c.recvmsg(64, socket.CMSG_SPACE(4))
 fd = array.array("i", m[1][0][2])[0]
 signal.pidfd_send_signal(fd, int(sys.argv[2]))' "$1" "$2"; }
@@ -143,9 +148,10 @@ says "too many descriptors" 'at most' C run --preserve-fds 4000000000 -b "$w/b" 
 bundle /bin/sh -c 'echo $LISTEN_FDS $LISTEN_PID $$; cat <&3'
 says "sockets of systemd" '^1 1 1 kept $' bash -c "LISTEN_FDS=1 exec bash -c 'LISTEN_PID=\$\$ exec \"$bin\" --root \"$w/state\" run -b \"$w/b\" a' 3<'$w/held' | tr '\n' ' '"
 BUNDLE_ADD='{"process": {"scheduler": {"policy": "SCHED_BATCH", "nice": 7}, "ioPriority": {"class": "IOPRIO_CLASS_BE", "priority": 4},
-	"execCPUAffinity": {"initial": "0", "final": "0"}}}' bundle /bin/sh -c 'cut -d" " -f19 /proc/1/stat; ionice -p 1; grep ^Cpus_allowed: /proc/1/status; sleep 60'
+	"execCPUAffinity": {"initial": "0", "final": "0"}}}' bundle /bin/sh -c 'cut -d" " -f19 /proc/1/stat; ionice -p 1; grep ^Cpus_allowed: /proc/1/status; [ ! -e /linger ] || sleep 60'
 says "the first process's scheduling; the affinity is for exec" '^7 best-effort: prio 4 Cpus_allowed:.*[^1] $' \
-	bash -c "'$bin' --root '$w/state' run -b '$w/b' a | tr '\n' ' ' & sleep 1; '$bin' --root '$w/state' kill a KILL; wait"
+	bash -c "'$bin' --root '$w/state' run -b '$w/b' a | tr '\n' ' '"
+touch "$w/b/rootfs/linger"      # exec comes below
 C create --pidfd-socket "$w/none" -b "$w/b" c >/dev/null 2>&1 && no "a pidfd socket that nobody has" "created" || ok
 bash -c "'$bin' --root '$w/state' create -b '$w/b' c </dev/null >'$w/out' 2>&1"
 says "exec before start" '^1 sh$' C exec c /bin/sh -c 'echo $(cat /proc/1/comm | wc -l) sh'
@@ -157,18 +163,16 @@ says "its first process is the first" '^7' timeout 20 sh -c "until [ -s '$w/out'
 says "exec --preserve-fds" '^kept$' bash -c "'$bin' --root '$w/state' exec --preserve-fds=2 c cat /proc/self/fd/4 3</dev/null 4<'$w/held'"
 says "exec --cgroup of none" 'no control group' C exec --cgroup nosuch:a c /bin/true
 C exec --pidfd-socket "$w/none" -d c sleep 71 >/dev/null 2>&1
-sleep 0.3
-says "nothing is left of an exec that nobody was told of" '^0$' bash -c "'$bin' --root '$w/state' exec c /bin/ps | grep -c 'sleep 71'"
+gives "nothing is left of an exec that nobody was told of" 0 await absent 'sleep 71'
 recvfd "$w/fd.sock" 9 &
-for _ in $(seq 100); do [ -S "$w/fd.sock" ] && break; sleep 0.1; done; sleep 0.2
+await test -S "$w/fd.sock"
 gives "exec --pidfd-socket" 0 C exec --pidfd-socket "$w/fd.sock" -d --pid-file "$w/xpid" c sleep 70
 wait $!
-for _ in $(seq 50); do kill -0 "$(cat "$w/xpid")" 2>/dev/null || break; sleep 0.1; done
-says "its pidfd ends it" '^0$' bash -c "'$bin' --root '$w/state' exec c /bin/ps | grep -c 'sleep 70'"
+gives "its pidfd ends it" 0 await absent 'sleep 70'
 C delete --force c
 bash -c "'$bin' --root '$w/state' create -b '$w/b' c </dev/null >'$w/out' 2>&1"; C exec c /bin/true
 gives "kill of one that is held" 0 C kill c KILL
-for _ in $(seq 50); do C state c | grep -q stopped && break; sleep 0.1; done
+await stopped c
 says "it has stopped" '"status": ?"stopped"' C state c
 C delete --force c
 for bad in '"scheduler": {"policy": "SCHED_X"}' '"scheduler": {"policy": "SCHED_OTHER", "priority": 4}' '"scheduler": {"policy": "SCHED_FIFO"}' \
@@ -181,14 +185,14 @@ done
 
 bundle /bin/sh -c 'trap "echo got usr1" USR1; trap "echo got term; exit 3" TERM; echo up; while :; do sleep 0.1; done'
 bash -c "'$bin' --root '$w/state' run -d --pid-file '$w/pid' -b '$w/b' c </dev/null >'$w/out' 2>&1"
-for _ in $(seq 50); do grep -q up "$w/out" && break; sleep 0.1; done
+await grep -q up "$w/out"
 kill -USR1 "$(cat "$w/pid")"; sleep 0.3; kill -TERM "$(cat "$w/pid")"
-for _ in $(seq 50); do C state c | grep -q stopped && break; sleep 0.1; done
+await stopped c
 says "signals of the host reach the first process" '^up got usr1 got term $' tr '\n' ' ' <"$w/out"
 C delete --force c
 bash -c "'$bin' --root '$w/state' create --pid-file '$w/pid' -b '$w/b' c </dev/null >'$w/out' 2>&1"
 kill -TERM "$(cat "$w/pid")"
-for _ in $(seq 50); do C state c | grep -q stopped && break; sleep 0.1; done
+await stopped c
 says "before the start they end it" '"status": ?"stopped"' C state c
 C delete --force c
 BUNDLE_ADD='{"linux": {"personality": {"domain": "LINUX32"}}}' bundle /bin/uname -m
@@ -206,7 +210,7 @@ says "a link where /proc belongs" 'must be mounted on ordinary directory' C run 
 rm "$w/b/rootfs/proc"; mkdir -p "$w/b/rootfs/proc"
 bundle /bin/sleep 60
 C run -d -b "$w/b" d </dev/null >/dev/null 2>&1; C kill d KILL
-for _ in $(seq 50); do C state d | grep -q stopped && break; sleep 0.1; done
+await stopped d
 gives "ps of a stopped one" 0 C ps d
 C delete --force d
 cg=$(awk '$3 ~ /^cgroup/ && ($3 == "cgroup2" || $4 ~ /pids/) { print $2; exit }' /proc/mounts)
@@ -282,7 +286,7 @@ says "a poststart hook that fails ends the container" 'poststart hook #0' C run 
 says "and run removes it" 'does not exist' C state h
 C create -b "$w/b" h </dev/null >/dev/null 2>&1
 says "so does start" 'poststart hook #0' C start h
-for _ in $(seq 50); do C state h | grep -q stopped && break; sleep 0.1; done
+await stopped h
 says "but it stays to be deleted" '"status": ?"stopped"' C state h
 C delete h
 
@@ -320,18 +324,17 @@ members() {
 		[ "$(readlink "$p/ns/pid")" = "$1" ] && ! grep -q '^State:.Z' "$p/status" && echo "${p#/proc/}:$(cut -d' ' -f22 "$p/stat")"
 	done 2>/dev/null
 }
+enough() { members "$1" >"$w/before"; [ "$(wc -l <"$w/before")" -ge 3 ]; }
+none_left() { members "$1" >"$w/after"; ! sort "$w/before" "$w/after" | uniq -d | grep -q .; }        # its number may be another's by now
 for who in sentry gofer; do
 	bundle /bin/sh -c 'sleep 400 & sleep 401'
 	C run -d -b "$w/b" k </dev/null >/dev/null 2>&1
-	sleep 0.2
 	ns=$(readlink "/proc/$(python3 -c "import json; print(json.load(open('$w/state/k/state.json'))['sentry']['pid'])")/ns/pid")
-	members "$ns" >"$w/before"
+	await enough "$ns"
 	says "the stubs are in the sandbox's pid namespace" '^[3-9]' wc -l "$w/before"
 	kill -9 "$(python3 -c "import json; print(json.load(open('$w/state/k/state.json'))['$who']['pid'])")"
-	sleep 0.3
 	gives "delete --force after kill -9 of the $who" 0 C delete --force k
-	members "$ns" >"$w/after"       # the namespace's number may have been given to another by now
-	says "nothing runs on after kill -9 of the $who" '^0$' bash -c "sort '$w/before' '$w/after' | uniq -d | wc -l"
+	gives "nothing runs on after kill -9 of the $who" 0 await none_left "$ns"
 done
 bundle /bin/sleep 402
 for i in 1 2 3 4 5 6 7 8; do
@@ -384,19 +387,19 @@ says "a startContainer hook has its time" 'Connection timed out|timed out' C run
 
 # ---- the host's network, when asked for ----
 nonet='{"linux":{"namespaces":[{"type":"pid"},{"type":"mount"}]}}'
-BUNDLE_ADD=$nonet bundle /bin/sh -c 'nc -l -p 18077 >/tmp/got & sleep 0.5; echo over the host | nc -w 1 127.0.0.1 18077; wait; cat /tmp/got; ip addr'
+BUNDLE_ADD=$nonet bundle /bin/sh -c 'nc -l -p 18077 >/tmp/got & until echo over the host | nc -w 1 127.0.0.1 18077; do sleep 0.1; done; wait; cat /tmp/got; ip addr'
 says "the host's network is refused" "asks for the host's own network .*--allow-host-network" C run -b "$w/b" n
 says "--network=none has loopback only" '^1: lo' C --network=none run -b "$w/b" n
 says "--allow-host-network: host sockets" '^over the host$' C --allow-host-network run -b "$w/b" n
 says "--allow-host-network is announced" 'reduced assurance' C --allow-host-network run -b "$w/b" n
-bundle /bin/sh -c 'nc -l -p 18077 >/tmp/got & sleep 0.5; echo in my own | nc -w 1 127.0.0.1 18077; wait; cat /tmp/got'
+bundle /bin/sh -c 'nc -l -p 18077 >/tmp/got & until echo in my own | nc -w 1 127.0.0.1 18077; do sleep 0.1; done; wait; cat /tmp/got'
 says "--network=host: the kernel's sockets in the container's namespace" 'reduced assurance' C --network=host run -b "$w/b" n
 BUNDLE_ADD=$nonet bundle /bin/sleep 100
 C --allow-host-network run -d -b "$w/b" n </dev/null >/dev/null 2>&1
 says "the broker is filtered, without more than one capability" 'Seccomp:.2' bash -c "for p in /proc/[0-9]*; do \
 	[ \"\$(cat \$p/comm 2>/dev/null)\" = net-broker ] && grep -E '^(CapEff:.0000000000000400|NoNewPrivs:.1|Seccomp:)' \$p/status; done | sort -u"
 C delete --force n
-says "the broker ends with its sandbox" '^0$' bash -c 'for _ in $(seq 50); do pgrep -x -r R,S,D net-broker >/dev/null || break; sleep 0.1; done
+says "the broker ends with its sandbox" '^0$' bash -c 'for _ in $(seq 200); do pgrep -x -r R,S,D net-broker >/dev/null || break; sleep 0.1; done
 	pgrep -c -x -r R,S,D net-broker'
 
 bundle /bin/sleep 100

@@ -172,15 +172,15 @@ static void in_session(void)
 	signal(SIGWINCH, note);
 	signal(SIGHUP, note);
 	type("\003");
-	for (int i = 0; i < 1000 && got_signal != SIGINT; i++)
+	for (int i = 0; i < 10000 && got_signal != SIGINT; i++)
 		sleep_ms(2);
 	EXPECT_EQ(got_signal, SIGINT);
 	EXPECT_OK(ioctl(master, TIOCSWINSZ, &w));
-	for (int i = 0; i < 1000 && got_signal != SIGWINCH; i++)
+	for (int i = 0; i < 10000 && got_signal != SIGWINCH; i++)
 		sleep_ms(2);
 	EXPECT_EQ(got_signal, SIGWINCH);
 	close(master);
-	for (int i = 0; i < 1000 && got_signal != SIGHUP; i++)
+	for (int i = 0; i < 10000 && got_signal != SIGHUP; i++)
 		sleep_ms(2);
 	EXPECT_EQ(got_signal, SIGHUP);
 	EXPECT_EQ(read(slave, &w, 1), 0);

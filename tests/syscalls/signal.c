@@ -2,6 +2,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <ucontext.h>
 #include "tests/lib/harness.h"
 
@@ -234,6 +235,38 @@ TEST(a_stop_and_continue_does_not_interrupt_a_read)
 	}
 	EXPECT_EQ(read(p[0], &c, 1), 1);
 	EXPECT_EQ(waitpid(pid, NULL, 0), pid);
+}
+
+static char state_of(pid_t pid)
+{
+	char path[64], *p;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	p = strrchr(get_file(path), ')');
+	REQUIRE(p != NULL);
+	return p[2];
+}
+
+TEST(who_is_told_of_a_stop_sees_it_and_who_ends_it_does_not)
+{
+	pid_t pid = fork();
+	siginfo_t si;
+
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			;
+	}
+	for (int i = 0; i < 300; i++) {
+		EXPECT_OK(kill(pid, SIGSTOP));
+		REQUIRE_OK(waitid(P_PID, (id_t)pid, &si, WSTOPPED));
+		EXPECT_EQ(state_of(pid), 'T');
+		EXPECT_OK(kill(pid, SIGCONT));
+		EXPECT(state_of(pid) != 'T');
+		REQUIRE_OK(waitid(P_PID, (id_t)pid, &si, WCONTINUED));
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
 }
 
 TEST(pause_returns_after_a_handler)

@@ -283,15 +283,18 @@ TEST(pi_mutexes_are_handed_between_processes)
 TEST(robust_pi_mutexes_wake_a_waiter_when_the_owner_dies)
 {
 	pthread_mutex_t *m = shared_pi_mutex(true);
+	volatile char *held = (volatile char *)m + 1024;
 	pid_t pid = fork();
 	int status;
 
 	if (pid == 0) {
 		pthread_mutex_lock(m);
+		*held = 1;
 		usleep(50000);
 		_exit(0);
 	}
-	usleep(20000);
+	while (!*held)
+		usleep(1000);
 	status = pthread_mutex_lock(m);
 	EXPECT(status == EOWNERDEAD);
 	EXPECT_EQ(pthread_mutex_consistent(m), 0);

@@ -68,8 +68,16 @@ static void signals_of(struct task *t, struct signals *s)
 	mutex_unlock(&tg->mu);
 }
 
+/* A stop by job control begins and ends with in_stop: so who was told of it, or has ended it, sees it so. */
 static char state_char(struct task *t, const struct family *f)
 {
+	bool stopped;
+
+	mutex_lock(&t->tg->mu);
+	stopped = t->in_stop;
+	mutex_unlock(&t->tg->mu);
+	if (stopped)
+		return 'T';
 	if (f->zombie && t->tid == t->tg->tgid)
 		return 'Z';
 	switch (atomic_load(&t->state)) {
@@ -77,8 +85,6 @@ static char state_char(struct task *t, const struct family *f)
 		return task_runs(t) ? 'R' : 'S';
 	case TASK_SLEEPING:
 		return 'S';
-	case TASK_STOPPED:
-		return 'T';
 	case TASK_TRACED:
 		return 't';
 	case TASK_ZOMBIE:
