@@ -131,10 +131,9 @@ static bool sweep(struct unix_table *ut, struct gc *g, struct list_head *pkts)
 		list_for_each_safe(p, next, &u->rq, node) {
 			if (!p->nfiles)
 				continue;
-			list_del_init(&p->node);
-			u->rq_len--;
-			u->rq_bytes -= p->len - p->off;
-			list_add_tail(&p->node, pkts);
+			if (u->oob == p)
+				u->oob = NULL;
+			unix_pkt_unqueue(u, p, pkts);
 		}
 		mutex_unlock(&u->mu);
 	}

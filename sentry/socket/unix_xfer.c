@@ -583,6 +583,9 @@ static void finish_take(struct task *t, struct socket *s, struct sock_msg *m, st
 	list_for_each_safe(p, next, &tk->done, node) {
 		list_del_init(&p->node);
 		uncharge(p, p->charge);
+		/* Of an urgent byte that nobody read. */
+		if (p->nfiles)
+			unix_scm_landed(u->kernel, p->files, p->nfiles);
 		unix_pkt_free(p);
 	}
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <linux/sockios.h>
@@ -423,6 +424,42 @@ TEST(a_full_path_is_told_with_its_terminator)
 	EXPECT_OK(getsockname(s, (void *)back, &n));
 	EXPECT_EQ(n, 111);
 	EXPECT_EQ(back[110], 0);
+}
+
+/* One byte with descriptor @fd, which is closed then. */
+static ssize_t send_with(int fd, int flags)
+{
+	char byte = 'x', room[CMSG_SPACE(sizeof(fd))] = { 0 };
+	struct iovec v = { &byte, 1 };
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof(room) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+	ssize_t r;
+
+	*c = (struct cmsghdr){ CMSG_LEN(sizeof(fd)), SOL_SOCKET, SCM_RIGHTS };
+	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	r = sendmsg(sv[0], &m, flags);
+	close(fd);
+	return r;
+}
+
+/* More than may be in flight: each has landed, however its byte was passed. */
+TEST(descriptors_with_an_urgent_byte_that_is_passed_over_are_no_longer_in_flight)
+{
+	struct rlimit lim = { 32, 32 };
+
+	pair(SOCK_STREAM);
+	REQUIRE_OK(setrlimit(RLIMIT_NOFILE, &lim));
+	if (getuid() == 0)
+		REQUIRE_OK(setuid(65534));
+	for (int i = 0; i < 100; i++) {
+		REQUIRE(send_with(socket(AF_UNIX, SOCK_DGRAM, 0), MSG_OOB) == 1);
+		if (i % 2)
+			EXPECT_STR(got(sv[1], 9, MSG_OOB), "x");
+		EXPECT_STR(got(sv[1], 9, 0), "-");
+	}
+	/* Whoever looks through what is in flight finds only what there is. */
+	for (int i = 0; i < 20; i++)
+		REQUIRE(send_with(socket(AF_UNIX, SOCK_DGRAM, 0), 0) == 1);
 }
 
 TEST_MAIN()
