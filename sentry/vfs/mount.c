@@ -93,16 +93,38 @@ struct mount *mount_ref(struct mount *m)
 	return m;
 }
 
+/* Those that were locked in a tree that was taken off are kept by what they cover: see mount_dissolve_locked(). */
+static void drop_kept(struct mount *m, struct list_head *dead)
+{
+	while (!list_empty(&m->children)) {
+		struct mount *c = list_first(&m->children, struct mount, sibling);
+
+		list_del_init(&c->sibling);
+		atomic_fetch_sub(&c->point->nmounts, 1);
+		c->point = dentry_unref(c->point);
+		if (ref_put(&c->ref))
+			list_add(&c->ns_node, dead);
+	}
+}
+
 struct mount *mount_unref(struct mount *m)
 {
+	struct list_head dead = LIST_INIT(dead);
+
 	if (!m || !ref_put(&m->ref))
 		return NULL;
-	if (atomic_fetch_sub(&m->sb->nmounts, 1) == 1)
-		dcache_drop_all(m->sb);
-	dentry_unref(m->root);
-	super_unref(m->sb);
-	kfree(m->source);
-	kfree(m);
+	list_add(&m->ns_node, &dead);
+	while (!list_empty(&dead)) {
+		m = list_first(&dead, struct mount, ns_node);
+		list_del_init(&m->ns_node);
+		drop_kept(m, &dead);
+		if (atomic_fetch_sub(&m->sb->nmounts, 1) == 1)
+			dcache_drop_all(m->sb);
+		dentry_unref(m->root);
+		super_unref(m->sb);
+		kfree(m->source);
+		kfree(m);
+	}
 	return NULL;
 }
 
@@ -232,31 +254,51 @@ static struct mount *leaf_of(struct mount *m)
 	return m;
 }
 
+static void leave_ns_locked(struct mount *m)
+{
+	if (m->ns) {
+		m->ns->count--;
+		ns_changed_locked(m->ns);
+		if (m->ns->root == m)
+			m->ns->root = NULL;
+		m->ns = NULL;
+	}
+	prop_leave_locked(m);
+	list_del_init(&m->victim_node);
+	list_del_init(&m->ns_node);
+}
+
 /*
  * Take @top and all below it out of their namespace, leaves first.  They keep
- * parent and point (for put_tree) but nobody can walk into them any more.
+ * parent and point (for put_tree) but nobody can walk into them any more; but for locked ones, which keep
+ * covering what they cover from those who hold the mount below.
  */
 void mount_dissolve_locked(struct mount *top, struct list_head *gone)
 {
-	struct mount *m;
+	struct list_head kept = LIST_INIT(kept);
+	struct mount *m, *up;
 
 	do {
 		m = leaf_of(top);
 		list_del_init(&m->sibling);
+		leave_ns_locked(m);
+		if (m != top && m->locked) {
+			list_add_tail(&m->ns_node, &kept);
+			continue;
+		}
 		if (m->point)
 			atomic_fetch_sub(&m->point->nmounts, 1);
-		if (m->ns) {
-			m->ns->count--;
-			ns_changed_locked(m->ns);
-			if (m->ns->root == m)
-				m->ns->root = NULL;
-			m->ns = NULL;
-		}
-		prop_leave_locked(m);
-		list_del_init(&m->victim_node);
-		list_del_init(&m->ns_node);
 		list_add_tail(&m->ns_node, gone);
 	} while (m != top);
+	while (!list_empty(&kept)) {
+		m = list_first(&kept, struct mount, ns_node);
+		up = m->parent;
+		list_del_init(&m->ns_node);
+		m->parent = NULL;
+		list_add_tail(&m->sibling, &up->children);
+		/* Never the last one: what was the namespace's is @gone's or its own parent's now. */
+		mount_unref(up);
+	}
 }
 
 static void put_tree(struct list_head *gone)
@@ -335,6 +377,7 @@ static int copy_tree_locked(struct vfs *v, struct mount *from, struct dentry *ro
 {
 	struct mount *top = ns->count < MOUNTS_MAX ? clone_locked(v, from, root, how) : NULL, *m, *c;
 	struct list_head gone = LIST_INIT(gone);
+	int r;
 
 	if (!top)
 		return -ENOSPC;
@@ -347,13 +390,15 @@ static int copy_tree_locked(struct vfs *v, struct mount *from, struct dentry *ro
 
 			if (m == top && !dentry_is_below(c->point, root))
 				continue;
-			if (c->unbindable && !(how & COPY_UNBINDABLE))
+			if (c->unbindable && !(how & COPY_UNBINDABLE) && !c->locked)
 				continue;
-			n = ns->count < MOUNTS_MAX ? clone_locked(v, c, c->root, how) : NULL;
+			/* Without a locked one what it covers would be seen. */
+			r = c->unbindable && !(how & COPY_UNBINDABLE) ? -EPERM : -ENOSPC;
+			n = r != -EPERM && ns->count < MOUNTS_MAX ? clone_locked(v, c, c->root, how) : NULL;
 			if (!n) {
 				mount_dissolve_locked(top, &gone);
 				put_tree(&gone);
-				return -ENOSPC;
+				return r;
 			}
 			n->copy_of = c;
 			lock_copy(n, c, ns, owner, false);
@@ -616,6 +661,17 @@ int mount_add(struct task *t, const struct path *at, struct super *sb, struct in
 	return r;
 }
 
+/* Of one's own namespace or of a tree on its way; of others only files that stand for namespaces. */
+static bool may_clone_locked(struct task *t, const struct path *from, bool recursive)
+{
+	const struct mount *m = from->mnt;
+	const struct inode *i = from->dentry->inode;
+
+	if ((!m->ns || (m->ns != t->mnt_ns && !m->ns->detached)) && !nsfs_is(i))
+		return false;
+	return !m->unbindable && nsfs_may_bind(i, t->mnt_ns) && (recursive || !has_locked_below(m, from->dentry));
+}
+
 int mount_clone(struct task *t, const struct path *from, bool recursive, struct mnt_ns **ret)
 {
 	struct vfs *v = t->kernel->vfs;
@@ -627,11 +683,10 @@ int mount_clone(struct task *t, const struct path *from, bool recursive, struct 
 		return -ENOMEM;
 	ns->detached = true;
 	mutex_lock(&v->mu);
-	if (!recursive && has_locked_below(from->mnt, from->dentry))
+	if (!may_clone_locked(t, from, recursive))
 		r = -EINVAL;
 	else
-		r = from->mnt->unbindable || !nsfs_may_bind(from->dentry->inode, t->mnt_ns) ? -EINVAL :
-	    copy_tree_locked(v, from->mnt, from->dentry, recursive, 0, ns, NULL, &ns->root);
+		r = copy_tree_locked(v, from->mnt, from->dentry, recursive, 0, ns, NULL, &ns->root);
 	list_for_each(m, &ns->mounts, ns_node)
 		m->copy_of = NULL;
 	mutex_unlock(&v->mu);
@@ -828,7 +883,7 @@ int mount_pivot(struct task *t, const struct path *root, const struct path *new,
 		r = -EINVAL;
 	else if (new->mnt == root->mnt || put_old->mnt == root->mnt)
 		r = -EBUSY;
-	else if (root->dentry != root->mnt->root || new->dentry != new->mnt->root || !new->mnt->parent)
+	else if (root->dentry != root->mnt->root || new->dentry != new->mnt->root || !new->mnt->parent || new->mnt->locked)
 		r = -EINVAL;
 	else if (!mount_is_below_locked(put_old->mnt, new->mnt) || put_old->mnt->group || new->mnt->parent->group ||
 		 (root->mnt->parent && root->mnt->parent->group))
@@ -841,6 +896,9 @@ int mount_pivot(struct task *t, const struct path *root, const struct path *new,
 		else
 			t->mnt_ns->root = new->mnt;
 		link_locked(root->mnt, put_old->mnt, put_old->dentry);
+		/* What may not be taken from its place is the new one now. */
+		new->mnt->locked = root->mnt->locked;
+		root->mnt->locked = false;
 	}
 	mutex_unlock(&v->mu);
 	if (old_new.mnt)

@@ -7,7 +7,8 @@
  *
  * Life: a namespace's list holds one reference to each of its mounts, each
  *       child one to its parent; paths hold the rest.  Unmounting takes the
- *       mount out of the tree; who still holds it can go on using it.
+ *       mount out of the tree; who still holds it can go on using it.  What a locked mount covers
+ *       stays covered then: it stays among the children of its parent, which holds the reference to it from now on.
  */
 #pragma once
 #include "platform/base/list.h"
@@ -117,5 +118,7 @@ struct vfs *mount_vfs(const struct mount *m);
 /* Names in @buf, or "": the place as seen from @root (v->mu held), and what of its file system it shows. */
 const char *mount_point_name_locked(const struct mount *m, const struct path *root, char *buf, size_t cap);
 const char *mount_root_name(const struct mount *m, char *buf, size_t cap);
+/* A file that stands for a namespace. */
+bool nsfs_is(const struct inode *i);
 /* A mount namespace may hold only older ones, or they would keep each other. */
 bool nsfs_may_bind(const struct inode *i, const struct mnt_ns *into);

@@ -34,9 +34,11 @@ struct ns *nsfs_ns(struct file *f)
 	return f->ops == &ns_file_ops ? ns_of(f->inode) : NULL;
 }
 
+bool nsfs_is(const struct inode *i) { return i->ops == &ns_inode_ops; }
+
 bool nsfs_may_bind(const struct inode *i, const struct mnt_ns *into)
 {
-	const struct ns *ns = i->ops == &ns_inode_ops ? container_of(i, struct ns_inode, inode)->ns : NULL;
+	const struct ns *ns = nsfs_is(i) ? container_of(i, struct ns_inode, inode)->ns : NULL;
 
 	return !ns || ns->kind != NS_MNT || ns->ino < into->ns.ino;
 }

@@ -2,6 +2,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include "tests/lib/harness.h"
 
 #define TREE_CLONE 1
@@ -182,6 +183,95 @@ TEST(a_user_namespace_cannot_undo_mounts_of_its_maker)
 	mkdir("b", 0755);
 	REQUIRE_OK(mount("x", "a", "tmpfs", MS_RDONLY, NULL));
 	EXPECT_EQ(in_child(in_user_ns), 0);
+}
+
+static int here_fd;
+
+static int there(int dir, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dir, name, &st, 0) == 0;
+}
+
+/* "a" and "c" are mounts over directories that hold the file "secret". */
+static void looks_below_its_makers_mounts(void)
+{
+	REQUIRE_OK(unshare(CLONE_NEWUSER | CLONE_NEWNS));
+	/* By a directory of the namespace that was left. */
+	EXPECT_ERR(sys_open_tree(here_fd, "", TREE_CLONE | AT_EMPTY_PATH), EINVAL);
+	EXPECT_ERR(sys_open_tree(here_fd, "", TREE_CLONE | AT_EMPTY_PATH | REC), EINVAL);
+	/* By leaving out what cannot be bound. */
+	EXPECT_OK(mount(NULL, "a", NULL, MS_UNBINDABLE, NULL));
+	EXPECT_ERR(mount(".", "b", NULL, MS_BIND | MS_REC, NULL), EPERM);
+	EXPECT_OK(mount(NULL, "a", NULL, MS_PRIVATE, NULL));
+	EXPECT_OK(mount(".", "b", NULL, MS_BIND | MS_REC, NULL));
+	EXPECT_EQ(there(AT_FDCWD, "b/a/secret"), 0);
+	EXPECT_OK(umount2("b", MNT_DETACH));
+	/* By making it the root. */
+	EXPECT_ERR(syscall(SYS_pivot_root, "c", "c/old"), EINVAL);
+}
+
+TEST(a_user_namespace_does_not_see_what_mounts_of_its_maker_cover)
+{
+	own_mounts();
+	REQUIRE_OK(mount("x", ".", "tmpfs", 0, NULL));
+	REQUIRE_OK(chdir(getcwd((char[PATH_MAX]){ 0 }, PATH_MAX)));
+	for (char name[2] = "a"; *name <= 'c'; (*name)++) {
+		mkdir(name, 0755);
+		REQUIRE_OK(chdir(name));
+		REQUIRE_OK(close(open("secret", O_CREAT | O_WRONLY, 0644)));
+		REQUIRE_OK(chdir(".."));
+	}
+	REQUIRE_OK(mount("x", "a", "tmpfs", 0, NULL));
+	REQUIRE_OK(mount("x", "c", "tmpfs", 0, NULL));
+	REQUIRE_OK(mkdir("c/old", 0755));
+	here_fd = open(".", O_RDONLY | O_DIRECTORY);
+	EXPECT_EQ(in_child(looks_below_its_makers_mounts), 0);
+}
+
+static void put_own(const char *file, const char *text)
+{
+	int fd = open(file, O_WRONLY);
+
+	REQUIRE_OK(fd);
+	REQUIRE_OK(write(fd, text, strlen(text)));
+	close(fd);
+}
+
+static void takes_off_its_root(void)
+{
+	REQUIRE_OK(unshare(CLONE_NEWUSER | CLONE_NEWNS));
+	put_own("/proc/self/uid_map", "0 0 1");
+	put_own("/proc/self/setgroups", "deny");
+	put_own("/proc/self/gid_map", "0 0 1");
+	REQUIRE_OK(chroot("."));
+	here_fd = open(".", O_RDONLY | O_DIRECTORY);
+	REQUIRE_OK(mount("x", "b", "tmpfs", 0, NULL));
+	REQUIRE_OK(mkdir("b/old", 0755));
+	REQUIRE_OK(syscall(SYS_pivot_root, "b", "b/old"));
+	REQUIRE_OK(chdir("/"));
+	EXPECT_EQ(there(here_fd, "a/secret"), 0);
+	REQUIRE_OK(umount2("/old", MNT_DETACH));
+	EXPECT_EQ(there(here_fd, "a/secret"), 0);
+	EXPECT_EQ(there(here_fd, "a"), 1);
+	EXPECT_EQ(there(here_fd, "b/secret"), 1);
+	close(here_fd);
+	/* The new root has taken the old one's place, for good. */
+	EXPECT_ERR(umount2("/", MNT_DETACH), EINVAL);
+}
+
+TEST(what_was_covered_stays_covered_in_a_tree_that_is_taken_off)
+{
+	own_mounts();
+	REQUIRE_OK(mount("x", ".", "tmpfs", 0, NULL));
+	REQUIRE_OK(chdir(getcwd((char[PATH_MAX]){ 0 }, PATH_MAX)));
+	mkdir("a", 0755);
+	mkdir("b", 0755);
+	REQUIRE_OK(close(open("a/secret", O_CREAT | O_WRONLY, 0644)));
+	REQUIRE_OK(close(open("b/secret", O_CREAT | O_WRONLY, 0644)));
+	REQUIRE_OK(mount("x", "a", "tmpfs", 0, NULL));
+	EXPECT_EQ(in_child(takes_off_its_root), 0);
 }
 
 static void as_nobody(void)
