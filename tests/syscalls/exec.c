@@ -3,6 +3,8 @@
 #include <linux/capability.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <pthread.h>
 #include "tests/lib/harness.h"
@@ -68,6 +70,8 @@ static int reentered(int argc, char **argv)
 		syscall(SYS_capget, &h, d);
 		return d[0].permitted & (1u << CAP_CHOWN) ? 43 : 42;
 	}
+	if (strcmp(argv[1], "@privileged") == 0)
+		return geteuid() == 0 ? pause() : 77;
 	return 99;
 }
 
@@ -408,6 +412,78 @@ TEST(a_running_program_cannot_be_written)
 	kill(pid, SIGKILL);
 	REQUIRE(waitpid(pid, NULL, 0) == pid);
 	EXPECT_OK(open("other", O_RDWR));
+}
+
+/* A copy of this program that is root's, whoever runs it. */
+static void make_set_id(const char *name)
+{
+	char buf[65536];
+	int from = open("/proc/self/exe", O_RDONLY), to = open(name, O_CREAT | O_WRONLY, 0755);
+	ssize_t n;
+
+	REQUIRE_OK(from);
+	REQUIRE_OK(to);
+	while ((n = read(from, buf, sizeof(buf))) > 0)
+		REQUIRE(write(to, buf, (size_t)n) == n);
+	REQUIRE_OK(fchmod(to, 04755));
+	close(from);
+	close(to);
+}
+
+static bool is_privileged(pid_t p)
+{
+	char path[64], line[128];
+	int uid = -1, euid = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", p);
+	f = fopen(path, "r");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "Uid: %d %d", &uid, &euid) == 2)
+			break;
+	if (f)
+		fclose(f);
+	return euid == 0;
+}
+
+TEST(what_was_opened_of_a_process_tells_nothing_once_it_is_privileged)
+{
+	struct { uint64_t size, flags, addr, out[14]; } q = { .size = 104, .flags = 0x10 };
+	int ready[2], go[2], maps;
+	char path[64], byte;
+	pid_t p;
+
+	if (getuid() != 0)
+		SKIP("cannot make a set-id program");
+	REQUIRE_OK(chmod(".", 0755));
+	make_set_id("privileged");
+	REQUIRE_OK(pipe(ready));
+	REQUIRE_OK(pipe(go));
+	p = fork();
+	if (p == 0) {
+		if (setresgid(65534, 65534, 65534) < 0 || setresuid(65534, 65534, 65534) < 0 || prctl(PR_SET_DUMPABLE, 1) < 0 ||
+		    write(ready[1], "x", 1) != 1 || read(go[0], &byte, 1) != 1)
+			_exit(76);
+		execl("privileged", "privileged", "@privileged", (char *)NULL);
+		_exit(75);
+	}
+	REQUIRE(read(ready[0], &byte, 1) == 1);
+	REQUIRE_OK(setresgid(65534, 65534, 65534));
+	REQUIRE_OK(setresuid(65534, 65534, 65534));
+	snprintf(path, sizeof(path), "/proc/%d/maps", p);
+	maps = open(path, O_RDONLY);
+	REQUIRE_OK(maps);
+	REQUIRE(write(go[1], "x", 1) == 1);
+	while (!is_privileged(p)) {
+		int st;
+
+		if (waitpid(p, &st, WNOHANG) == p)
+			SKIP("set-id programs are not privileged here");
+		sched_yield();
+	}
+	EXPECT_EQ(read(maps, path, sizeof(path)) > 0, 0);
+	EXPECT_EQ(ioctl(maps, 0xc0686611, &q) < 0, 1);
+	REQUIRE_OK(kill(p, SIGKILL));
 }
 
 TEST_MAIN()

@@ -22,6 +22,12 @@ struct pseudo_file {
 
 static const struct inode_ops pseudo_ops, strict_ops;
 
+/* Asked whenever something is told: since it was opened the process may have become a more privileged program. */
+static int permitted(struct task *t, struct pseudo_node *n)
+{
+	return n->e->permit ? n->e->permit(t, n) : 0;
+}
+
 struct pseudo_node *to_pseudo(struct inode *i) { return container_of(i, struct pseudo_node, inode); }
 
 u64 pseudo_ino(u64 dir, const char *name, size_t len)
@@ -125,6 +131,9 @@ static ssize_t text_read(struct task *t, struct file *f, struct iobuf *b, s64 *p
 	ssize_t r;
 
 	if (!pf->made || *pos == 0) {
+		r = permitted(t, n);
+		if (r < 0)
+			return r;
 		strbuf_clear(&pf->text);
 		pf->made = false;
 		if (n->e->show) {
@@ -186,7 +195,10 @@ static s64 text_lseek(struct task *t, struct file *f, s64 off, int whence)
 static long text_ioctl(struct task *t, struct file *f, u32 cmd, gaddr_t arg)
 {
 	struct pseudo_node *n = to_pseudo(f->inode);
+	int r = permitted(t, n);
 
+	if (r < 0)
+		return r;
 	return n->e->ioctl ? n->e->ioctl(t, n, cmd, arg) : -ENOTTY;
 }
 
@@ -219,13 +231,10 @@ static int node_open(struct task *t, struct inode *i, const struct path *p, u32 
 {
 	struct pseudo_node *n = to_pseudo(i);
 	struct pseudo_file *pf;
+	int r = permitted(t, n);
 
-	if (n->e->permit) {
-		int r = n->e->permit(t, n);
-
-		if (r < 0)
-			return r;
-	}
+	if (r < 0)
+		return r;
 	if (n->e->open)
 		return n->e->open(t, n, p, flags, ret);
 	pf = knew(struct pseudo_file);
@@ -249,11 +258,9 @@ static ssize_t node_readlink(struct task *t, struct inode *i, char *buf, size_t 
 	strbuf_init(&s);
 	if (!S_ISLNK(n->e->mode))
 		return -EINVAL;
-	if (n->e->permit) {
-		r = n->e->permit(t, n);
-		if (r < 0)
-			return r;
-	}
+	r = permitted(t, n);
+	if (r < 0)
+		return r;
 	if (n->e->show)
 		r = n->e->show(t, n, &s);
 	else
@@ -270,16 +277,12 @@ static ssize_t node_readlink(struct task *t, struct inode *i, char *buf, size_t 
 static int node_follow(struct task *t, struct inode *i, struct path *ret)
 {
 	struct pseudo_node *n = to_pseudo(i);
+	int r;
 
 	if (!n->e->follow)
 		return -EINVAL;
-	if (n->e->permit) {
-		int r = n->e->permit(t, n);
-
-		if (r < 0)
-			return r;
-	}
-	return n->e->follow(t, n, ret);
+	r = permitted(t, n);
+	return r < 0 ? r : n->e->follow(t, n, ret);
 }
 
 static int node_setattr(struct task *t, struct inode *i, const struct iattr *a)
