@@ -190,10 +190,11 @@ static enum nf_verdict meta_eval(struct nf_pkt *k, const struct nf_expr *e)
 static enum nf_verdict limit_eval(struct nf_pkt *k, const struct nf_expr *e)
 {
 	struct nft_op *o = e->state;
-	u64 now = stack_now(k->s), cost = o->set ? o->cost * k->p->len : o->cost;
+	u64 now, cost = o->set ? o->cost * k->p->len : o->cost;
 	bool ok;
 
 	mutex_lock(&o->mu);
+	now = stack_now(k->s);          /* with the lock held: time does not go back */
 	o->credit = MIN(o->cap, o->credit + (now - o->prev));
 	o->prev = now;
 	ok = o->credit >= cost;

@@ -301,10 +301,11 @@ static int limit_check(const struct xt_place *w, const void *data, struct nf_exp
 static enum nf_verdict limit_match(struct nf_pkt *k, const struct nf_expr *e)
 {
 	struct limit *l = e->state;
-	u64 now = stack_now(k->s);
+	u64 now;
 	bool ok;
 
 	mutex_lock(&l->mu);
+	now = stack_now(k->s);          /* with the lock held: time does not go back */
 	l->credit = MIN(l->cap, l->credit + (now - l->prev));
 	l->prev = now;
 	ok = l->credit >= l->cost;

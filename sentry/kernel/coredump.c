@@ -245,11 +245,12 @@ static void put_all(struct core *c, const struct lx_siginfo *si, const struct us
 	struct mm_core *v;
 	struct strbuf notes;
 	u64 data = 0;
-	u32 n;
+	u32 all, n;
 	bool ok;
 
-	if (mm_core_list(c->t->mm, &v, &n) < 0)
+	if (mm_core_list(c->t->mm, &v, &all) < 0)
 		return;
+	n = MIN(all, PN_XNUM - 2u);     /* more do not fit the header's count */
 	strbuf_init_limit(&notes, NOTES_MAX);
 	put_notes(&notes, c->t, si, regs, v, n);
 	ok = !strbuf_err(&notes) && put_headers(c, &notes, v, n, &data);
@@ -260,7 +261,7 @@ static void put_all(struct core *c, const struct lx_siginfo *si, const struct us
 	if (ok)
 		(void)!file_truncate(c->t, c->f, data);
 	strbuf_done(&notes);
-	mm_core_free(v, n);
+	mm_core_free(v, all);
 }
 
 /* As do_coredump(): in place of what has that name, never through it. */
