@@ -21,7 +21,8 @@
 	X("ipv4/conf/" at "/route_localnet", f##_route_localnet, 1, 0, 1, 0) \
 	X("ipv4/conf/" at "/rp_filter", f##_rp_filter, 1, 0, 2, 0) \
 	X("ipv4/conf/" at "/secure_redirects", f##_secure_redirects, 1, 0, 1, 1) \
-	X("ipv4/conf/" at "/send_redirects", f##_send_redirects, 1, 0, 1, 1)
+	X("ipv4/conf/" at "/send_redirects", f##_send_redirects, 1, 0, 1, 1) \
+	X("ipv4/conf/" at "/src_valid_mark", f##_src_valid_mark, 1, 0, 1, 0)
 
 /* Connections that netfilter tracks: how many, and for how many seconds after the last packet. */
 #define CT_TCP "netfilter/nf_conntrack_tcp_timeout_"
@@ -70,6 +71,7 @@
 	X("ipv4/ipfrag_high_thresh", frag_high, 1, 0, INT32_MAX, 4194304) \
 	X("ipv4/igmp_max_msf", igmp_max_msf, 1, 1, 4096, 10) \
 	X("ipv4/tcp_autocorking", tcp_autocork, 1, 0, 1, 1) \
+	X("ipv4/tcp_max_orphans", tcp_max_orphans, 1, 0, INT32_MAX, 16384) \
 	X("ipv4/tcp_fack", tcp_fack, 1, 0, 1, 0) \
 	X("ipv4/tcp_frto", tcp_frto, 1, 0, 2, 2) \
 	X("ipv4/tcp_rfc1337", tcp_rfc1337, 1, 0, 1, 0) \

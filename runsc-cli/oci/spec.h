@@ -54,6 +54,8 @@ struct oci_process {
 #define OCI_MNT_BIND        0x100
 #define OCI_MNT_REC         0x200
 #define OCI_MNT_TMPCOPYUP   0x400
+#define OCI_MNT_IDMAP       0x800
+#define OCI_MNT_IDMAP_REC   0x10000     /* with the mounts below it */
 /* Propagation: one of these, OCI_PROP_REC beside it; 0: none was named. */
 #define OCI_PROP_PRIVATE    0x1000
 #define OCI_PROP_SHARED     0x2000
@@ -62,10 +64,17 @@ struct oci_process {
 #define OCI_PROP_REC        0x8000
 #define OCI_PROP_MASK       0xf000
 
+struct oci_idmap { u32 inside, outside, count; };       /* ids of the container (mount: of its files), of the host */
+struct oci_idmaps {
+	struct oci_idmap *uid, *gid;
+	u32 nuid, ngid;
+};
+
 struct oci_mount {
 	const char *destination, *type, *source;        /* type "" for binds */
 	const char *data;                               /* comma-separated, maybe "" */
 	u32 flags;                                      /* OCI_MNT_* */
+	struct oci_idmaps ids;                          /* OCI_MNT_IDMAP: empty: those of the container */
 };
 
 struct oci_device {
@@ -129,6 +138,7 @@ struct oci_spec {
 	bool has_res;
 	struct oci_ns *ns;
 	u32 nns;
+	struct oci_idmaps ids;
 	struct oci_device *devices;
 	u32 ndevices;
 	const char **masked, **readonly;
@@ -146,12 +156,14 @@ int spec_load_process(struct pool *pool, const char *file, struct oci_process *r
 /* Checks against the bundle directory (rootfs there, bind sources there). */
 int spec_validate(const struct oci_spec *s, const char *bundle, struct err *err) must_check;
 
-/* ---- pieces (spec_process.c spec_sched.c spec_mounts.c spec_linux.c spec_resources.c spec_hooks.c) ---- */
+/* ---- pieces (spec_process.c spec_sched.c spec_mounts.c spec_linux.c spec_idmap.c spec_resources.c spec_hooks.c) ---- */
 int parse_process(const struct jnode *n, struct oci_process *ret) must_check;
 int parse_sched(const struct jnode *n, struct oci_process *p) must_check;
 int parse_mounts(const struct jnode *root, struct oci_spec *s) must_check;
 int parse_hooks(const struct jnode *root, struct oci_spec *s) must_check;
 int parse_linux(const struct jnode *root, struct oci_spec *s) must_check;
+int parse_idmaps(const struct jnode *lin, struct oci_spec *s) must_check;       /* after the namespaces */
+int parse_mount_idmaps(const struct jnode *n, struct oci_mount *m) must_check;   /* after the options */
 int parse_resources(const struct jnode *lin, struct oci_spec *s) must_check;
 void spec_ignore(struct oci_spec *s, const char *key);
 /* -1 if unknown. */

@@ -1,7 +1,7 @@
 /*
  * spec_linux.c - the linux object.
  *
- * Accepted without effect, and noted so: intelRdt, personality, timeOffsets, mountLabel, id mappings of the container (ids are the sandbox's own).
+ * Accepted without effect, and noted so: intelRdt, timeOffsets, mountLabel.
  */
 #include <errno.h>
 #include <string.h>
@@ -174,6 +174,8 @@ int parse_linux(const struct jnode *root, struct oci_spec *s)
 		r = parse_resources(&n, s);
 	if (r >= 0)
 		r = parse_namespaces(&n, s);
+	if (r >= 0)
+		r = parse_idmaps(&n, s);
 	if (r >= 0)
 		r = parse_devices(&n, s);
 	if (r >= 0)

@@ -1,8 +1,7 @@
 /*
  * spec_mounts.c - mounts: what appears where in the container.
  *
- * Options are Linux's mount options: those of the table become flags, propagation
- * and id-map options are accepted without effect (the sandbox's mounts are its own), the
+ * Options are Linux's mount options: those of the table become flags, the
  * rest is data for the file system.
  */
 #include <errno.h>
@@ -49,7 +48,8 @@ static const struct {
 	{ "runbindable", OCI_PROP_UNBINDABLE | OCI_PROP_REC, OCI_PROP_MASK & ~(OCI_PROP_UNBINDABLE | OCI_PROP_REC) },
 	{ "mand", 0, 0 }, { "nomand", 0, 0 }, { "loud", 0, 0 }, { "silent", 0, 0 },
 	{ "iversion", 0, 0 }, { "noiversion", 0, 0 }, { "lazytime", 0, 0 }, { "nolazytime", 0, 0 },
-	{ "idmap", 0, 0 }, { "ridmap", 0, 0 }, { "nosymfollow", 0, 0 }, { "symfollow", 0, 0 },
+	{ "idmap", OCI_MNT_IDMAP, OCI_MNT_IDMAP_REC }, { "ridmap", OCI_MNT_IDMAP | OCI_MNT_IDMAP_REC, 0 },
+	{ "nosymfollow", 0, 0 }, { "symfollow", 0, 0 },
 	{ "copy", 0, 0 }, { "nocopy", 0, 0 },
 };
 
@@ -106,6 +106,8 @@ static int parse_options(const struct jnode *n, struct oci_mount *m)
 
 		if (apply_option(m, v[i]))
 			continue;
+		if (strncmp(v[i], "idmap=", 6) == 0 || strncmp(v[i], "ridmap=", 7) == 0)
+			return j_fail(n, -EINVAL, "options[%u]: \"%.64s\": give the mappings as uidMappings and gidMappings of the mount", i, v[i]);
 		if (at)
 			data[at++] = ',';
 		memcpy(data + at, v[i], strlen(v[i]) + 1);
@@ -153,7 +155,7 @@ static int parse_mount(const struct jnode *n, struct oci_mount *m)
 	} else if (!*m->type) {
 		return j_fail(n, -EINVAL, "type is missing for %s; for a host directory add the option \"bind\"", d);
 	}
-	return 0;
+	return parse_mount_idmaps(n, m);
 }
 
 int parse_mounts(const struct jnode *root, struct oci_spec *s)

@@ -199,6 +199,8 @@ static int load_bundle(struct making *m)
 	if (r == 0 && !m->member)
 		r = net_check(m->cli, s);
 	if (r == 0)
+		r = ids_resolve(m->cli, s, &m->roots->ids);
+	if (r == 0)
 		r = roots_resolve(m->cli, s, bundle, m->roots);
 	if (r == 0 && s->root_readonly && !cli_overlay(m->cli))
 		mountpoints_make(s, m->roots);
@@ -251,6 +253,8 @@ static int spawn(struct making *m)
 	if (pid < 0)
 		return pid;
 	(void)!proc_id_of(pid, &c->gofer);
+	if (m->roots->ids.ns_fd >= 0 && !m->member)
+		ids_shown(pid, &m->boot);
 	/* What the sentry must not have it closes itself; what only we have must not keep its peers alive. */
 	for (size_t i = 0; i < ARRAY_SIZE(m->socks); i++)
 		close_p(&m->socks[i][1]);
@@ -382,7 +386,7 @@ static void close_making(struct making *m)
 	if (m->member)
 		container_close(&m->first);
 	if (m->roots)
-		close_p(&m->roots->lock_fd);
+		roots_done(m->roots);
 	kfree(m->roots);
 }
 
@@ -400,7 +404,7 @@ int launch_create(struct cli *cli, const char *id, const struct launch_opts *o, 
 	m.roots = kbuf_alloc(sizeof(*m.roots));
 	if (!m.roots)
 		return err_set(&cli->err, -ENOMEM, "no memory");
-	m.roots->upper = m.roots->lock_fd = -1;
+	m.roots->upper = m.roots->lock_fd = m.roots->ids.ns_fd = -1;
 	r = container_new(cli, id, &l->c);
 	if (r == 0) {
 		r = make(&m);

@@ -38,10 +38,39 @@ static int resolve(struct cli *cli, const char *bundle, const char *path, const 
 	return 0;
 }
 
+/* Its own mappings, or those of the container. */
+static int open_idmap(struct cli *cli, const struct oci_mount *m, const char *what, const struct ids *ids, struct root_src *ret)
+{
+	if (!(m->flags & OCI_MNT_IDMAP))
+		return 0;
+	ret->idmap_rec = m->flags & OCI_MNT_IDMAP_REC;
+	if (m->ids.nuid)
+		ret->idmap = ids_make(cli, what, &m->ids);
+	else if (ids->ns_fd < 0)
+		return err_set(&cli->err, -EINVAL, "%s: the option idmap needs uidMappings and gidMappings, of the mount or of a user namespace "
+		               "of the container", what);
+	else
+		ret->idmap = fcntl(ids->ns_fd, F_DUPFD_CLOEXEC, 3);
+	return ret->idmap < 0 && !cli->err.code ? err_sys(&cli->err, -errno, "%s: cannot copy a descriptor", what) : MIN(ret->idmap, 0);
+}
+
+void roots_done(struct roots *r)
+{
+	for (u32 i = 0; i < r->n; i++)
+		if (r->v[i].idmap >= 0)
+			close(r->v[i].idmap);
+	if (r->ids.ns_fd >= 0)
+		close(r->ids.ns_fd);
+	if (r->lock_fd >= 0)
+		close(r->lock_fd);
+}
+
 int roots_resolve(struct cli *cli, const struct oci_spec *s, const char *bundle, struct roots *ret)
 {
 	int r;
 
+	for (u32 i = 0; i < ROOTS_MAX; i++)
+		ret->v[i].idmap = -1;
 	ret->n = 1;
 	ret->v[0].readonly = s->root_readonly || cli_overlay(cli);
 	r = resolve(cli, bundle, s->root_path, "root.path", &ret->v[0]);
@@ -64,6 +93,10 @@ int roots_resolve(struct cli *cli, const struct oci_spec *s, const char *bundle,
 		if (r < 0)
 			return r;
 		ret->of_mount[i] = (int)ret->n++;
+		snprintf(what, sizeof(what), "mounts[%u]", i);
+		r = open_idmap(cli, m, what, &ret->ids, &ret->v[ret->n - 1]);
+		if (r < 0)
+			return r;
 	}
 	return cli_overlay_dir(cli) ? upper_prepare(cli, ret) : 0;
 }

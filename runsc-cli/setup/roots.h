@@ -10,6 +10,7 @@
 #include <sys/types.h>
 #include "runsc-cli/cli.h"
 #include "runsc-cli/oci/spec.h"
+#include "runsc-cli/setup/ids.h"
 
 #define ROOTS_MAX 64
 
@@ -18,6 +19,8 @@ struct root_src {
 	dev_t dev;
 	ino_t ino;
 	bool readonly, is_dir;
+	int idmap;                      /* the user namespace whose ids its files get, or -1 */
+	bool idmap_rec;                 /* those of mounts below it, too */
 };
 
 struct roots {
@@ -26,8 +29,11 @@ struct roots {
 	int of_mount[1024];             /* by index into spec->mounts; -1 = no bind */
 	int upper;                      /* index of --overlay=dir's (upper.h), or -1 */
 	int lock_fd;                    /* and what holds its lock, or -1: for the gofer to keep */
+	struct ids ids;                 /* as whom they are served */
 };
 
+/* Closes what it has opened. */
+void roots_done(struct roots *r);
 int roots_resolve(struct cli *cli, const struct oci_spec *s, const char *bundle, struct roots *ret) must_check;
 /* mountpoints.c: in a read-only root, which the sandbox cannot change. */
 void mountpoints_make(const struct oci_spec *s, const struct roots *roots);

@@ -26,6 +26,7 @@
 #include "sentry/kernel/pid.h"
 #include "sentry/kernel/seccomp.h"
 #include "sentry/kernel/sysinfo.h"
+#include "sentry/kernel/user_ns.h"
 #include "sentry/loader/loader.h"
 #include "sentry/socket/net.h"
 #include "sentry/time/ktimer.h"
@@ -63,6 +64,15 @@ static void set_memory(struct kernel *k, u64 limit)
 	k->mem_limit = limit;
 }
 
+/* Ids are the sandbox's own; programs that look find those that the files have on the host. */
+static void show_ids(struct boot *b)
+{
+	struct user_ns *u = b->kernel->user_ns;
+
+	u->shown_uids = b->cfg->uid_map;
+	u->shown_gids = b->cfg->gid_map;
+}
+
 static int make_kernel(struct boot *b)
 {
 	const struct boot_config *c = b->cfg;
@@ -83,6 +93,7 @@ static int make_kernel(struct boot *b)
 	k->on_task_exit = control_task_exit;
 	set_memory(k, c->mem_limit);
 	uts = container_of(k->nsset->of[NS_UTS], struct uts, ns);
+	show_ids(b);
 	if (*c->hostname)
 		uts_set(uts, false, c->hostname);
 	if (*c->domainname)

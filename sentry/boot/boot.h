@@ -64,6 +64,7 @@ struct boot_config {
 	u32 ncpus;                      /* at most; the launcher's child lowers it to those that it may run on */
 	u64 cpu_quota, cpu_period;      /* us; quota 0 = none.  For the guest's cpu.max only */
 	u32 cpu_weight;                 /* of control groups v2 */
+	const char *uid_map, *gid_map;  /* text of what /proc/self/uid_map shows; NULL: every id is itself */
 	u32 own_ns;                     /* member: CLONE_NEW* of what it does not share with the first container */
 
 	/* Descriptors, all inherited. */

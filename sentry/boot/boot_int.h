@@ -51,7 +51,8 @@ int boot_mkdir_p(struct boot *b, const char *path) must_check;
 int boot_make_file(struct boot *b, const char *path) must_check;
 /* Masked and read-only paths, and last the root itself. */
 int boot_cover(struct boot *b) must_check;
-void boot_sysctls(struct boot *b);
+/* sysctls.c: linux.sysctl, while /proc can still be written to. */
+int boot_sysctls(struct boot *b) must_check;
 
 /* copyup.c: the directory @to of a new tmpfs gets what is in @from. */
 int boot_copy_up(struct boot *b, struct inode *from, struct inode *to) must_check;

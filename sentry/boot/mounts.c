@@ -285,8 +285,9 @@ int boot_cover(struct boot *b)
 	struct path root;
 	int r;
 
-	boot_sysctls(b);
-	r = protect_tmpfs(b);
+	r = boot_sysctls(b);
+	if (r == 0)
+		r = protect_tmpfs(b);
 	for (u32 i = 0; i < c->nmasked && r == 0; i++) {
 		r = cover_one(b, c->masked[i]);
 		if (r < 0)
@@ -305,38 +306,4 @@ int boot_cover(struct boot *b)
 	r = mount_remount(b->hands, &root, mount_flags(root.mnt) | MNT_READONLY);
 	path_put(&root);
 	return r;
-}
-
-static int write_sysctl(struct boot *b, const char *key, const char *value)
-{
-	char path[256] = "/proc/sys/";
-	struct iobuf io;
-	struct file *f;
-	ssize_t n;
-	int r;
-
-	if (!str_copy(path + 10, sizeof(path) - 10, key))
-		return -ENAMETOOLONG;
-	for (char *p = path + 10; *p; p++)
-		if (*p == '.')
-			*p = '/';
-	r = vfs_open(b->hands, AT_FDCWD, path, O_WRONLY | O_CLOEXEC, 0, 0, &f);
-	if (r < 0)
-		return r;
-	iobuf_kernel(&io, (void *)value, strlen(value));
-	n = file_write(b->hands, f, &io, NULL, false);
-	file_unref(f);
-	return n < 0 ? (int)n : 0;
-}
-
-/* A knob that the sandbox's kernel does not have changes nothing in it either: noted, not fatal. */
-void boot_sysctls(struct boot *b)
-{
-	for (u32 i = 0; i < b->cfg->nsysctl; i++) {
-		const struct boot_pair *s = &b->cfg->sysctl[i];
-		int r = write_sysctl(b, s->key, s->value);
-
-		if (r < 0)
-			log_warn("linux.sysctl: %s=%s has no effect: %s", s->key, s->value, strerror(-r));
-	}
 }

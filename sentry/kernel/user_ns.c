@@ -103,6 +103,12 @@ void user_ns_show_map(const struct user_ns *u, bool gids, const struct user_ns *
 	struct id_map *m = atomic_load(gids ? &u->gids : &u->uids);
 	/* Who looks from inside sees the ids of the parent. */
 	const struct user_ns *as = reader == u && u->parent ? u->parent : reader;
+	const char *shown = gids ? u->shown_gids : u->shown_uids;
+
+	if (shown && reader == u) {
+		strbuf_puts(out, shown);
+		return;
+	}
 
 	for (u32 i = 0; m && i < m->n; i++) {
 		u32 outer = gids ? user_ns_from_gid(as, m->e[i].outer) : user_ns_from_uid(as, m->e[i].outer);

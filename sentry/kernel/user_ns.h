@@ -28,6 +28,7 @@ struct user_ns {
 	bool maker_setfcap;             /* immutable: the maker had CAP_SETFCAP */
 	_Atomic(struct id_map *) uids, gids;    /* owned; NULL: nothing is mapped */
 	_Atomic bool no_setgroups;
+	const char *shown_uids, *shown_gids;    /* immutable once tasks run; the first: text of its maps to the host, or NULL */
 };
 
 static inline struct user_ns *user_ns_ref(struct user_ns *u)

@@ -204,6 +204,34 @@ says "a hook's argv is its own" "cat: can't open '/nosuchfile'" C run -b "$w/b" 
 BUNDLE_ADD='{"mounts": [{"destination": "/ro", "type": "tmpfs", "source": "tmpfs", "options": ["ro"]},
 	{"destination": "/ro/in", "type": "tmpfs", "source": "tmpfs"}]}' bundle /bin/sh -c 'touch /ro/in/a && touch /ro/b'
 says "a read-only tmpfs takes mounts first" "/ro/b: Read-only" C run -b "$w/b" a
+# ---- user namespaces: the host's kernel translates the ids of files ----
+mkdir -p "$w/mine" "$w/foreign" && chown 100000:200000 "$w/mine" && touch "$w/foreign/f" && chown 7:8 "$w/foreign/f"
+users() { # mappings of the container, options of a mount, command...
+	local ids=$1 add=$2; shift 2
+	BUNDLE_ADD='{"mounts": [{"destination": "/proc", "type": "proc"}, {"destination": "/mnt", "source": "'$w'/mine", "options": ["bind"]},
+		{"destination": "/home", "source": "'$w'/foreign", "options": ["bind"]'"$add"'}], "linux": {"namespaces": [{"type": "pid"}, {"type": "mount"},
+		{"type": "network"}, {"type": "user"}]'"$ids"'}}' bundle "$@"
+}
+ids=', "uidMappings": [{"containerID": 0, "hostID": 100000, "size": 65536}], "gidMappings": [{"containerID": 0, "hostID": 200000, "size": 65536}]'
+users "$ids" '' /bin/sh -c 'cat /proc/self/uid_map; stat -c %u:%g / /mnt; echo x >/mnt/f; mkdir /mnt/d; chown 5:6 /mnt/f; stat -c %u:%g /mnt/f
+	chown 65536 /mnt/d || echo none; echo x >/home/f || echo not mine'
+says "uidMappings: who owns what, as seen inside" '^ *0 +100000 +65536 65534:65534 0:0 5:6 none not mine $' \
+	bash -c "timeout 20 '$bin' --root '$w/state' run -b '$w/b' a 2>/dev/null | tr '\n' ' '"
+says "uidMappings: and on the host" '^100005:200006 100000:200000 $' bash -c "stat -c %u:%g '$w/mine/f' '$w/mine/d' | tr '\n' ' '"
+users "$ids" ', "uidMappings": [{"containerID": 7, "hostID": 100001, "size": 1}], "gidMappings": [{"containerID": 8, "hostID": 200002, "size": 1}]' \
+	/bin/stat -c %u:%g /home/f
+says "an id-mapped mount, or why the file system cannot" '^1:2$|cannot map the ids .*foreign: ' C run -b "$w/b" a
+users ', "uidMappings": [{"containerID": 1, "hostID": 1, "size": 1}]' '' /bin/true
+says "uidMappings without id 0" 'linux.uidMappings: container id 0 is not mapped' C run -b "$w/b" a
+users '' '' /bin/true
+says "a user namespace without mappings" 'no namespace path to join nor mappings' C run -b "$w/b" a
+BUNDLE_ADD='{"linux": {"uidMappings": [{"containerID": 0, "hostID": 1, "size": 1}]}}' bundle /bin/true
+says "mappings without a user namespace" "user namespace isn't enabled" C run -b "$w/b" a
+BUNDLE_ADD='{"mounts": [{"destination": "/proc", "type": "proc"}], "linux": {"sysctl": {"kernel.shmmni": "77", "kernel.shm_rmid_forced": "0"}}}' \
+	bundle /bin/cat /proc/sys/kernel/shmmni
+says "linux.sysctl: one that is set, one that has its value" '^77$' C run -b "$w/b" a
+BUNDLE_ADD='{"mounts": [{"destination": "/proc", "type": "proc"}], "linux": {"sysctl": {"net.nosuch": "1"}}}' bundle /bin/echo ran
+says "linux.sysctl: one that cannot be had" 'linux.sysctl: cannot set net.nosuch=1: No such file' C run -b "$w/b" a
 bundle /bin/true
 rm -rf "$w/b/rootfs/proc"; ln -s /tmp "$w/b/rootfs/proc"
 says "a link where /proc belongs" 'must be mounted on ordinary directory' C run -b "$w/b" a
