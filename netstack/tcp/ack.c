@@ -1,6 +1,7 @@
 /*
  * ack.c - what an acceptable ACK means (RFC 9293 3.10.7.4, RFC 5961 section 5).
  */
+#include <net/if_arp.h>
 #include <poll.h>
 #include "netstack/core/nic.h"
 #include "netstack/tcp/tcp.h"
@@ -20,16 +21,19 @@ static void update_window(struct tcp_ep *t, const struct tcp_seg *g)
 		t->probes = 0;
 }
 
+u32 tcp_tuned(const struct tcp_ep *t, u32 now, u32 want, const s32 *limits)
+{
+	bool loop = t->ep.rt.valid && t->ep.rt.nic->arphrd == ARPHRD_LOOPBACK;
+
+	want = MIN(want, loop ? MIN((u32)limits[2], TCP_LOOP_BUF) : (u32)limits[2]);
+	return MAX(want, now);
+}
+
 /* Send buffer autotuning: twice what is in flight, within tcp_wmem. */
 static void tune_sndbuf(struct tcp_ep *t)
 {
-	u32 want, max = (u32)t->ep.stack->sysctl.tcp_wmem[2];
-
-	if (t->ep.o.sndbuf_locked)
-		return;
-	want = MIN(t->cwnd, 1u << 29) * 2;
-	if (want > t->ep.o.sndbuf)
-		t->ep.o.sndbuf = MIN(want, max);
+	if (!t->ep.o.sndbuf_locked)
+		t->ep.o.sndbuf = tcp_tuned(t, t->ep.o.sndbuf, MIN(t->cwnd, 1u << 29) * 2, t->ep.stack->sysctl.tcp_wmem);
 }
 
 void tcp_write_space(struct tcp_ep *t)

@@ -433,7 +433,7 @@ void rcv_urgent(struct tcp_ep *t, struct pktbuf *p, const struct tcp_seg *g)
 void rcv_tune(struct tcp_ep *t)
 {
 	u64 now = tcp_now(t), rtt = MAX(t->rtt.valid ? t->rtt.min : NSEC_MS, 200000ull);
-	u32 copied, want, max = (u32)t->ep.stack->sysctl.tcp_rmem[2];
+	u32 copied;
 
 	if (now - t->drs.at < rtt)
 		return;
@@ -443,7 +443,5 @@ void rcv_tune(struct tcp_ep *t)
 	if (copied <= t->drs.space || t->ep.o.rcvbuf_locked || !t->ep.stack->sysctl.tcp_moderate[0])
 		return;
 	t->drs.space = copied;
-	want = MIN(copied, 1u << 28) * 4 + 32 * t->rcv_mss;
-	if (want > t->ep.o.rcvbuf)
-		t->ep.o.rcvbuf = MIN(want, max);
+	t->ep.o.rcvbuf = tcp_tuned(t, t->ep.o.rcvbuf, MIN(copied, 1u << 28) * 4 + 32 * t->rcv_mss, t->ep.stack->sysctl.tcp_rmem);
 }

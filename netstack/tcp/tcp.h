@@ -51,6 +51,8 @@ enum tcp_ca { CA_OPEN, CA_CWR, CA_RECOVERY, CA_LOSS };
 #define TCP_INIT_CWND    10u
 #define TCP_TW_NS        (60 * NSEC_S)
 #define TCP_OOO_MAX      1024
+/* Buffers of connections over loopback grow to this only: there is no round trip to fill, and what waits longer has left the cache. */
+#define TCP_LOOP_BUF     (512u * 1024)
 
 static inline bool seq_lt(u32 a, u32 b) { return (s32)(a - b) < 0; }
 static inline bool seq_le(u32 a, u32 b) { return (s32)(a - b) <= 0; }
@@ -291,6 +293,8 @@ u32 tcp_isn(struct stack *s, const struct connkey *k);
 u32 tcp_ts_offset(struct stack *s, const struct connkey *k);
 void tcp_connkey(const struct tcp_ep *t, struct connkey *ret);
 void tcp_write_space(struct tcp_ep *t);
+/* A buffer of @now bytes may grow to @want, but not beyond @limits (tcp_rmem, tcp_wmem). */
+u32 tcp_tuned(const struct tcp_ep *t, u32 now, u32 want, const s32 *limits);
 /* TIME_WAIT takes over from @t; tw.c */
 void tcp_time_wait(struct tcp_ep *t);
 void tw_input(struct nic *n, struct tcp_tw *tw, struct pktbuf *p, struct tcp_seg *g, bool *ret_again);
