@@ -44,8 +44,8 @@ else
 fi
 
 . "$here/../lib/says.sh"
-tty_of() { script -qec "timeout --foreground 60 $1" /dev/null; }
-dr="docker run --runtime=$rt"
+dr="docker run --runtime=$rt" ask="timeout --foreground 60 docker"
+is() { [ "$(docker inspect -f "$1" "$n")" = "$2" ]; }
 
 # ---- one command ----
 says "run" '^hello$' run --rm $img echo hello
@@ -54,8 +54,9 @@ says "a missing program gives 127" '^rc=127$' run --rm $img /no/such
 says "a directory gives 126" '^rc=126$' run --rm $img /etc
 says "-i passes stdin on" '^ABC$' bash -c "echo abc | timeout 60 $dr -i --rm $img tr a-z A-Z"
 says "-u -w -e" '^1000:/tmp:v$' run --rm -u 1000 -w /tmp -e X=v $img sh -c 'echo $(id -u):$(pwd):$X'
-says "-t is a terminal" 'isatty' tty_of "$dr -it --rm $img sh -c 'test -t 0 && echo isatty'"
-says "-t has the window's size" '37 91' bash -c "script -qec \"stty rows 37 cols 91; timeout --foreground 60 $dr -it --rm $img sh -c 'sleep 1; stty size'\" /dev/null"
+says "-t is a terminal" 'isatty' converse isatty "$ask run --runtime=$rt -it --rm $img sh -c 'test -t 0 && echo isatty; read x'"
+says "-t has the window's size" '37 91' \
+	converse '37 91' "stty rows 37 cols 91; $ask run --runtime=$rt -it --rm $img sh -c 'until stty size | grep \"37 91\"; do sleep 0.1; done; read x'"
 says "--hostname" '^hh1$' run --rm -h hh1 $img hostname
 says "--init" 'init' run --rm --init $img sh -c 'tr "\0" " " </proc/1/cmdline'
 says "--ulimit" '^777$' run --rm --ulimit nofile=777:777 $img sh -c 'ulimit -n'
@@ -80,8 +81,8 @@ says "--shm-size" '16384|16\.0M|16M' run --rm --shm-size 16m $img df /dev/shm
 # ---- a container that stays ----
 also run -d --name "$n" -p 127.0.0.1:18080:8080 --memory 128m --cpus 0.5 --pids-limit 64 $img \
 	sh -c 'echo started; mkdir /www; echo served >/www/index.html; httpd -p 8080 -h /www; exec sleep 1000'
-also sleep 1
-fetch() { timeout 10 bash -c 'exec 3<>/dev/tcp/$0/$1; printf "GET / HTTP/1.0\r\n\r\n" >&3; cat <&3' "$@"; }
+fetch() { timeout 10 bash -c 'exec 3<>/dev/tcp/$0/$1; printf "GET / HTTP/1.0\r\n\r\n" >&3; cat <&3' "$@" | grep .; }
+also until_ok 100 fetch 127.0.0.1 18080
 says "port mapping" '^served' fetch 127.0.0.1 18080
 says "the bridge's address" '^served' fetch "$([ $engine = 1 ] && docker inspect -f '{{.NetworkSettings.IPAddress}}' "$n")" 8080
 says "logs" '^started$' D logs "$n"
@@ -89,7 +90,7 @@ says "exec" '^e:[0-9]+$' D exec "$n" sh -c 'echo e:$$'
 says "exec sees processes" 'sleep 1000' D exec "$n" sh -c 'cat /proc/[0-9]*/cmdline | tr "\0" " "'
 says "exec gives the exit status" '^rc=9$' D exec "$n" sh -c 'exit 9'
 says "exec -u" '^1234$' D exec -u 1234 "$n" id -u
-says "exec -t" '/dev/pts' tty_of "docker exec -it $n tty"
+says "exec -t" '/dev/pts' converse /dev/pts "$ask exec -it $n sh -c 'tty; read x'"
 says "top" 'sleep 1000' D top "$n"
 says "top with options of ps" 'sleep 1000' D top "$n" -o pid,args
 says "stats" '[1-9][0-9.]*[KM]iB / ' D stats --no-stream "$n"
@@ -104,12 +105,13 @@ says "a paused container does not answer" '^rc=124$' timeout 2 bash -c 'exec 3<>
 says "unpause" '^served' bash -c "docker unpause '$n' >/dev/null; $(declare -f fetch); fetch 127.0.0.1 18080"
 says "update" '^209715200$|rc=0' D update --memory 200m --memory-swap 200m "$n"
 says "restart" '^rc=0$' D restart -t 1 "$n"
-also sleep 1
+also until_ok 100 fetch 127.0.0.1 18080
 says "it serves after a restart" '^served' fetch 127.0.0.1 18080
-says "kill" '^137$' bash -c "docker kill '$n' >/dev/null; sleep 1; docker inspect -f '{{.State.ExitCode}}' '$n'"
+says "kill" '^137$' bash -c "docker kill '$n' >/dev/null; docker wait '$n' >/dev/null; docker inspect -f '{{.State.ExitCode}}' '$n'"
 also D rm -f "$n"
-also run -d --name "$n" $img sh -c 'trap "echo got term; exit 3" TERM; while :; do sleep 0.1; done'
-also bash -c "sleep 1; docker stop -t 5 '$n'"
+also run -d --name "$n" $img sh -c 'trap "echo got term; exit 3" TERM; echo up; while :; do sleep 0.1; done'
+also until_ok 100 bash -c "docker logs '$n' | grep up"
+also D stop -t 5 "$n"
 says "stop sends SIGTERM" '^3$' D inspect -f '{{.State.ExitCode}}' "$n"
 says "logs after the end" '^got term$' D logs "$n"
 also D rm -f "$n"
@@ -118,25 +120,25 @@ says "more memory than allowed: OOMKilled" '^true 137$' D inspect -f '{{.State.O
 also D rm -f "$n"
 says "--pids-limit" 'fork|resource' run --rm --pids-limit 20 $img sh -c 'for i in $(seq 60); do sleep 2 & done; wait'
 also run -d --name "$n" --restart on-failure:2 $img sh -c 'exit 1'
-also sleep 6
+also until_ok 200 is '{{.RestartCount}} {{.State.Running}}' '2 false'
 says "--restart on-failure:2" '^2$' D inspect -f '{{.RestartCount}}' "$n"
 also D rm -f "$n"
 also run -d --name "$n" --health-cmd 'test -e /tmp/ok' --health-interval 1s --health-retries 1 $img \
 	sh -c 'sleep 2; touch /tmp/ok; sleep 100'
-also sleep 6
+also until_ok 200 is '{{.State.Health.Status}}' healthy
 says "health checks" '^healthy$' D inspect -f '{{.State.Health.Status}}' "$n"
 also D rm -f "$n"
 
 # ---- networks ----
 also D network create "$n"
 also run -d --name "$n" --network "$n" $img sh -c 'mkdir /www; echo served >/www/index.html; httpd -f -p 80 -h /www'
-also sleep 1.5
+also until_ok 100 D exec "$n" nc -z 127.0.0.1 80
 # busybox's static wget cannot ask a resolver (nor under runc): its nslookup can
 get='printf "GET / HTTP/1.0\r\n\r\n" | nc -w 5'
 says "a user network has names" '^served' run --rm --network "$n" $img \
 	sh -c "$get \$(nslookup $n | awk '/^Name/ { f = 1 } f && /^Address/ { print \$2; exit }') 80"
 says "its server is 127.0.0.11" '^nameserver 127.0.0.11' run --rm --network "$n" $img cat /etc/resolv.conf
-says "a server of the guest's may have port 53" '^mine$' run --rm --network "$n" $img sh -c 'echo mine | nc -l -p 53 & sleep 0.5; nc 127.0.0.1 53'
+says "a server of the guest's may have port 53" '^mine$' run --rm --network "$n" $img sh -c 'echo mine | nc -l -p 53 & until nc 127.0.0.1 53; do sleep 0.1; done'
 says "--network container: shares the other's network" 'served' run --rm --network "container:$n" $img sh -c "$get 127.0.0.1 80"
 also D rm -f "$n"
 says "--network none" '^1: lo' run --rm --network none $img ip link

@@ -37,6 +37,7 @@ cleanup() {
 }
 trap cleanup EXIT
 
+cd "$w" || exit 1       # conmon leaves a file where it was started
 mkdir "$w/net"
 if [ "$(id -u)" = 0 ] && command -v podman >/dev/null && command -v conmon >/dev/null; then
 	"$here/../lib/busybox_root.sh" "$w/bb"
@@ -47,16 +48,6 @@ else
 fi
 
 . "$here/../lib/says.sh"
-tty_of() { script -qec "$1" /dev/null; }
-# times, command...: until it succeeds, a fifth of a second apart
-until_ok() {
-	local i=$1
-	shift
-	while ! "$@" >/dev/null 2>&1; do
-		i=$((i - 1)); [ $i -gt 0 ] || return 1
-		sleep 0.2
-	done
-}
 
 # ---- one command ----
 says "run" '^hello$' run --rm --network none $img echo hello
@@ -67,9 +58,9 @@ says "-i passes stdin on" '^ABC$' bash -c "echo abc | $r -i --rm --network none 
 says "--user -w -e" '^1000:1001:/tmp:v$' run --rm --network none --user 1000:1001 -w /tmp -e X=v $img \
 	sh -c 'echo $(id -u):$(id -g):$(pwd):$X'
 says "--group-add" '77' run --rm --network none --user 1000 --group-add 77 $img id -G
-says "-t is a terminal" 'isatty' tty_of "$r -it --rm --network none $img sh -c 'test -t 0 && echo isatty'"
+says "-t is a terminal" 'isatty' converse isatty "$r -it --rm --network none $img sh -c 'test -t 0 && echo isatty; read x'"
 says "-t has the window's size" '37 91' \
-	tty_of "stty rows 37 cols 91; $r -it --rm --network none $img sh -c 'sleep 1; stty size'"
+	converse '37 91' "stty rows 37 cols 91; $r -it --rm --network none $img sh -c 'until stty size | grep \"37 91\"; do sleep 0.1; done; read x'"
 says "--hostname" '^hh1$' run --rm --network none --hostname hh1 $img hostname
 says "--ulimit" '^777$' P run --rm --network none --ulimit nofile=777:777 --ulimit nproc=4096:4096 $img sh -c 'ulimit -n'
 says "--sysctl" '^4242' run --rm --network none --sysctl net.ipv4.ip_local_port_range="4242 5000" $img \
@@ -105,9 +96,9 @@ says "--init" '(podman|cat)init|catatonit' run --rm --network none --init $img s
 also run -d --name "$n" -p 127.0.0.1:18090:8080 --memory 128m --cpus 0.5 --pids-limit 64 $img \
 	sh -c 'echo started; mkdir /www; echo served >/www/index.html; httpd -p 8080 -h /www; exec sleep 1000'
 fetch() { timeout 10 bash -c 'exec 3<>/dev/tcp/$0/$1; printf "GET / HTTP/1.0\r\n\r\n" >&3; cat <&3' "$@"; }
-also until_ok 25 P exec "$n" test -e /www/index.html
-also sleep 0.3
+also until_ok 100 P exec "$n" test -e /www/index.html
 ip=$(also true; [ $engine = 1 ] && P inspect -f '{{.NetworkSettings.IPAddress}}' "$n" 2>/dev/null)
+also until_ok 100 fetch "$ip" 8080
 says "the bridge's address" '^served' fetch "$ip" 8080
 says "another container reaches it" '^served' run --rm $img sh -c "printf 'GET / HTTP/1.0\r\n\r\n' | nc -w 5 $ip 8080"
 says "--network container: shares the other's network" '^served' run --rm --network "container:$n" $img \
@@ -120,8 +111,8 @@ says "exec gives the exit status" '^rc=9$' P exec "$n" sh -c 'exit 9'
 says "exec of a missing program" '^rc=127$' P exec "$n" /no/such
 says "exec -u -w -e" '^1234:/tmp:v$' P exec -u 1234 -w /tmp -e X=v "$n" sh -c 'echo $(id -u):$(pwd):$X'
 says "exec -i" '^ABC$' bash -c "echo abc | '$w/p' exec -i $n tr a-z A-Z"
-says "exec -it" '/dev/pts' tty_of "$w/p exec -it $n tty"
-says "exec -d" '^detached$' bash -c "'$w/p' exec -d $n sh -c 'echo detached >/tmp/d' >/dev/null; sleep 1; '$w/p' exec $n cat /tmp/d"
+says "exec -it" '/dev/pts' converse /dev/pts "$w/p exec -it $n sh -c 'tty; read x'"
+says "exec -d" '^detached$' bash -c "'$w/p' exec -d $n sh -c 'echo detached >/tmp/d' >/dev/null; '$w/p' exec $n sh -c 'until [ -s /tmp/d ]; do sleep 0.1; done; cat /tmp/d'"
 says "top by options of ps" 'sleep 1000' P top "$n" -o pid,args
 says "stats" '[1-9][0-9.]*[kKM]i?B / ' P stats --no-stream "$n"
 says "inspect knows its process" '^true [1-9][0-9]*$' P inspect -f '{{.State.Running}} {{.State.Pid}}' "$n"
@@ -137,12 +128,12 @@ says "unpause" '^served' bash -c "'$w/p' unpause $n >/dev/null; $(declare -f fet
 says "cp into a paused container" '^zz$' P exec "$n" cat /home/zz
 says "update" '^rc=0$' P update --memory 200m "$n"
 says "restart" '^rc=0$' P restart -t 1 "$n"
-says "it runs after a restart" '^rc=0$' until_ok 25 P exec "$n" test -e /www/index.html
+says "it runs after a restart" '^rc=0$' until_ok 100 P exec "$n" test -e /www/index.html
 says "kill" '^137$' bash -c "'$w/p' kill $n >/dev/null; '$w/p' wait $n"
 says "start again" '^rc=0$' bash -c "'$w/p' start $n && '$w/p' exec $n true"
 also P rm -f -t 0 "$n"
 also run -d --name "$n" --network none $img sh -c 'trap "echo got term; exit 3" TERM; echo up; while :; do sleep 0.1; done'
-also until_ok 25 bash -c "'$w/p' logs $n | grep up"
+also until_ok 100 bash -c "'$w/p' logs $n | grep up"
 also P stop -t 5 "$n"
 says "stop sends SIGTERM" '^3$' P inspect -f '{{.State.ExitCode}}' "$n"
 says "logs after the end" '^got term$' P logs "$n"
@@ -156,13 +147,13 @@ also run -d --name "$n" --network none --health-cmd 'test -e /tmp/ok' --health-i
 says "a health check that fails" 'unhealthy|^rc=1$' P healthcheck run "$n"
 also P exec "$n" touch /tmp/ok
 says "a health check that succeeds" '^rc=0$' P healthcheck run "$n"
-says "attach" '^att$' bash -c "'$w/p' rm -f -t 0 $n >/dev/null; $r -d -i --name $n --network none $img cat >/dev/null; (sleep 0.3; echo att; sleep 0.3) | timeout 5 '$w/p' attach $n"
+says "attach" '^att$' bash -c "'$w/p' rm -f -t 0 $n >/dev/null; $r -d -i --name $n --network none $img cat >/dev/null; mkfifo '$w/att'; exec 8<>'$w/att'; echo att >&8; timeout 20 '$w/p' attach $n <'$w/att' | head -1"
 also P rm -f -t 0 "$n"
 
 # ---- pods: the containers share a network, and what else the pod says ----
 also P pod create --name "$n" --infra-image $img --infra-command 'sleep 1000'
 also run -d --pod "$n" --name "$n-1" $img sh -c 'mkdir /www; echo pod >/www/index.html; exec httpd -f -p 80 -h /www'
-also until_ok 25 P exec "$n-1" test -e /www/index.html
+also until_ok 100 P exec "$n-1" test -e /www/index.html
 says "a pod's containers share a network" '^pod' run --rm --pod "$n" $img \
 	sh -c 'printf "GET / HTTP/1.0\r\n\r\n" | nc -w 5 127.0.0.1 80'
 says "a pod's containers share a host name" "^$n\$" run --rm --pod "$n" $img hostname
