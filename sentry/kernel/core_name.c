@@ -29,7 +29,7 @@ static void put_exe(struct strbuf *s, struct task *t)
 	mutex_lock(&t->mm->mu);
 	exe = t->mm->exe ? file_ref(t->mm->exe) : NULL;
 	mutex_unlock(&t->mm->mu);
-	if (name && exe && exe->path.dentry && vfs_path_name(t, &exe->path, name, PATH_MAX) == 0)
+	if (name && exe && exe->path.dentry && vfs_path_name(t, &exe->path, name, PATH_MAX) > 0)
 		put_word(s, name);
 	file_unref(exe);
 }

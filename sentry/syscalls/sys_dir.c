@@ -287,7 +287,7 @@ long sys_getcwd(struct task *t, const struct sysargs *a)
 
 	if (path_is_deleted(&p))
 		return -ENOENT;
-	n = vfs_path_name(t, &p, name, sizeof(name));
+	n = vfs_cwd_name(t, &p, name, sizeof(name));
 	if (n < 0)
 		return n;
 	if ((size_t)n + 1 > arg_size(a, 1))

@@ -60,7 +60,7 @@ static enum reach build_locked(struct name_builder *b, const struct mount *m, st
 	}
 }
 
-ssize_t vfs_path_name(struct task *t, const struct path *p, char *buf, size_t cap)
+static ssize_t name_of(struct task *t, const struct path *p, const char *outside, char *buf, size_t cap)
 {
 	struct path root;
 	struct name_builder b;
@@ -83,12 +83,22 @@ ssize_t vfs_path_name(struct task *t, const struct path *p, char *buf, size_t ca
 	if (ok && how != TOO_LONG && (n == 0 || *b.p != '/'))
 		ok = prepend(&b, "/", 1);
 	if (ok && how == UNREACHABLE)
-		ok = prepend(&b, "(unreachable)", 13);
+		ok = prepend(&b, outside, strlen(outside));
 	if (!ok || how == TOO_LONG)
 		return -ENAMETOOLONG;
 	n = (size_t)(buf + cap - 1 - b.p);
 	memmove(buf, b.p, n + 1);
 	return (ssize_t)n;
+}
+
+ssize_t vfs_path_name(struct task *t, const struct path *p, char *buf, size_t cap)
+{
+	return name_of(t, p, "", buf, cap);
+}
+
+ssize_t vfs_cwd_name(struct task *t, const struct path *p, char *buf, size_t cap)
+{
+	return name_of(t, p, "(unreachable)", buf, cap);
 }
 
 const char *mount_point_name_locked(const struct mount *m, const struct path *root, char *buf, size_t cap)

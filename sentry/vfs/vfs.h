@@ -85,8 +85,12 @@ int vfs_removexattr(struct task *t, const struct path *p, const char *name) must
 ssize_t vfs_listxattr(struct task *t, const struct path *p, char *buf, size_t cap) must_check;
 int vfs_access(struct task *t, int dirfd, const char *name, int mode, u32 at_flags) must_check;
 ssize_t vfs_readlink(struct task *t, const struct path *p, char *buf, size_t cap) must_check;
-/* Absolute name of a place as seen from @t's root ("(unreachable)..." outside, " (deleted)" appended). Bytes or -ENAMETOOLONG/-ERANGE. */
+/*
+ * Absolute name of a place as seen from @t's root (outside of it: from the root of its own mounts; " (deleted)" appended).
+ * Bytes or -ENAMETOOLONG/-ERANGE.  For getcwd(2) with "(unreachable)" before what is outside.
+ */
 ssize_t vfs_path_name(struct task *t, const struct path *p, char *buf, size_t cap) must_check;
+ssize_t vfs_cwd_name(struct task *t, const struct path *p, char *buf, size_t cap) must_check;
 /*
  * A place for an open file that has none (a pipe, host stdio, a memfd), as
  * Linux's pipefs and shmem give one: what following /proc/PID/fd/N leads to.

@@ -24,6 +24,8 @@ all() {
 	check "core files are called as the pattern says" \
 		'ulimit -c unlimited; mkdir d; echo "/tmp/d/%e-%p-%s-%h-%%-%u%q" >/proc/sys/kernel/core_pattern
 		sh -c "kill -SEGV \$\$" & p=$!; wait $p 2>/dev/null; ls d | sed s/$p/PID/' "sh-PID-11-sandbox-%-0"
+	check "%E is the program's file" \
+		'ulimit -c unlimited; echo "/tmp/%E" >/proc/sys/kernel/core_pattern; sh -c "kill -SEGV \$\$"; ls | grep -c "^!bin!"' 1
 	check "a number is added on request" \
 		'ulimit -c unlimited; echo 1 >/proc/sys/kernel/core_uses_pid; sh -c "kill -SEGV \$\$" & p=$!; wait $p 2>/dev/null
 		ls | sed s/$p/PID/' "core.PID"

@@ -637,6 +637,29 @@ TEST(a_namespace_file_can_be_mounted)
 	EXPECT_EQ(status, 0);
 }
 
+/* Names of what stayed in the old one: links of /proc have no word for that, only getcwd has. */
+static void keep_old_mounts(void)
+{
+	char before[4096] = "", after[4096] = "", link[64];
+	int fd = open("/", O_PATH | O_DIRECTORY);
+
+	REQUIRE(readlink("/proc/self/exe", before, sizeof(before) - 1) > 0);
+	REQUIRE_OK(unshare(CLONE_NEWNS));
+	REQUIRE(readlink("/proc/self/exe", after, sizeof(after) - 1) > 0);
+	EXPECT_STR(after, before);
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	EXPECT_EQ(readlink(link, after, sizeof(after)), 1);
+	REQUIRE_OK(fchdir(fd));
+	memset(after, 0, sizeof(after));
+	EXPECT(syscall(SYS_getcwd, after, sizeof(after)) > 0);
+	EXPECT(strncmp(after, "(unreachable)", 13) == 0);
+}
+
+TEST(what_another_mount_namespace_has_keeps_its_name)
+{
+	EXPECT_EQ(in_child(keep_old_mounts), 0);
+}
+
 TEST(there_are_no_more_namespaces_than_allowed)
 {
 	int fd = open("/proc/sys/user/max_uts_namespaces", O_RDWR);
