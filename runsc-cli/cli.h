@@ -74,7 +74,7 @@ static inline bool cli_overlay_dir(const struct cli *cli)
 int cli_usage(struct cli *cli, const char *fmt, ...) printf_like(2, 3);
 /* A warning: stderr with --debug, always the log. */
 void cli_note(struct cli *cli, const char *fmt, ...) printf_like(2, 3);
-void cli_log_setup(struct cli *cli);
+int cli_log_setup(struct cli *cli) must_check;
 
 #define C(name, args, help) int cmd_##name(struct cli *cli, int argc, char **argv);
 #include "runsc-cli/cmd.def"

@@ -47,9 +47,10 @@ void cli_note(struct cli *cli, const char *fmt, ...)
 	log_msg(cli->debug ? LOG_WARN : LOG_DEBUG, "%s", text);
 }
 
-void cli_log_setup(struct cli *cli)
+int cli_log_setup(struct cli *cli)
 {
 	struct log_config c = { .fd = 2, .level = cli->debug ? LOG_DEBUG : LOG_WARN };
+	int r = 0;
 
 	c.json = strcmp(cli->log_format, "json") == 0;
 	if (cli->log) {
@@ -58,12 +59,15 @@ void cli_log_setup(struct cli *cli)
 		if (fd >= 0)
 			c.fd = fd;
 		else
-			fprintf(stderr, "csandbox: cannot open --log %s: %s\n", cli->log, strerror(errno));
+			r = err_sys(&cli->err, -errno, "--log: cannot open %s", cli->log);
+		if (fd < 0)
+			cli->log = NULL;        /* stderr has it, once */
 	}
 	cli->log_fd = fcntl(c.fd, F_DUPFD_CLOEXEC, 10); /* not 2: a container's stdio is moved about */
 	if (cli->log_fd >= 0)
 		c.fd = cli->log_fd;
 	log_setup(&c);
+	return r;
 }
 
 static void print_version(void)
@@ -165,7 +169,8 @@ int main(int argc, char **argv)
 		r = check_globals(&cli);
 	else
 		r = i < 0 ? i : cli_usage(&cli, "a command is missing; see csandbox --help");
-	cli_log_setup(&cli);
+	if (cli_log_setup(&cli) < 0 && r == 0)
+		r = cli.err.code;
 	if (r == 0) {
 		log_debug("%s, version " CSANDBOX_VERSION, argv[i]);
 		r = run_command(&cli, argc - i, argv + i);

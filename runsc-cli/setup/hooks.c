@@ -5,6 +5,7 @@
  * program could run in.  startContainer hooks are programs of the container, and run inside.
  */
 #include "runsc-cli/setup/hooks.h"
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -15,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "platform/base/alloc.h"
+#include "platform/base/str.h"
 #include "runsc-cli/ctl/ctl.h"
 #include "runsc-cli/setup/exec_send.h"
 #include "runsc-cli/setup/sys.h"
@@ -50,6 +52,18 @@ static void run_child(const struct oci_hook *h, int state, const char *bundle)
 	_exit(127);
 }
 
+/* In runc's words. */
+static int ended(struct cli *cli, const char *kind, u32 nr, const char *path, int status)
+{
+	char name[64];
+
+	if (WIFEXITED(status))
+		return err_set(&cli->err, -EIO, "error running %s hook #%u: %s: exit status %d", kind, nr, path, WEXITSTATUS(status));
+	(void)str_copy(name, sizeof(name), strsignal(WTERMSIG(status)));
+	name[0] = (char)tolower((unsigned char)name[0]);
+	return err_set(&cli->err, -EIO, "error running %s hook #%u: %s: signal: %s (%d)", kind, nr, path, name, WTERMSIG(status));
+}
+
 static int run_hook(struct cli *cli, const struct oci_hook *h, u32 nr, int state, const char *bundle,
                     const char *kind)
 {
@@ -77,9 +91,7 @@ static int run_hook(struct cli *cli, const struct oci_hook *h, u32 nr, int state
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
 		return err_set(&cli->err, -ENOENT, "error running %s hook #%u: %s: cannot be run, or exited with 127", kind, nr,
 		               h->path);
-	return err_set(&cli->err, -EIO, "error running %s hook #%u: %s: %s %d", kind, nr, h->path,
-	               WIFEXITED(status) ? "exit status" : "killed by signal",
-	               WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+	return ended(cli, kind, nr, h->path, status);
 }
 
 int hooks_run(struct cli *cli, struct container *c, const struct oci_spec *s, enum oci_hook_kind kind,
@@ -158,9 +170,7 @@ static int run_inside(struct cli *cli, struct container *c, const struct oci_hoo
 		if (r < 0)
 			r = err_sys(&cli->err, r, "startContainer hook %s", h->path);
 		else if (status)
-			r = err_set(&cli->err, -EIO, "error running startContainer hook #%u: %s: %s %d", nr, h->path,
-			            WIFEXITED(status) ? "exit status" : "killed by signal",
-			            WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+			r = ended(cli, oci_hook_names[HOOK_START_CONTAINER], nr, h->path, status);
 	}
 	if (sock >= 0)
 		close(sock);

@@ -318,6 +318,18 @@ await stopped h
 says "but it stays to be deleted" '"status": ?"stopped"' C state h
 C delete h
 
+# ---- what a memory limit kills ----
+if [ -e /sys/fs/cgroup/memory/memory.memsw.limit_in_bytes ] || grep -q memory /sys/fs/cgroup/cgroup.subtree_control 2>/dev/null; then
+	BUNDLE_ADD='{"linux": {"resources": {"memory": {"limit": 67108864, "swap": 67108864}}}}' bundle /bin/sleep 60
+	C run -d -b "$w/b" oom </dev/null >/dev/null 2>&1
+	C events --interval 100ms oom >"$w/events" 2>&1 & watcher=$!
+	for _ in $(seq 100); do grep -q stats "$w/events" && break; sleep 0.1; done
+	gives "a process that takes too much memory is killed" 137 C exec oom dd if=/dev/zero of=/dev/null bs=200M count=1
+	for _ in $(seq 100); do grep -q '"oom"' "$w/events" && break; sleep 0.1; done
+	says "and events tells of it" '^\{"type":"oom","id":"oom"\}$' cat "$w/events"
+	C delete --force oom; wait $watcher
+fi
+
 # ---- the posture of a running sandbox, read from /proc ----
 bundle /bin/sleep 60
 C run -d -b "$w/b" p </dev/null >/dev/null 2>&1
@@ -387,6 +399,7 @@ says "features: seccomp" 'SCMP_ACT_ERRNO' C features
 says "spec" 'ociVersion' bash -c "cd '$w' && '$bin' spec && cat config.json"
 says "errors go to --log as JSON" '"level":"error","msg":"container \\"x\\" does not exist"' \
 	bash -c "'$bin' --root '$w/state' --log '$w/log' --log-format json state x 2>/dev/null; cat '$w/log'"
+gives "a --log that cannot be written to is an error" 1 C --log "$w/no/such" list
 says "do" '^Linux' C do uname
 
 # ---- linux.seccomp, hooks inside ----
@@ -410,6 +423,9 @@ says "and the first process has id 1" '^pid 1$' C run -b "$w/b" a
 BUNDLE_ADD='{"hooks":{"startContainer":[{"path":"/bin/false"}]}}' bundle /bin/echo ran
 says "a startContainer hook that fails stops the start" 'error running startContainer hook #0: /bin/false: exit status 1' C run -b "$w/b" a
 gives "and the program does not run" 1 bash -c "timeout 20 '$bin' --root '$w/state' run -b '$w/b' a 2>/dev/null | grep ran"
+BUNDLE_ADD='{"hooks":{"startContainer":[{"path":"/bin/sleep","args":["sleep","60"],"timeout":1}]}}' bundle /bin/echo ran
+BUNDLE_ADD='{"hooks":{"startContainer":[{"path":"/bin/sh","args":["sh","-c","kill -9 $$"]}]}}' bundle /bin/echo ran
+says "a startContainer hook that is killed" 'hook #0: /bin/sh: signal: killed' C run -b "$w/b" a
 BUNDLE_ADD='{"hooks":{"startContainer":[{"path":"/bin/sleep","args":["sleep","60"],"timeout":1}]}}' bundle /bin/echo ran
 says "a startContainer hook has its time" 'Connection timed out|timed out' C run -b "$w/b" a
 
