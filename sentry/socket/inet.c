@@ -290,6 +290,19 @@ static ssize_t inet_sendmsg(struct task *t, struct socket *s, struct sock_msg *m
 	return n;
 }
 
+/* A long read that would take what there is and come back for the rest: that may lie at the links. */
+static void look_first(struct socket *s, const struct sock_msg *m)
+{
+	long n, had = 0;
+
+	if (s->type != SOCK_STREAM || m->b->left < MUCH)
+		return;
+	while ((n = ep_inq(ep_of(s))) >= MUCH && n > had && (size_t)n < m->b->left) {
+		s->kernel->receive->look(s->kernel);
+		had = n;
+	}
+}
+
 static ssize_t inet_recvmsg(struct task *t unused_ok, struct socket *s, struct sock_msg *m)
 {
 	struct lent l = { .io = { m->b->left, copy_to_caller, pieces_to_caller }, .b = m->b };
@@ -304,6 +317,7 @@ static ssize_t inet_recvmsg(struct task *t unused_ok, struct socket *s, struct s
 		nm.ctl = m->out->buf + m->out->len;
 		nm.ctl_len = m->out->cap - m->out->len;
 	}
+	look_first(s, m);
 	n = ep_recv(ep_of(s), &nm);
 	if (n < 0) {
 		settle(m->b, before, n);
