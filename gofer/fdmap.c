@@ -105,13 +105,3 @@ int fdmap_put(struct fdmap *m, struct fdnode *n, int *ret_watch)
 	mutex_unlock(&m->mu);
 	return fd;
 }
-
-bool fdmap_nearly_full(struct fdmap *m)
-{
-	bool r;
-
-	mutex_lock(&m->mu);
-	r = m->used + m->cap / 8 >= m->cap;
-	mutex_unlock(&m->mu);
-	return r;
-}

@@ -40,4 +40,3 @@ struct fdnode *fdmap_get(struct fdmap *m, u32 handle) must_check;
 int fdmap_put(struct fdmap *m, struct fdnode *n, int *ret_watch) must_check;
 /* The client closes a handle: fdmap_put() of a reference that this call took is to follow. */
 struct fdnode *fdmap_close(struct fdmap *m, u32 handle) must_check;
-bool fdmap_nearly_full(struct fdmap *m);

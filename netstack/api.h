@@ -299,10 +299,9 @@ struct packet_ring_cfg {
 };
 int ep_packet_ring(struct ep *e, const struct packet_ring_cfg *c) must_check;
 
-/* What poll and recv need to know of SO_RCVLOWAT, SO_RCVTIMEO, SO_SNDTIMEO: ns, 0 = for ever. */
+/* SO_RCVTIMEO and SO_SNDTIMEO: ns, 0 = for ever. */
 u64 ep_rcvtimeo(struct ep *e);
 u64 ep_sndtimeo(struct ep *e);
-size_t ep_rcvlowat(struct ep *e);
 
 long ep_inq(struct ep *e);              /* FIONREAD / SIOCINQ, or -errno */
 long ep_outq(struct ep *e);             /* SIOCOUTQ */

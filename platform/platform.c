@@ -21,7 +21,6 @@ int platform_new(const struct platform_config *cfg, struct platform **ret)
 	return -ENOENT;
 }
 
-const char *platform_name(const struct platform *p) { return p->ops->name; }
 
 int platform_start_workers(struct platform *p, void *(*body)(void *), void *arg)
 {

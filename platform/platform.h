@@ -68,7 +68,6 @@ struct platform_config {
  * threads (it forks the zygote and installs the stub's filter).  0 or -errno.
  */
 int platform_new(const struct platform_config *cfg, struct platform **ret) must_check;
-const char *platform_name(const struct platform *p);
 
 /* [lo, hi): what applications may map.  The platform's own memory lies outside. */
 void platform_user_range(const struct platform *p, u64 *lo, u64 *hi);

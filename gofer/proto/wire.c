@@ -18,16 +18,6 @@ _Static_assert(sizeof(struct gw_fallocate_req) == 24, "gw_fallocate_req");
 _Static_assert(sizeof(struct gw_event) == 24, "gw_event");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the wire is little-endian");
 
-const char *gw_op_name(unsigned op)
-{
-	switch (op) {
-#define GMSG(nr, name, req, rep) case nr: return #name;
-#include "gofer/proto/msg.def"
-#undef GMSG
-	default: return "?";
-	}
-}
-
 bool gw_name_ok(const char *name, size_t len)
 {
 	if (len == 0 || len > GW_NAME_MAX || memchr(name, '/', len) || memchr(name, '\0', len))

@@ -130,7 +130,6 @@ enum gw_op {
 	GW_OP_MAX
 };
 
-const char *gw_op_name(unsigned op);
 
 /* A name a client or a server may send: 1-255 bytes, no '/', no NUL, neither "." nor "..". */
 bool gw_name_ok(const char *name, size_t len);

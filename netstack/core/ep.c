@@ -448,7 +448,6 @@ int ep_getsockopt(struct ep *e, int level, int opt, void *val, size_t *len)
 
 u64 ep_rcvtimeo(struct ep *e) { return __atomic_load_n(&e->o.rcvtimeo, __ATOMIC_RELAXED); }
 u64 ep_sndtimeo(struct ep *e) { return __atomic_load_n(&e->o.sndtimeo, __ATOMIC_RELAXED); }
-size_t ep_rcvlowat(struct ep *e) { return __atomic_load_n(&e->o.rcvlowat, __ATOMIC_RELAXED); }
 
 long ep_inq(struct ep *e) { return e->ops->inq ? e->ops->inq(e) : -EOPNOTSUPP; }
 long ep_outq(struct ep *e) { return e->ops->outq ? e->ops->outq(e, false) : -EOPNOTSUPP; }

@@ -172,8 +172,6 @@ u64 fault_pump(struct fault_wire *w, u64 now)
 	}
 }
 
-u64 fault_frames(const struct fault_wire *w) { return w->sent; }
-
 void fault_set(struct fault_wire *w, const struct fault_cfg *cfg)
 {
 	mutex_lock(&w->mu);

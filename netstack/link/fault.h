@@ -29,4 +29,3 @@ void fault_free(struct fault_wire *w);          /* after both stacks are gone */
 void fault_set(struct fault_wire *w, const struct fault_cfg *cfg);
 /* Deliver what is due by @now; the time of the next frame or NET_NEVER. */
 u64 fault_pump(struct fault_wire *w, u64 now);
-u64 fault_frames(const struct fault_wire *w);   /* sent so far */

@@ -329,7 +329,6 @@ void txr_purge(struct tcp_ep *t);
 void txr_mark_lost(struct tcp_ep *t, struct txr *x);
 void txr_sent_again(struct tcp_ep *t, struct txr *x, u64 now);
 struct txr *txr_split(struct tcp_ep *t, struct txr *x, u32 at);
-void txr_recount(struct tcp_ep *t);
 struct ack_info {
 	u64 now;
 	u32 acked, sacked;      /* bytes newly acknowledged, selectively */

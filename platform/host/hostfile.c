@@ -147,11 +147,3 @@ int host_set_nonblock(hostfd_t fd, bool on)
 	r = fcntl(fd.fd, F_SETFL, on ? r | O_NONBLOCK : r & ~O_NONBLOCK);
 	return r < 0 ? -errno : 0;
 }
-
-int host_poll_now(hostfd_t fd, short events)
-{
-	struct pollfd p = { .fd = fd.fd, .events = events };
-	int r = poll(&p, 1, 0);
-
-	return r < 0 ? -errno : p.revents;
-}

@@ -32,5 +32,3 @@ int host_fsync(hostfd_t fd, bool data_only) must_check;
 int host_fstat(hostfd_t fd, struct stat *ret) must_check;
 int host_get_flags(hostfd_t fd) must_check;                     /* F_GETFL */
 int host_set_nonblock(hostfd_t fd, bool on) must_check;
-/* POLL* bits that hold now, or -errno. */
-int host_poll_now(hostfd_t fd, short events) must_check;

@@ -9,18 +9,6 @@
 #include "platform/base/alloc.h"
 #include "runsc-cli/ctl/ctl.h"
 
-const char *ctl_op_name(u32 op)
-{
-	static const char *const names[] = {
-		[CTL_NONE] = "none",
-#define CTL(name, what, req, reply) [CTL_##name] = #name,
-#include "runsc-cli/ctl/ctl.def"
-#undef CTL
-	};
-
-	return op < CTL_COUNT ? names[op] : "?";
-}
-
 int ctl_send(int sock, u32 op, s32 result, const void *payload, size_t n, const int *fds, size_t nfds)
 {
 	struct ctl_hdr h = { .magic = CTL_MAGIC, .op = op, .result = result, .len = (u32)n };

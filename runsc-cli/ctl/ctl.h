@@ -55,8 +55,6 @@ struct ctl_link {
 #define DNS_MAX 65535u
 struct dns_hdr { u32 id, tcp; };
 
-const char *ctl_op_name(u32 op);
-
 /* How it is scheduled, as the guest sees it; what @set does not name is Linux's default. */
 #define CTL_SCHED_POLICY   1u           /* policy, prio, reset_on_fork, nice, deadline */
 #define CTL_SCHED_IOPRIO   2u

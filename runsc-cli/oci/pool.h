@@ -20,4 +20,3 @@ void pool_done(struct pool *p);
 void *pool_alloc(struct pool *p, size_t n, size_t elem) must_check;
 char *pool_strdup(struct pool *p, const char *s) must_check;
 char *pool_strndup(struct pool *p, const char *s, size_t n) must_check;
-#define pool_new(p, T) ((T *)pool_alloc(p, 1, sizeof(T)))

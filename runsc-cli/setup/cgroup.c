@@ -289,11 +289,6 @@ bool cgroup_read(struct container *c, const char *file, u64 *ret)
 	return false;
 }
 
-size_t cgroup_pids(struct container *c, s32 *ret, size_t cap)
-{
-	return c->ncgroups ? pids_in(c->cgroups[0], ret, cap) : 0;
-}
-
 void cgroup_thaw(struct container *c)
 {
 	char text[64];

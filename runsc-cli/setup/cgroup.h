@@ -29,5 +29,3 @@ void cgroup_thaw(struct container *c);
 void cgroup_remove(struct cli *cli, struct container *c);
 /* A number from a file of one of the directories; false if there is none. */
 bool cgroup_read(struct container *c, const char *file, u64 *ret);
-/* Pids inside, at most @cap; the number. */
-size_t cgroup_pids(struct container *c, s32 *ret, size_t cap);

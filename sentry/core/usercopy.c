@@ -121,6 +121,23 @@ int copy_in(struct task *t, void *dst, gaddr_t src, size_t n)
 	return copy_in_some(t, dst, src, n) == n ? 0 : -EFAULT;
 }
 
+int copy_struct_in(struct task *t, void *dst, size_t known, gaddr_t src, size_t n)
+{
+	u8 more[256] no_init;
+
+	for (size_t at = known; at < n; at += sizeof(more)) {
+		size_t len = MIN(sizeof(more), n - at);
+
+		if (copy_in(t, more, gaddr_add(src, at), len) < 0)
+			return -EFAULT;
+		for (size_t i = 0; i < len; i++)
+			if (more[i])
+				return -E2BIG;
+	}
+	memset(dst, 0, known);
+	return copy_in(t, dst, src, MIN(n, known));
+}
+
 int copy_out(struct task *t, gaddr_t dst, const void *src, size_t n)
 {
 	return copy_out_some(t, dst, src, n) == n ? 0 : -EFAULT;

@@ -13,6 +13,11 @@ struct task;
 /* All of it or -EFAULT. */
 int copy_in(struct task *t, void *dst, gaddr_t src, size_t n) must_check;
 int copy_out(struct task *t, gaddr_t dst, const void *src, size_t n) must_check;
+/*
+ * A structure of @n bytes, of which we know the first @known: what is missing is zero, and what is beyond must be,
+ * else -E2BIG. The caller has checked that @n is no absurd size.
+ */
+int copy_struct_in(struct task *t, void *dst, size_t known, gaddr_t src, size_t n) must_check;
 int zero_out(struct task *t, gaddr_t dst, size_t n) must_check;
 
 /*

@@ -112,13 +112,6 @@ int pid_alloc_locked(struct kernel *k, struct pid_ns *ns, int want)
 	return pid;
 }
 
-void pid_cancel_locked(struct kernel *k, int pid)
-{
-	ent(k, pid)->reserved = false;
-	k->ntasks--;
-	drop_if_free(k, pid);
-}
-
 void pid_set_task_locked(struct kernel *k, int pid, struct task *t)
 {
 	BUG_ON(ent(k, pid)->task);

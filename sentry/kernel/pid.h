@@ -28,8 +28,6 @@ struct pid_table *pid_table_new(void) must_check;
 int pid_alloc_locked(struct kernel *k, struct pid_ns *ns, int want) must_check;
 /* Its numbers in namespaces: borrowed, NULL: none. */
 const struct pid_nums *pid_nums_locked(struct kernel *k, int pid);
-/* Give back what pid_alloc_locked() gave and pid_set_* never used. */
-void pid_cancel_locked(struct kernel *k, int pid);
 
 void pid_set_task_locked(struct kernel *k, int pid, struct task *t);      /* takes over a reference */
 void pid_set_tgroup_locked(struct kernel *k, int pid, struct tgroup *tg); /* takes over a reference */

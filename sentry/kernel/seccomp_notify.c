@@ -306,20 +306,13 @@ static long add_fd(struct task *t, struct listener *l, u32 size, gaddr_t arg)
 	struct addition a = { .supervisor = t };
 	auto_file *f = NULL;
 	struct request *q;
-	int r = 0;
+	int r;
 
 	if (size < LX_ADDFD_SIZE || size >= PAGE_SIZE)
 		return -EINVAL;
-	if (copy_in(t, &x, arg, sizeof(x)) < 0)
-		return -EFAULT;
-	for (u32 at = sizeof(x); at < size; at += 8) {
-		u64 more = 0;
-
-		if (copy_in(t, &more, gaddr_add(arg, at), MIN(8u, size - at)) < 0)
-			return -EFAULT;
-		if (more)
-			return -E2BIG;
-	}
+	r = copy_struct_in(t, &x, sizeof(x), arg, size);
+	if (r < 0)
+		return r;
 	if ((x.newfd_flags & ~(u32)O_CLOEXEC) || (x.flags & ~(u32)(SECCOMP_ADDFD_FLAG_SETFD | SECCOMP_ADDFD_FLAG_SEND)) ||
 	    (x.newfd && !(x.flags & SECCOMP_ADDFD_FLAG_SETFD)))
 		return -EINVAL;

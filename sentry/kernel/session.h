@@ -59,8 +59,6 @@ void tty_link_detach(struct tty_link *tl);
 
 /* @t's controlling terminal with a reference taken on its count, or NULL. */
 struct tty_link *session_tty_get(struct task *t) must_check;
-/* Is @tl the controlling terminal of @t? */
-bool session_owns_tty(struct task *t, struct tty_link *tl);
 /* open(2) of a terminal without O_NOCTTY: a session leader without one acquires a free one. */
 void session_tty_opened(struct task *t, struct tty_link *tl);
 /* TIOCSCTTY, TIOCNOTTY, TIOCGPGRP, TIOCSPGRP, TIOCGSID; 0 or an id, or -errno of tty_ioctl(4). */

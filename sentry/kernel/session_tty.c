@@ -58,16 +58,6 @@ struct tty_link *session_tty_get(struct task *t)
 	return tl;
 }
 
-bool session_owns_tty(struct task *t, struct tty_link *tl)
-{
-	bool owns;
-
-	mutex_lock(&t->kernel->mu);
-	owns = tl->session && tl->session == t->tg->session;
-	mutex_unlock(&t->kernel->mu);
-	return owns;
-}
-
 void session_tty_opened(struct task *t, struct tty_link *tl)
 {
 	struct session *s;

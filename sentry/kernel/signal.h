@@ -67,7 +67,6 @@ int signal_send_pgrp(struct task *from, int pgid, int sig, const struct lx_sigin
 typedef void signal_visitor(void *arg, struct tgroup *tg, struct task *any);
 void signal_visit_pgrp(struct kernel *k, int pgid, signal_visitor *fn, void *arg);
 void signal_visit_tgroup(struct tgroup *tg, signal_visitor *fn, void *arg);
-void signal_send_pgrp_kernel(struct tgroup *any_in_session, int pgid, int sig);                  /* ttys */
 int signal_may_send(struct task *from, struct task *to, int sig) must_check;                  /* 0 or -EPERM */
 /* A fault or other synchronous signal: cannot be ignored or blocked (force_sig). */
 void signal_force(struct task *t, const struct lx_siginfo *info);

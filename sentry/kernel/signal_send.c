@@ -104,15 +104,6 @@ int signal_send_all(struct task *from, int sig, const struct lx_siginfo *info)
 	return send_many(from, 0, sig, info);
 }
 
-void signal_send_pgrp_kernel(struct tgroup *any_in_session, int pgid, int sig)
-{
-	struct kernel *k = any_in_session->kernel;
-
-	mutex_lock(&k->mu);
-	signal_pgrp_locked(k, pgid, sig);
-	mutex_unlock(&k->mu);
-}
-
 void signal_pgrp_locked(struct kernel *k, int pgid, int sig)
 {
 	for (struct tgroup *tg = pid_next_tgroup_locked(k, 1); tg;

@@ -28,8 +28,6 @@ void tgroup_add_thread_locked(struct tgroup *tg, struct task *t) REQUIRES(tg->mu
 void tgroup_join_locked(struct tgroup *tg, int pgid, struct session *s);
 void tgroup_set_pgid_locked(struct tgroup *tg, int pgid);
 void tgroup_leave_locked(struct tgroup *tg);
-/* Is any thread of @tg alive?  For reaping; kernel->mu held. */
-bool tgroup_live(struct tgroup *tg);
 
 /* Drop mm, files, fs, mount namespace of an exiting or never started task. */
 void task_drop_shared(struct task *t);

@@ -94,16 +94,6 @@ void tgroup_leave_locked(struct tgroup *tg)
 	tg->pgid = 0;
 }
 
-bool tgroup_live(struct tgroup *tg)
-{
-	bool live;
-
-	mutex_lock(&tg->mu);
-	live = tg->nthreads > 0;
-	mutex_unlock(&tg->mu);
-	return live;
-}
-
 bool tgroup_is_dying(struct tgroup *tg)
 {
 	bool dying;

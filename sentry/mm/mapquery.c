@@ -72,6 +72,7 @@ static int give_name(struct task *reader, const struct vma *v, struct lx_procmap
 static int take_query(struct task *t, gaddr_t arg, struct lx_procmap_query *q)
 {
 	u64 size;
+	int r;
 
 	if (copy_in(t, &size, arg, sizeof(size)) < 0)
 		return -EFAULT;
@@ -79,16 +80,9 @@ static int take_query(struct task *t, gaddr_t arg, struct lx_procmap_query *q)
 		return -E2BIG;
 	if (size < offsetof(struct lx_procmap_query, vma_start))
 		return -EINVAL;
-	for (u64 at = sizeof(*q); at < size; at++) {
-		u8 b;
-
-		if (copy_in(t, &b, GADDR(arg.v + at), 1) < 0)
-			return -EFAULT;
-		if (b)
-			return -E2BIG;
-	}
-	if (copy_in(t, q, arg, MIN(size, sizeof(*q))) < 0)
-		return -EFAULT;
+	r = copy_struct_in(t, q, sizeof(*q), arg, size);
+	if (r < 0)
+		return r;
 	q->size = MIN(size, sizeof(*q));
 	if (q->query_flags & ~(u64)(Q_RIGHTS | Q_COVERING_OR_NEXT | Q_FILE_BACKED))
 		return -EINVAL;

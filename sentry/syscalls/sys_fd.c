@@ -45,7 +45,6 @@ long sys_dup3(struct task *t, const struct sysargs *a)
 /* ---- fcntl ---- */
 
 #define SETFL_MASK (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME)
-#define LX_F_GETOWNER_UIDS 17
 #define LX_F_DUPFD_QUERY 1027
 #define LX_F_CREATED_QUERY 1028
 

@@ -19,28 +19,11 @@ struct lx_ruleset { u64 fs, net; };
 struct lx_beneath { u64 access; s32 fd; } __attribute__((packed));
 struct lx_port { u64 access, port; };
 
-/* What is larger than we know must be zero there. */
 static int attr_in(struct task *t, gaddr_t from, size_t n, struct lx_ruleset *ret)
 {
-	u8 more[64];
-
-	*ret = (struct lx_ruleset){ 0 };
 	if (n < sizeof(ret->fs))
 		return -EINVAL;
-	if (n > PAGE_SIZE)
-		return -E2BIG;
-	if (copy_in(t, ret, from, MIN(n, sizeof(*ret))) < 0)
-		return -EFAULT;
-	for (size_t at = sizeof(*ret); at < n; at += sizeof(more)) {
-		size_t len = MIN(sizeof(more), n - at);
-
-		if (copy_in(t, more, gaddr_add(from, at), len) < 0)
-			return -EFAULT;
-		for (size_t i = 0; i < len; i++)
-			if (more[i])
-				return -E2BIG;
-	}
-	return 0;
+	return n > PAGE_SIZE ? -E2BIG : copy_struct_in(t, ret, sizeof(*ret), from, n);
 }
 
 long sys_landlock_create_ruleset(struct task *t, const struct sysargs *a)

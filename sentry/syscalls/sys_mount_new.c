@@ -8,6 +8,7 @@
 #include "platform/base/alloc.h"
 #include "sentry/kernel/fdtable.h"
 #include "sentry/kernel/task.h"
+#include "sentry/mm/mm.h"
 #include "sentry/syscalls/patharg.h"
 #include "sentry/vfs/fscontext.h"
 #include "sentry/vfs/landlock.h"
@@ -244,20 +245,11 @@ long sys_move_mount(struct task *t, const struct sysargs *a)
 
 static int get_attr(struct task *t, const struct sysargs *a, struct lx_mount_attr *m)
 {
-	u8 buf[128] = { 0 };
 	size_t n = arg_size(a, 4);
 
 	if (n < sizeof(*m))
 		return -EINVAL;
-	if (n > 4096)
-		return -E2BIG;
-	if (copy_in(t, buf, arg_addr(a, 3), MIN(n, sizeof(buf))) < 0)
-		return -EFAULT;
-	for (size_t i = sizeof(*m); i < sizeof(buf); i++)
-		if (buf[i])
-			return -E2BIG;
-	memcpy(m, buf, sizeof(*m));
-	return n > sizeof(buf) ? -E2BIG : 0;
+	return n > PAGE_SIZE ? -E2BIG : copy_struct_in(t, m, sizeof(*m), arg_addr(a, 3), n);
 }
 
 static int decode_attr(const struct lx_mount_attr *m, struct mount_attrs *ret)

@@ -9,6 +9,7 @@
 #include "sentry/fs/fs.h"
 #include "sentry/kernel/fdtable.h"
 #include "sentry/kernel/task.h"
+#include "sentry/mm/mm.h"
 #include "sentry/syscalls/patharg.h"
 #include "sentry/vfs/vfs.h"
 
@@ -52,28 +53,11 @@ long sys_openat(struct task *t, const struct sysargs *a)
 	return open_arg(t, a, 1, arg_fd(a, 0), arg_u32(a, 2), arg_u32(a, 3));
 }
 
-/* A struct that may be larger than ours: what we do not know must be zero. */
 static int copy_in_how(struct task *t, gaddr_t p, size_t size, struct open_how *how)
 {
-	char more[256];
-
 	if (size < sizeof(*how))
 		return -EINVAL;
-	if (size > 4096)
-		return -E2BIG;
-	if (copy_in(t, how, p, sizeof(*how)) < 0)
-		return -EFAULT;
-	for (size_t at = sizeof(*how); at < size;) {
-		size_t n = MIN(size - at, sizeof(more));
-
-		if (copy_in(t, more, gaddr_add(p, at), n) < 0)
-			return -EFAULT;
-		for (size_t i = 0; i < n; i++)
-			if (more[i])
-				return -E2BIG;
-		at += n;
-	}
-	return 0;
+	return size > PAGE_SIZE ? -E2BIG : copy_struct_in(t, how, sizeof(*how), p, size);
 }
 
 static int resolve_flags(u64 resolve, u32 *ret)

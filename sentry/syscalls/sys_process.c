@@ -16,6 +16,7 @@
 #include "sentry/kernel/ptrace.h"
 #include "sentry/kernel/task.h"
 #include "sentry/kernel/wait.h"
+#include "sentry/mm/mm.h"
 #include "sentry/syscalls/syscall.h"
 #include "sentry/vfs/file.h"
 
@@ -57,24 +58,11 @@ struct lx_clone_args {
 	u64 set_tid, set_tid_size, cgroup;
 };
 
-/* A structure from a newer or older program: what we do not know must be zero. */
 static int get_clone_args(struct task *t, gaddr_t addr, size_t size, struct lx_clone_args *ret)
 {
-	u8 buf[256] = { 0 };
-
-	if (size > 4096)
+	if (size > PAGE_SIZE)
 		return -E2BIG;
-	if (size < 64)
-		return -EINVAL;
-	if (copy_in(t, buf, addr, MIN(size, sizeof(buf))) < 0)
-		return -EFAULT;
-	for (size_t i = sizeof(*ret); i < sizeof(buf); i++)
-		if (buf[i])
-			return -E2BIG;
-	if (size > sizeof(buf))
-		return -E2BIG;
-	memcpy(ret, buf, sizeof(*ret));
-	return 0;
+	return size < 64 ? -EINVAL : copy_struct_in(t, ret, sizeof(*ret), addr, size);
 }
 
 static int get_set_tid(struct task *t, const struct lx_clone_args *c, struct clone_req *q)

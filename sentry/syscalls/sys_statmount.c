@@ -7,6 +7,7 @@
 #include "platform/base/str.h"
 #include "sentry/core/usercopy.h"
 #include "sentry/kernel/task.h"
+#include "sentry/mm/mm.h"
 #include "sentry/syscalls/syscall.h"
 #include "sentry/vfs/mount_ops.h"
 
@@ -20,27 +21,18 @@ struct lx_mnt_id_req { u32 size, spare; u64 mnt_id, param, mnt_ns_id; };
 /* A request of any length up to a page, whose unknown end is zero. */
 static int req_in(struct task *t, gaddr_t from, struct lx_mnt_id_req *req)
 {
-	u8 rest[256];
 	u32 size;
+	int r;
 
-	memset(req, 0, sizeof(*req));
 	if (copy_in(t, &size, from, sizeof(size)) < 0)
 		return -EFAULT;
-	if (size > 4096)
+	if (size > PAGE_SIZE)
 		return -E2BIG;
 	if (size < REQ_MIN)
 		return -EINVAL;
-	for (u32 at = sizeof(*req); at < size; at += sizeof(rest)) {
-		u32 n = MIN(size - at, (u32)sizeof(rest));
-
-		if (copy_in(t, rest, GADDR(from.v + at), n) < 0)
-			return -EFAULT;
-		for (u32 i = 0; i < n; i++)
-			if (rest[i])
-				return -E2BIG;
-	}
-	if (copy_in(t, req, from, MIN(size, (u32)sizeof(*req))) < 0)
-		return -EFAULT;
+	r = copy_struct_in(t, req, sizeof(*req), from, size);
+	if (r < 0)
+		return r;
 	if (req->spare || req->mnt_id <= LOWEST_ID)
 		return -EINVAL;
 	/* Another namespace is as good as none. */

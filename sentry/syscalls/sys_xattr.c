@@ -161,24 +161,10 @@ static int by_at(struct task *t, const struct sysargs *a, struct object *ret)
 static int args_at(struct task *t, const struct sysargs *a, struct lx_xattr_args *ret)
 {
 	size_t n = arg_size(a, 5);
-	u8 more[64];
 
 	if (n < sizeof(*ret))
 		return -EINVAL;
-	if (n > PAGE_SIZE)
-		return -E2BIG;
-	if (copy_in(t, ret, arg_addr(a, 4), sizeof(*ret)) < 0)
-		return -EFAULT;
-	for (size_t at = sizeof(*ret); at < n; at += sizeof(more)) {
-		size_t len = MIN(sizeof(more), n - at);
-
-		if (copy_in(t, more, gaddr_add(arg_addr(a, 4), at), len) < 0)
-			return -EFAULT;
-		for (size_t i = 0; i < len; i++)
-			if (more[i])
-				return -E2BIG;
-	}
-	return 0;
+	return n > PAGE_SIZE ? -E2BIG : copy_struct_in(t, ret, sizeof(*ret), arg_addr(a, 4), n);
 }
 
 long sys_setxattrat(struct task *t, const struct sysargs *a)

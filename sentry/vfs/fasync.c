@@ -448,8 +448,6 @@ static int get_uids(struct task *t, struct file *f, gaddr_t arg)
 	return copy_out(t, arg, ids, sizeof(ids));
 }
 
-#define LX_F_GETOWNER_UIDS 17
-
 long fowner_fcntl(struct task *t, struct file *f, int cmd, u64 arg)
 {
 	struct fowner *fo = __atomic_load_n(&f->owner, __ATOMIC_ACQUIRE);

@@ -26,6 +26,8 @@
 #define ASYNC_HUP   (1u << 20)          /* POLL_HUP */
 #define ASYNC_URG   (1u << 21)          /* SIGURG */
 
+#define LX_F_GETOWNER_UIDS 17           /* fcntl(2); not in every libc */
+
 struct kernel;
 struct task;
 struct tgroup;

@@ -716,11 +716,6 @@ int mount_new_ns(struct task *t, struct super *sb, struct inode *root, u32 flags
 	return r;
 }
 
-struct mount *mnt_ns_root_mount(struct mnt_ns *ns)
-{
-	return ns->root;
-}
-
 int mount_bind(struct task *t, const struct path *from, const struct path *at, bool recursive, u32 flags)
 {
 	struct mnt_ns *ns;

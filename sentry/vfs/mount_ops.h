@@ -16,7 +16,6 @@ int mount_attach(struct task *t, struct mount *m, const struct path *at) must_ch
 int mount_clone(struct task *t, const struct path *from, bool recursive, struct mnt_ns **ret) must_check;
 int mount_new_ns(struct task *t, struct super *sb, struct inode *root, u32 flags, const char *source,
                  struct mnt_ns **ret) must_check;
-struct mount *mnt_ns_root_mount(struct mnt_ns *ns);     /* borrowed; NULL once it was attached elsewhere */
 
 int mount_move(struct task *t, const struct path *from, const struct path *to) must_check;
 int mount_pivot(struct task *t, const struct path *root, const struct path *new,

@@ -52,7 +52,6 @@ struct inode *path_inode(const struct path *p); /* borrowed; never NULL for a po
 #define LOOKUP_NO_SYMLINKS 0x040
 #define LOOKUP_BENEATH    0x080
 #define LOOKUP_IN_ROOT    0x100
-#define LOOKUP_NOAUTOMOUNT 0x200
 
 /* Walk @name from @dirfd (AT_FDCWD or a guest fd). *ret is a counted place. */
 int vfs_lookup(struct task *t, int dirfd, const char *name, u32 flags, struct path *ret) must_check;
