@@ -7,6 +7,7 @@
 
 #include "platform/base/alloc.h"
 #include "sentry/kernel/fdtable.h"
+#include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/pidfd.h"
 #include "sentry/kernel/task.h"
 #include "sentry/kernel/user_ns.h"
@@ -61,14 +62,20 @@ int unix_setsockopt(struct task *t, struct socket *s, int level, int opt, const 
 	return r;
 }
 
-static int get_peercred(struct unix_sock *u, void *v, size_t cap)
+static int get_peercred(struct task *t, struct unix_sock *u, void *v, size_t cap)
 {
 	struct ucred uc = { .pid = 0, .uid = (uid_t)-1, .gid = (gid_t)-1 };
+	struct user_ns *ns = task_user_ns(t);
+	int pid;
 
 	mutex_lock(&u->mu);
-	if (u->peer_cred.pid)
-		uc = (struct ucred){ .pid = u->peer_cred.pid, .uid = u->peer_cred.uid, .gid = u->peer_cred.gid };
+	pid = u->peer_cred.pid;
+	if (pid) {
+		uc.uid = user_ns_show_uid(ns, u->peer_cred.uid);
+		uc.gid = user_ns_show_gid(ns, u->peer_cred.gid);
+	}
 	mutex_unlock(&u->mu);
+	uc.pid = pid ? pid_nr(t, pid) : 0;
 	cap = MIN(cap, sizeof(uc));
 	__builtin_memcpy(v, &uc, cap);
 	return (int)cap;
@@ -128,7 +135,7 @@ int unix_getsockopt(struct task *t, struct socket *s, int level, int opt, void *
 		return -EOPNOTSUPP;
 	switch (opt) {
 	case SO_PEERCRED:
-		return get_peercred(u, v, cap);
+		return get_peercred(t, u, v, cap);
 	case OPT_PEERPIDFD:
 		return get_peerpidfd(t, u, v, cap);
 	case SO_PEERGROUPS:

@@ -1,6 +1,7 @@
 /* AF_UNIX sockets: the urgent byte of streams, SO_PEEK_OFF, groups of the peer, and errors in Linux's order. */
 #include <grp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -460,6 +461,34 @@ TEST(descriptors_with_an_urgent_byte_that_is_passed_over_are_no_longer_in_flight
 	/* Whoever looks through what is in flight finds only what there is. */
 	for (int i = 0; i < 20; i++)
 		REQUIRE(send_with(socket(AF_UNIX, SOCK_DGRAM, 0), 0) == 1);
+}
+
+static struct ucred peer(void)
+{
+	struct ucred c = { -1, 0, 0 };
+	socklen_t n = sizeof(c);
+
+	REQUIRE_OK(getsockopt(sv[0], SOL_SOCKET, SO_PEERCRED, &c, &n));
+	return c;
+}
+
+static void look_from_inside(void)
+{
+	REQUIRE(getpid() == 1);
+	EXPECT_EQ(peer().pid, 0);
+	EXPECT_EQ(peer().uid, 65534);
+	EXPECT_EQ(peer().gid, 65534);
+}
+
+TEST(a_peer_is_told_as_its_asker_numbers_it)
+{
+	pair(SOCK_STREAM);
+	EXPECT_EQ(peer().pid, getpid());
+	EXPECT_EQ(peer().uid, getuid());
+	if (unshare(CLONE_NEWUSER | CLONE_NEWPID) < 0)
+		SKIP("no user namespaces");
+	EXPECT_EQ(peer().uid, 65534);
+	EXPECT_EQ(in_child(look_from_inside), 0);
 }
 
 TEST_MAIN()
