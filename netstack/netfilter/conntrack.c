@@ -147,7 +147,7 @@ static void expired(struct ntimer *n)
 		nfct_unref(ct);
 }
 
-void nfct_flush(struct stack *s)
+static void flush(struct stack *s)
 {
 	struct nfct_table *t = &s->nf.ct;
 	struct nfct_side *x;
@@ -165,7 +165,7 @@ void nfct_flush(struct stack *s)
 
 void nfct_done(struct stack *s)
 {
-	nfct_flush(s);
+	flush(s);
 	kfree(s->nf.ct.bucket);
 	s->nf.ct.bucket = NULL;
 }

@@ -74,7 +74,6 @@ static inline int nfct_dir(u8 info) { return info >= CT_IS_REPLY ? CT_REPLY : CT
 
 int nfct_init(struct stack *s) must_check;      /* once; cheap when done already */
 void nfct_done(struct stack *s);
-void nfct_flush(struct stack *s);
 
 /* What a packet's tuple is; false: none (INVALID). */
 bool nfct_tuple_of(struct pktbuf *p, u32 l4, u8 proto, const struct ipaddr *src, const struct ipaddr *dst,

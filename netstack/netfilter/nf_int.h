@@ -147,8 +147,8 @@ int xt_bind(const struct xt_place *w, bool target, const char *name, u8 rev, con
 /* The newest revision of @name; -ENOENT: none, -EPROTONOSUPPORT: not @rev. */
 int xt_revision(bool v6, bool target, const char *name, u8 rev) must_check;
 const char *xt_name(bool v6, bool target, unsigned i);  /* the i-th, or NULL */
-extern const struct xt_ext xt_matches[], xt_ct_matches[], xt_targets[];
-extern const unsigned xt_nmatches, xt_nct_matches, xt_ntargets;
+extern const struct xt_ext xt_matches[], xt_ct_matches[];
+extern const unsigned xt_nmatches, xt_nct_matches;
 
 /* Transport header bytes; false: too short or a fragment. */
 static inline bool nf_l4(const struct nf_pkt *k, void *dst, u32 off, u32 n)

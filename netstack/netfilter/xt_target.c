@@ -237,7 +237,7 @@ static int ct_check(const struct xt_place *w, const void *data, struct nf_expr *
 #define NAT6  sizeof(struct nf_nat_range)
 #define NAT2  sizeof(struct nf_nat_range2)
 #define NATTAB .table = "nat", .needs_ct = true
-const struct xt_ext xt_targets[] = {
+static const struct xt_ext targets[] = {
 	{ .name = "DNAT", .rev = 0, .family = XT_V4, NATTAB, .hooks = DST, .size = NAT4, .check = nat_check0, .eval = dnat },
 	{ .name = "DNAT", .rev = 1, .family = XT_ANY, NATTAB, .hooks = DST, .size = NAT6, .check = nat_check1, .eval = dnat },
 	{ .name = "DNAT", .rev = 2, .family = XT_ANY, NATTAB, .hooks = DST, .size = NAT2, .check = nat_check2, .eval = dnat },
@@ -263,14 +263,13 @@ const struct xt_ext xt_targets[] = {
 	{ .name = "CT", .rev = 1, .family = XT_ANY, .table = "raw", .size = sizeof(struct xt_ct_target_info_v1), .check = ct_check, .eval = notrack },
 	{ .name = "CT", .rev = 2, .family = XT_ANY, .table = "raw", .size = sizeof(struct xt_ct_target_info_v1), .check = ct_check, .eval = notrack },
 };
-const unsigned xt_ntargets = ARRAY_SIZE(xt_targets);
 
 /* ---- by name ---- */
 
 static const struct xt_ext *nth(bool target, unsigned i)
 {
 	if (target)
-		return i < xt_ntargets ? &xt_targets[i] : NULL;
+		return i < ARRAY_SIZE(targets) ? &targets[i] : NULL;
 	if (i < xt_nmatches)
 		return &xt_matches[i];
 	i -= xt_nmatches;

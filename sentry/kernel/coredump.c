@@ -35,7 +35,7 @@
 
 _Static_assert(sizeof(struct user_regs) == sizeof(elf_gregset_t), "pr_reg");
 
-bool signal_default_dumps(int sig)
+static bool default_dumps(int sig)
 {
 	const u64 set = SIGBIT(SIGQUIT) | SIGBIT(SIGILL) | SIGBIT(SIGTRAP) | SIGBIT(SIGABRT) | SIGBIT(SIGFPE) | SIGBIT(SIGSEGV) |
 	                SIGBIT(SIGBUS) | SIGBIT(SIGSYS) | SIGBIT(SIGXCPU) | SIGBIT(SIGXFSZ);
@@ -45,7 +45,7 @@ bool signal_default_dumps(int sig)
 
 bool coredump_wanted_locked(const struct tgroup *tg, int sig)
 {
-	return signal_default_dumps(sig) && tg->rlim[RLIMIT_CORE].cur >= PAGE_SIZE && tg->dumpable;
+	return default_dumps(sig) && tg->rlim[RLIMIT_CORE].cur >= PAGE_SIZE && tg->dumpable;
 }
 
 struct core {

@@ -9,9 +9,7 @@ struct tgroup;
 struct lx_siginfo;
 struct user_regs;
 
-/* Is the default action of @sig a core file too? */
-bool signal_default_dumps(int sig);
-/* And may this process have one? tg->mu is held. */
+/* Is the default action of @sig a core file too, and may this process have one? tg->mu is held. */
 bool coredump_wanted_locked(const struct tgroup *tg, int sig);
 /* By the task that got the signal; no lock is held. Was there one? */
 bool coredump(struct task *t, const struct lx_siginfo *si, const struct user_regs *regs);

@@ -207,7 +207,7 @@ static void unix_release(struct socket *s)
 
 /* ---- readiness ---- */
 
-bool unix_writable(struct unix_sock *u)
+static bool writable(struct unix_sock *u)
 {
 	return (u64)atomic_load(&u->wmem) * 4 <= __atomic_load_n(&u->sndbuf, __ATOMIC_RELAXED);
 }
@@ -255,7 +255,7 @@ static u32 unix_poll(struct socket *s)
 		ev |= POLLHUP;
 	if (u->type != SOCK_STREAM && u->peer)
 		peer = unix_ref(u->peer);
-	if (u->state != UNIX_LISTEN && unix_writable(u))
+	if (u->state != UNIX_LISTEN && writable(u))
 		ev |= POLLOUT | POLLWRNORM | POLLWRBAND;
 	mutex_unlock(&u->mu);
 	if (peer && (ev & POLLOUT) && unix_peer_full(u, peer) && wait_for_peer(u, peer))

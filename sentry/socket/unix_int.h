@@ -128,7 +128,6 @@ void unix_unref(struct unix_sock *u);                   /* NULL is fine */
 int unix_file_new(struct task *t, struct unix_sock *u, u32 flags, struct socket **ret) must_check;
 /* Nobody can use @u any more: tell the peer, empty the queues. */
 void unix_sock_kill(struct unix_sock *u);
-bool unix_writable(struct unix_sock *u);
 int unix_table_get(struct kernel *k, struct unix_table **ret) must_check;
 void unix_wake_all(struct unix_sock *u, u32 async);     /* state changed: everybody look; ASYNC_* of vfs/fasync.h */
 void unix_forget_wait(struct unix_sock *u);             /* peer_waiter off its queue */

@@ -229,7 +229,7 @@ long sys_move_mount(struct task *t, const struct sysargs *a)
 	if (flags & ~LX_MOVE_KNOWN)
 		return -EINVAL;
 	if (flags & 0x300)
-		return -EINVAL;         /* groups and places beneath: propagation is not acted on */
+		return -EINVAL;         /* MOVE_MOUNT_SET_GROUP, MOVE_MOUNT_BENEATH: not there */
 	r = lookup_at(t, a, 0, (flags & 1 ? LOOKUP_FOLLOW : 0) | (flags & 4 ? LOOKUP_EMPTY : 0), &from);
 	if (r == 0)
 		r = lookup_at(t, a, 2, (flags & 0x10 ? LOOKUP_FOLLOW : 0) | (flags & 0x40 ? LOOKUP_EMPTY : 0), &to);

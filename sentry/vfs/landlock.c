@@ -69,7 +69,8 @@ u32 ll_rule_find(const struct ll_rules *r, const struct inode *i, bool *ret_ther
 	return lo;
 }
 
-u32 ll_rule_access(const struct ll_rules *r, const struct inode *i)
+/* The rights that @r grants on the inode itself. */
+static u32 rule_access(const struct ll_rules *r, const struct inode *i)
 {
 	bool there;
 	u32 at = ll_rule_find(r, i, &there);
@@ -83,7 +84,7 @@ struct grants { u32 n, grant[LANDLOCK_LAYERS]; };
 static void add_grants(const struct landlock *l, const struct inode *i, struct grants *g)
 {
 	for (g->n = 0; l; l = l->prev)
-		g->grant[g->n++] |= ll_rule_access(&l->r, i);
+		g->grant[g->n++] |= rule_access(&l->r, i);
 }
 
 static bool all_granted(const struct landlock *l, const struct grants *g, u32 access)
@@ -206,7 +207,7 @@ static bool gains(const struct landlock *l, const struct grants *old, const stru
 	for (; l; l = l->prev, n++) {
 		u32 look = (l->r.fs | LL_REFER) & (S_ISDIR(i->mode) ? ~0u : LL_ON_FILES);
 
-		if (new->grant[n] & ~old->grant[n] & ~ll_rule_access(&l->r, i) & look)
+		if (new->grant[n] & ~old->grant[n] & ~rule_access(&l->r, i) & look)
 			return true;
 	}
 	return false;

@@ -26,8 +26,6 @@ struct landlock {
 	struct ll_rules r;                      /* owned */
 };
 
-/* The rights that @r grants on the inode itself. */
-u32 ll_rule_access(const struct ll_rules *r, const struct inode *i);
 /* Where a rule on @i is or would be. */
 u32 ll_rule_find(const struct ll_rules *r, const struct inode *i, bool *ret_there);
 void ll_rules_done(struct ll_rules *r);

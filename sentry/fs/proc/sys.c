@@ -196,7 +196,7 @@ static const struct pseudo_dir random_dir = DIR_OF(random_entries);
 static const struct pseudo_entry pty_entries[] = { TEXT("max", "4096"), TEXT("nr", "0"), TEXT("reserve", "1024") };
 static const struct pseudo_dir pty_dir = DIR_OF(pty_entries);
 static const struct pseudo_entry seccomp_entries[] = {
-	TEXT("actions_avail", "kill_process kill_thread trap errno trace log allow"),
+	TEXT("actions_avail", "kill_process kill_thread trap errno user_notif trace log allow"),
 };
 static const struct pseudo_dir seccomp_dir = DIR_OF(seccomp_entries);
 static const struct pseudo_entry yama_entries[] = { TEXT("ptrace_scope", "0") };
