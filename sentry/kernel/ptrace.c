@@ -17,6 +17,7 @@
 #include "sentry/kernel/task_int.h"
 #include "sentry/kernel/user_ns.h"
 #include "sentry/kernel/wait.h"
+#include "sentry/vfs/landlock.h"
 
 #define PT_OPTIONS 0x3000ffu
 
@@ -77,16 +78,37 @@ static void resume_locked(struct task *x, enum pt_mode mode, int sig)
 	task_wake(x);
 }
 
+/* May the process of @x trace @arg? Linux asks the thread that forked it: any of them makes the requests. */
+static int may_be_tracer(void *arg, struct task *x)
+{
+	const struct cred *c = task_cred(arg), *xc = task_cred_get(x);
+	bool ok = c->user_ns == xc->user_ns && (c->cap_prm & ~xc->cap_prm) == 0;
+
+	ok = (ok || cred_ns_capable(xc, c->user_ns, CAP_SYS_PTRACE)) && landlock_may_trace(xc, c);
+	cred_unref(xc);
+	return ok ? 0 : -EPERM;
+}
+
 int ptrace_traceme(struct task *t)
 {
 	struct kernel *k = t->kernel;
+	struct tgroup *parent;
 	int r;
 
 	if (!get(t))
 		return -ENOMEM;
 	mutex_lock(&k->mu);
-	r = t->tg->parent ? link_locked(t, t->tg->parent, false, 0) : 0;
+	parent = t->tg->parent ? tgroup_ref(t->tg->parent) : NULL;
 	mutex_unlock(&k->mu);
+	if (!parent)
+		return 0;
+	r = tgroup_for_each_task(parent, may_be_tracer, t);
+	mutex_lock(&k->mu);
+	/* One that has just ended traces nobody. */
+	if (r == 0)
+		r = t->tg->parent == parent ? link_locked(t, parent, false, 0) : -EPERM;
+	mutex_unlock(&k->mu);
+	tgroup_unref(parent);
 	return r;
 }
 

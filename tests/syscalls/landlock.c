@@ -388,6 +388,33 @@ TEST(a_restricted_task_cannot_trace_others)
 	waitpid(pid, NULL, 0);
 }
 
+/* It would be the parent's to look into a task that is less restricted. */
+TEST(a_restricted_task_cannot_be_made_a_tracer)
+{
+	int gate[2], st = 0;
+	pid_t pid;
+	char c = 0;
+
+	need(1);
+	REQUIRE_OK(pipe(gate));
+	pid = fork();
+	if (pid == 0) {
+		close(gate[1]);
+		(void)!read(gate[0], &c, 1);
+		_exit(ptrace(PTRACE_TRACEME, 0, 0, 0) < 0 ? errno : 0);
+	}
+	restrict_to(create(EXECUTE, 0));
+	close(gate[1]);
+	REQUIRE(waitpid(pid, &st, 0) == pid);
+	EXPECT_EQ(WEXITSTATUS(st), EPERM);
+	/* A child of now is as restricted as its parent. */
+	pid = fork();
+	if (pid == 0)
+		_exit(ptrace(PTRACE_TRACEME, 0, 0, 0) < 0 ? errno : 0);
+	REQUIRE(waitpid(pid, &st, 0) == pid);
+	EXPECT_EQ(WEXITSTATUS(st), 0);
+}
+
 static int bind_port(int family, uint16_t port)
 {
 	struct sockaddr_in6 a = { .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = IN6ADDR_LOOPBACK_INIT };

@@ -495,4 +495,26 @@ TEST(pending_signals_are_looked_at)
 	EXPECT_EQ(wait_for(pid), 7 << 8);
 }
 
+/* Only who has all that the child may do can be its tracer. */
+TEST(a_parent_without_the_childs_capabilities_is_no_tracer)
+{
+	int gate[2], st = 0;
+	pid_t pid;
+	char c = 0;
+
+	if (getuid() != 0)
+		SKIP("needs root");
+	REQUIRE_OK(pipe(gate));
+	pid = fork();
+	if (pid == 0) {
+		close(gate[1]);
+		(void)!read(gate[0], &c, 1);
+		_exit(syscall(SYS_ptrace, PTRACE_TRACEME, 0, 0, 0) < 0 ? errno : 0);
+	}
+	REQUIRE_OK(setresuid(65534, 65534, 65534));
+	close(gate[1]);
+	REQUIRE(waitpid(pid, &st, 0) == pid);
+	EXPECT_EQ(WEXITSTATUS(st), EPERM);
+}
+
 TEST_MAIN()
