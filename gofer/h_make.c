@@ -66,7 +66,7 @@ static int finish(struct call *c, struct making *m, int made, int fd, u32 type)
 		call_put(c, m->dir);
 		return r;
 	}
-	node_fd = fd >= 0 ? path_reopen(&c->s->links, fd, O_PATH) : path_lookup(m->dir->fd, m->name);
+	node_fd = fd >= 0 ? path_hold(&c->s->links, fd) : path_lookup(m->dir->fd, m->name);
 	r = node_fd < 0 ? node_fd : dress(c, m->q, node_fd, &rep->node.attr);
 	if (r < 0) {
 		if (node_fd >= 0)
@@ -122,7 +122,7 @@ int h_tmpfile(struct call *c)
 		return r;
 	fd = call_readonly(c, dir) ? -EROFS : path_tmpfile(dir->fd, q->mode & 0777);
 	r = fd < 0 ? fd : dress(c, q, fd, &rep->node.attr);
-	node_fd = r < 0 ? r : path_reopen(&c->s->links, fd, O_PATH);
+	node_fd = r < 0 ? r : path_hold(&c->s->links, fd);
 	if (node_fd >= 0)
 		r = call_new_node(c, node_fd, dir->root, false, true, &rep->node);
 	else

@@ -4,7 +4,7 @@
  * Rules kept here: a lookup starts at a directory descriptor that was reached
  * from a root, takes one component, follows no symlink and no magic link;
  * inodes are held by O_PATH descriptors; only regular files and directories
- * are ever opened.  An inode already held is reached again by its descriptor's
+ * are ever opened.  An inode already held is reached again by its descriptor, or that descriptor's
  * entry in /proc/self/fd (struct fdlinks), never by name.
  * All return >= 0 or -errno; @name has passed gw_name_ok().
  */
@@ -12,8 +12,13 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include "gofer/proto/wire.h"
+
+#ifndef __NR_fchmodat2
+#define __NR_fchmodat2 452              /* Linux 6.6 */
+#endif
 
 /* This process's own descriptor directory: bound into the jail, or /proc/self/fd in tests. */
 struct fdlinks {
@@ -31,6 +36,9 @@ int path_tmpfile(int dirfd, mode_t mode) must_check;            /* O_TMPFILE: no
 int path_stat(int fd, struct gw_attr *ret) must_check;
 /* Open what @fd holds again.  Only for regular files and directories. */
 int path_reopen(const struct fdlinks *l, int fd, int flags) must_check;
+
+/* An O_PATH descriptor of what @fd holds. */
+int path_hold(const struct fdlinks *l, int fd) must_check;
 
 int path_mkdir(int dirfd, const char *name, mode_t mode) must_check;
 int path_mknod(int dirfd, const char *name, mode_t mode) must_check;    /* FIFO, socket, regular, char 0:0 */
