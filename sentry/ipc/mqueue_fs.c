@@ -287,7 +287,8 @@ static int root_lookup(struct task *t unused_ok, struct inode *dir, const char *
 	return 0;
 }
 
-static bool root_revalidate(struct task *t unused_ok, struct inode *dir, const char *name, size_t len, struct inode *i)
+static bool root_revalidate(struct task *t unused_ok, struct inode *dir, const char *name, size_t len, struct inode *i,
+                            bool attrs unused_ok)
 {
 	struct mqfs *fs = mqfs_of(dir);
 	struct mq *q;

@@ -239,7 +239,7 @@ static int remove_last(struct walk *w, bool want_dir)
 {
 	struct inode *dir = w->cur.dentry->inode;
 	auto_dentry *d = NULL;
-	int r = walk_last(w, &d);
+	int r = walk_last_to_remove(w, &d);
 
 	if (r < 0)
 		return r;

@@ -90,8 +90,9 @@ struct inode_ops {
 	/*
 	 * May a cached name still be trusted?  Called by the walk on cached entries
 	 * (inode NULL: a negative one).  NULL: always.  false = look up again.
+	 * @attrs: what it names will be looked at as well, not only its type and identity.
 	 */
-	bool (*revalidate)(struct task *, struct inode *dir, const char *name, size_t len, struct inode *);
+	bool (*revalidate)(struct task *, struct inode *dir, const char *name, size_t len, struct inode *, bool attrs);
 	/* It, or an entry of it, is about to be watched (inotify): see that changes by others are told. NULL: there are none. */
 	void (*watched)(struct inode *);
 	void (*release)(struct inode *);                                                /* required */

@@ -14,6 +14,7 @@
 #include "sentry/kernel/fdtable.h"
 #include "sentry/kernel/task.h"
 #include "sentry/vfs/mount_int.h"
+#include "sentry/vfs/notify.h"
 #include "sentry/vfs/perm.h"
 
 #define RETRIES 64              /* look-ups that raced with changes of the directory */
@@ -72,7 +73,7 @@ static int lookup_again(struct task *t, struct dentry *dir, struct dentry *entry
 	return lookup_slow(t, dir, name, len, ret);
 }
 
-int lookup_one(struct task *t, struct dentry *dir, const char *name, size_t len, struct dentry **ret)
+static int lookup_entry(struct task *t, struct dentry *dir, const char *name, size_t len, bool attrs, struct dentry **ret)
 {
 	const struct inode_ops *ops = dir->inode->ops;
 	auto_dentry *d = NULL;
@@ -83,13 +84,18 @@ int lookup_one(struct task *t, struct dentry *dir, const char *name, size_t len,
 	if (!d)
 		return lookup_slow(t, dir, name, len, ret);
 	if (ops->revalidate && atomic_load(&d->nmounts) == 0 &&
-	    !ops->revalidate(t, dir->inode, name, len, d->inode))
+	    !ops->revalidate(t, dir->inode, name, len, d->inode, attrs))
 		return lookup_again(t, dir, d, name, len, ret);
 	if (!d->inode)
 		return -ENOENT;
 	*ret = d;
 	d = NULL;
 	return 0;
+}
+
+int lookup_one(struct task *t, struct dentry *dir, const char *name, size_t len, struct dentry **ret)
+{
+	return lookup_entry(t, dir, name, len, true, ret);
 }
 
 /* ---- moving ---- */
@@ -341,6 +347,15 @@ int walk_to_end(struct walk *w)
 int walk_last(struct walk *w, struct dentry **ret)
 {
 	return lookup_one(w->t, w->cur.dentry, w->last, w->last_len, ret);
+}
+
+int walk_last_to_remove(struct walk *w, struct dentry **ret)
+{
+	struct inode *dir = w->cur.dentry->inode;
+	/* Who owns it matters in a sticky directory, how many names it has to watchers. */
+	bool attrs = (dir->mode & S_ISVTX) || notify_wanted(dir->sb);
+
+	return lookup_entry(w->t, w->cur.dentry, w->last, w->last_len, attrs, ret);
 }
 
 int walk_follow_last(struct walk *w, struct dentry *link)

@@ -42,6 +42,8 @@ int walk_to_end(struct walk *w) must_check;
  * followed, mounts are not crossed), or -ENOENT.  LAST_NAME only.
  */
 int walk_last(struct walk *w, struct dentry **ret) must_check;
+/* The same; its attributes may be out of date where removing it does not need them. */
+int walk_last_to_remove(struct walk *w, struct dentry **ret) must_check;
 /* The last component is the symlink @link: take its text (or place) as the rest of the walk. */
 int walk_follow_last(struct walk *w, struct dentry *link) must_check;
 /* Does a walk that ends at symlink @i go on into it? */

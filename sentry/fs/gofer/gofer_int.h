@@ -209,7 +209,7 @@ extern const struct inode_ops gofer_dir_ops, gofer_node_ops, gofer_link_ops;
 int g_getattr(struct task *t, struct inode *i, struct kstat *ret) must_check;
 int g_setattr(struct task *t, struct inode *i, const struct iattr *a) must_check;
 int g_open(struct task *t, struct inode *i, const struct path *p, u32 flags, struct file **ret) must_check;
-bool g_revalidate(struct task *t, struct inode *dir, const char *name, size_t len, struct inode *i);
+bool g_revalidate(struct task *t, struct inode *dir, const char *name, size_t len, struct inode *i, bool attrs);
 int g_lookup(struct task *t, struct inode *dir, const char *name, size_t len, struct inode **ret) must_check;
 int g_create(struct task *t, struct inode *dir, const char *name, size_t len, u32 mode, struct inode **ret) must_check;
 int g_tmpfile(struct task *t, struct inode *dir, u32 mode, struct inode **ret) must_check;

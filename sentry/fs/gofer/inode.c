@@ -109,7 +109,7 @@ int g_getattr(struct task *t, struct inode *i, struct kstat *ret)
 	return 0;
 }
 
-bool g_revalidate(struct task *t, struct inode *dir, const char *name, size_t len, struct inode *i)
+bool g_revalidate(struct task *t, struct inode *dir, const char *name, size_t len, struct inode *i, bool attrs)
 {
 	struct ginode *g = i ? ginode_of(i) : NULL;
 	struct gw_attr a;
@@ -118,8 +118,8 @@ bool g_revalidate(struct task *t, struct inode *dir, const char *name, size_t le
 	(void)t;
 	if (!gname_agrees(ginode_of(dir), name, len, g, &stale))
 		return false;
-	/* vfs is about to check permissions by the fields. */
-	return !stale || fetch(g, &a) == 0;
+	/* vfs is about to check permissions by the fields, or to count names down. */
+	return !stale || (!attrs && i->nlink <= 1) || fetch(g, &a) == 0;
 }
 
 /* ---- setattr ---- */

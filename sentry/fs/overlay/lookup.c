@@ -200,17 +200,16 @@ int ovl_lookup(struct task *t, struct inode *dir, const char *name, size_t len, 
 }
 
 /* Only what a lower layer shows can change behind our back. */
-bool ovl_revalidate(struct task *t, struct inode *dir, const char *name, size_t len, struct inode *i)
+bool ovl_revalidate(struct task *t, struct inode *dir, const char *name, size_t len, struct inode *i, bool attrs)
 {
 	struct onode *d = onode_of(dir), *n = i ? onode_of(i) : NULL;
 
 	if (n && onode_upper(n))
 		return true;
 	for (u32 l = 0; l < d->nlower; l++) {
-		struct inode *ld = d->lower[l];
+		struct inode *ld = d->lower[l], *li = n && n->nlower && n->lower[0]->sb == ld->sb ? n->lower[0] : NULL;
 
-		if (ld->ops->revalidate &&
-		    !ld->ops->revalidate(t, ld, name, len, n && n->nlower && n->lower[0]->sb == ld->sb ? n->lower[0] : NULL))
+		if (ld->ops->revalidate && !ld->ops->revalidate(t, ld, name, len, li, attrs))
 			return false;
 	}
 	return true;

@@ -67,7 +67,7 @@ static inline bool is_whiteout(const struct inode *i)
 int onode_new(struct task *t, struct overlay *ov, struct onode *parent, const char *name, size_t len,
               struct inode *upper, struct inode **lower, u32 nlower, struct onode **ret) must_check;
 int ovl_lookup(struct task *t, struct inode *dir, const char *name, size_t len, struct inode **ret);
-bool ovl_revalidate(struct task *t, struct inode *dir, const char *name, size_t len, struct inode *i);
+bool ovl_revalidate(struct task *t, struct inode *dir, const char *name, size_t len, struct inode *i, bool attrs);
 /* Would the name be seen if the upper layer had nothing there? */
 int lower_has(struct task *t, struct onode *dir, const char *name, size_t len, bool *ret) must_check;
 /* The upper layer's own entry: 0 with *ret NULL if there is none. */
