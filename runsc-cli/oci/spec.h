@@ -51,6 +51,7 @@ struct oci_process {
 #define OCI_MNT_NOATIME     0x10
 #define OCI_MNT_RELATIME    0x20
 #define OCI_MNT_NODIRATIME  0x40
+#define OCI_MNT_NOSYMFOLLOW 0x80
 #define OCI_MNT_BIND        0x100
 #define OCI_MNT_REC         0x200
 #define OCI_MNT_TMPCOPYUP   0x400

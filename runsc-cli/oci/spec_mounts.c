@@ -49,7 +49,7 @@ static const struct {
 	{ "mand", 0, 0 }, { "nomand", 0, 0 }, { "loud", 0, 0 }, { "silent", 0, 0 },
 	{ "iversion", 0, 0 }, { "noiversion", 0, 0 }, { "lazytime", 0, 0 }, { "nolazytime", 0, 0 },
 	{ "idmap", OCI_MNT_IDMAP, OCI_MNT_IDMAP_REC }, { "ridmap", OCI_MNT_IDMAP | OCI_MNT_IDMAP_REC, 0 },
-	{ "nosymfollow", 0, 0 }, { "symfollow", 0, 0 },
+	{ "nosymfollow", OCI_MNT_NOSYMFOLLOW, 0 }, { "symfollow", 0, OCI_MNT_NOSYMFOLLOW },
 	{ "copy", 0, 0 }, { "nocopy", 0, 0 },
 };
 

@@ -13,11 +13,14 @@
 #include "sentry/vfs/landlock.h"
 #include "sentry/vfs/mount_ops.h"
 
+#define LX_MS_NOSYMFOLLOW 256           /* newer than libc */
+
 static u32 mount_flags_from(u64 ms)
 {
 	static const struct { u64 ms; u32 mnt; } map[] = {
 		{ MS_RDONLY, MNT_READONLY }, { MS_NOSUID, MNT_NOSUID }, { MS_NODEV, MNT_NODEV },
 		{ MS_NOEXEC, MNT_NOEXEC }, { MS_NOATIME, MNT_NOATIME }, { MS_NODIRATIME, MNT_NODIRATIME },
+		{ LX_MS_NOSYMFOLLOW, MNT_NOSYMFOLLOW },
 	};
 	u32 r = 0;
 

@@ -32,6 +32,7 @@ static int attrs_from(u64 attr, u32 *ret)
 	static const struct { u64 attr; u32 mnt; } map[] = {
 		{ 0x1, MNT_READONLY }, { 0x2, MNT_NOSUID }, { 0x4, MNT_NODEV }, { 0x8, MNT_NOEXEC },
 		{ 0x10, MNT_NOATIME }, { 0x20, 0 }, { 0x80, MNT_NODIRATIME },
+		{ 0x200000, MNT_NOSYMFOLLOW },
 	};
 
 	*ret = 0;

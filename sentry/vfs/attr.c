@@ -168,6 +168,7 @@ static long st_flags(u32 flags)
 	static const struct { u32 mnt; long st; } map[] = {
 		{ MNT_READONLY, 1 }, { MNT_NOSUID, 2 }, { MNT_NODEV, 4 }, { MNT_NOEXEC, 8 },
 		{ MNT_NOATIME, 0x400 }, { MNT_NODIRATIME, 0x800 }, { MNT_RELATIME, 0x1000 },
+		{ MNT_NOSYMFOLLOW, 0x2000 },
 	};
 	long r = 0x20;          /* ST_VALID */
 

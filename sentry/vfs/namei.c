@@ -213,7 +213,7 @@ static int enter_link(struct walk *w, struct inode *i)
 	char *text;
 	int r;
 
-	if ((w->flags & LOOKUP_NO_SYMLINKS) || w->links >= MAX_SYMLINKS)
+	if ((w->flags & LOOKUP_NO_SYMLINKS) || w->links >= MAX_SYMLINKS || (mount_flags(w->cur.mnt) & MNT_NOSYMFOLLOW))
 		return -ELOOP;
 	w->links++;
 	if (i->ops->follow) {

@@ -127,6 +127,7 @@ static void show_flags(u32 f, struct strbuf *out)
 	static const struct { u32 bit; const char *text; } map[] = {
 		{ MNT_NOSUID, ",nosuid" }, { MNT_NODEV, ",nodev" }, { MNT_NOEXEC, ",noexec" },
 		{ MNT_NOATIME, ",noatime" }, { MNT_NODIRATIME, ",nodiratime" }, { MNT_RELATIME, ",relatime" },
+		{ MNT_NOSYMFOLLOW, ",nosymfollow" },
 	};
 
 	strbuf_puts(out, f & MNT_READONLY ? "ro" : "rw");

@@ -52,6 +52,7 @@ static u64 attr_of(u32 flags)
 {
 	static const struct { u32 mnt; u64 attr; } map[] = {
 		{ MNT_READONLY, 0x1 }, { MNT_NOSUID, 0x2 }, { MNT_NODEV, 0x4 }, { MNT_NOEXEC, 0x8 }, { MNT_NODIRATIME, 0x80 },
+		{ MNT_NOSYMFOLLOW, 0x200000 },
 	};
 	u64 attr = flags & MNT_NOATIME ? 0x10 : flags & MNT_RELATIME ? 0 : 0x20;
 

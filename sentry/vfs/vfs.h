@@ -108,6 +108,7 @@ int vfs_bind_socket(struct task *t, const char *name, u32 mode, struct path *ret
 #define MNT_NOATIME  0x10
 #define MNT_RELATIME 0x20
 #define MNT_NODIRATIME 0x40
+#define MNT_NOSYMFOLLOW 0x80
 #define MNT_LOCKABLE (MNT_READONLY | MNT_NOSUID | MNT_NODEV | MNT_NOEXEC)
 
 /* A fresh namespace whose root is @sb's root directory @root. */

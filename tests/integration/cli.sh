@@ -53,6 +53,10 @@ says "a missing working directory is made" '^/made/up$' C run -b "$w/b" a
 BUNDLE_ADD='{"mounts": [{"destination": "/home/t", "type": "tmpfs", "source": "tmpfs"}]}' bundle /bin/stat -c %a /home/t
 mkdir -p "$w/b/rootfs/home/t" && chmod 710 "$w/b/rootfs/home/t"
 says "a tmpfs has the mode of what it covers" '^710$' C run -b "$w/b" a
+mkdir "$w/links" && ln -s nowhere "$w/links/l"
+BUNDLE_ADD='{"mounts": [{"destination": "/mnt", "source": "'"$w"'/links", "options": ["bind", "nosymfollow"]}]}' bundle /bin/sh -c 'readlink /mnt/l; cat /mnt/l'
+says "nosymfollow: links are read and not followed" '^nowhere cat: .*(Too many levels|loop)' bash -c \
+	"timeout 20 '$bin' --root '$w/state' run -b '$w/b' a 2>&1 | tr '\n' ' '"
 mkdir -p "$w/b/rootfs/home/u/d/e" && echo deep >"$w/b/rootfs/home/u/d/e/f" && ln -s d/e/f "$w/b/rootfs/home/u/l"
 chown 12:34 "$w/b/rootfs/home/u" "$w/b/rootfs/home/u/d/e/f" && chmod 4751 "$w/b/rootfs/home/u/d/e/f"
 head -c 600000 /dev/zero >"$w/b/rootfs/home/u/big"

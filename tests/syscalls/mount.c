@@ -51,6 +51,33 @@ TEST(a_full_tmpfs_says_so)
 	EXPECT_EQ(pwrite(fd, page, sizeof(page), 0), 4096);
 }
 
+/* MS_NOSYMFOLLOW, Linux 5.10: links can be made and read, not followed. */
+TEST(a_mount_whose_links_nobody_follows)
+{
+	char text[16] = "";
+	struct statfs st;
+	struct stat s;
+
+	own_namespace();
+	REQUIRE_OK(mkdir("m", 0755));
+	REQUIRE_OK(mount("t", "m", "tmpfs", 256, NULL));
+	EXPECT_OK(statfs("m", &st));
+	EXPECT_EQ(st.f_flags & 0x2000, 0x2000);
+	put_file("m/f", "x");
+	REQUIRE_OK(mkdir("m/d", 0755));
+	EXPECT_OK(symlink("f", "m/l"));
+	EXPECT_OK(symlink("m/f", "into"));
+	EXPECT_OK(symlink("..", "m/d/up"));
+	EXPECT_EQ(readlink("m/l", text, sizeof(text)), 1);
+	EXPECT_OK(lstat("m/l", &s));
+	EXPECT_ERR(stat("m/l", &s), ELOOP);
+	EXPECT_ERR(open("m/l", O_RDONLY), ELOOP);
+	EXPECT_ERR(access("m/d/up/f", F_OK), ELOOP);
+	EXPECT_OK(access("into", F_OK));
+	EXPECT_OK(mount(NULL, "m", NULL, MS_REMOUNT | MS_BIND, NULL));
+	EXPECT_OK(stat("m/l", &s));
+}
+
 TEST(bind_mounts_show_the_same_files)
 {
 	struct stat a, b;
