@@ -424,9 +424,9 @@ BUNDLE_ADD='{"hooks":{"startContainer":[{"path":"/bin/sh","args":["sh","-c","cat
 	bundle /bin/sh -c 'grep -o created /tmp/state; cat /tmp/uid; echo pid $$'
 says "a startContainer hook runs inside, before" '^created$' C run -b "$w/b" a
 says "and the first process has id 1" '^pid 1$' C run -b "$w/b" a
+BUNDLE_ADD='{"hooks":{"startContainer":[{"path":"/bin/false"}]}}' bundle /bin/echo ran
 says "a startContainer hook that fails stops the start" 'error running startContainer hook #0: /bin/false: exit status 1' C run -b "$w/b" a
 gives "and the program does not run" 1 bash -c "timeout 20 '$bin' --root '$w/state' run -b '$w/b' a 2>/dev/null | grep ran"
-BUNDLE_ADD='{"hooks":{"startContainer":[{"path":"/bin/sleep","args":["sleep","60"],"timeout":1}]}}' bundle /bin/echo ran
 BUNDLE_ADD='{"hooks":{"startContainer":[{"path":"/bin/sh","args":["sh","-c","kill -9 $$"]}]}}' bundle /bin/echo ran
 says "a startContainer hook that is killed" 'hook #0: /bin/sh: signal: killed' C run -b "$w/b" a
 BUNDLE_ADD='{"hooks":{"startContainer":[{"path":"/bin/sleep","args":["sleep","60"],"timeout":1}]}}' bundle /bin/echo ran
