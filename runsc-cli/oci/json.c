@@ -199,6 +199,11 @@ size_t j_count(const struct jnode *n)
 	return json_object_array_length(n->o);
 }
 
+size_t j_members(const struct jnode *n)
+{
+	return (size_t)json_object_object_length(n->o);
+}
+
 int j_item(const struct jnode *n, size_t i, enum jtype type, struct jnode *ret)
 {
 	*ret = (struct jnode){ .doc = n->doc, .up = n, .idx = i, .o = json_object_array_get_idx(n->o, i) };

@@ -50,6 +50,7 @@ int j_nomem(const struct jnode *n);
 int j_get(const struct jnode *n, const char *key, enum jtype type, struct jnode *ret) must_check;
 /* Elements of an array: 0 or -EINVAL; null elements are errors. */
 size_t j_count(const struct jnode *n);
+size_t j_members(const struct jnode *n);        /* of an object */
 int j_item(const struct jnode *n, size_t i, enum jtype type, struct jnode *ret) must_check;
 
 /* 1 found, 0 absent, -errno. */

@@ -1,7 +1,7 @@
 /*
  * spec_linux.c - the linux object.
  *
- * Accepted without effect, and noted so: intelRdt, timeOffsets, mountLabel.
+ * Accepted without effect, and noted so: timeOffsets, mountLabel.  What only the host's kernel could do is refused.
  */
 #include <errno.h>
 #include <string.h>
@@ -101,20 +101,45 @@ static int check_paths(const struct jnode *lin, const char *key, const char *con
 	return 0;
 }
 
-static int note_ignored(const struct jnode *lin, struct oci_spec *s)
+/* Asked for, and nothing here could be it: better no container than one without it. */
+static int refuse_unknown(const struct jnode *lin)
 {
-	static const char *const keys[] = { "intelRdt", "timeOffsets" };
+	static const struct { const char *key, *what; } keys[] = {
+		{ "intelRdt", "the sandbox takes no part of the caches for itself" },
+		{ "netDevices", "no device of the host is moved; give the container a network namespace that has it" },
+	};
+	const char *mode = "";
 	struct jnode n;
+	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-		int r = j_get(lin, keys[i], J_OBJECT, &n);
-
+		r = j_get(lin, keys[i].key, J_OBJECT, &n);
 		if (r < 0)
 			return r;
-		if (r > 0)
-			spec_ignore(s, keys[i]);
+		if (r > 0 && j_members(&n))
+			return j_fail(&n, -ENOTSUP, "not supported: %s", keys[i].what);
 	}
-	return 0;
+	r = j_get(lin, "memoryPolicy", J_OBJECT, &n);
+	if (r > 0)
+		r = j_str(&n, "mode", &mode);
+	else
+		return r;
+	if (r >= 0 && strcmp(mode, "MPOL_DEFAULT") != 0)
+		return j_fail(&n, -ENOTSUP, "mode \"%.32s\" is not supported: memory is the host's to place; leave it out, or use "
+		              "MPOL_DEFAULT and resources.cpu.mems", mode);
+	return MIN(r, 0);
+}
+
+static int note_ignored(const struct jnode *lin, struct oci_spec *s)
+{
+	struct jnode n;
+	int r = refuse_unknown(lin);
+
+	if (r == 0)
+		r = j_get(lin, "timeOffsets", J_OBJECT, &n);
+	if (r > 0)
+		spec_ignore(s, "timeOffsets");
+	return MIN(r, 0);
 }
 
 /* LINUX32 changes what uname says; no flag is defined. */

@@ -322,18 +322,6 @@ await stopped h
 says "but it stays to be deleted" '"status": ?"stopped"' C state h
 C delete h
 
-# ---- what a memory limit kills ----
-if [ -e /sys/fs/cgroup/memory/memory.memsw.limit_in_bytes ] || grep -q memory /sys/fs/cgroup/cgroup.subtree_control 2>/dev/null; then
-	BUNDLE_ADD='{"linux": {"resources": {"memory": {"limit": 67108864, "swap": 67108864}}}}' bundle /bin/sleep 60
-	C run -d -b "$w/b" oom </dev/null >/dev/null 2>&1
-	C events --interval 100ms oom >"$w/events" 2>&1 & watcher=$!
-	for _ in $(seq 100); do grep -q stats "$w/events" && break; sleep 0.1; done
-	gives "a process that takes too much memory is killed" 137 C exec oom dd if=/dev/zero of=/dev/null bs=200M count=1
-	for _ in $(seq 100); do grep -q '"oom"' "$w/events" && break; sleep 0.1; done
-	says "and events tells of it" '^\{"type":"oom","id":"oom"\}$' cat "$w/events"
-	C delete --force oom; wait $watcher
-fi
-
 # ---- the posture of a running sandbox, read from /proc ----
 bundle /bin/sleep 60
 C run -d -b "$w/b" p </dev/null >/dev/null 2>&1

@@ -57,6 +57,18 @@ static const struct { const char *text, *says; int code; } bad[] = {
 	{ "{" TOP ",\"linux\":{\"maskedPaths\":[\"proc\"]}}", "maskedPaths[0]", -EINVAL },
 	{ "{" TOP ",\"linux\":{\"namespaces\":[{\"type\":\"x\"}]}}", "is no namespace", -EINVAL },
 	{ "{" TOP ",\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"pid\"}]}}", "given twice", -EINVAL },
+	{ "{" TOP ",\"linux\":{\"namespaces\":[{\"type\":\"user\"}]}}", "nor mappings to apply specified", -EINVAL },
+	{ "{" TOP ",\"linux\":{\"uidMappings\":[{\"containerID\":0,\"size\":1}]}}", "user namespace isn't enabled", -EINVAL },
+	{ "{" TOP ",\"linux\":{\"uidMappings\":[{\"containerID\":0,\"size\":0}]}}", "uidMappings[0]: 0 ids from 0", -EINVAL },
+	{ "{" TOP ",\"linux\":{\"gidMappings\":[{\"containerID\":4294967295,\"size\":2}]}}", "gidMappings[0]: 2 ids from 4294967295", -EINVAL },
+	{ "{" TOP ",\"linux\":{\"gidMappings\":[{\"containerID\":1,\"hostID\":5,\"size\":2}]}}", "container id 0 is not mapped", -EINVAL },
+	{ "{" TOP ",\"mounts\":[{\"destination\":\"/a\",\"source\":\"/b\",\"options\":[\"bind\",\"idmap=uids=0-1-2\"]}]}", "options[1]: \"idmap=uids", -EINVAL },
+	{ "{" TOP ",\"mounts\":[{\"destination\":\"/a\",\"type\":\"tmpfs\",\"options\":[\"idmap\"]}]}", "only supported for bind-mounts", -EINVAL },
+	{ "{" TOP ",\"mounts\":[{\"destination\":\"/a\",\"source\":\"/b\",\"options\":[\"bind\"],\"uidMappings\":[{\"size\":1}]}]}",
+	  "needs both uidMappings and gidMappings", -EINVAL },
+	{ "{" TOP ",\"linux\":{\"intelRdt\":{\"closID\":\"x\"}}}", "intelRdt: not supported", -ENOTSUP },
+	{ "{" TOP ",\"linux\":{\"netDevices\":{\"eth0\":{}}}}", "netDevices: not supported", -ENOTSUP },
+	{ "{" TOP ",\"linux\":{\"memoryPolicy\":{\"mode\":\"MPOL_BIND\"}}}", "\"MPOL_BIND\" is not supported", -ENOTSUP },
 	{ "{" TOP ",\"linux\":{\"devices\":[{\"path\":\"/dev/x\",\"type\":\"q\"}]}}", "type must be", -EINVAL },
 	{ "{" TOP ",\"linux\":{\"resources\":{\"hugepageLimits\":[{\"pageSize\":\"../x\",\"limit\":1}]}}}",
 	  "hugepageLimits[0]: pageSize must be like 2MB", -EINVAL },
@@ -113,7 +125,7 @@ static void a_full_config_is_read(void **state)
 		"\"blockIO\":{\"weight\":10,\"weightDevice\":[{\"major\":1,\"minor\":2,\"weight\":3},{\"leafWeight\":4}],"
 		"\"throttleWriteIOPSDevice\":[{\"major\":4,\"minor\":5,\"rate\":6}]},"
 		"\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":7}]},"
-		"\"intelRdt\":{},\"sysctl\":{\"a.b\":\"1\"},\"maskedPaths\":[\"/m\"],\"readonlyPaths\":[\"/r\"],"
+		"\"intelRdt\":{},\"timeOffsets\":{},\"sysctl\":{\"a.b\":\"1\"},\"maskedPaths\":[\"/m\"],\"readonlyPaths\":[\"/r\"],"
 		"\"namespaces\":[{\"type\":\"network\",\"path\":\"/n\"}],"
 		"\"devices\":[{\"path\":\"/dev/fuse\",\"type\":\"c\",\"major\":10,\"minor\":229,\"fileMode\":438}]}}";
 	struct err e = { 0 };
@@ -147,7 +159,7 @@ static void a_full_config_is_read(void **state)
 	assert_true(s.res.nhuge == 1 && s.res.huge[0].limit == 7);
 	assert_string_equal(s.res.huge[0].size, "2MB");
 	assert_string_equal(s.res.cpus, "0");
-	assert_string_equal(s.ignored[0], "intelRdt");
+	assert_string_equal(s.ignored[0], "timeOffsets");
 	assert_string_equal(s.ns[0].path, "/n");
 	assert_int_equal(s.devices[0].minor, 229);
 	assert_string_equal(s.cgroups_path, "/a/b");
