@@ -53,7 +53,8 @@ static int by_annotation(struct cli *cli, const struct oci_spec *s, struct conta
 	/* A pod whose first container another runtime made is none of ours. */
 	if (container_open(&quiet, id, false, ret) < 0)
 		return 0;
-	if (to_first(&quiet, ret) < 0 || !proc_alive(&ret->sentry)) {
+	/* Its process may take a while to die after its socket has: the status knows of both. */
+	if (to_first(&quiet, ret) < 0 || container_status(ret) == ST_STOPPED) {
 		container_close(ret);
 		return err_set(&cli->err, -ESRCH, "the pod's sandbox \"%s\" has stopped", id);
 	}
@@ -76,7 +77,7 @@ static int by_netns(struct cli *cli, const struct oci_spec *s, struct container 
 
 		if (e->d_name[0] == '.' || container_open(&quiet, e->d_name, false, ret) < 0)
 			continue;
-		if (ret->netns == st.st_ino && proc_alive(&ret->sentry) && to_first(&quiet, ret) == 0)
+		if (ret->netns == st.st_ino && container_status(ret) != ST_STOPPED && to_first(&quiet, ret) == 0)
 			r = 1;
 		else
 			container_close(ret);
