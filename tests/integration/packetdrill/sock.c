@@ -291,7 +291,7 @@ static ssize_t send_wait(struct rig *r, struct rig_sock *s, struct net_msg *nm, 
 ssize_t rig_sendmsg(void *u, int fd, const struct msghdr *m, int flags)
 {
 	struct rig_sock *s = rig_get(u, fd);
-	struct user_io x = { { total(m), user_copy }, m->msg_iov, m->msg_iovlen, 0, 0, false };
+	struct user_io x = { { .len = total(m), .copy = user_copy }, m->msg_iov, m->msg_iovlen, 0, 0, false };
 	struct net_msg nm = { .io = &x.io, .flags = (u32)flags, .ctl = m->msg_control,
 			      .ctl_len = m->msg_controllen };
 	struct net_sa sa;
@@ -315,7 +315,7 @@ ssize_t rig_recvmsg(void *u, int fd, struct msghdr *m, int flags)
 {
 	struct rig *r = u;
 	struct rig_sock *s = rig_get(r, fd);
-	struct user_io x = { { total(m), user_copy }, m->msg_iov, m->msg_iovlen, 0, 0, true };
+	struct user_io x = { { .len = total(m), .copy = user_copy }, m->msg_iov, m->msg_iovlen, 0, 0, true };
 	struct net_sa sa = { 0 };
 	struct net_msg nm = { .io = &x.io, .flags = (u32)flags, .name = &sa, .ctl = m->msg_control,
 			      .ctl_len = m->msg_controllen };
