@@ -178,6 +178,14 @@ void ctx_set_owner(struct ctx *c, void *owner) { c->owner = owner; }
 void *ctx_owner(const struct ctx *c) { return c->owner; }
 int ctx_clone(struct ctx *parent, struct ctx **ret) { return parent->p->ops->ctx_clone(parent, ret); }
 void ctx_start(struct ctx *c) { c->p->ops->ctx_start(c); }
+void ctx_again(struct ctx *c) { c->p->ops->ctx_again(c); }
+
+void ctx_rest(struct ctx *c)
+{
+	if (c->p->ops->ctx_rest)
+		c->p->ops->ctx_rest(c);
+}
+
 void ctx_retire(struct ctx *c, gaddr_t word)
 {
 	(void)!c->p->ops->ctx_retire(c, word);

@@ -27,6 +27,7 @@ enum trap_kind {
 	TRAP_FAULT,             /* fault */
 	TRAP_INTERRUPT,         /* ctx_interrupt() or ctx_need_frame(): registers can be had */
 	TRAP_START,             /* first appearance of a context made by fork or clone */
+	TRAP_AGAIN,             /* ctx_again() */
 	TRAP_DEAD,              /* its host process is gone; it can only be freed */
 };
 
@@ -109,6 +110,12 @@ int aspace_fork(struct ctx *parent, struct aspace **ret_as, struct ctx **ret_ctx
 int ctx_clone(struct ctx *parent, struct ctx **ret) must_check;
 /* Let a new context appear in platform_switch() as TRAP_START. */
 void ctx_start(struct ctx *c);
+/*
+ * A trapped context may be left to itself: its owner says so with ctx_rest(), lets go of it, and gives platform_switch()
+ * nothing.  Whoever calls ctx_again(), once, any thread, makes it some worker's again, as TRAP_AGAIN.
+ */
+void ctx_rest(struct ctx *c);
+void ctx_again(struct ctx *c);
 /*
  * The context will run no application code any more.  It must have a frame.  The host forgets what it keeps of it
  * in the application's memory; then the application learns of it: 0 is stored in @word, and one (shared) waiter woken.

@@ -23,6 +23,8 @@ struct platform_ops {
 	int (*as_fork)(struct ctx *parent, struct aspace **ret_as, struct ctx **ret_ctx);
 	int (*ctx_clone)(struct ctx *parent, struct ctx **ret);
 	void (*ctx_start)(struct ctx *c);
+	void (*ctx_rest)(struct ctx *c);        /* may be NULL */
+	void (*ctx_again)(struct ctx *c);
 	int (*ctx_retire)(struct ctx *c, gaddr_t word);
 	void (*ctx_free)(struct ctx *c);
 	void (*as_release)(struct aspace *as);

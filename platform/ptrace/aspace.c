@@ -159,6 +159,13 @@ void pt_ctx_start(struct ctx *base)
 	pt_post(ctx_pt(c), c, &(struct trap){ .kind = TRAP_START });
 }
 
+void pt_ctx_again(struct ctx *base)
+{
+	struct pt_ctx *c = to_pt_ctx(base);
+
+	pt_post(ctx_pt(c), c, &(struct trap){ .kind = TRAP_AGAIN });
+}
+
 struct ctx_req { struct pt_req q; struct pt_ctx *c; };
 
 static void retire_fn(struct pt *p, struct pt_req *q)

@@ -154,6 +154,7 @@ int pt_as_new(struct platform *base, struct aspace **ret_as, struct ctx **ret_ct
 int pt_as_fork(struct ctx *parent, struct aspace **ret_as, struct ctx **ret_ctx);
 int pt_ctx_clone(struct ctx *parent, struct ctx **ret);
 void pt_ctx_start(struct ctx *base);
+void pt_ctx_again(struct ctx *base);
 int pt_retire(struct ctx *base, gaddr_t word);
 void pt_ctx_free(struct ctx *base);
 void pt_as_release(struct aspace *base);

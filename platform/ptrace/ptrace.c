@@ -57,6 +57,7 @@ const struct platform_ops ptrace_ops = {
 	.as_fork = pt_as_fork,
 	.ctx_clone = pt_ctx_clone,
 	.ctx_start = pt_ctx_start,
+	.ctx_again = pt_ctx_again,
 	.ctx_retire = pt_retire,
 	.ctx_free = pt_ctx_free,
 	.as_release = pt_as_release,

@@ -122,6 +122,8 @@ struct systrap_ctx {
 	bool want_views;                        /* owner: views_obey() when it has a frame */
 	struct { hostfd_t file; u32 i; u64 key, off; } view;    /* owner: what it is to map; file: none if nothing */
 	u64 resumed_at;                         /* owner: TSC */
+	u64 woke_at;                            /* owner: when its call last woke somebody, TSC, or 0 */
+	u32 turns;                              /* owner: how often it waited itself soon after that */
 	u32 close_calls, hot_need, hot_served, hot_waits;  /* receiver */
 
 	/* The frame, copied in once a trap.  Owner. */
@@ -305,6 +307,8 @@ void workers_post(struct systrap *p, struct systrap_ctx *c, const struct trap *t
 /* There is to be one more context: is there a worker for it? 0 or -EAGAIN. */
 int workers_reserve(struct systrap *p) must_check;
 void workers_unreserve(struct systrap *p);              /* it was not made */
+void workers_rest(struct ctx *base);
+void workers_again(struct ctx *base);
 void workers_forget(const struct systrap_ctx *c);       /* it is about to be freed */
 bool workers_receives(void);                    /* does this thread hold the token? */
 void workers_step_aside(struct systrap *p);     /* move to another CPU than this one */

@@ -56,8 +56,6 @@ struct worker {
 	bool watches;                   /* own thread: was made the pool's watcher, and may have lost the token since */
 	pid_t tid;                      /* set before a sleep */
 	_Atomic bool placed;            /* a waker has narrowed our affinity */
-	u64 woke_at;                    /* own thread: when it last woke another, or 0 */
-	u32 turns;                      /* own thread: how often a sleep followed soon */
 };
 
 static _Thread_local struct worker self;
@@ -288,20 +286,51 @@ struct ctx *workers_run(struct platform *base, struct ctx *done, struct trap *re
 	}
 }
 
-/* What there is to note before any wait. */
+/* The call that is served wakes somebody.  Is it one that waits itself soon after? */
+static bool takes_turns(void)
+{
+	struct systrap_ctx *c = self.serving;
+
+	if (!c)
+		return false;
+	c->woke_at = __builtin_ia32_rdtsc();
+	return c->turns >= TURNS_MIN;
+}
+
+/* What there is to note before any wait of @c. */
+static void will_wait(struct systrap_ctx *c)
+{
+	mail_blocked(c);
+	if (!c->woke_at)
+		return;
+	if (__builtin_ia32_rdtsc() - c->woke_at < TURN_TICKS)
+		c->turns = MIN(c->turns + 1, TURNS_MAX);
+	else if (c->turns)
+		c->turns--;
+	c->woke_at = 0;
+}
+
 static void note_wait(void)
 {
 	if (self.serving)
-		mail_blocked(self.serving);
-	if (self.woke_at) {
-		if (__builtin_ia32_rdtsc() - self.woke_at < TURN_TICKS)
-			self.turns = MIN(self.turns + 1, TURNS_MAX);
-		else if (self.turns)
-			self.turns--;
-		self.woke_at = 0;
-	}
+		will_wait(self.serving);
 	if (!self.tid)
 		self.tid = gettid();
+}
+
+void workers_rest(struct ctx *base)
+{
+	will_wait(to_ctx(base));
+	self.serving = NULL;            /* it may be another's at any moment */
+}
+
+void workers_again(struct ctx *base)
+{
+	struct trap trap = { .kind = TRAP_AGAIN };
+	/* Who takes turns with whom it wakes serves that, too, when it is done.  So does who has nobody to resume. */
+	bool mine = self.is_worker && (!self.serving || takes_turns());
+
+	post(to_systrap(base->p), to_ctx(base), &trap, !mine);
 }
 
 struct worker *workers_block_watch(struct platform *base, hostfd_t *ret_fd)
@@ -368,9 +397,10 @@ void workers_waking(struct platform *base, struct worker *sleeper)
 	mutex_unlock(&p->w.mu);
 	if (!self.is_worker)
 		return;
-	self.woke_at = __builtin_ia32_rdtsc();
+	if (!takes_turns())
+		return;
 	cpu = sched_getcpu();
-	if (self.turns < TURNS_MIN || cpu < 0 || CPU_COUNT(&p->w.cpus) < 2)
+	if (cpu < 0 || CPU_COUNT(&p->w.cpus) < 2)
 		return;
 	CPU_ZERO(&here);
 	CPU_SET((size_t)cpu, &here);

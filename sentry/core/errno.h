@@ -13,3 +13,4 @@
 #define ERESTART_RESTARTBLOCK 516       /* through restart_syscall(2), or EINTR */
 #define ENOFRAME_RESULT       600       /* the handler has set all registers itself, or the host will (ctx_pass) */
 #define ENEEDFRAME            601       /* call the handler again, with a frame this time; nothing was done yet */
+#define EPARKED               602       /* the same once the task is woken: task_park.c */

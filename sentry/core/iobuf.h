@@ -23,6 +23,7 @@ struct iobuf {
 	u64 off;                                /* within iov[idx] */
 	u8 *kbuf;                               /* kernel memory */
 	bool again;                             /* a read that may be made again: it moves nothing but the bytes */
+	bool parks;                             /* -EPARKED is a possible result */
 	bool noappend;                          /* a write at its position though the file says O_APPEND */
 	size_t left;                            /* bytes from the cursor to the end */
 	size_t done;                            /* bytes moved so far */

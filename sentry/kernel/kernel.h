@@ -108,6 +108,8 @@ struct kernel {
 enum { RECEIVE_FRAME = 1, RECEIVE_ALSO = 2 };
 
 struct receive_ops {
+	bool (*wanted)(struct kernel *k);               /* would begin() give a ticket? */
+	u32 (*frames)(struct kernel *k);                /* how many have come, by whomever they were taken in */
 	u32 (*begin)(struct kernel *k);                 /* a ticket; 0: somebody else receives, sleep as usual */
 	/* Sleep until a frame is there (RECEIVE_FRAME), @also can be read (RECEIVE_ALSO), poke() (0) or the host's deadline (-ETIMEDOUT). */
 	int (*wait)(struct kernel *k, u32 *ticket, s64 host_deadline, hostfd_t also);

@@ -26,6 +26,7 @@ struct task *task_new(struct kernel *k, struct tgroup *tg)
 	list_init(&t->thread_node);
 	mutex_init(&t->mu, RANK_TASK);
 	sigpending_init(&t->pending);
+	ktimer_init(&t->park.tm, task_park_timer);
 	t->timer_slack = t->timer_slack_def = 50000;
 	t->cpu_mask[0] = k->ncpus >= 64 ? ~0ull : (1ull << k->ncpus) - 1;
 	t->cpu_mask[1] = k->ncpus <= 64 ? 0 : (k->ncpus >= 128 ? ~0ull : (1ull << (k->ncpus - 64)) - 1);

@@ -42,6 +42,9 @@ struct nsset;
 
 struct rlimit64_g { u64 cur, max; };
 
+/* A waiter that wakes its task: the usual one. */
+struct task_waiter { struct waiter w; struct task *t; };
+
 struct tgroup {
 	struct ref ref;
 	struct kernel *kernel;                  /* immutable */
@@ -141,7 +144,18 @@ struct task {
 	struct worker *_Atomic sleeper;         /* who waits on wake_word, for platform_waking() */
 	_Atomic u32 wake_word;                  /* futex of this task's worker: enum wake (task_block.c) */
 	bool by_net;                            /* owner: it waits for a socket of the stack */
+	s32 net_luck;                           /* owner: >= 0: such waits were ended by frames lately, not by tasks of ours */
 	_Atomic int state;                      /* TASK_* for /proc */
+
+	struct {                                /* owner: task_park.c */
+		bool may, waits, again;         /* the call may be set aside; is about to be; is served once more */
+		struct file *file;              /* its file: a reference, or NULL */
+		struct waitq *wq;               /* NULL: queued nowhere */
+		struct task_waiter tw;
+		ktime_t deadline;
+		struct ktimer tm;
+		u32 frames;                     /* of the network, when it was */
+	} park;
 
 	/* What the current call was: for restarts, tracing and /proc/PID/syscall. Owner. */
 	u64 call_nr, call_args[6];
@@ -240,13 +254,33 @@ int task_sleep(struct task *t, ktime_t deadline) must_check;
 int task_sleep_killable(struct task *t, ktime_t deadline) must_check;
 void task_wake(struct task *t);
 
-/* A waiter that wakes its task: the usual one. */
-struct task_waiter { struct waiter w; struct task *t; };
 void task_waiter_init(struct task_waiter *tw, struct task *t, u32 interest);
+
+/* ---- task_park.c: a call that waits without a worker ---- */
+/*
+ * May the handler of the call in progress end with -EPARKED?  It has done nothing yet then, and is called again.
+ * park_on: wait as told.  The handler then tries once more, and park_result() makes of its -EAGAIN what
+ * it is to end with: -EPARKED, -ERESTARTSYS, or -EAGAIN if it must task_sleep() after all.
+ */
+struct park_on {
+	struct file *file;                      /* keeps wq; NULL: something else does */
+	struct waitq *wq;
+	u32 interest;                           /* POLL* */
+	bool exclusive;
+	ktime_t deadline;                       /* KTIME_MAX: none */
+};
+bool task_can_park(const struct task *t);
+void task_park_on(struct task *t, const struct park_on *on);
+long task_park_result(struct task *t, long r) must_check;
+/* For such handlers, the same each time the call is made: fd_get(), and a deadline that counts from the call's beginning. */
+struct file *task_call_file(struct task *t, int fd) must_check;
+bool task_call_again(const struct task *t);     /* is it being made again? */
+ktime_t task_call_deadline(const struct task *t, ktime_t from_now);
 
 /* ---- task_run.c ---- */
 void task_worker(struct kernel *k);             /* the body of every worker thread; returns at shutdown */
-void task_handle(struct task *t, struct trap *trap);
+/* The context to be resumed; NULL: none, the task has exited or waits. */
+struct ctx *task_handle(struct task *t, struct trap *trap);
 /* Make a task that runs application code look at its signals soon. */
 void task_kick(struct task *t);
 

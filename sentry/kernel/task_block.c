@@ -28,10 +28,9 @@ static bool take_wake(struct task *t)
 	return atomic_compare_exchange_strong(&t->wake_word, &old, WAKE_NONE);
 }
 
-/* Of those who sleep for the network whoever ends the sleep takes one off, be it the waker. */
-static void count_asleep(struct task *t, enum wake how, int n)
+void task_count_asleep(struct task *t, enum wake how, int n)
 {
-	if (how == WAKE_NET_SLEEPER)
+	if (how == WAKE_NET_SLEEPER || how == WAKE_NET_PARKED)
 		t->kernel->receive->asleep(t->kernel, n);
 }
 
@@ -47,7 +46,7 @@ static int wait_here(struct task *t, ktime_t deadline, bool killable_only, enum 
 		int r = 0;
 
 		/* Announce first, then look at the signals: their sender wakes us. */
-		count_asleep(t, how, 1);
+		task_count_asleep(t, how, 1);
 		announced = atomic_compare_exchange_strong(&t->wake_word, &old, how);
 		if (announced) {
 			if (interrupted(t, killable_only))
@@ -55,14 +54,14 @@ static int wait_here(struct task *t, ktime_t deadline, bool killable_only, enum 
 			else
 				r = host_futex_wait(&t->wake_word, how, host);
 		} else {
-			count_asleep(t, how, -1);
+			task_count_asleep(t, how, -1);
 		}
 		*woken = announced;
 		if (take_wake(t))
 			return 0;
 		old = how;
 		if (!announced || atomic_compare_exchange_strong(&t->wake_word, &old, WAKE_NONE))
-			count_asleep(t, announced ? how : WAKE_NONE, -1);
+			task_count_asleep(t, announced ? how : WAKE_NONE, -1);
 		else if (take_wake(t))
 			return 0;
 		*woken = false;
@@ -97,6 +96,8 @@ static int wait_receiving(struct task *t, ktime_t deadline, bool killable_only, 
 		if (!atomic_compare_exchange_strong(&t->wake_word, &old, WAKE_NONE) && take_wake(t))
 			return 0;
 		*woken = false;
+		if (announced && r >= 0 && r != RECEIVE_ALSO)
+			task_net_luck(t, r & RECEIVE_FRAME);
 		if (r > 0 && (r & RECEIVE_ALSO)) {
 			(void)platform_block_begin(t->kernel->platform);
 			also = HOSTFD_NONE;
@@ -175,7 +176,11 @@ void task_wake(struct task *t)
 
 	if (old == WAKE_NONE || old == WAKE_DUE)
 		return;
-	count_asleep(t, old, -1);
+	task_count_asleep(t, old, -1);
+	if (old == WAKE_PARKED || old == WAKE_NET_PARKED) {
+		ctx_again(t->ctx);      /* nobody's until now, so it is there.  Not so afterwards. */
+		return;
+	}
 	platform_waking(t->kernel->platform, atomic_load(&t->sleeper));
 	if (old == WAKE_RECEIVER)
 		t->kernel->receive->poke(t->kernel);

@@ -39,7 +39,17 @@ void tgroup_cpu_sample_locked(struct tgroup *tg, struct aspace *as);
 void tgroup_cpu_new_image_locked(struct tgroup *tg, struct aspace *old, struct aspace *fresh);
 
 /* ---- task_block.c ---- */
-enum wake { WAKE_NONE, WAKE_DUE, WAKE_SLEEPER, WAKE_NET_SLEEPER, WAKE_RECEIVER };
+enum wake { WAKE_NONE, WAKE_DUE, WAKE_SLEEPER, WAKE_NET_SLEEPER, WAKE_RECEIVER, WAKE_PARKED, WAKE_NET_PARKED };
+/* Of those who wait for the network without looking at the links themselves whoever ends the wait takes one off, be it the waker. */
+void task_net_luck(struct task *t, bool by_frame);        /* what ended a wait for the network */
+void task_count_asleep(struct task *t, enum wake how, int n);
+
+/* ---- task_park.c ---- */
+/* The call ended with -EPARKED.  The task is nobody's from here on: its caller must not touch what is the owner's. */
+void task_park(struct task *t);
+void task_unpark(struct task *t);               /* the new owner: before the call is made again */
+void task_park_done(struct task *t);            /* after it */
+void task_park_timer(struct ktimer *tm);
 
 /* ---- signal.c ---- */
 /* With tg->mu held: */

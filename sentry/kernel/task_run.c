@@ -37,8 +37,7 @@ void task_worker(struct kernel *k)
 			return;
 		t = ctx_owner(c);
 		task_ref(t);
-		task_handle(t, &trap);
-		c = t->ctx;             /* NULL: exited; another one: exec */
+		c = task_handle(t, &trap);
 		task_unref(t);
 	}
 }
@@ -107,10 +106,39 @@ static void redo_call(struct task *t)
 	call_done(t, sys_dispatch(t, t->call_nr, &a));
 }
 
+/* A tracer or a log is to see the end of each call. */
+static bool may_park(const struct task *t) { return !t->pt && !t->kernel->strace; }
+
+/* A handler has returned. */
+static void call_returned(struct task *t, long r)
+{
+	usercopy_end(t);
+	t->park.waits = r == -EPARKED;
+	task_park_done(t);
+	t->call_again = r == -ENEEDFRAME && t->ctx;
+	if (t->park.waits)
+		return;
+	if (!t->call_again)
+		call_done(t, r);
+	else if (ctx_has_frame(t->ctx))
+		redo_call(t);
+}
+
+/* It was set aside, and what it waits for may be there. */
+static void unparked_call(struct task *t)
+{
+	struct sysargs a;
+
+	for (int i = 0; i < 6; i++)
+		a.v[i] = t->call_args[i];
+	t->park.may = may_park(t);
+	usercopy_begin(t, t->call_nr, a.v);
+	call_returned(t, sys_dispatch(t, t->call_nr, &a));
+}
+
 static void handle_call(struct task *t, const struct trap *trap)
 {
 	struct sysargs a;
-	long r;
 
 	t->call_nr = trap->nr;
 	for (int i = 0; i < 6; i++)
@@ -123,14 +151,9 @@ static void handle_call(struct task *t, const struct trap *trap)
 			t->call_again = t->traced_call = true;
 		return;
 	}
+	t->park.may = may_park(t);
 	usercopy_begin(t, trap->nr, a.v);
-	r = sys_enter(t, trap->nr, trap->ip, &a);
-	usercopy_end(t);
-	t->call_again = r == -ENEEDFRAME && t->ctx;
-	if (!t->call_again)
-		call_done(t, r);
-	else if (ctx_has_frame(t->ctx))
-		redo_call(t);
+	call_returned(t, sys_enter(t, trap->nr, trap->ip, &a));
 }
 
 static void handle_fault(struct task *t, const struct trap *trap)
@@ -198,11 +221,11 @@ static void finish(struct task *t)
 	task_account(t, false);
 }
 
-void task_handle(struct task *t, struct trap *trap)
+struct ctx *task_handle(struct task *t, struct trap *trap)
 {
 	bool from_app = atomic_exchange(&t->in_app, false);
 
-	if (trap->kind != TRAP_START)
+	if (trap->kind != TRAP_START && trap->kind != TRAP_AGAIN)
 		task_account(t, from_app);
 	switch (trap->kind) {
 	case TRAP_SYSCALL:
@@ -222,13 +245,23 @@ void task_handle(struct task *t, struct trap *trap)
 	case TRAP_START:
 		handle_start(t);
 		break;
+	case TRAP_AGAIN:
+		task_unpark(t);
+		unparked_call(t);
+		break;
 	case TRAP_DEAD:
 		tgroup_exit(t->tg, SIGKILL);
 		task_exit_killed(t);
-		return;
+		return t->ctx;
 	}
 	if (unlikely(sigio_pending(t->kernel)))
 		sigio_flush(t->kernel);
+	if (t->park.waits) {
+		t->park.waits = false;
+		task_park(t);
+		return NULL;
+	}
 	if (t->ctx)
 		finish(t);
+	return t->ctx;
 }

@@ -110,23 +110,40 @@ static int look(struct task *t, struct wait_req *q, struct tgroup **ret_dead, st
 	return r;
 }
 
-int task_wait(struct task *t, struct wait_req *q)
+/* @parks: ... and be queued then, for the call to be set aside. */
+static int look_once(struct task *t, struct wait_req *q, bool parks)
 {
 	struct tgroup *dead = NULL;
 	struct task *gone = NULL;
-	struct task_waiter tw;
 	int r;
 
+	if (parks)
+		task_park_on(t, &(struct park_on){ .wq = &t->tg->wait_children, .interest = POLLIN, .deadline = KTIME_MAX });
 	r = look(t, q, &dead, &gone);
-	if (r != 0 || (q->options & WNOHANG)) {
-		tgroup_unref(dead);
-		task_unref(gone);
-		return r;
+	if (parks) {
+		r = (int)task_park_result(t, r ? r : -EAGAIN);
+		r = r == -EAGAIN ? 0 : r;
 	}
+	tgroup_unref(dead);
+	task_unref(gone);
+	return r;
+}
+
+int task_wait(struct task *t, struct wait_req *q)
+{
+	struct task_waiter tw;
+	int r = look_once(t, q, false);
+
+	if (r != 0 || (q->options & WNOHANG))
+		return r;
+	if (q->parks && task_can_park(t))
+		r = look_once(t, q, true);
+	if (r != 0)
+		return r;
 	task_waiter_init(&tw, t, POLLIN);
 	waitq_add(&t->tg->wait_children, &tw.w);
 	for (;;) {
-		r = look(t, q, &dead, &gone);
+		r = look_once(t, q, false);
 		if (r != 0)
 			break;
 		r = task_sleep(t, KTIME_MAX);
@@ -134,7 +151,5 @@ int task_wait(struct task *t, struct wait_req *q)
 			break;
 	}
 	waitq_del(&t->tg->wait_children, &tw.w);
-	tgroup_unref(dead);
-	task_unref(gone);
 	return r;
 }

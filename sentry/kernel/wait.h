@@ -14,6 +14,7 @@ struct wait_req {
 	enum wait_which which;
 	int id;
 	u32 options;                            /* W* and __W* */
+	bool parks;                             /* the call may be set aside: -EPARKED */
 	/* Results, when a child was found: */
 	int pid, status, code;                  /* status: of wait4; code: CLD_* */
 	u32 uid;

@@ -318,12 +318,28 @@ static void call_thread(struct net_rx *n)
 
 /* ---- tasks ---- */
 
+static bool may_receive(struct net_rx *n)
+{
+	return atomic_load_explicit(&n->n, memory_order_relaxed) > 1 && (atomic_load(&n->asleep) == 0 || tasks_receive(n));
+}
+
+static u32 rx_frames(struct kernel *k) { return atomic_load_explicit(&k->net_rx->frames, memory_order_relaxed); }
+
+static bool rx_wanted(struct kernel *k)
+{
+	struct net_rx *n = k->net_rx;
+	u32 now = atomic_load_explicit(&n->owner, memory_order_relaxed);
+
+	return may_receive(n) &&
+	       ((now & RX_WHO) == RX_NONE || (now & RX_SLEEPS));
+}
+
 static u32 rx_begin(struct kernel *k)
 {
 	struct net_rx *n = k->net_rx;
 	u32 ticket;
 
-	if (atomic_load_explicit(&n->n, memory_order_relaxed) <= 1 || (atomic_load(&n->asleep) != 0 && !tasks_receive(n)))
+	if (!may_receive(n))
 		return 0;
 	ticket = own(n, RX_TASK, true);
 	if (ticket)
@@ -406,7 +422,7 @@ static void rx_asleep(struct kernel *k, int d)
 }
 
 static const struct receive_ops receive_ops = {
-	.begin = rx_begin, .wait = rx_wait, .receive = rx_receive, 
+	.wanted = rx_wanted, .frames = rx_frames, .begin = rx_begin, .wait = rx_wait, .receive = rx_receive, 
 	.end = rx_end, .look = rx_look, .poke = rx_poke, .asleep = rx_asleep,
 };
 

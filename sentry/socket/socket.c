@@ -219,11 +219,24 @@ ssize_t socket_send(struct task *t, struct socket *s, struct sock_msg *m)
 	return n;
 }
 
+/* recvmsg for a call that may be set aside when there is nothing. */
+static ssize_t recv_parked(struct task *t, struct socket *s, struct sock_msg *m)
+{
+	ssize_t n = s->ops->recvmsg(t, s, m);
+
+	if (n != -EAGAIN)
+		return n;
+	task_park_on(t, &(struct park_on){ .file = &s->f, .wq = s->f.wq, .interest = POLLIN | POLLRDHUP | POLLERR | POLLHUP,
+					   .deadline = KTIME_MAX });
+	return task_park_result(t, s->ops->recvmsg(t, s, m));
+}
+
 ssize_t socket_recv(struct task *t, struct socket *s, struct sock_msg *m)
 {
 	bool nonblock = is_nonblock(s, m) || (m->flags & (MSG_ERRQUEUE | MSG_OOB)), queued = false;
 	size_t want = m->flags & MSG_WAITALL ? m->b->left : MIN((size_t)s->opt.rcvlowat, m->b->left);
 	s64 timeo = s->opt.rcvtimeo;
+	bool parks = m->b->parks && !nonblock && !timeo && task_can_park(t);
 	struct task_waiter tw;
 	ktime_t deadline = 0;
 	ssize_t n, total = 0;
@@ -231,7 +244,7 @@ ssize_t socket_recv(struct task *t, struct socket *s, struct sock_msg *m)
 	if (!s->ops->recvmsg)
 		return -EOPNOTSUPP;
 	for (;;) {
-		n = s->ops->recvmsg(t, s, m);
+		n = parks && !total && !queued ? recv_parked(t, s, m) : s->ops->recvmsg(t, s, m);
 		if (n > 0) {
 			total += n;
 			m->copied = (size_t)total;

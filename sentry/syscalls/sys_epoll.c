@@ -60,12 +60,12 @@ static long do_wait(struct task *t, const struct sysargs *a, ktime_t deadline)
 
 	if (max <= 0 || max > EP_MAX_EVENTS)
 		return -EINVAL;
-	ep = fd_get(t, arg_fd(a, 0));
+	ep = task_call_file(t, arg_fd(a, 0));
 	if (!ep)
 		return -EBADF;
 	if (!file_is_epoll(ep))
 		return -EINVAL;
-	return eventpoll_wait(t, ep, arg_addr(a, 1), max, deadline);
+	return eventpoll_wait(t, ep, arg_addr(a, 1), max, task_call_deadline(t, deadline));
 }
 
 static ktime_t from_ms(struct task *t, int ms)
@@ -80,9 +80,15 @@ long sys_epoll_wait(struct task *t, const struct sysargs *a)
 	return do_wait(t, a, from_ms(t, arg_s32(a, 3)));
 }
 
+/* Once a call: it is restored when the call has ended, not when it is set aside. */
+static int use_mask(struct task *t, const struct sysargs *a)
+{
+	return task_call_again(t) ? 0 : sigset_arg_use(t, arg_addr(a, 4), arg_size(a, 5));
+}
+
 long sys_epoll_pwait(struct task *t, const struct sysargs *a)
 {
-	int r = sigset_arg_use(t, arg_addr(a, 4), arg_size(a, 5));
+	int r = use_mask(t, a);
 
 	return r < 0 ? r : do_wait(t, a, from_ms(t, arg_s32(a, 3)));
 }
@@ -95,6 +101,6 @@ long sys_epoll_pwait2(struct task *t, const struct sysargs *a)
 	r = timeout_arg(t, arg_addr(a, 3), &deadline);
 	if (r < 0)
 		return r;
-	r = sigset_arg_use(t, arg_addr(a, 4), arg_size(a, 5));
+	r = use_mask(t, a);
 	return r < 0 ? r : do_wait(t, a, deadline);
 }

@@ -134,7 +134,7 @@ long sys_exit_group(struct task *t, const struct sysargs *a)
 
 long sys_wait4(struct task *t, const struct sysargs *a)
 {
-	struct wait_req q = { .options = arg_u32(a, 2) };
+	struct wait_req q = { .options = arg_u32(a, 2), .parks = true };
 	int pid = arg_s32(a, 0);
 	long r;
 

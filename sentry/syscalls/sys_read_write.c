@@ -23,7 +23,7 @@ static bool absurd(gaddr_t base, size_t len)
 
 static long do_read(struct task *t, const struct sysargs *a, s64 *pos)
 {
-	auto_file *f = fd_get(t, arg_fd(a, 0));
+	auto_file *f = task_call_file(t, arg_fd(a, 0));
 	struct iobuf b;
 
 	if (!f)
@@ -32,6 +32,7 @@ static long do_read(struct task *t, const struct sysargs *a, s64 *pos)
 		return (f->flags & O_ACCMODE) == O_WRONLY ? -EBADF : -EFAULT;
 	iobuf_user(&b, t, arg_addr(a, 1), arg_size(a, 2));
 	b.again = pos;
+	b.parks = !pos;
 	return file_read(t, f, &b, pos, false);
 }
 

@@ -20,9 +20,8 @@
 #define OPTLEN_MAX 65536
 #define TYPE_MASK  0xf
 
-int sockarg_get(struct task *t, int fd, struct file **ret_file, struct socket **ret)
+static int socket_in(struct file *f, struct file **ret_file, struct socket **ret)
 {
-	struct file *f = fd_get(t, fd);
 	struct socket *s;
 
 	if (!f)
@@ -35,6 +34,16 @@ int sockarg_get(struct task *t, int fd, struct file **ret_file, struct socket **
 	*ret_file = f;
 	*ret = s;
 	return 0;
+}
+
+int sockarg_get(struct task *t, int fd, struct file **ret_file, struct socket **ret)
+{
+	return socket_in(fd_get(t, fd), ret_file, ret);
+}
+
+int sockarg_call_get(struct task *t, int fd, struct file **ret_file, struct socket **ret)
+{
+	return socket_in(task_call_file(t, fd), ret_file, ret);
 }
 
 int sockarg_name_in(struct task *t, gaddr_t addr, s32 len, u8 name[SOCK_NAME_MAX])

@@ -59,11 +59,12 @@ long sys_recvfrom(struct task *t, const struct sysargs *a)
 	auto_file *f = NULL;
 	struct socket *s;
 	ssize_t n;
-	int r = sockarg_get(t, arg_fd(a, 0), &f, &s);
+	int r = sockarg_call_get(t, arg_fd(a, 0), &f, &s);
 
 	if (r < 0)
 		return r;
 	iobuf_user(&b, t, arg_addr(a, 1), MIN(arg_size(a, 2), MAX_RW_COUNT));
+	b.parks = true;
 	n = socket_recv(t, s, &m);
 	if (n >= 0 && arg_addr(a, 4).v) {
 		r = sockarg_name_out(t, arg_addr(a, 4), arg_addr(a, 5), m.name, m.namelen);

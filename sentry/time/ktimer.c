@@ -1,8 +1,8 @@
 /*
  * ktimer.c - the timer queue and its one thread; see ktimer.h.
  *
- * The thread sleeps on q->seq until the first deadline; arming an earlier one
- * bumps seq.  A canceller that meets its running timer waits on q->done_seq,
+ * The thread sleeps on q->seq until the first deadline (q->until, which may be that of a timer cancelled since:
+ * most are, and armed again for later); arming an earlier one bumps seq.  A canceller that meets its running timer waits on q->done_seq,
  * which the thread bumps after each fn.
  */
 #include "sentry/time/ktimer.h"
@@ -20,6 +20,7 @@ struct ktimers {
 	struct mutex mu;                        /* RANK_TIMER */
 	struct rb_root tree GUARDED_BY(mu);     /* by deadline */
 	struct ktimer *running GUARDED_BY(mu);
+	ktime_t until GUARDED_BY(mu);           /* when the thread looks again, at the latest */
 	_Atomic u32 seq;                        /* the first deadline may have changed */
 	_Atomic u32 done_seq;                   /* a callback has returned */
 };
@@ -40,7 +41,7 @@ static bool run_one(struct ktimers *q, ktime_t *ret_next)
 	n = rb_first(&q->tree);
 	tm = n ? rb_entry(n, struct ktimer, node) : NULL;
 	if (!tm || tm->deadline > ktime_mono(q->kernel)) {
-		*ret_next = tm ? tm->deadline : KTIME_MAX;
+		*ret_next = q->until = tm ? tm->deadline : KTIME_MAX;
 		mutex_unlock(&q->mu);
 		return false;
 	}
@@ -112,7 +113,7 @@ void ktimer_init(struct ktimer *tm, void (*fn)(struct ktimer *))
 void ktimer_arm(struct kernel *k, struct ktimer *tm, ktime_t deadline)
 {
 	struct ktimers *q = k->timers;
-	bool first;
+	bool sooner;
 
 	mutex_lock(&q->mu);
 	if (tm->queued)
@@ -121,9 +122,11 @@ void ktimer_arm(struct kernel *k, struct ktimer *tm, ktime_t deadline)
 	tm->queued = deadline != KTIME_MAX;
 	if (tm->queued)
 		rb_add(&q->tree, &tm->node, earlier);
-	first = tm->queued && rb_first(&q->tree) == &tm->node;
+	sooner = tm->queued && deadline < q->until;
+	if (sooner)
+		q->until = deadline;
 	mutex_unlock(&q->mu);
-	if (first) {
+	if (sooner) {
 		atomic_fetch_add(&q->seq, 1);
 		host_futex_wake(&q->seq, 1);
 	}

@@ -307,6 +307,20 @@ static bool ready_list_empty(struct eventpoll *ep)
 	return empty;
 }
 
+/* Set the call aside.  0: it must sleep. */
+static int wait_parked(struct task *t, struct file *f, gaddr_t dst, int max, ktime_t deadline)
+{
+	struct eventpoll *ep = ep_of(f);
+	long r;
+
+	task_park_on(t, &(struct park_on){ .file = f, .wq = &ep->wq, .interest = POLLIN, .exclusive = true, .deadline = deadline });
+	r = ready_list_empty(ep) ? 0 : send_events(t, ep, dst, max);
+	r = task_park_result(t, r ? r : -EAGAIN);
+	if (r != -EPARKED && !ready_list_empty(ep))
+		ep_wake(ep);
+	return r == -EAGAIN ? 0 : r == -ERESTARTSYS ? -EINTR : (int)r;
+}
+
 int eventpoll_wait(struct task *t, struct file *f, gaddr_t dst, int max, ktime_t deadline)
 {
 	struct eventpoll *ep = ep_of(f);
@@ -316,6 +330,11 @@ int eventpoll_wait(struct task *t, struct file *f, gaddr_t dst, int max, ktime_t
 	r = ready_list_empty(ep) ? 0 : send_events(t, ep, dst, max);
 	if (r || deadline <= ktime_mono(t->kernel))
 		return r;
+	if (task_can_park(t)) {
+		r = wait_parked(t, f, dst, max, deadline);
+		if (r)
+			return r;
+	}
 	task_waiter_init(&tw, t, POLLIN);
 	tw.w.exclusive = true;
 	waitq_add(&ep->wq, &tw.w);

@@ -175,11 +175,23 @@ static ssize_t read_wait(struct task *t, struct file *f, struct iobuf *b, s64 *p
 	return n;
 }
 
+/* The same, with the call set aside rather than asleep. */
+static ssize_t read_parked(struct task *t, struct file *f, struct iobuf *b)
+{
+	s64 none = 0;
+
+	task_park_on(t, &(struct park_on){ .file = f, .wq = f->wq, .deadline = KTIME_MAX,
+					   .interest = READ_EVENTS | POLLPRI | POLLERR | POLLHUP });
+	return task_park_result(t, f->ops->read(t, f, b, &none));
+}
+
 static ssize_t read_stream(struct task *t, struct file *f, struct iobuf *b, bool nowait)
 {
 	s64 none = 0;
 	ssize_t n = f->ops->read(t, f, b, &none);
 
+	if (n == -EAGAIN && b->parks && may_wait(f, nowait) && !f->ops->poll_for && task_can_park(t))
+		n = read_parked(t, f, b);
 	if (n == -EAGAIN && may_wait(f, nowait))
 		n = read_wait(t, f, b, &none);
 	return n;
