@@ -44,6 +44,8 @@ struct rlimit64_g { u64 cur, max; };
 
 /* A waiter that wakes its task: the usual one. */
 struct task_waiter { struct waiter w; struct task *t; };
+/* One place where a call that was set aside waits; @file keeps @wq, or NULL if something else does. */
+struct park_wait { struct file *file; struct waitq *wq; struct task_waiter tw; };
 
 struct tgroup {
 	struct ref ref;
@@ -149,9 +151,8 @@ struct task {
 
 	struct {                                /* owner: task_park.c */
 		bool may, waits, again;         /* the call may be set aside; is about to be; is served once more */
-		struct file *file;              /* its file: a reference, or NULL */
-		struct waitq *wq;               /* NULL: queued nowhere */
-		struct task_waiter tw;
+		struct park_wait one, *many;    /* wq NULL: queued nowhere; NULL: neither, else there and not in one */
+		u32 nmany;
 		ktime_t deadline;
 		struct ktimer tm;
 		u32 frames;                     /* of the network, when it was */
@@ -271,6 +272,8 @@ struct park_on {
 };
 bool task_can_park(const struct task *t);
 void task_park_on(struct task *t, const struct park_on *on);
+/* The same in @n places, with nothing for task_call_file().  @w is from kalloc, and taken, with its files and queues: tw is set here. */
+void task_park_on_many(struct task *t, struct park_wait *w, u32 n, const u32 *interest, ktime_t deadline);
 long task_park_result(struct task *t, long r) must_check;
 /* For such handlers, the same each time the call is made: fd_get(), and a deadline that counts from the call's beginning. */
 struct file *task_call_file(struct task *t, int fd) must_check;

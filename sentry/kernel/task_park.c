@@ -11,6 +11,7 @@
  * changes PARKED to DUE must call ctx_again().  As in task_sleep(), the waiter is queued before the condition is looked
  * at for the last time, and the task is parked before the signals are, so nothing that comes at any moment is missed.
  */
+#include "platform/base/alloc.h"
 #include "sentry/kernel/fdtable.h"
 #include "sentry/kernel/task_int.h"
 #include "sentry/vfs/file.h"
@@ -19,20 +20,41 @@
 
 bool task_can_park(const struct task *t) { return t->park.may; }
 
-void task_park_on(struct task *t, const struct park_on *on)
+static void queue(struct task *t, struct park_wait *w, u32 interest, bool exclusive)
 {
-	t->park.file = on->file ? file_ref(on->file) : NULL;
-	t->park.wq = on->wq;
-	t->park.deadline = on->deadline;
-	task_waiter_init(&t->park.tw, t, on->interest);
-	t->park.tw.w.exclusive = on->exclusive;
-	waitq_add(on->wq, &t->park.tw.w);
+	task_waiter_init(&w->tw, t, interest);
+	w->tw.w.exclusive = exclusive;
+	waitq_add(w->wq, &w->tw.w);
 }
 
-static void leave_queue(struct task *t)
+void task_park_on(struct task *t, const struct park_on *on)
 {
-	waitq_del(t->park.wq, &t->park.tw.w);
-	t->park.wq = NULL;
+	t->park.one.file = on->file ? file_ref(on->file) : NULL;
+	t->park.one.wq = on->wq;
+	t->park.deadline = on->deadline;
+	queue(t, &t->park.one, on->interest, on->exclusive);
+}
+
+void task_park_on_many(struct task *t, struct park_wait *w, u32 n, const u32 *interest, ktime_t deadline)
+{
+	t->park.many = w;
+	t->park.nmany = n;
+	t->park.deadline = deadline;
+	for (u32 i = 0; i < n; i++)
+		queue(t, &w[i], interest[i], false);
+}
+
+static void leave_queues(struct task *t)
+{
+	for (u32 i = 0; i < t->park.nmany; i++) {
+		waitq_del(t->park.many[i].wq, &t->park.many[i].tw.w);
+		file_unref(t->park.many[i].file);
+	}
+	kfree(t->park.many);
+	t->park.many = NULL;
+	t->park.nmany = 0;
+	waitq_del(t->park.one.wq, &t->park.one.tw.w);
+	t->park.one.wq = NULL;
 }
 
 /* Should it rather sit at the links, as nobody does?  What it waits for comes from there. */
@@ -52,18 +74,18 @@ long task_park_result(struct task *t, long r)
 
 	if (r == -EAGAIN && !signals && !must_receive(t))
 		return -EPARKED;
-	leave_queue(t);
-	t->park.file = file_unref(t->park.file);
+	leave_queues(t);
+	t->park.one.file = file_unref(t->park.one.file);
 	return signals ? -ERESTARTSYS : r;
 }
 
 struct file *task_call_file(struct task *t, int fd)
 {
-	struct file *f = t->park.file;
+	struct file *f = t->park.one.file;
 
 	if (!f)
 		return fd_get(t, fd);
-	t->park.file = NULL;
+	t->park.one.file = NULL;
 	return f;
 }
 
@@ -109,7 +131,7 @@ void task_unpark(struct task *t)
 		(void)ktimer_cancel(t->kernel, &t->park.tm);
 	if (t->by_net && t->kernel->receive)
 		task_net_luck(t, t->kernel->receive->frames(t->kernel) != t->park.frames);
-	leave_queue(t);
+	leave_queues(t);
 	atomic_store(&t->wake_word, WAKE_NONE);         /* what it told is looked at next */
 	t->park.again = true;
 }
@@ -117,6 +139,6 @@ void task_unpark(struct task *t)
 void task_park_done(struct task *t)
 {
 	t->park.again = t->park.may = false;
-	if (!t->park.wq)
-		t->park.file = file_unref(t->park.file);        /* the handler came to no use of it */
+	if (!t->park.one.wq)
+		t->park.one.file = file_unref(t->park.one.file);        /* the handler came to no use of it */
 }

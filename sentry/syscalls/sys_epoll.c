@@ -65,14 +65,14 @@ static long do_wait(struct task *t, const struct sysargs *a, ktime_t deadline)
 		return -EBADF;
 	if (!file_is_epoll(ep))
 		return -EINVAL;
-	return eventpoll_wait(t, ep, arg_addr(a, 1), max, task_call_deadline(t, deadline));
+	return eventpoll_wait(t, ep, arg_addr(a, 1), max, deadline);
 }
 
 static ktime_t from_ms(struct task *t, int ms)
 {
 	if (ms < 0)
 		return KTIME_MAX;
-	return ms ? ktime_add(ktime_mono(t->kernel), ms * 1000000ll) : 0;
+	return ms ? task_call_deadline(t, ktime_add(ktime_mono(t->kernel), ms * 1000000ll)) : 0;
 }
 
 long sys_epoll_wait(struct task *t, const struct sysargs *a)
@@ -80,15 +80,9 @@ long sys_epoll_wait(struct task *t, const struct sysargs *a)
 	return do_wait(t, a, from_ms(t, arg_s32(a, 3)));
 }
 
-/* Once a call: it is restored when the call has ended, not when it is set aside. */
-static int use_mask(struct task *t, const struct sysargs *a)
-{
-	return task_call_again(t) ? 0 : sigset_arg_use(t, arg_addr(a, 4), arg_size(a, 5));
-}
-
 long sys_epoll_pwait(struct task *t, const struct sysargs *a)
 {
-	int r = use_mask(t, a);
+	int r = sigset_arg_use(t, arg_addr(a, 4), arg_size(a, 5));
 
 	return r < 0 ? r : do_wait(t, a, from_ms(t, arg_s32(a, 3)));
 }
@@ -101,6 +95,6 @@ long sys_epoll_pwait2(struct task *t, const struct sysargs *a)
 	r = timeout_arg(t, arg_addr(a, 3), &deadline);
 	if (r < 0)
 		return r;
-	r = use_mask(t, a);
+	r = sigset_arg_use(t, arg_addr(a, 4), arg_size(a, 5));
 	return r < 0 ? r : do_wait(t, a, deadline);
 }

@@ -104,7 +104,7 @@ long sys_poll(struct task *t, const struct sysargs *a)
 	long r;
 
 	if (ms >= 0)
-		deadline = ms ? ktime_add(ktime_mono(t->kernel), ms * 1000000ll) : 0;
+		deadline = ms ? task_call_deadline(t, ktime_add(ktime_mono(t->kernel), ms * 1000000ll)) : 0;
 	r = do_poll(t, arg_addr(a, 0), arg_u32(a, 1), deadline);
 	if (r != -ERESTARTSYS)
 		return r;
@@ -147,7 +147,8 @@ long sys_ppoll(struct task *t, const struct sysargs *a)
 	if (r < 0)
 		return r;
 	r = do_poll(t, arg_addr(a, 0), arg_u32(a, 1), deadline);
-	put_left(t, arg_addr(a, 2), deadline, false);
+	if (r != -EPARKED)
+		put_left(t, arg_addr(a, 2), deadline, false);
 	return r == -ERESTARTSYS ? -ERESTARTNOHAND : r;
 }
 
@@ -274,8 +275,11 @@ static int select_sets_wait(struct task *t, struct select_sets *s, int n, ktime_
 		pt.p[used].fd = fd;
 		pt.e[used].events = ev;
 		pt.e[used].f = fd_get(t, fd);
-		if (!pt.e[used++].f)
+		if (!pt.e[used].f && !task_call_again(t))
 			r = -EBADF;
+		else if (!pt.e[used].f)
+			pt.e[used].revents = ev;        /* closed while it was waited for */
+		used++;
 	}
 	if (r == 0)
 		r = poll_wait(t, pt.e, pt.n, deadline);
@@ -324,10 +328,11 @@ long sys_select(struct task *t, const struct sysargs *a)
 		deadline = tv.tv_sec > INT_MAX || tv.tv_usec > 1000000ll * INT_MAX ? KTIME_MAX :
 			(tv.tv_sec * 1000000ll + tv.tv_usec) * 1000;
 		if (deadline && deadline != KTIME_MAX)
-			deadline = ktime_add(ktime_mono(t->kernel), deadline);
+			deadline = task_call_deadline(t, ktime_add(ktime_mono(t->kernel), deadline));
 	}
 	r = do_select(t, a, &c, deadline);
-	put_left(t, arg_addr(a, 4), deadline, true);
+	if (r != -EPARKED)
+		put_left(t, arg_addr(a, 4), deadline, true);
 	return r;
 }
 
@@ -355,6 +360,7 @@ long sys_pselect6(struct task *t, const struct sysargs *a)
 	if (r < 0)
 		return r;
 	r = do_select(t, a, &c, deadline);
-	put_left(t, arg_addr(a, 4), deadline, false);
+	if (r != -EPARKED)
+		put_left(t, arg_addr(a, 4), deadline, false);
 	return r;
 }

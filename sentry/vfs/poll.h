@@ -18,6 +18,6 @@ struct poll_entry {
 
 /*
  * How many entries have something to tell; waits for the first until @deadline.
- * Entries that come with revents set (POLLNVAL) count.  0 after the deadline, or -ERESTARTSYS.
+ * Entries that come with revents set (POLLNVAL) count.  0 after the deadline, or -ERESTARTSYS, or -EPARKED.
  */
 int poll_wait(struct task *t, struct poll_entry *e, size_t n, ktime_t deadline) must_check;

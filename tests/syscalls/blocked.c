@@ -1,4 +1,5 @@
 /* Calls that wait: what ends them, what they keep, and everything at once. */
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/epoll.h>
@@ -130,6 +131,23 @@ static void *waits(void *arg)
 	return NULL;
 }
 
+static void *polls(void *arg)
+{
+	struct waiting *w = arg;
+	struct pollfd p[3] = { { w->fd, POLLIN, 0 }, { -1, POLLIN, 0 }, { w->fd, POLLPRI, 0 } };
+	sigset_t none, now;
+	struct timespec ts = { w->n / 1000, w->n % 1000 * 1000000 };
+
+	sigemptyset(&none);
+	atomic_store(&w->tid, gettid());
+	w->got = syscall(SYS_ppoll, p, 3, w->n < 0 ? NULL : &ts, &none, 8);
+	w->err = errno;
+	pthread_sigmask(SIG_BLOCK, NULL, &now);
+	w->buf[0] = sigismember(&now, SIGUSR1) ? 'b' : 'u';
+	w->buf[1] = w->n >= 0 && ts.tv_sec == 0 && ts.tv_nsec == 0 ? '0' : '+';
+	return NULL;
+}
+
 static int epoll_of(int fd, uint32_t events)
 {
 	struct epoll_event ev = { .events = events };
@@ -177,22 +195,47 @@ TEST(a_mask_is_swapped_once_however_often_the_waiter_is_woken)
 	EXPECT_EQ(w.buf[0], 'b');
 }
 
-TEST(a_timeout_is_not_prolonged_by_wakes_for_nothing)
+static void timed(void *(*fn)(void *), int fd, int efd, long nr, char left)
 {
-	struct waiting w = { .n = 300 };
-	int efd = eventfd(0, EFD_NONBLOCK);
+	struct waiting w = { .n = 300, .fd = fd };
 	struct timespec a, b;
 
-	REQUIRE(efd >= 0);
-	w.fd = epoll_of(efd, EPOLLPRI);
 	clock_gettime(CLOCK_MONOTONIC, &a);
-	REQUIRE(pthread_create(&w.thread, NULL, waits, &w) == 0);
-	wait_in_call(&w, SYS_epoll_pwait);
+	REQUIRE(pthread_create(&w.thread, NULL, fn, &w) == 0);
+	wait_in_call(&w, nr);
 	disturb(efd, 20);
 	pthread_join(w.thread, NULL);
 	clock_gettime(CLOCK_MONOTONIC, &b);
 	EXPECT_EQ(w.got, 0);
 	EXPECT((b.tv_sec - a.tv_sec) * 1000 + (b.tv_nsec - a.tv_nsec) / 1000000 >= 299);
+	EXPECT(!left || w.buf[1] == left);
+}
+
+TEST(a_timeout_is_not_prolonged_by_wakes_for_nothing)
+{
+	int efd = eventfd(0, EFD_NONBLOCK);
+
+	REQUIRE(efd >= 0);
+	timed(waits, epoll_of(efd, EPOLLPRI), efd, SYS_epoll_pwait, 0);
+	timed(polls, epoll_of(efd, EPOLLPRI), efd, SYS_ppoll, '0');
+}
+
+TEST(a_poll_restores_its_mask_and_is_not_restarted)
+{
+	struct waiting w = { .n = -1, .fd = eventfd(0, 0) };
+	sigset_t usr;
+
+	handle(SIGUSR1, SA_RESTART);
+	sigemptyset(&usr);
+	sigaddset(&usr, SIGUSR1);
+	REQUIRE(pthread_sigmask(SIG_BLOCK, &usr, NULL) == 0);
+	REQUIRE(pthread_create(&w.thread, NULL, polls, &w) == 0);
+	wait_in_call(&w, SYS_ppoll);
+	EXPECT_EQ(pthread_kill(w.thread, SIGUSR1), 0);
+	pthread_join(w.thread, NULL);
+	EXPECT_EQ(w.got, -1);
+	EXPECT_EQ(w.err, EINTR);
+	EXPECT_EQ(w.buf[0], 'b');
 }
 
 TEST(timeouts_and_events_race)
@@ -286,18 +329,19 @@ TEST(readers_of_a_socket_share_it)
 /* A process with threads in every kind of wait. */
 static void many_waits(void)
 {
-	static struct waiting w[9];
+	static struct waiting w[12];
+	static const long nr[4] = { SYS_read, SYS_read, SYS_epoll_pwait, SYS_ppoll };
 	int p[2], s[2];
 
 	REQUIRE_OK(pipe(p));
 	REQUIRE_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, s));
-	for (int i = 0; i < 9; i++) {
-		w[i].fd = i % 3 == 0 ? p[0] : i % 3 == 1 ? s[0] : epoll_of(p[0], EPOLLIN);
+	for (int i = 0; i < 12; i++) {
+		w[i].fd = i % 4 == 0 ? p[0] : i % 4 == 2 ? epoll_of(p[0], EPOLLIN) : s[0];
 		w[i].n = -1;
-		REQUIRE(pthread_create(&w[i].thread, NULL, i % 3 == 2 ? waits : reads, &w[i]) == 0);
+		REQUIRE(pthread_create(&w[i].thread, NULL, i % 4 == 3 ? polls : i % 4 == 2 ? waits : reads, &w[i]) == 0);
 	}
-	for (int i = 0; i < 9; i++)
-		wait_in_call(&w[i], i % 3 == 2 ? SYS_epoll_pwait : SYS_read);
+	for (int i = 0; i < 12; i++)
+		wait_in_call(&w[i], nr[i % 4]);
 }
 
 static void ends_itself(void)
