@@ -162,6 +162,7 @@ bool slot_park(struct systrap_ctx *c)
 		as->parked[as->nparked++] = (struct parked){
 			.tid = c->tid, .slot = c->slot, .notif_id = c->notif_id,
 			.frame = c->frame, .fpstate = c->k.fpstate, .mail = c->mail,
+			.close_calls = c->close_calls, .hot_need = c->hot_need,
 		};
 		parked = true;
 	}
@@ -203,6 +204,8 @@ struct systrap_ctx *slot_unpark(const struct systrap_ctx *parent)
 	c->tid = t.tid;
 	c->notif_id = t.notif_id;
 	c->mail = t.mail;
+	c->close_calls = t.close_calls;
+	c->hot_need = t.hot_need;
 	if (c->mail)
 		window_open(c, as->mail);
 	frame_inherit(c, parent, t.frame, t.fpstate);

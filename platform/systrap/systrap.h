@@ -51,6 +51,7 @@ struct parked {
 	u64 notif_id;                           /* its stub awaits a command */
 	u64 frame, fpstate;
 	struct mail *mail;
+	u32 close_calls, hot_need;              /* short-lived threads become hot together */
 };
 #define PARKED_MAX 4u                           /* in a process */
 #define PARKED_ALL 64u                          /* in the sandbox, about: they count against the host's pids limit */
