@@ -7,7 +7,7 @@
  * microsecond, and gives it up only before it may wait long (block_begin): to a parked worker,
  * if some context may still send a notification, else to nobody.  A
  * contended mutex counts (its holder may wait for a notification).  If a worker was just woken from
- * its own wait, nobody else is: it comes by, and wakes another if it must wait again first.  Who
+ * its own wait, nobody else is, unless there are events: it comes by, and wakes another if it must wait again first.  Who
  * resumes a context next finds it free.  Invariant: while running > 0, somebody holds the
  * token or is about to take it.
  *
@@ -371,8 +371,8 @@ struct worker *workers_block_begin(struct platform *base)
 	arrived(&p->w);
 	p->w.token_free |= token;
 	/* Somebody must take what there is to take; a worker that was just woken will. */
-	if (p->w.coming > 0 || !p->w.body ||
-	    (list_empty(&p->w.events) && !(p->w.token_free && atomic_load(&p->w.running) > 0))) {
+	if (!p->w.body || (list_empty(&p->w.events) &&
+	                   (p->w.coming > 0 || !p->w.token_free || atomic_load(&p->w.running) <= 0))) {
 		mutex_unlock(&p->w.mu);
 		return &self;
 	}

@@ -44,8 +44,11 @@ struct rlimit64_g { u64 cur, max; };
 
 /* A waiter that wakes its task: the usual one. */
 struct task_waiter { struct waiter w; struct task *t; };
-/* One place where a call that was set aside waits; @file keeps @wq, or NULL if something else does. */
-struct park_wait { struct file *file; struct waitq *wq; struct task_waiter tw; };
+/* What the handler of a call that is set aside keeps until it is called again. */
+struct park_kept {
+	void (*leave)(struct park_kept *k);     /* leave the queues: the wait is over */
+	void (*free)(struct park_kept *k);      /* nobody came for it */
+};
 
 struct tgroup {
 	struct ref ref;
@@ -151,9 +154,12 @@ struct task {
 
 	struct {                                /* owner: task_park.c */
 		bool may, waits, again;         /* the call may be set aside; is about to be; is served once more */
-		struct park_wait one, *many;    /* wq NULL: queued nowhere; NULL: neither, else there and not in one */
-		u32 nmany;
+		struct file *file;              /* its file: a reference, or NULL */
+		struct waitq *wq;               /* NULL: not queued there */
+		struct task_waiter tw;
+		struct park_kept *kept;         /* or NULL */
 		ktime_t deadline;
+		int id;                         /* wait4: whom, as it was when the call began */
 		struct ktimer tm;
 		u32 frames;                     /* of the network, when it was */
 	} park;
@@ -272,12 +278,13 @@ struct park_on {
 };
 bool task_can_park(const struct task *t);
 void task_park_on(struct task *t, const struct park_on *on);
-/* The same in @n places, with nothing for task_call_file().  @w is from kalloc, and taken, with its files and queues: tw is set here. */
-void task_park_on_many(struct task *t, struct park_wait *w, u32 n, const u32 *interest, ktime_t deadline);
+/* The same for a handler that has queued itself in other places, with what it keeps. */
+void task_park_with(struct task *t, struct park_kept *k, ktime_t deadline);
 long task_park_result(struct task *t, long r) must_check;
 /* For such handlers, the same each time the call is made: fd_get(), and a deadline that counts from the call's beginning. */
 struct file *task_call_file(struct task *t, int fd) must_check;
 bool task_call_again(const struct task *t);     /* is it being made again? */
+struct park_kept *task_call_kept(struct task *t) must_check;    /* the caller's now; NULL: it is the first time */
 ktime_t task_call_deadline(const struct task *t, ktime_t from_now);
 
 /* ---- task_run.c ---- */

@@ -11,7 +11,6 @@
  * changes PARKED to DUE must call ctx_again().  As in task_sleep(), the waiter is queued before the condition is looked
  * at for the last time, and the task is parked before the signals are, so nothing that comes at any moment is missed.
  */
-#include "platform/base/alloc.h"
 #include "sentry/kernel/fdtable.h"
 #include "sentry/kernel/task_int.h"
 #include "sentry/vfs/file.h"
@@ -20,41 +19,37 @@
 
 bool task_can_park(const struct task *t) { return t->park.may; }
 
-static void queue(struct task *t, struct park_wait *w, u32 interest, bool exclusive)
-{
-	task_waiter_init(&w->tw, t, interest);
-	w->tw.w.exclusive = exclusive;
-	waitq_add(w->wq, &w->tw.w);
-}
-
 void task_park_on(struct task *t, const struct park_on *on)
 {
-	t->park.one.file = on->file ? file_ref(on->file) : NULL;
-	t->park.one.wq = on->wq;
+	t->park.file = on->file ? file_ref(on->file) : NULL;
+	t->park.wq = on->wq;
 	t->park.deadline = on->deadline;
-	queue(t, &t->park.one, on->interest, on->exclusive);
+	task_waiter_init(&t->park.tw, t, on->interest);
+	t->park.tw.w.exclusive = on->exclusive;
+	waitq_add(on->wq, &t->park.tw.w);
 }
 
-void task_park_on_many(struct task *t, struct park_wait *w, u32 n, const u32 *interest, ktime_t deadline)
+void task_park_with(struct task *t, struct park_kept *k, ktime_t deadline)
 {
-	t->park.many = w;
-	t->park.nmany = n;
+	t->park.kept = k;
 	t->park.deadline = deadline;
-	for (u32 i = 0; i < n; i++)
-		queue(t, &w[i], interest[i], false);
 }
 
 static void leave_queues(struct task *t)
 {
-	for (u32 i = 0; i < t->park.nmany; i++) {
-		waitq_del(t->park.many[i].wq, &t->park.many[i].tw.w);
-		file_unref(t->park.many[i].file);
-	}
-	kfree(t->park.many);
-	t->park.many = NULL;
-	t->park.nmany = 0;
-	waitq_del(t->park.one.wq, &t->park.one.tw.w);
-	t->park.one.wq = NULL;
+	if (t->park.kept)
+		t->park.kept->leave(t->park.kept);
+	waitq_del(t->park.wq, &t->park.tw.w);
+	t->park.wq = NULL;
+}
+
+/* The handler has no use for it, or will not be called. */
+static void drop(struct task *t)
+{
+	t->park.file = file_unref(t->park.file);
+	if (t->park.kept)
+		t->park.kept->free(t->park.kept);
+	t->park.kept = NULL;
 }
 
 /* Should it rather sit at the links, as nobody does?  What it waits for comes from there. */
@@ -75,18 +70,27 @@ long task_park_result(struct task *t, long r)
 	if (r == -EAGAIN && !signals && !must_receive(t))
 		return -EPARKED;
 	leave_queues(t);
-	t->park.one.file = file_unref(t->park.one.file);
+	t->park.file = file_unref(t->park.file);
+	t->park.kept = NULL;                            /* its caller has it */
 	return signals ? -ERESTARTSYS : r;
 }
 
 struct file *task_call_file(struct task *t, int fd)
 {
-	struct file *f = t->park.one.file;
+	struct file *f = t->park.file;
 
 	if (!f)
 		return fd_get(t, fd);
-	t->park.one.file = NULL;
+	t->park.file = NULL;
 	return f;
+}
+
+struct park_kept *task_call_kept(struct task *t)
+{
+	struct park_kept *k = t->park.kept;
+
+	t->park.kept = NULL;
+	return k;
 }
 
 bool task_call_again(const struct task *t) { return t->park.again; }
@@ -139,6 +143,6 @@ void task_unpark(struct task *t)
 void task_park_done(struct task *t)
 {
 	t->park.again = t->park.may = false;
-	if (!t->park.one.wq)
-		t->park.one.file = file_unref(t->park.one.file);        /* the handler came to no use of it */
+	if (!t->park.waits)
+		drop(t);
 }

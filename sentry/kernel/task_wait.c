@@ -117,8 +117,10 @@ static int look_once(struct task *t, struct wait_req *q, bool parks)
 	struct task *gone = NULL;
 	int r;
 
-	if (parks)
+	if (parks) {
+		t->park.id = q->id;
 		task_park_on(t, &(struct park_on){ .wq = &t->tg->wait_children, .interest = POLLIN, .deadline = KTIME_MAX });
+	}
 	r = look(t, q, &dead, &gone);
 	if (parks) {
 		r = (int)task_park_result(t, r ? r : -EAGAIN);

@@ -233,9 +233,11 @@ static ssize_t recv_parked(struct task *t, struct socket *s, struct sock_msg *m)
 
 ssize_t socket_recv(struct task *t, struct socket *s, struct sock_msg *m)
 {
-	bool nonblock = is_nonblock(s, m) || (m->flags & (MSG_ERRQUEUE | MSG_OOB)), queued = false;
+	/* Set aside: it was to wait, without a limit, when the call began. */
+	bool again = m->b->parks && task_call_again(t), queued = false;
+	bool nonblock = !again && (is_nonblock(s, m) || (m->flags & (MSG_ERRQUEUE | MSG_OOB)));
 	size_t want = m->flags & MSG_WAITALL ? m->b->left : MIN((size_t)s->opt.rcvlowat, m->b->left);
-	s64 timeo = s->opt.rcvtimeo;
+	s64 timeo = again ? 0 : s->opt.rcvtimeo;
 	bool parks = m->b->parks && !nonblock && !timeo && task_can_park(t);
 	struct task_waiter tw;
 	ktime_t deadline = 0;

@@ -13,7 +13,7 @@ int sigset_arg_use(struct task *t, gaddr_t addr, size_t size)
 	sigmask_t mask;
 	int r;
 
-	if (!addr.v || task_call_again(t))
+	if (!addr.v)
 		return 0;
 	if (size != sizeof(mask))
 		return -EINVAL;
@@ -29,7 +29,7 @@ int timeout_of(struct task *t, const struct timespec *ts, ktime_t *ret)
 	int r = ktime_from_timespec(ts, &rel);
 
 	if (r == 0)
-		*ret = rel ? task_call_deadline(t, ktime_add(ktime_mono(t->kernel), rel)) : 0;
+		*ret = rel ? ktime_add(ktime_mono(t->kernel), rel) : 0;
 	return r;
 }
 

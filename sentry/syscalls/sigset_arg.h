@@ -8,7 +8,7 @@
 
 struct task;
 
-/* Swap in the mask at @addr until the call ends (once, though it may be set aside and made again); a null @addr changes nothing. 0, -EINVAL, -EFAULT. */
+/* Swap in the mask at @addr until the call ends; a null @addr changes nothing. 0, -EINVAL, -EFAULT. */
 int sigset_arg_use(struct task *t, gaddr_t addr, size_t size) must_check;
 /*
  * The deadline on CLOCK_MONOTONIC that the timespec at @addr means.  Null: KTIME_MAX;

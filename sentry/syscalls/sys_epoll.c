@@ -82,19 +82,20 @@ long sys_epoll_wait(struct task *t, const struct sysargs *a)
 
 long sys_epoll_pwait(struct task *t, const struct sysargs *a)
 {
-	int r = sigset_arg_use(t, arg_addr(a, 4), arg_size(a, 5));
+	int r = task_call_again(t) ? 0 : sigset_arg_use(t, arg_addr(a, 4), arg_size(a, 5));
 
 	return r < 0 ? r : do_wait(t, a, from_ms(t, arg_s32(a, 3)));
 }
 
 long sys_epoll_pwait2(struct task *t, const struct sysargs *a)
 {
-	ktime_t deadline = KTIME_MAX;
-	int r;
+	ktime_t deadline = task_call_deadline(t, KTIME_MAX);
+	int r = 0;
 
-	r = timeout_arg(t, arg_addr(a, 3), &deadline);
-	if (r < 0)
-		return r;
-	r = sigset_arg_use(t, arg_addr(a, 4), arg_size(a, 5));
+	if (!task_call_again(t)) {
+		r = timeout_arg(t, arg_addr(a, 3), &deadline);
+		if (r == 0)
+			r = sigset_arg_use(t, arg_addr(a, 4), arg_size(a, 5));
+	}
 	return r < 0 ? r : do_wait(t, a, deadline);
 }

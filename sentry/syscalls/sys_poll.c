@@ -29,6 +29,20 @@ struct poll_table {
 	size_t n;
 };
 
+struct select_sets {
+	u64 *in[3], *out[3];            /* NULL: the guest gave none */
+	gaddr_t addr[3];
+	u64 store_few[6 * 16], *store;
+	size_t words;
+};
+
+/* All that a call has read of its caller's memory, once, though it may be set aside and made again. */
+struct poll_call {
+	struct park_kept kept;
+	struct poll_table pt;
+	struct select_sets s;           /* select's */
+};
+
 static void table_done(struct poll_table *pt)
 {
 	for (size_t i = 0; i < pt->n; i++)
@@ -49,6 +63,8 @@ static int table_init(struct poll_table *pt, size_t n)
 		pt->p = pt->e ? kbuf_array(n, sizeof(*pt->p)) : NULL;
 		if (!pt->p) {
 			kfree(pt->e);
+			pt->e = pt->few;
+			pt->p = pt->pfew;
 			return -ENOMEM;
 		}
 	} else {
@@ -58,35 +74,81 @@ static int table_init(struct poll_table *pt, size_t n)
 	return 0;
 }
 
-static int do_poll(struct task *t, gaddr_t fds, u32 n, ktime_t deadline)
+static void call_leave(struct park_kept *k)
 {
-	struct poll_table pt;
-	int ready, r;
+	struct poll_call *c = container_of(k, struct poll_call, kept);
+
+	poll_leave(c->pt.e, c->pt.n);
+}
+
+static void call_free(struct park_kept *k)
+{
+	struct poll_call *c = container_of(k, struct poll_call, kept);
+
+	table_done(&c->pt);
+	if (c->s.store != c->s.store_few)
+		kfree(c->s.store);
+	kfree(c);
+}
+
+/* *@ret_again: it has been read already. NULL: no memory. */
+static struct poll_call *call_get(struct task *t, bool *ret_again)
+{
+	struct park_kept *k = task_call_kept(t);
+	struct poll_call *c = k ? container_of(k, struct poll_call, kept) : kbuf_alloc(sizeof(*c));
+
+	*ret_again = k;
+	if (k || !c)
+		return c;
+	c->kept = (struct park_kept){ .leave = call_leave, .free = call_free };
+	c->pt.n = 0;
+	c->pt.e = c->pt.few;
+	c->pt.p = c->pt.pfew;
+	c->s.store = c->s.store_few;
+	return c;
+}
+
+static int poll_read(struct task *t, struct poll_table *pt, gaddr_t fds, u32 n)
+{
+	int r;
 
 	if (n > task_rlimit(t, RLIMIT_NOFILE))
 		return -EINVAL;
-	r = table_init(&pt, n);
-	if (r < 0)
-		return r;
-	ready = copy_in(t, pt.p, fds, n * sizeof(*pt.p));
-	for (size_t i = 0; i < n && ready == 0; i++) {
-		if (pt.p[i].fd < 0)
+	r = table_init(pt, n);
+	if (r == 0)
+		r = copy_in(t, pt->p, fds, n * sizeof(*pt->p));
+	for (size_t i = 0; i < n && r == 0; i++) {
+		if (pt->p[i].fd < 0)
 			continue;
-		pt.e[i].events = (u16)pt.p[i].events | POLLERR | POLLHUP;
-		pt.e[i].f = fd_get(t, pt.p[i].fd);
-		if (!pt.e[i].f)
-			pt.e[i].revents = POLLNVAL;
+		pt->e[i].events = (u16)pt->p[i].events | POLLERR | POLLHUP;
+		pt->e[i].f = fd_get(t, pt->p[i].fd);
+		if (!pt->e[i].f)
+			pt->e[i].revents = POLLNVAL;
 	}
+	return r;
+}
+
+static int do_poll(struct task *t, gaddr_t fds, u32 n, ktime_t deadline)
+{
+	bool again;
+	struct poll_call *c = call_get(t, &again);
+	int ready, r;
+
+	if (!c)
+		return -ENOMEM;
+	ready = again ? 0 : poll_read(t, &c->pt, fds, n);
 	if (ready == 0)
-		ready = poll_wait(t, pt.e, n, deadline);
+		ready = poll_wait(t, c->pt.e, c->pt.n, deadline, &c->kept);
+	if (ready == -EPARKED)
+		return ready;
 	if (ready >= 0) {
-		for (size_t i = 0; i < n; i++)
-			pt.p[i].revents = (short)pt.e[i].revents;
-		r = copy_out_late(t, fds, pt.p, n * sizeof(*pt.p));
+		for (size_t i = 0; i < c->pt.n; i++)
+			c->pt.p[i].revents = (short)c->pt.e[i].revents;
+		r = copy_out_late(t, fds, c->pt.p, c->pt.n * sizeof(*c->pt.p));
 		if (r < 0)
 			ready = r;
 	}
-	table_done(&pt);
+	call_free(&c->kept);
 	return ready;
 }
 
@@ -138,12 +200,14 @@ static void put_left(struct task *t, gaddr_t addr, ktime_t deadline, bool timeva
 
 long sys_ppoll(struct task *t, const struct sysargs *a)
 {
-	ktime_t deadline;
-	long r;
+	ktime_t deadline = task_call_deadline(t, KTIME_MAX);
+	long r = 0;
 
-	r = timeout_arg(t, arg_addr(a, 2), &deadline);
-	if (r == 0)
-		r = sigset_arg_use(t, arg_addr(a, 3), arg_size(a, 4));
+	if (!task_call_again(t)) {
+		r = timeout_arg(t, arg_addr(a, 2), &deadline);
+		if (r == 0)
+			r = sigset_arg_use(t, arg_addr(a, 3), arg_size(a, 4));
+	}
 	if (r < 0)
 		return r;
 	r = do_poll(t, arg_addr(a, 0), arg_u32(a, 1), deadline);
@@ -157,13 +221,6 @@ long sys_ppoll(struct task *t, const struct sysargs *a)
 #define SEL_IN  (POLLRDNORM | POLLRDBAND | POLLIN | POLLHUP | POLLERR)
 #define SEL_OUT (POLLWRBAND | POLLWRNORM | POLLOUT | POLLERR)
 #define SEL_EX  POLLPRI
-
-struct select_sets {
-	u64 *in[3], *out[3];            /* NULL: the guest gave none */
-	gaddr_t addr[3];
-	u64 store_few[6 * 16], *store;
-	size_t words;
-};
 
 /* Timeout and sets are mostly neighbours on the caller's stack: one copy for all of them. */
 #define NEAR_MAX 1024u
@@ -255,15 +312,14 @@ static int sets_fill(struct select_sets *s, const struct poll_table *pt)
 	return count;
 }
 
-static int select_sets_wait(struct task *t, struct select_sets *s, int n, ktime_t deadline)
+static int table_of_sets(struct task *t, struct poll_table *pt, struct select_sets *s, int n)
 {
-	struct poll_table pt;
 	size_t used = 0;
 	int r;
 
 	for (int fd = 0; fd < n; fd++)
 		used += wanted(s, fd) != 0;
-	r = table_init(&pt, used);
+	r = table_init(pt, used);
 	if (r < 0)
 		return r;
 	used = 0;
@@ -272,94 +328,114 @@ static int select_sets_wait(struct task *t, struct select_sets *s, int n, ktime_
 
 		if (!ev)
 			continue;
-		pt.p[used].fd = fd;
-		pt.e[used].events = ev;
-		pt.e[used].f = fd_get(t, fd);
-		if (!pt.e[used].f && !task_call_again(t))
+		pt->p[used].fd = fd;
+		pt->e[used].events = ev;
+		pt->e[used].f = fd_get(t, fd);
+		if (!pt->e[used++].f)
 			r = -EBADF;
-		else if (!pt.e[used].f)
-			pt.e[used].revents = ev;        /* closed while it was waited for */
-		used++;
 	}
-	if (r == 0)
-		r = poll_wait(t, pt.e, pt.n, deadline);
-	if (r > 0)
-		r = sets_fill(s, &pt);
-	table_done(&pt);
 	return r;
 }
 
-static long do_select(struct task *t, const struct sysargs *a, const struct near *c, ktime_t deadline)
+/* @near is not looked at when the call is made again. */
+static long do_select(struct task *t, const struct sysargs *a, const struct near *near, ktime_t deadline)
 {
-	struct select_sets s;
 	int n = arg_s32(a, 0);
-	long r;
+	struct poll_call *c;
+	bool again;
+	long r = 0;
 
 	if (n < 0)
 		return -EINVAL;
-	n = (int)MIN((u64)n, MIN(task_rlimit(t, RLIMIT_NOFILE), (u64)SELECT_MAX));
-	r = sets_copy_in(t, &s, a, c, n);
+	c = call_get(t, &again);
+	if (!c)
+		return -ENOMEM;
+	if (!again) {
+		n = (int)MIN((u64)n, MIN(task_rlimit(t, RLIMIT_NOFILE), (u64)SELECT_MAX));
+		r = sets_copy_in(t, &c->s, a, near, n);
+		if (r == 0)
+			r = table_of_sets(t, &c->pt, &c->s, n);
+	}
 	if (r == 0)
-		r = select_sets_wait(t, &s, n, deadline);
+		r = poll_wait(t, c->pt.e, c->pt.n, deadline, &c->kept);
+	if (r == -EPARKED)
+		return r;
+	if (r > 0)
+		r = sets_fill(&c->s, &c->pt);
 	for (int i = 0; i < 3 && r >= 0; i++) {
-		if (s.addr[i].v && copy_out_late(t, s.addr[i], s.out[i], s.words * 8) < 0)
+		if (c->s.addr[i].v && copy_out_late(t, c->s.addr[i], c->s.out[i], c->s.words * 8) < 0)
 			r = -EFAULT;
 	}
-	if (s.store != s.store_few)
-		kfree(s.store);
+	call_free(&c->kept);
 	return r == -ERESTARTSYS ? -ERESTARTNOHAND : r;
+}
+
+static int select_timeout(struct task *t, const struct sysargs *a, const struct near *near, ktime_t *ret)
+{
+	struct timeval tv;
+	ktime_t rel;
+	int r;
+
+	if (!arg_addr(a, 4).v)
+		return 0;
+	r = near_in(t, near, &tv, arg_addr(a, 4), sizeof(tv));
+	if (r < 0)
+		return r;
+	if (tv.tv_sec < 0 || tv.tv_usec < 0)
+		return -EINVAL;
+	/* Linux normalises microseconds beyond a second. */
+	rel = tv.tv_sec > INT_MAX || tv.tv_usec > 1000000ll * INT_MAX ? KTIME_MAX :
+		(tv.tv_sec * 1000000ll + tv.tv_usec) * 1000;
+	*ret = rel && rel != KTIME_MAX ? ktime_add(ktime_mono(t->kernel), rel) : rel;
+	return 0;
 }
 
 long sys_select(struct task *t, const struct sysargs *a)
 {
-	ktime_t deadline = KTIME_MAX;
-	struct near c no_init;
-	struct timeval tv;
-	long r;
+	ktime_t deadline = task_call_deadline(t, KTIME_MAX);
+	struct near near no_init;
+	long r = 0;
 
-	near_copy_in(t, &c, a);
-	if (arg_addr(a, 4).v) {
-		r = near_in(t, &c, &tv, arg_addr(a, 4), sizeof(tv));
-		if (r < 0)
-			return r;
-		if (tv.tv_sec < 0 || tv.tv_usec < 0)
-			return -EINVAL;
-		/* Linux normalises microseconds beyond a second. */
-		deadline = tv.tv_sec > INT_MAX || tv.tv_usec > 1000000ll * INT_MAX ? KTIME_MAX :
-			(tv.tv_sec * 1000000ll + tv.tv_usec) * 1000;
-		if (deadline && deadline != KTIME_MAX)
-			deadline = task_call_deadline(t, ktime_add(ktime_mono(t->kernel), deadline));
+	if (!task_call_again(t)) {
+		near_copy_in(t, &near, a);
+		r = select_timeout(t, a, &near, &deadline);
 	}
-	r = do_select(t, a, &c, deadline);
+	if (r < 0)
+		return r;
+	r = do_select(t, a, &near, deadline);
 	if (r != -EPARKED)
 		put_left(t, arg_addr(a, 4), deadline, true);
 	return r;
 }
 
-long sys_pselect6(struct task *t, const struct sysargs *a)
+static int pselect_args(struct task *t, const struct sysargs *a, struct near *near, ktime_t *ret_deadline)
 {
 	struct { gaddr_t set; u64 size; } sig = { GADDR(0), 0 };
-	struct near c no_init;
-	ktime_t deadline = KTIME_MAX;
 	struct timespec ts;
-	long r = 0;
+	int r = 0;
 
-	if (arg_addr(a, 5).v) {
+	if (arg_addr(a, 5).v)
 		r = copy_in(t, &sig, arg_addr(a, 5), sizeof(sig));
-		if (r < 0)
-			return r;
-	}
-	near_copy_in(t, &c, a);
-	if (arg_addr(a, 4).v) {
-		r = near_in(t, &c, &ts, arg_addr(a, 4), sizeof(ts));
-		if (r == 0)
-			r = timeout_of(t, &ts, &deadline);
-	}
-	if (r == 0)
-		r = sigset_arg_use(t, sig.set, sig.size);
 	if (r < 0)
 		return r;
-	r = do_select(t, a, &c, deadline);
+	near_copy_in(t, near, a);
+	if (arg_addr(a, 4).v) {
+		r = near_in(t, near, &ts, arg_addr(a, 4), sizeof(ts));
+		if (r == 0)
+			r = timeout_of(t, &ts, ret_deadline);
+	}
+	return r < 0 ? r : sigset_arg_use(t, sig.set, sig.size);
+}
+
+long sys_pselect6(struct task *t, const struct sysargs *a)
+{
+	ktime_t deadline = task_call_deadline(t, KTIME_MAX);
+	struct near near no_init;
+	long r = task_call_again(t) ? 0 : pselect_args(t, a, &near, &deadline);
+
+	if (r < 0)
+		return r;
+	r = do_select(t, a, &near, deadline);
 	if (r != -EPARKED)
 		put_left(t, arg_addr(a, 4), deadline, false);
 	return r;

@@ -145,6 +145,8 @@ long sys_wait4(struct task *t, const struct sysargs *a)
 	q.options |= WEXITED;
 	q.which = pid > 0 ? CHILD_PID : pid == -1 ? CHILD_ANY : CHILD_PGID;
 	q.id = pid == 0 ? t->tg->pgid : pid_from_nr(t, pid > 0 ? pid : -pid);
+	if (task_call_again(t))
+		q.id = t->park.id;
 	r = task_wait(t, &q);
 	if (r <= 0)
 		return r;

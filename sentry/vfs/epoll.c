@@ -328,8 +328,12 @@ int eventpoll_wait(struct task *t, struct file *f, gaddr_t dst, int max, ktime_t
 	int r, s = 0;
 
 	r = ready_list_empty(ep) ? 0 : send_events(t, ep, dst, max);
-	if (r || deadline <= ktime_mono(t->kernel))
+	if (r || deadline <= ktime_mono(t->kernel)) {
+		/* We were set aside, and may have been woken in place of another waiter. */
+		if (task_call_again(t) && !ready_list_empty(ep))
+			ep_wake(ep);
 		return r;
+	}
 	if (task_can_park(t)) {
 		r = wait_parked(t, f, dst, max, deadline);
 		if (r)

@@ -189,10 +189,12 @@ static ssize_t read_stream(struct task *t, struct file *f, struct iobuf *b, bool
 {
 	s64 none = 0;
 	ssize_t n = f->ops->read(t, f, b, &none);
+	/* Set aside: it was to wait when the call began. */
+	bool wait = (b->parks && task_call_again(t) && !(f->kind & FILE_OWN_WAIT)) || may_wait(f, nowait);
 
-	if (n == -EAGAIN && b->parks && may_wait(f, nowait) && !f->ops->poll_for && task_can_park(t))
+	if (n == -EAGAIN && b->parks && wait && !f->ops->poll_for && task_can_park(t))
 		n = read_parked(t, f, b);
-	if (n == -EAGAIN && may_wait(f, nowait))
+	if (n == -EAGAIN && wait)
 		n = read_wait(t, f, b, &none);
 	return n;
 }

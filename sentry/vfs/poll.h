@@ -18,6 +18,8 @@ struct poll_entry {
 
 /*
  * How many entries have something to tell; waits for the first until @deadline.
- * Entries that come with revents set (POLLNVAL) count.  0 after the deadline, or -ERESTARTSYS, or -EPARKED.
+ * Entries that come with revents set (POLLNVAL) count.  0 after the deadline, or -ERESTARTSYS.  @keep, if not NULL, holds the entries, and calls
+ * poll_leave() when it is to leave; then -EPARKED is possible, and it is the task's.
  */
-int poll_wait(struct task *t, struct poll_entry *e, size_t n, ktime_t deadline) must_check;
+int poll_wait(struct task *t, struct poll_entry *e, size_t n, ktime_t deadline, struct park_kept *keep) must_check;
+void poll_leave(struct poll_entry *e, size_t n);

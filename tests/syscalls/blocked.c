@@ -4,6 +4,8 @@
 #include <stdatomic.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/select.h>
 #include <sys/socket.h>
 #include "tests/lib/harness.h"
 
@@ -262,6 +264,248 @@ TEST(timeouts_and_events_race)
 				got++;
 	}
 	wait(NULL);
+}
+
+/* ---- who is woken ---- */
+
+struct ep_waiter { struct waiting w; struct epoll_event *to, ev; };
+
+static void *ep_waits(void *arg)
+{
+	struct ep_waiter *e = arg;
+
+	atomic_store(&e->w.tid, gettid());
+	e->w.got = epoll_wait(e->w.fd, e->to, 1, -1);
+	e->w.err = errno;
+	return NULL;
+}
+
+TEST(what_stays_ready_wakes_all_who_wait)
+{
+	struct ep_waiter e[3] = { 0 };
+	int p[2];
+
+	REQUIRE_OK(pipe(p));
+	e[0].w.fd = epoll_of(p[0], EPOLLIN);
+	for (int i = 0; i < 3; i++) {
+		e[i].w.fd = e[0].w.fd;
+		e[i].to = &e[i].ev;
+		REQUIRE(pthread_create(&e[i].w.thread, NULL, ep_waits, &e[i]) == 0);
+		wait_in_call(&e[i].w, SYS_epoll_wait);
+	}
+	EXPECT_EQ(write(p[1], "x", 1), 1);
+	for (int i = 0; i < 3; i++) {
+		pthread_join(e[i].w.thread, NULL);
+		EXPECT_EQ(e[i].w.got, 1);
+	}
+}
+
+TEST(an_event_that_could_not_be_told_is_the_next_threads)
+{
+	struct ep_waiter e[3] = { 0 };
+	int p[2], ep;
+
+	REQUIRE_OK(pipe(p));
+	ep = epoll_of(p[0], EPOLLIN | EPOLLET);
+	/* Whoever is first, by age or by youth, has a bad buffer. */
+	for (int i = 0; i < 3; i++) {
+		void *m = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		e[i].w.fd = ep;
+		e[i].to = i == 1 ? &e[i].ev : m;
+		REQUIRE(pthread_create(&e[i].w.thread, NULL, ep_waits, &e[i]) == 0);
+		wait_in_call(&e[i].w, SYS_epoll_wait);
+	}
+	munmap(e[0].to, 4096);
+	munmap(e[2].to, 4096);
+	EXPECT_EQ(write(p[1], "x", 1), 1);
+	pthread_join(e[1].w.thread, NULL);
+	EXPECT_EQ(e[1].w.got, 1);
+}
+
+/* ---- what was read of the caller's memory and state when the call began holds ---- */
+
+static struct timespec shared_ts = { 0, 300000000 };
+
+static void *pwaits2(void *arg)
+{
+	struct waiting *w = arg;
+	struct epoll_event ev;
+
+	atomic_store(&w->tid, gettid());
+	w->got = syscall(SYS_epoll_pwait2, w->fd, &ev, 1, &shared_ts, NULL, 8);
+	w->err = errno;
+	return NULL;
+}
+
+TEST(a_timeout_is_read_once)
+{
+	struct waiting w = { 0 };
+	int efd = eventfd(0, EFD_NONBLOCK);
+
+	w.fd = epoll_of(efd, EPOLLPRI);
+	REQUIRE(pthread_create(&w.thread, NULL, pwaits2, &w) == 0);
+	wait_in_call(&w, SYS_epoll_pwait2);
+	shared_ts.tv_nsec = -1;
+	disturb(efd, 3);
+	pthread_join(w.thread, NULL);
+	EXPECT_EQ(w.got, 0);
+}
+
+static struct pollfd shared_poll[2];
+static fd_set shared_set;
+
+static void *polls_shared(void *arg)
+{
+	struct waiting *w = arg;
+
+	atomic_store(&w->tid, gettid());
+	w->got = w->n ? select(w->n, &shared_set, NULL, NULL, NULL) : poll(shared_poll, 2, -1);
+	w->err = errno;
+	return NULL;
+}
+
+TEST(what_is_polled_is_read_once)
+{
+	int a = eventfd(0, EFD_NONBLOCK), b = eventfd(1, EFD_NONBLOCK);
+	struct waiting w = { 0 }, s = { .n = a + 1 };
+
+	shared_poll[0] = (struct pollfd){ a, POLLIN, 0 };
+	shared_poll[1] = (struct pollfd){ -1, POLLIN, 0 };
+	FD_ZERO(&shared_set);
+	FD_SET(a, &shared_set);
+	REQUIRE(pthread_create(&w.thread, NULL, polls_shared, &w) == 0);
+	REQUIRE(pthread_create(&s.thread, NULL, polls_shared, &s) == 0);
+	wait_in_call(&w, SYS_poll);
+	wait_in_call(&s, SYS_pselect6);
+	shared_poll[1].fd = b;          /* it is ready, but nobody asked for it in time */
+	FD_CLR(a, &shared_set);
+	disturb(a, 3);
+	EXPECT_EQ(write(a, &(uint64_t){ 1 }, 8), 8);
+	pthread_join(w.thread, NULL);
+	pthread_join(s.thread, NULL);
+	EXPECT_EQ(w.got, 1);
+	EXPECT_EQ(shared_poll[0].revents, POLLIN);
+	EXPECT_EQ(shared_poll[1].revents, 0);
+	EXPECT_EQ(s.got, 1);
+	EXPECT(FD_ISSET(a, &shared_set));
+}
+
+static void *waits_for_group(void *arg)
+{
+	struct waiting *w = arg;
+
+	atomic_store(&w->tid, gettid());
+	w->got = wait4(0, NULL, 0, NULL);
+	w->err = errno;
+	return NULL;
+}
+
+TEST(wait4_waits_for_the_group_that_it_was_called_in)
+{
+	struct waiting w = { 0 };
+	int p[2], child;
+	char c;
+
+	REQUIRE_OK(pipe(p));
+	child = fork();
+	if (child == 0) {
+		close(p[1]);
+		(void)!read(p[0], &c, 1);
+		_exit(0);
+	}
+	REQUIRE(pthread_create(&w.thread, NULL, waits_for_group, &w) == 0);
+	wait_in_call(&w, SYS_wait4);
+	EXPECT_OK(setpgid(0, 0));
+	close(p[1]);
+	pthread_join(w.thread, NULL);
+	EXPECT_EQ(w.got, child);
+}
+
+/* Two wait, one gets the byte: the other one waits on, whatever became of the socket meanwhile. */
+static void two_receivers(bool nonblock)
+{
+	struct timeval tv = { 0, 1000 };
+	struct waiting w[2] = { 0 };
+	int s[2];
+
+	REQUIRE_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, s));
+	for (int i = 0; i < 2; i++) {
+		w[i].fd = s[0];
+		REQUIRE(pthread_create(&w[i].thread, NULL, reads, &w[i]) == 0);
+		wait_in_call(&w[i], SYS_read);
+	}
+	if (nonblock)
+		EXPECT_OK(fcntl(s[0], F_SETFL, O_NONBLOCK));
+	else
+		EXPECT_OK(setsockopt(s[0], SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)));
+	EXPECT_EQ(write(s[1], "x", 1), 1);
+	sleep_ms(20);                   /* for the fault to show; right without */
+	EXPECT_EQ(write(s[1], "y", 1), 1);
+	close(s[1]);
+	pthread_join(w[0].thread, NULL);
+	pthread_join(w[1].thread, NULL);
+	EXPECT(w[0].got >= 0);
+	EXPECT(w[1].got >= 0);
+	EXPECT_EQ(w[0].got + w[1].got, 2);
+}
+
+TEST(who_waits_does_not_become_nonblocking) { two_receivers(true); }
+TEST(a_receive_timeout_is_for_later_calls) { two_receivers(false); }
+
+/* ---- everything at once ---- */
+
+static void *storms(void *arg)
+{
+	struct waiting *w = arg;
+	struct epoll_event ev;
+	sigset_t none;
+	char c;
+
+	sigemptyset(&none);
+	for (int i = 0;; i++) {
+		if (i % 3 == 0)
+			(void)!read(w->fd, &c, 1);
+		else
+			(void)epoll_pwait(w->n, &ev, 1, i % 3, i % 2 ? &none : NULL);
+	}
+	return NULL;
+}
+
+/* Waits that are ended by data, signals and deadlines; then all die, are killed, or exec. */
+TEST(waits_end_by_everything_at_once)
+{
+	for (int round = 0; round < 12; round++) {
+		int child = fork(), status;
+
+		if (child == 0) {
+			char *argv[] = { "blocked", "no such test", NULL };
+			struct waiting w[6] = { 0 };
+			int p[2];
+
+			handle(SIGUSR1, 0);
+			REQUIRE_OK(pipe(p));
+			for (int i = 0; i < 6; i++) {
+				w[i].fd = p[0];
+				w[i].n = i % 2 ? epoll_of(p[0], EPOLLIN) : i ? w[i - 1].n : epoll_of(p[0], EPOLLIN);
+				REQUIRE(pthread_create(&w[i].thread, NULL, storms, &w[i]) == 0);
+			}
+			for (int i = 0; i < 400; i++) {
+				(void)!write(p[1], "xx", 2);
+				pthread_kill(w[i % 6].thread, SIGUSR1);
+				if (i % 50 == 49)
+					sleep_ms(1);
+			}
+			if (round % 3 == 0)
+				_exit(7);
+			if (round % 3 == 1)
+				kill(getpid(), SIGKILL);
+			execv("/proc/self/exe", argv);
+			_exit(8);
+		}
+		EXPECT_EQ(waitpid(child, &status, 0), child);
+		EXPECT(round % 3 == 0 ? WEXITSTATUS(status) == 7 : round % 3 == 1 ? WIFSIGNALED(status) : status == 0);
+	}
 }
 
 static struct { int fd; _Atomic long got; } shared;
