@@ -46,6 +46,7 @@ struct systrap_as *as_alloc(struct systrap *p)
 	ref_init(&as->base.ref);
 	mutex_init(&as->mu, RANK_PLATFORM);
 	list_init(&as->ctxs);
+	list_init(&as->settled);
 	return as;
 }
 
@@ -65,6 +66,7 @@ void systrap_as_release(struct aspace *base)
 {
 	struct systrap_as *as = to_as(base);
 
+	lane_leave(as);
 	if (!as->pid)
 		atomic_fetch_or(&as->over, AS_REAPED);
 	else if (!atomic_load(&as->dead))
@@ -186,9 +188,9 @@ static void pending_add(struct systrap *p, struct systrap_ctx *child)
 {
 	child->cookie = rand_u64();
 	atomic_fetch_add(&p->w.running, 1);
-	mutex_lock(&p->mu);
-	list_add_tail(&child->pending, &p->pending);
-	mutex_unlock(&p->mu);
+	mutex_lock(&p->lanes->mu);
+	list_add_tail(&child->pending, &p->lanes->pending);
+	mutex_unlock(&p->lanes->mu);
 }
 
 /* The child never registered: forget it. False if it has registered after all. */
@@ -196,10 +198,10 @@ static bool pending_cancel(struct systrap *p, struct systrap_ctx *child)
 {
 	bool queued;
 
-	mutex_lock(&p->mu);
+	mutex_lock(&p->lanes->mu);
 	queued = !list_empty(&child->pending);
 	list_del_init(&child->pending);
-	mutex_unlock(&p->mu);
+	mutex_unlock(&p->lanes->mu);
 	if (queued)
 		atomic_fetch_sub(&p->w.running, 1);
 	return queued;
@@ -216,14 +218,14 @@ static int await_child(struct systrap_ctx *child, long r)
 	bool stray = false;
 
 	if (r > 0 && r < (long)TID_MAX) {
-		mutex_lock(&p->mu);
+		mutex_lock(&p->lanes->mu);
 		child->expect = (pid_t)r;
-		for (size_t i = 0; i < ARRAY_SIZE(p->strays); i++)
-			if (p->strays[i] == (pid_t)r) {
-				p->strays[i] = 0;
+		for (size_t i = 0; i < ARRAY_SIZE(p->lanes->strays); i++)
+			if (p->lanes->strays[i] == (pid_t)r) {
+				p->lanes->strays[i] = 0;
 				stray = true;
 			}
-		mutex_unlock(&p->mu);
+		mutex_unlock(&p->lanes->mu);
 		if (!stray)
 			workers_await(p, &child->registered);
 		if (atomic_load(&child->registered) == CHILD_REGISTERED)
@@ -289,6 +291,8 @@ int systrap_as_fork(struct ctx *parent, struct aspace **ret_as, struct ctx **ret
 
 	busy_lock(to_systrap(parent->p), &as->changing);
 	r = fork_from(to_ctx(parent), ret_as, ret_ctx);
+	if (!r)
+		lane_settle(*ret_as, as);
 	busy_unlock(&as->changing);
 	return r;
 }
@@ -298,9 +302,8 @@ int as_from_zygote(struct systrap *p, struct aspace **ret_as, struct ctx **ret_c
 	return fork_from(p->zygote, ret_as, ret_ctx);
 }
 
-int systrap_as_new(struct platform *base, struct aspace **ret_as, struct ctx **ret_ctx)
+static int as_new_in(struct systrap *p, struct aspace **ret_as, struct ctx **ret_ctx)
 {
-	struct systrap *p = to_systrap(base);
 	int r;
 
 	if (spare_take(p, ret_as, ret_ctx))
@@ -308,6 +311,18 @@ int systrap_as_new(struct platform *base, struct aspace **ret_as, struct ctx **r
 	busy_lock(p, &p->zygote_busy);
 	r = as_from_zygote(p, ret_as, ret_ctx);
 	busy_unlock(&p->zygote_busy);
+	return r;
+}
+
+int systrap_as_new(struct platform *base, struct aspace **ret_as, struct ctx **ret_ctx)
+{
+	struct systrap *first = to_systrap(base), *p = lane_choose(first);
+	int r = as_new_in(p, ret_as, ret_ctx);
+
+	if (r < 0 && p != first)
+		r = as_new_in(first, ret_as, ret_ctx);
+	if (!r)
+		lane_settle(*ret_as, NULL);
 	return r;
 }
 

@@ -149,6 +149,14 @@ void mail_missed(struct systrap_ctx *c, const struct trap *trap)
 		c->want_mail = true;
 }
 
+/* Another lane's receiver spins, and there are not CPUs enough for two of them and their threads. */
+static bool crowded(const struct systrap *p)
+{
+	const struct systrap *other = p->lanes->lane[p == p->lanes->lane[0]];
+
+	return other && CPU_COUNT(&p->w.cpus) < 2 * (int)LANES && mail_hot(other);
+}
+
 bool mail_heat(struct systrap *p, struct systrap_ctx *c)
 {
 	u32 i = 0, max = MIN(HOT_MAX, (u32)CPU_COUNT(&p->w.cpus) - 1);
@@ -156,7 +164,7 @@ bool mail_heat(struct systrap *p, struct systrap_ctx *c)
 	if (atomic_load(&c->hot))
 		return c->by_mail || ++c->hot_waits <= WAITS_MAX;
 	if (!c->missed || !c->mail || c->close_calls < MAX(c->hot_need, NEED_MIN) || CPU_COUNT(&p->w.cpus) < 2 ||
-	    __builtin_ia32_rdtsc() - p->w.lost_at < p->w.rest)
+	    __builtin_ia32_rdtsc() - p->w.lost_at < p->w.rest || crowded(p))
 		return false;
 	mutex_lock(&p->w.mu);
 	while (i < max && atomic_load(&p->w.hot[i]))

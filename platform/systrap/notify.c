@@ -48,11 +48,11 @@ static void register_child(struct systrap *p, const struct seccomp_notif *n)
 
 	if (n->pid <= 0 || n->pid >= TID_MAX)
 		return;
-	mutex_lock(&p->mu);
+	mutex_lock(&p->lanes->mu);
 	if (in_stub(p, n->data.instruction_pointer) && n->data.nr == STUBCALL_NR &&
 	    n->data.args[0] == STUB_REGISTER)
-		list_for_each(x, &p->pending, pending)
-			if (x->cookie == n->data.args[1]) {
+		list_for_each(x, &p->lanes->pending, pending)
+			if (x->cookie == n->data.args[1] && ctx_systrap(x) == p) {
 				c = x;
 				list_del_init(&c->pending);
 				break;
@@ -70,7 +70,7 @@ static void register_child(struct systrap *p, const struct seccomp_notif *n)
 		}
 		atomic_store(&c->registered, CHILD_REGISTERED);
 	}
-	mutex_unlock(&p->mu);
+	mutex_unlock(&p->lanes->mu);
 	if (c) {
 		host_futex_wake(&c->registered, 1);
 	} else {
@@ -280,7 +280,7 @@ void ctx_resume(struct systrap_ctx *c)
 	c->pass = false;
 	kick = c->want_frame || c->want_views || (!framed && (c->hot_site || c->want_mail));
 	c->want_frame = false;
-	heat = !kick && workers_receives() && mail_heat(p, c);
+	heat = !kick && workers_receives(p) && mail_heat(p, c);
 	c->missed = false;
 	c->ncalls = 0;
 	c->result = 0;
@@ -319,7 +319,7 @@ void ctx_resume(struct systrap_ctx *c)
 	if (kick)
 		(void)syscall(SYS_tgkill, pid, tid, STUB_SIGNAL);
 	/* It will run on this CPU: either it gets it, or we leave it. */
-	if (!heat && mail_hot(p) && workers_receives())
+	if (!heat && mail_hot(p) && workers_receives(p))
 		mail_chill(p);
 	notify_send(p, id, val, flags);
 	if (heat)
@@ -388,24 +388,25 @@ bool notify_await(struct systrap *p)
 	return pfd[0].revents & POLLIN;
 }
 
-/* Children that will never register: process @pid is gone, or the address space @as. p->mu is held. */
-static void pending_died(struct systrap *p, pid_t pid, const struct systrap_as *as)
+/* Children that will never register: process @pid is gone, or the address space @as. the lanes' mu is held. */
+static void pending_died(struct lanes *lanes, pid_t pid, const struct systrap_as *as)
 {
 	struct systrap_ctx *c, *next;
 
-	list_for_each_safe(c, next, &p->pending, pending) {
+	list_for_each_safe(c, next, &lanes->pending, pending) {
 		if (as ? c->base.as != &as->base : c->expect != pid)
 			continue;
 		list_del_init(&c->pending);
-		atomic_fetch_sub(&p->w.running, 1);
+		atomic_fetch_sub(&ctx_systrap(c)->w.running, 1);
 		atomic_store(&c->registered, CHILD_DIED);
-		ring(p, &c->registered);
+		ring(ctx_systrap(c), &c->registered);
 	}
 }
 
 void *reaper_main(void *arg)
 {
-	struct systrap *p = arg;
+	struct systrap *p = arg;                /* any lane */
+	struct lanes *lanes = p->lanes;
 	siginfo_t si;
 
 	for (;;) {
@@ -420,18 +421,19 @@ void *reaper_main(void *arg)
 		/* Stubs end by SIGKILL or exit; anything else was the filter, or a fault in the stub itself. */
 		if (si.si_code != CLD_EXITED && si.si_status != SIGKILL)
 			log_ratelimited("systrap: process %d died of signal %d", si.si_pid, si.si_status);
-		mutex_lock(&p->mu);
+		mutex_lock(&lanes->mu);
 		as = si.si_pid < (pid_t)TID_MAX ? atomic_exchange(&p->by_pid[si.si_pid], NULL) : NULL;
 		if (!as)
-			p->strays[p->nstrays++ % ARRAY_SIZE(p->strays)] = si.si_pid;
-		pending_died(p, si.si_pid, as);
-		mutex_unlock(&p->mu);
+			lanes->strays[lanes->nstrays++ % ARRAY_SIZE(lanes->strays)] = si.si_pid;
+		pending_died(lanes, si.si_pid, as);
+		mutex_unlock(&lanes->mu);
 		if (as)
-			as_died(p, as);
+			as_died(to_systrap(as->base.p), as);
 		(void)waitid(P_PID, (id_t)si.si_pid, &si, WEXITED | __WALL);
-		if (as) {
-			as_put(as, AS_REAPED);
-			spare_ended(p);
-		}
+		if (!as)
+			continue;
+		as_put(as, AS_REAPED);
+		for (u32 i = 0; i < LANES && lanes->lane[i]; i++)
+			spare_ended(lanes->lane[i]);
 	}
 }

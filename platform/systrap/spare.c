@@ -7,7 +7,9 @@
  * process ends, which is after that execve has let go of the old image, and a while later: so not on its way, nor on that
  * of others that follow it closely.  Who finds none forks from the zygote as ever.
  *
- * Locks: the zygote's busy word orders forks; p->mu guards what is kept.  Only the reaper starts the thread.
+ * Each lane has one of its own.
+ *
+ * Locks: the zygote's busy word orders forks; the lanes' mu guards what is kept.  Only the reaper starts the thread.
  */
 #include "platform/systrap/systrap.h"
 
@@ -20,10 +22,10 @@
 
 static bool take(struct systrap *p, struct spare *ret)
 {
-	mutex_lock(&p->mu);
+	mutex_lock(&p->lanes->mu);
 	*ret = p->spare;
 	p->spare = (struct spare){ NULL, NULL };
-	mutex_unlock(&p->mu);
+	mutex_unlock(&p->lanes->mu);
 	return ret->as != NULL;
 }
 
@@ -31,7 +33,7 @@ bool spare_take(struct systrap *p, struct aspace **ret_as, struct ctx **ret_ctx)
 {
 	struct spare s;
 
-	if (atomic_fetch_add(&p->nfresh, 1) > 0)
+	if (atomic_fetch_add(&p->lanes->nfresh, 1) > 0)
 		atomic_store(&p->spare_due, true);
 	if (!take(p, &s))
 		return false;
@@ -51,10 +53,10 @@ static void fill(struct systrap *p)
 
 	busy_lock(p, &p->zygote_busy);
 	if (as_from_zygote(p, &s.as, &s.ctx) == 0) {
-		mutex_lock(&p->mu);
+		mutex_lock(&p->lanes->mu);
 		old = p->spare;
 		p->spare = s;
-		mutex_unlock(&p->mu);
+		mutex_unlock(&p->lanes->mu);
 		BUG_ON(old.as);                 /* we alone put one there, when there is none */
 	}
 	busy_unlock(&p->zygote_busy);
@@ -64,9 +66,9 @@ static bool empty(struct systrap *p)
 {
 	bool none;
 
-	mutex_lock(&p->mu);
+	mutex_lock(&p->lanes->mu);
 	none = !p->spare.as;
-	mutex_unlock(&p->mu);
+	mutex_unlock(&p->lanes->mu);
 	return none;
 }
 

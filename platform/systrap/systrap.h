@@ -8,7 +8,7 @@
  *   frame.c    registers of a trapped ctx   command.c  making a stub act
  *   approve.c  the host calls it may make   aspace.c   processes, threads, maps, copies
  *   slots.c    where threads live         spare.c    a pristine stub in reserve
- *   view.c     parts of files in the stub
+ *   view.c     parts of files in the stub  lanes.c    two of all that, for two CPUs
  *
  * States of a context: RUNNING (application code, or its stub obeying a
  * command), TRAPPED (a worker owns it), DEAD (its process is gone and that was
@@ -74,6 +74,8 @@ struct systrap_as {
 	u32 ncalls;                             /* receiver: calls before sites are counted */
 	struct views *views;                    /* guarded by mu, set once: view.c; NULL: none yet */
 	struct list_head ctxs;                  /* guarded by mu */
+	struct list_head settled;               /* guarded by the lanes' mu, as the next: lanes.c */
+	struct systrap *goes_to;                /* the lane of the program that replaces it, or its own */
 };
 
 #define CHILD_REGISTERED 1u
@@ -147,7 +149,7 @@ struct systrap_ctx {
 	_Atomic u32 done;                       /* futex: 1 when the command has finished */
 	long done_val;
 
-	/* As a child that has not registered yet.  Guarded by p->mu. */
+	/* As a child that has not registered yet.  Guarded by the lanes' mu. */
 	struct list_head pending;
 	u64 cookie;
 	pid_t expect;                           /* what its parent says its id is; 0 = not known yet */
@@ -169,7 +171,9 @@ struct workers {
 	struct list_head parked;                /* guarded by mu */
 	struct list_head events;                /* guarded by mu: contexts with something to tell */
 	u32 contexts;                           /* guarded by mu: all but the zygote's, and those freed by workers still at it */
-	u32 threads;                            /* guarded by mu: workers, more than contexts */
+	u32 borrowers;                          /* guarded by mu: workers that serve a context of another lane */
+	bool no_more;                           /* guarded by mu: the host did not allow a worker for one */
+	u32 threads;                            /* guarded by mu: workers, more than both */
 	s32 coming;                             /* guarded by mu: workers on their way to workers_run(); < 0: gone by before its waker said so */
 	_Atomic(struct systrap_ctx *) hot[HOT_MAX];     /* changed under mu: mailboxes to look at */
 	_Atomic bool looking;                   /* the receiver may hold pointers to contexts it does not own */
@@ -185,8 +189,22 @@ struct workers {
 /* A pristine stub that nobody has asked for yet; or none. */
 struct spare { struct aspace *as; struct ctx *ctx; };
 
+#define LANES 2u
+
+struct lanes {
+	struct systrap *lane[LANES];            /* immutable: the second may be NULL */
+	struct mutex mu;                        /* RANK_PLATFORM */
+	struct list_head settled;               /* guarded by mu: address spaces in use, the youngest first */
+	struct list_head pending;               /* guarded by mu: children that will register */
+	pid_t strays[64];                       /* guarded by mu: died before we knew them */
+	u32 nstrays;                            /* guarded by mu */
+	_Atomic u32 nfresh;                     /* address spaces made that are no copies */
+};
+
+/* A lane; the first is the platform. */
 struct systrap {
 	struct platform base;
+	struct lanes *lanes;                    /* immutable */
 	int listener;                           /* immutable */
 	int bell;                               /* immutable: an eventfd: a death ended what a receiver waits for */
 	u64 stub;                               /* immutable: start of the platform's range in every stub */
@@ -195,17 +213,12 @@ struct systrap {
 	u64 xfeatures;                          /* immutable */
 	u32 mxcsr_mask;                         /* immutable */
 	struct workers w;
-	struct mutex mu;                        /* RANK_PLATFORM: pending */
-	struct list_head pending;               /* guarded by mu: children that will register */
-	pid_t strays[64];                       /* guarded by mu: died before we knew them */
-	u32 nstrays;                            /* guarded by mu */
 	_Atomic u32 nparked;                    /* in all address spaces */
-	_Atomic(struct systrap_ctx *) *by_tid;  /* TID_MAX entries, sparse */
+	_Atomic(struct systrap_ctx *) *by_tid;  /* TID_MAX entries, sparse; this and the next are all lanes' */
 	_Atomic(struct systrap_as *) *by_pid;   /* TID_MAX entries, sparse; holds no reference */
 	_Atomic u32 zygote_busy;                /* futex: one command at a time to the zygote, held across waits */
 	struct systrap_ctx *zygote;             /* immutable */
-	struct spare spare;                     /* guarded by mu: spare.c */
-	_Atomic u32 nfresh;                     /* address spaces made that are no copies */
+	struct spare spare;                     /* guarded by the lanes' mu: spare.c */
 	_Atomic bool spare_due;                 /* one was: another may follow */
 	_Atomic u32 spare_wake;                 /* futex: fill up */
 	bool filler;                            /* reaper: its thread is there */
@@ -235,6 +248,13 @@ int filter_install(u64 text_start, u64 text_end) must_check;
 
 /* zygote.c */
 int systrap_create(const struct platform_config *cfg, struct platform **ret) must_check;
+
+/* lanes.c */
+bool lanes_init(struct systrap *first) must_check;
+struct systrap *lane_choose(struct systrap *first);     /* for a new program */
+/* A process is there: a new program, or, if not NULL, a copy of @parent. */
+void lane_settle(struct aspace *base, struct systrap_as *parent);
+void lane_leave(struct systrap_as *as);
 
 /* busy.c: a lock that is held across waits for stubs; the receiver must not hold up others for it. */
 bool busy_trylock(_Atomic u32 *word);
@@ -311,7 +331,9 @@ void workers_unreserve(struct systrap *p);              /* it was not made */
 void workers_rest(struct ctx *base);
 void workers_again(struct ctx *base);
 void workers_forget(const struct systrap_ctx *c);       /* it is about to be freed */
-bool workers_receives(void);                    /* does this thread hold the token? */
+bool workers_receives(const struct systrap *p);         /* does this thread hold the token? */
+/* The address space of the context whose call this thread serves, or NULL. */
+struct systrap_as *workers_serves(void);
 void workers_step_aside(struct systrap *p);     /* move to another CPU than this one */
 /* Wait until *word is non-zero, serving notifications if this thread is the receiver. */
 void workers_await(struct systrap *p, _Atomic u32 *word);

@@ -25,6 +25,12 @@
  * And a worker that awaits its stub's answer (workers_await) without the token need not look for it again:
  * if it becomes free later, the free worker takes it.
  *
+ * All of this is one lane's (lanes.c).  A worker is of one lane for ever.  When it resumes or commands a context of another, the free
+ * worker there must take that lane's token, if nobody has it: serve().  Events go to the context's own lane; only a
+ * worker of that lane may keep one for itself, or who takes turns with that context, so that they need one thread less and
+ * stay on one CPU: keep().  Until it is back in workers_run() that worker is bound to a context that its own lane does not count, so it
+ * is counted as borrowing, and there must be a worker the more.
+ *
  * Which worker this thread is lives in a thread-local: the one piece of state
  * that does not hang from struct platform, as it belongs to the thread.
  */
@@ -45,6 +51,8 @@
 #define TURNS_MAX  8u
 #define TURNS_MIN  2u
 
+#define BORROWERS_MAX 2u                /* at a time, in a lane: each takes a thread */
+
 struct worker {
 	struct list_head node;          /* guarded by the pool's mu: parked */
 	_Atomic u32 wake;               /* futex */
@@ -52,9 +60,13 @@ struct worker {
 	bool is_worker;                 /* runs workers_run(); others give the token back at once */
 	struct systrap_ctx *serving;    /* own thread: the context that it owns, or NULL */
 	u32 freed;                      /* own thread: contexts that it freed, still counted in the pool's contexts */
+	struct systrap_ctx *kept;       /* own thread: of another lane, with an event that we serve next, or NULL */
+	bool lacks;                     /* own thread: there was no worker the more, to keep one */
+	bool borrows;                   /* own thread: counted in the lane's borrowers */
 	bool coming;                    /* counted in the pool's coming. Own thread */
 	bool watches;                   /* own thread: was made the pool's watcher, and may have lost the token since */
 	pid_t tid;                      /* set before a sleep */
+	struct systrap *lane;           /* own thread: a worker's for ever; of others, where they wait now */
 	_Atomic bool placed;            /* a waker has narrowed our affinity */
 };
 
@@ -70,9 +82,17 @@ void workers_init(struct workers *w)
 		CPU_ZERO(&w->cpus);
 }
 
+static void *worker_main(void *arg)
+{
+	struct systrap *p = arg;
+
+	self.lane = p;
+	return p->w.body(p->w.arg);
+}
+
 static int spawn(struct systrap *p)
 {
-	int r = hthread_start(p->w.body, p->w.arg, WORKER_STACK, HTHREAD_TAKES_SIGNALS);
+	int r = hthread_start(worker_main, p, WORKER_STACK, HTHREAD_TAKES_SIGNALS);
 
 	if (r < 0)
 		log_ratelimited("systrap: cannot make a worker thread: error %d; raise the pids limit", -r);
@@ -82,19 +102,21 @@ static int spawn(struct systrap *p)
 int workers_reserve(struct systrap *p)
 {
 	struct workers *w = &p->w;
-	bool enough;
+	u32 bound, lacking, more = 0;
 
 	mutex_lock(&w->mu);
 	w->contexts++;
-	enough = w->threads > w->contexts;
-	if (!enough)
-		w->threads++;
+	bound = w->contexts + w->borrowers;
+	lacking = w->threads > bound ? 0 : bound + 1 - w->threads;      /* 2: the second lane's first */
+	w->threads += lacking;
 	mutex_unlock(&w->mu);
-	if (enough || spawn(p) == 0)
+	while (more < lacking && spawn(p) == 0)
+		more++;
+	if (more == lacking)
 		return 0;
 	mutex_lock(&w->mu);
 	w->contexts--;
-	w->threads--;
+	w->threads -= lacking - more;
 	mutex_unlock(&w->mu);
 	return -EAGAIN;
 }
@@ -111,8 +133,10 @@ int workers_start(struct platform *base, void *(*body)(void *), void *arg)
 	struct systrap *p = to_systrap(base);
 	int r;
 
-	p->w.body = body;
-	p->w.arg = arg;
+	for (u32 i = 0; i < LANES && p->lanes->lane[i]; i++) {
+		p->lanes->lane[i]->w.body = body;
+		p->lanes->lane[i]->w.arg = arg;
+	}
 	r = hthread_start(reaper_main, p, 64 * 1024, HTHREAD_TAKES_SIGNALS);
 	if (r < 0)
 		return r;
@@ -168,8 +192,8 @@ static void post(struct systrap *p, struct systrap_ctx *c, const struct trap *tr
 
 void workers_post(struct systrap *p, struct systrap_ctx *c, const struct trap *trap)
 {
-	/* A worker takes it itself when it is done, or wakes another before it waits. */
-	post(p, c, trap, !self.is_worker);
+	/* A worker of that lane takes it itself when it is done, or wakes another before it waits. */
+	post(p, c, trap, !self.is_worker || self.lane != p);
 }
 
 static void give_up(void *p) { (void)workers_block_begin(&((struct systrap *)p)->base); }
@@ -187,6 +211,8 @@ static void unbound(struct workers *w)
 {
 	w->contexts -= self.freed;
 	self.freed = 0;
+	w->borrowers -= self.borrows && !self.kept;
+	self.borrows &= self.kept != NULL;
 }
 
 /* What waited for a frame is done before the sentry sees the trap. */
@@ -202,15 +228,19 @@ static struct ctx *ready(struct systrap_ctx *c)
 
 void workers_forget(const struct systrap_ctx *c)
 {
-	if (self.serving == c) {
+	if (self.serving == c && ctx_systrap(c) == self.lane) {
 		self.serving = NULL;
 		self.freed++;           /* what is left of its task is served on: see unbound() */
 	} else {
+		if (self.serving == c)
+			self.serving = NULL;
 		workers_unreserve(ctx_systrap(c));
 	}
 }
 
-bool workers_receives(void) { return self.token; }
+bool workers_receives(const struct systrap *p) { return self.token && self.lane == p; }
+
+struct systrap_as *workers_serves(void) { return self.serving ? to_as(self.serving->base.as) : NULL; }
 
 /* Called with mu: be the receiver, if nobody is who does not only wait. */
 static void take_token(struct workers *w)
@@ -246,24 +276,77 @@ void workers_step_aside(struct systrap *p)
 	(void)sched_setaffinity(0, sizeof(p->w.cpus), &p->w.cpus);
 }
 
+/* A context of @p, another lane than this worker's, runs: somebody there must receive. */
+static void serve(struct systrap *p)
+{
+	bool due;
+
+	mutex_lock(&p->w.mu);
+	due = p->w.token_free && !list_empty(&p->w.parked);
+	if (due)
+		p->w.token_free = false;
+	if (due)
+		rouse(p, true);
+	else
+		mutex_unlock(&p->w.mu);
+}
+
+/* The next time that somebody wants to keep one, there is a worker for it. */
+static void one_more(struct systrap *p)
+{
+	struct workers *w = &p->w;
+	bool more;
+
+	self.lacks = false;
+	mutex_lock(&w->mu);
+	more = w->threads <= w->contexts + w->borrowers + 1;
+	w->threads += more;
+	mutex_unlock(&w->mu);
+	if (!more || spawn(p) == 0)
+		return;
+	mutex_lock(&w->mu);
+	w->threads--;
+	w->no_more = true;
+	mutex_unlock(&w->mu);
+}
+
+static void resume(struct systrap_ctx *c)
+{
+	struct systrap *p = ctx_systrap(c);
+
+	ctx_resume(c);
+	if (p != self.lane)
+		serve(p);
+}
+
 struct ctx *workers_run(struct platform *base, struct ctx *done, struct trap *ret)
 {
-	struct systrap *p = to_systrap(base);
+	struct systrap *p = self.lane;
 	struct systrap_ctx *c;
 
+	(void)base;
 	if (!self.is_worker) {
 		self.is_worker = true;
 		mutex_before_sleep(give_up, p);
 	}
 	self.serving = NULL;
 	if (done)
-		ctx_resume(to_ctx(done));
+		resume(to_ctx(done));
+	if (self.lacks)
+		one_more(p);
 	for (;;) {
 		mutex_lock(&p->w.mu);
 		arrived(&p->w);
 		unbound(&p->w);
 		/* With an event too: those who did not wake another, as we were coming, counted on it. */
 		take_token(&p->w);
+		if (self.kept) {
+			c = self.kept;
+			self.kept = NULL;
+			*ret = c->event_trap;
+			mutex_unlock(&p->w.mu);
+			return ready(c);
+		}
 		if (!list_empty(&p->w.events)) {
 			c = list_first(&p->w.events, struct systrap_ctx, event);
 			list_del_init(&c->event);
@@ -324,23 +407,61 @@ void workers_rest(struct ctx *base)
 	self.serving = NULL;            /* it may be another's at any moment */
 }
 
+/* Serve what @c, of another lane, has to tell. False: let its own lane do so. */
+static bool keep(struct systrap_ctx *c, const struct trap *trap)
+{
+	struct systrap *p = self.lane;
+
+	if (!self.is_worker || self.borrows || !takes_turns())
+		return false;
+	mutex_lock(&p->w.mu);
+	self.borrows = p->w.borrowers < BORROWERS_MAX && p->w.threads > p->w.contexts + p->w.borrowers + 1;
+	self.lacks = p->w.borrowers < BORROWERS_MAX && !self.borrows && !p->w.no_more;
+	p->w.borrowers += self.borrows;
+	mutex_unlock(&p->w.mu);
+	if (!self.borrows)
+		return false;
+	c->event_trap = *trap;
+	self.kept = c;
+	return true;
+}
+
+/* We may wait long: what we kept is its own lane's after all. Still counted as borrowing. */
+static void let_go(void)
+{
+	struct systrap_ctx *c = self.kept;
+	struct trap trap;
+
+	if (!c)
+		return;
+	self.kept = NULL;               /* first: waiting for the mutex comes here again */
+	trap = c->event_trap;
+	post(ctx_systrap(c), c, &trap, true);
+}
+
 void workers_again(struct ctx *base)
 {
 	struct trap trap = { .kind = TRAP_AGAIN };
 	/* Who takes turns with whom it wakes serves that, too, when it is done.  So does who has nobody to resume. */
-	bool mine = self.is_worker && (!self.serving || takes_turns());
+	bool mine = self.is_worker && self.lane == to_systrap(base->p) && (!self.serving || takes_turns());
 
+	if (self.is_worker && self.lane != to_systrap(base->p) && keep(to_ctx(base), &trap))
+		return;
 	post(to_systrap(base->p), to_ctx(base), &trap, !mine);
 }
 
+/* The lane that this thread waits in. */
+static struct systrap *here(struct platform *base) { return self.is_worker ? self.lane : to_systrap(base); }
+
 struct worker *workers_block_watch(struct platform *base, hostfd_t *ret_fd)
 {
-	struct systrap *p = to_systrap(base);
+	struct systrap *p = here(base);
 	struct workers *w = &p->w;
 
 	/* Nobody calls by mail from somebody who waits; and without callers the token may as well be free. */
 	if (!self.token || mail_hot(p) || atomic_load(&w->running) <= 0)
 		return workers_block_begin(base);
+	let_go();
 	note_wait();
 	mutex_lock(&w->mu);
 	if (self.token && list_empty(&w->events)) {
@@ -357,9 +478,11 @@ struct worker *workers_block_watch(struct platform *base, hostfd_t *ret_fd)
 
 struct worker *workers_block_begin(struct platform *base)
 {
-	struct systrap *p = to_systrap(base);
+	struct systrap *p = here(base);
 	bool token;
 
+	self.lane = p;
+	let_go();
 	if (self.watches)
 		unwatch(&p->w);
 	token = self.token;
@@ -388,10 +511,11 @@ struct worker *workers_block_begin(struct platform *base)
  */
 void workers_waking(struct platform *base, struct worker *sleeper)
 {
-	struct systrap *p = to_systrap(base);
+	struct systrap *p = sleeper->lane;
 	cpu_set_t here;
 	int cpu;
 
+	(void)base;
 	mutex_lock(&p->w.mu);
 	p->w.coming++;
 	mutex_unlock(&p->w.mu);
@@ -410,8 +534,9 @@ void workers_waking(struct platform *base, struct worker *sleeper)
 
 void workers_block_end(struct platform *base, bool woken)
 {
-	struct systrap *p = to_systrap(base);
+	struct systrap *p = self.lane;
 
+	(void)base;
 	if (self.watches)
 		unwatch(&p->w);
 	if (atomic_load(&self.placed)) {
@@ -428,11 +553,27 @@ void workers_block_end(struct platform *base, bool woken)
 	mutex_unlock(&p->w.mu);
 }
 
+/* The same for a worker of another lane: that one's workers will receive it. */
+static void await_elsewhere(struct systrap *p, _Atomic u32 *word)
+{
+	(void)workers_block_begin(&p->base);
+	serve(p);
+	while (!atomic_load(word))
+		(void)host_futex_wait(word, 0, INT64_MAX);
+	workers_block_end(&p->base, false);
+}
+
 void workers_await(struct systrap *p, _Atomic u32 *word)
 {
 	struct systrap_ctx *c;
 	struct trap trap;
 
+	let_go();
+	if (self.is_worker && self.lane != p) {
+		await_elsewhere(p, word);
+		return;
+	}
+	self.lane = p;
 	mutex_lock(&p->w.mu);
 	/* The receiver must not count on us while we count on it, nor who posted an event. */
 	arrived(&p->w);

@@ -44,9 +44,10 @@ extern const u8 stub_blob_start[], stub_blob_end[];
  * The topmost GiB that is free now, reserved.  The host's stack and vDSO lie
  * somewhere in the last 16 GiB; reserving before the fork keeps others out.
  */
-static u64 reserve_stub(void)
+/* @same: there and nowhere else, if not 0. */
+static u64 reserve_stub(u64 same)
 {
-	for (u64 a = USER_END + 4096 - STUB_SIZE; a > USER_END - 64 * STUB_SIZE; a -= STUB_SIZE) {
+	for (u64 a = same ? same : USER_END + 4096 - STUB_SIZE; a > USER_END - 64 * STUB_SIZE; a -= STUB_SIZE) {
 		u64 n = MIN(STUB_SIZE, USER_END - a);
 		void *m = mmap((void *)a, n, PROT_NONE,
 			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
@@ -55,6 +56,8 @@ static u64 reserve_stub(void)
 			return a;
 		if (m != MAP_FAILED)
 			munmap(m, n);
+		if (same)
+			break;
 	}
 	return 0;
 }
@@ -254,14 +257,14 @@ static int adopt(struct systrap *p, pid_t child)
 	return strip_zygote(p, c);
 }
 
-static int start_zygote(struct systrap *p)
+static int start_zygote(struct systrap *p, u64 stub)
 {
 	struct host_vdso v;
 	int fds[2], r;
 	pid_t child;
 
 	find_vdso(&v);
-	p->stub = reserve_stub();
+	p->stub = reserve_stub(stub);
 	if (!p->stub)
 		return -ENOMEM;
 	if (pipe2(fds, O_CLOEXEC) < 0)
@@ -287,7 +290,9 @@ static int start_zygote(struct systrap *p)
 
 		kill(child, SIGKILL);
 		waitpid(child, &st, 0);
-		log_error("systrap: the first stub did not start (step %d, error %d)",
+		atomic_store(&p->by_tid[child], NULL);
+		atomic_store(&p->by_pid[child], NULL);
+		log_error("systrap: a lane's first stub did not start (step %d, error %d)",
 			  WIFEXITED(st) ? WEXITSTATUS(st) : 0, -r);
 	}
 	return r < 0 ? r : 0;
@@ -299,6 +304,38 @@ static void *sparse(size_t bytes)
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	return m == MAP_FAILED ? NULL : m;
+}
+
+/* What is each lane's own. */
+static int open_lane(struct systrap *p, u64 stub)
+{
+	int r;
+
+	p->base.ops = &systrap_ops;
+	p->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (p->bell < 0)
+		return -errno;
+	workers_init(&p->w);
+	r = start_zygote(p, stub);
+	if (r < 0)
+		close(p->bell);
+	return r;
+}
+
+/* Without a second lane things are slower, not worse. */
+static void open_second(struct systrap *first)
+{
+	struct systrap *p = CPU_COUNT(&first->w.cpus) > 1 ? knew(struct systrap) : NULL;
+
+	if (!p)
+		return;
+	p->lanes = first->lanes;
+	p->by_tid = first->by_tid;
+	p->by_pid = first->by_pid;
+	if (open_lane(p, first->stub) < 0)
+		return;                 /* what there is of it stays */
+	BUG_ON(p->stub != first->stub || p->vdso != first->vdso);
+	first->lanes->lane[1] = p;
 }
 
 int systrap_create(const struct platform_config *cfg, struct platform **ret)
@@ -314,22 +351,16 @@ int systrap_create(const struct platform_config *cfg, struct platform **ret)
 	}
 	if (!p)
 		return -ENOMEM;
-	p->base.ops = &systrap_ops;
-	p->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (p->bell < 0) {
-		kfree(p);
-		return -errno;
-	}
-	mutex_init(&p->mu, RANK_PLATFORM);
-	list_init(&p->pending);
-	workers_init(&p->w);
+	if (!lanes_init(p))
+		return -ENOMEM;
 	p->by_tid = sparse(TID_MAX * sizeof(*p->by_tid));
 	p->by_pid = sparse(TID_MAX * sizeof(*p->by_pid));
 	if (!p->by_tid || !p->by_pid)
 		return -ENOMEM;
-	r = start_zygote(p);
+	r = open_lane(p, 0);
 	if (r < 0)
 		return r;
+	open_second(p);
 	*ret = &p->base;
 	return 0;
 }

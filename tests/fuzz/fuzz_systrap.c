@@ -153,8 +153,8 @@ static void begin(void)
 		p->xstate_size = 2696;
 		p->xfeatures = 0x2e7;
 		p->mxcsr_mask = 0xffff;
-		mutex_init(&p->mu, RANK_PLATFORM);
-		list_init(&p->pending);
+		if (!lanes_init(p))
+			abort();
 		workers_init(&p->w);
 		p->by_tid = mmap(NULL, TID_MAX * 16, PROT_READ | PROT_WRITE,
 				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -172,10 +172,10 @@ static void begin(void)
 		atomic_store(&p->by_tid[i], NULL);
 	atomic_store(&p->by_tid[OWNER], owner);
 	atomic_store(&p->by_tid[OTHER], other);
-	list_init(&p->pending);
+	list_init(&p->lanes->pending);
 	child->cookie = COOKIE;
 	child->tid = 0;
-	list_add_tail(&child->pending, &p->pending);
+	list_add_tail(&child->pending, &p->lanes->pending);
 	atomic_store(&child->registered, 0);
 	owner->mail = (struct mail *)shared;
 	window_open(owner, shared);

@@ -2,14 +2,36 @@
 #include <elf.h>
 #include <linux/capability.h>
 #include <sys/auxv.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <pthread.h>
 #include "tests/lib/harness.h"
 
 extern char **environ;
+
+/* Give back each byte from descriptor 0, one more than it was, through 1; wait for it in read or, if @epoll, in epoll_wait. */
+static int echo(bool epoll)
+{
+	struct epoll_event e = { .events = EPOLLIN };
+	int ep = epoll_create1(0);
+	unsigned char c;
+
+	if (epoll_ctl(ep, EPOLL_CTL_ADD, 0, &e) < 0)
+		return 1;
+	for (;;) {
+		if (epoll && epoll_wait(ep, &e, 1, -1) != 1)
+			return 2;
+		if (read(0, &c, 1) != 1)
+			return 42;
+		c++;
+		if (write(1, &c, 1) != 1)
+			return 43;
+	}
+}
 
 /* What the program does when a test has exec'd it: argv[1] names the check. */
 static int reentered(int argc, char **argv)
@@ -22,6 +44,8 @@ static int reentered(int argc, char **argv)
 			return 1;
 		return environ[0] && !environ[1] && strcmp(environ[0], "X=1") == 0 ? 42 : 2;
 	}
+	if (strcmp(argv[1], "@echo") == 0)
+		return echo(argc > 2);
 	if (strcmp(argv[1], "@sleep") == 0)
 		return pause();
 	if (strcmp(argv[1], "@fds") == 0)
@@ -484,6 +508,105 @@ TEST(what_was_opened_of_a_process_tells_nothing_once_it_is_privileged)
 	EXPECT_EQ(read(maps, path, sizeof(path)) > 0, 0);
 	EXPECT_EQ(ioctl(maps, 0xc0686611, &q) < 0, 1);
 	REQUIRE_OK(kill(p, SIGKILL));
+}
+
+
+/* ---- programs that wait for each other: each was executed, so none is a copy of another ---- */
+
+#define RING 4
+
+/* Programs of which each hands bytes on to the next; the first reads from *@ret_in, the last writes to *@ret_out. */
+static void start_ring(pid_t *pid, int n, bool sockets, int *ret_in, int *ret_out)
+{
+	char *argv[] = { "exec", "@echo", NULL, NULL };
+	int p[RING + 1][2] = { 0 };
+
+	for (int i = 0; i <= n; i++)
+		REQUIRE_OK(sockets ? socketpair(AF_UNIX, SOCK_STREAM, 0, p[i]) : pipe(p[i]));
+	for (int i = 0; i < n; i++) {
+		argv[2] = i % 2 ? "epoll" : NULL;
+		pid[i] = fork();
+		REQUIRE(pid[i] >= 0);
+		if (pid[i])
+			continue;
+		dup2(p[i][0], 0);
+		dup2(p[i + 1][1], 1);
+		close_range(3, ~0u, 0);
+		execve(me(), argv, environ);
+		_exit(200);
+	}
+	*ret_in = p[0][1];
+	*ret_out = p[n][0];
+	for (int i = 0; i <= n; i++) {
+		if (i > 0)
+			close(p[i][1]);
+		if (i < n)
+			close(p[i][0]);
+	}
+}
+
+static int status_of(pid_t pid)
+{
+	int status;
+
+	if (waitpid(pid, &status, 0) != pid)
+		return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void pass_bytes(int n, bool sockets, int rounds)
+{
+	pid_t pid[RING];
+	int in, out;
+
+	start_ring(pid, n, sockets, &in, &out);
+	for (int i = 0; i < rounds; i++) {
+		unsigned char c = (unsigned char)i, got = 0;
+
+		REQUIRE(write(in, &c, 1) == 1);
+		REQUIRE(read(out, &got, 1) == 1);
+		REQUIRE(got == (unsigned char)(i + n));
+	}
+	close(in);
+	for (int i = 0; i < n; i++)
+		EXPECT_EQ(status_of(pid[i]), 42);
+	close(out);
+}
+
+TEST(two_programs_take_turns)
+{
+	pass_bytes(1, false, 500);
+	pass_bytes(1, true, 500);
+}
+
+TEST(a_ring_of_programs_takes_turns)
+{
+	pass_bytes(RING, false, 200);
+	pass_bytes(RING, true, 200);
+}
+
+/* A program ends while others wait for it, wherever it is just then. */
+TEST(a_kill_ends_a_program_that_takes_turns)
+{
+	for (int k = 0; k < 12; k++) {
+		pid_t pid[RING];
+		int in, out, killed = k % RING;
+		unsigned char c = 0;
+
+		start_ring(pid, RING, k & 1, &in, &out);
+		for (int i = 0; i < k * 3; i++)
+			REQUIRE(write(in, &c, 1) == 1 && read(out, &c, 1) == 1);
+		REQUIRE(write(in, &c, 1) == 1);
+		kill(pid[killed], SIGKILL);
+		EXPECT_EQ(status_of(pid[killed]), 128 + SIGKILL);
+		close(in);
+		for (int i = 0; i < RING; i++) {
+			int s = i == killed ? 42 : status_of(pid[i]);
+
+			EXPECT(s == 42 || s == 43 || s == 128 + SIGPIPE);
+		}
+		close(out);
+	}
 }
 
 TEST_MAIN()

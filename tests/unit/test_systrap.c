@@ -28,10 +28,14 @@ struct run {
 	_Atomic u32 n;
 	_Atomic u32 over;               /* futex: the guest has ended */
 	bool patch_mmap;                /* answer mmap with a real change, to exercise commands */
+	struct run *other;              /* answer mmap with the run of another guest, started by a worker */
+	struct aspace *other_as;
 	struct user_regs last;
 };
 
 static struct platform *plat;
+
+static void start_other(struct run *r);
 
 static bool step(struct run *r, struct ctx *c, const struct trap *t)
 {
@@ -54,6 +58,8 @@ static bool step(struct run *r, struct ctx *c, const struct trap *t)
 		ctx_set_result(c, aspace_apply(c, &op, 1, NULL) == 0 ? 0x600000 : -1);
 		return true;
 	}
+	if (t->kind == TRAP_SYSCALL && t->nr == SYS_mmap && r->other)
+		start_other(r);
 	if (t->kind == TRAP_SYSCALL)
 		ctx_set_result(c, (long)(1000 + t->nr));
 	return true;
@@ -310,6 +316,62 @@ static void maps_over_the_platform_are_refused(void **state)
 	aspace_unref(as);
 }
 
+static struct systrap *lane_of_new(struct aspace **ret_as, struct ctx **ret_c)
+{
+	assert_int_equal(aspace_new(plat, ret_as, ret_c), 0);
+	return to_systrap((*ret_as)->p);
+}
+
+static void a_program_takes_the_other_lane_than_the_youngest(void **state)
+{
+	struct lanes *lanes = ((struct systrap *)plat)->lanes;
+	struct aspace *as[4];
+	struct ctx *c[4];
+	struct systrap *l;
+
+	(void)state;
+	if (!lanes->lane[1])
+		skip();
+	l = lane_of_new(&as[0], &c[0]);
+	assert_ptr_not_equal(lane_of_new(&as[1], &c[1]), l);
+	assert_ptr_equal(lane_of_new(&as[2], &c[2]), l);
+	assert_ptr_equal(((struct systrap *)plat)->stub, l->stub);
+	for (int i = 1; i < 3; i++) {
+		ctx_free(c[i]);
+		aspace_unref(as[i]);
+	}
+	assert_ptr_not_equal(lane_of_new(&as[3], &c[3]), l);
+	ctx_free(c[0]);
+	ctx_free(c[3]);
+	aspace_unref(as[0]);
+	aspace_unref(as[3]);
+}
+
+static void start_other(struct run *r)
+{
+	start_guest(r->other, guest_vectors, (size_t)(guest_vectors_end - guest_vectors), &r->other_as);
+}
+
+/* As execve does: what is commanded and resumed makes notifications that other workers than the caller receive. */
+static void a_worker_commands_both_lanes(void **state)
+{
+	struct run other[8], r[8];
+
+	(void)state;
+	memset(other, 0, sizeof(other));
+	memset(r, 0, sizeof(r));
+	for (int i = 0; i < 8; i++) {
+		other[i].patch_mmap = true;
+		r[i].other = &other[i];
+		RUN(&r[i], vectors);
+		while (!atomic_load(&other[i].over))
+			(void)host_futex_wait(&other[i].over, 0, INT64_MAX);
+		assert_int_equal(other[i].trap[0].nr, SYS_mmap);
+		assert_int_equal(other[i].trap[1].nr, SYS_exit);
+		aspace_unref(r[i].other_as);
+	}
+}
+
 static int setup(void **state)
 {
 	const struct platform_config cfg = { .name = "systrap" };
@@ -337,6 +399,8 @@ int main(void)
 		cmocka_unit_test(a_command_keeps_extended_state),
 		cmocka_unit_test(killing_a_computing_stub_is_reported_once),
 		cmocka_unit_test(maps_over_the_platform_are_refused),
+		cmocka_unit_test(a_program_takes_the_other_lane_than_the_youngest),
+		cmocka_unit_test(a_worker_commands_both_lanes),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);
