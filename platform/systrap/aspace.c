@@ -94,10 +94,15 @@ struct systrap_ctx *ctx_alloc(struct systrap *p, struct systrap_as *as, u32 slot
 	return c;
 }
 
+void ctx_forget_tid(struct systrap_ctx *c)
+{
+	if (c->tid)
+		atomic_compare_exchange_strong(&ctx_systrap(c)->by_tid[c->tid], &(struct systrap_ctx *){ c }, NULL);
+}
+
 static void ctx_destroy(struct systrap_ctx *c, bool slot_is_free)
 {
 	struct systrap_as *as = to_as(c->base.as);
-	struct systrap *p = ctx_systrap(c);
 
 	as_file_done(c);
 	views_forget(c);
@@ -106,8 +111,7 @@ static void ctx_destroy(struct systrap_ctx *c, bool slot_is_free)
 	if (slot_is_free)
 		slot_drop(as, c->slot);
 	mutex_unlock(&as->mu);
-	if (c->tid)
-		atomic_compare_exchange_strong(&p->by_tid[c->tid], &(struct systrap_ctx *){ c }, NULL);
+	ctx_forget_tid(c);
 	aspace_unref(c->base.as);
 	kfree(c);
 }
@@ -155,8 +159,7 @@ void systrap_ctx_free(struct ctx *base)
 	u64 id = c->notif_id;
 
 	/* Before the thread may end or be used again: its number can be, at once. */
-	if (c->tid)
-		atomic_compare_exchange_strong(&p->by_tid[c->tid], &(struct systrap_ctx *){ c }, NULL);
+	ctx_forget_tid(c);
 	(void)mail_cool(p, c);
 	mail_forget(c);
 	workers_forget(c);
@@ -316,11 +319,11 @@ static int as_new_in(struct systrap *p, struct aspace **ret_as, struct ctx **ret
 
 int systrap_as_new(struct platform *base, struct aspace **ret_as, struct ctx **ret_ctx)
 {
-	struct systrap *first = to_systrap(base), *p = lane_choose(first);
+	struct systrap *first = to_systrap(base), *p = lane_choose(first), *other = first->lanes->lane[p == first];
 	int r = as_new_in(p, ret_as, ret_ctx);
 
-	if (r < 0 && p != first)
-		r = as_new_in(first, ret_as, ret_ctx);
+	if (r < 0 && other)
+		r = as_new_in(other, ret_as, ret_ctx);
 	if (!r)
 		lane_settle(*ret_as, NULL);
 	return r;

@@ -4,7 +4,7 @@
  * A lane is a struct systrap: a zygote with a filter, its listener, and the workers that receive from it.  One listener has one receiver
  * (workers.c), whom the host wakes on its caller's CPU, and the answered thread on the receiver's: two busy programs of one
  * lane are drawn to one CPU.  So there are two lanes where there are two CPUs.  The first is the platform that the
- * sentry knows; the second, made right after it, has its stub at the same addresses, shares the tables of threads and processes, and
+ * sentry knows; the second, made right after it, has its stub at the same addresses, shares the table of processes, and
  * is served by the same reaper.  Without it (the host allows no more processes) all goes through the first.
  *
  * An address space and its copies belong to the lane of the zygote that they descend from, whose filter they have; a

@@ -5,6 +5,10 @@
  * a copy of number, arguments and instruction pointer.  A thread that is not
  * known must register with the cookie of a child that is being made.  The
  * reaper thread tells of processes that have ended, however that came about.
+ *
+ * A thread can end without our knowledge, as the stub's text contains an exit that hostile code may jump to.  Its context
+ * is taken for one that runs, and its id leads there, until an interrupt misses it (systrap_interrupt()), the host gives
+ * the id to a child that registers, or the process is gone.
  */
 #include "platform/systrap/systrap.h"
 
@@ -17,6 +21,7 @@
 #include <unistd.h>
 #include "platform/base/log.h"
 #include "platform/host/futex.h"
+#include "platform/host/process.h"
 
 void notify_send(struct systrap *p, u64 id, long val, u32 flags)
 {
@@ -34,23 +39,53 @@ void notify_kill(struct systrap_ctx *c, const char *why)
 {
 	struct systrap_as *as = to_as(c->base.as);
 
-	if (!atomic_load(&as->dead))
-		log_ratelimited("systrap: process %d, thread %d killed: %s", as->pid, c->tid, why);
+	if (atomic_load(&as->dead))
+		return;                 /* and its id may be another's */
+	log_ratelimited("systrap: process %d, thread %d killed: %s", as->pid, c->tid, why);
 	kill(as->pid, SIGKILL);
 }
 
+/*
+ * Send @sig, or nothing if 0, to a thread.  False: @as has no living one of that id.  Of a first thread that
+ * has ended the host still knows the id, but no memory by it.
+ */
+static bool send(struct systrap_as *as, pid_t tid, int sig)
+{
+	struct iovec remote = { (void *)slot_addr(to_systrap(as->base.p), 0), 1 };
+	u8 byte;
+
+	if (atomic_load(&as->dead) || syscall(SYS_tgkill, as->pid, tid, sig) < 0)
+		return false;
+	return tid != as->pid || host_vm_readv(tid, &(struct iovec){ &byte, 1 }, 1, &remote, 1) != -ESRCH;
+}
+
 static bool in_stub(const struct systrap *p, u64 ip) { return ip - p->stub < STUB_TEXT_MAX; }
+
+static bool registers(const struct systrap *p, const struct seccomp_notif *n)
+{
+	return in_stub(p, n->data.instruction_pointer) && n->data.nr == STUBCALL_NR && n->data.args[0] == STUB_REGISTER;
+}
+
+/* Does who made this call still wait for its answer? */
+static bool waits(const struct systrap *p, const struct seccomp_notif *n)
+{
+	u64 id = n->id;
+
+	return ioctl(p->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
+}
 
 /* A child of clone says who it is. Anything wrong ends it. */
 static void register_child(struct systrap *p, const struct seccomp_notif *n)
 {
 	struct systrap_ctx *c = NULL, *x;
+	bool there;
 
 	if (n->pid <= 0 || n->pid >= TID_MAX)
 		return;
 	mutex_lock(&p->lanes->mu);
-	if (in_stub(p, n->data.instruction_pointer) && n->data.nr == STUBCALL_NR &&
-	    n->data.args[0] == STUB_REGISTER)
+	/* If so the reaper has not looked for it yet, and finds what we enter. */
+	there = waits(p, n);
+	if (there && registers(p, n))
 		list_for_each(x, &p->lanes->pending, pending)
 			if (x->cookie == n->data.args[1] && ctx_systrap(x) == p) {
 				c = x;
@@ -73,7 +108,7 @@ static void register_child(struct systrap *p, const struct seccomp_notif *n)
 	mutex_unlock(&p->lanes->mu);
 	if (c) {
 		host_futex_wake(&c->registered, 1);
-	} else {
+	} else if (there) {
 		log_ratelimited("systrap: unknown thread %d killed", n->pid);
 		kill(n->pid, SIGKILL);
 	}
@@ -194,6 +229,8 @@ static struct systrap_ctx *received(struct systrap *p, const struct seccomp_noti
 {
 	struct systrap_ctx *c = n->pid < TID_MAX ? atomic_load(&p->by_tid[n->pid]) : NULL;
 
+	if (c && registers(p, n) && !send(to_as(c->base.as), (pid_t)n->pid, 0))
+		c = NULL;               /* another had this id before */
 	if (!c && gone_thread(p, n))
 		return NULL;
 	if (!c) {
@@ -218,14 +255,28 @@ static void ring(struct systrap *p, _Atomic u32 *word)
 	(void)!write(p->bell, &one, sizeof(one));
 }
 
+/* All processes of a lane have ended, its first stub too: nothing will ever come, and the host does not wait for it. */
+static void sleep_if_abandoned(struct systrap *p)
+{
+	struct pollfd pfd = { .fd = p->listener, .events = POLLIN };
+	_Atomic u32 never = 0;
+
+	while (poll(&pfd, 1, 0) == 1 && pfd.revents == POLLHUP)
+		(void)host_futex_wait(&never, 0, INT64_MAX);
+}
+
 struct systrap_ctx *notify_receive(struct systrap *p, struct trap *ret)
 {
 	struct seccomp_notif n;
 	struct systrap_ctx *c;
 
 	memset(&n, 0, sizeof(n));
-	if (ioctl(p->listener, SECCOMP_IOCTL_NOTIF_RECV, &n) < 0)
-		return NULL;            /* EINTR, or the caller died first */
+	if (ioctl(p->listener, SECCOMP_IOCTL_NOTIF_RECV, &n) < 0) {
+		/* EINTR, or the caller died first. */
+		if (errno == ENOENT)
+			sleep_if_abandoned(p);
+		return NULL;
+	}
 	atomic_store(&p->w.looking, true);
 	c = received(p, &n, ret);
 	atomic_fetch_add(&p->w.round, 1);
@@ -339,14 +390,19 @@ void systrap_interrupt(struct ctx *base)
 {
 	struct systrap_ctx *c = to_ctx(base);
 
+	struct systrap_as *as = to_as(base->as);
+
 	atomic_store(&c->kicked, true);
-	if (atomic_load(&c->state) == CTX_RUNNING && atomic_exchange(&c->kicked, false))
-		(void)syscall(SYS_tgkill, to_as(c->base.as)->pid, c->tid, STUB_SIGNAL);
+	if (atomic_load(&c->state) != CTX_RUNNING || !atomic_exchange(&c->kicked, false))
+		return;
+	if (!send(as, c->tid, STUB_SIGNAL))
+		notify_kill(c, "it has ended, and nobody had told it to");      /* it would never trap again */
 }
 
 /*
  * The process of @as is gone.  TRAPPED contexts learn it from their owner's
- * resume; RUNNING ones have no owner but us, so they cannot be freed meanwhile.
+ * resume; RUNNING ones have no owner but us, so they cannot be freed meanwhile.  Their
+ * threads' ids are the host's to give to others from now on.
  */
 static void as_died(struct systrap *p, struct systrap_as *as)
 {
@@ -354,6 +410,8 @@ static void as_died(struct systrap *p, struct systrap_as *as)
 
 	mutex_lock(&as->mu);
 	atomic_store(&as->dead, true);
+	list_for_each(c, &as->ctxs, node)
+		ctx_forget_tid(c);
 	mutex_unlock(&as->mu);
 	do {
 		hit = NULL;

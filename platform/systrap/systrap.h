@@ -173,6 +173,7 @@ struct workers {
 	u32 contexts;                           /* guarded by mu: all but the zygote's, and those freed by workers still at it */
 	u32 borrowers;                          /* guarded by mu: workers that serve a context of another lane */
 	bool no_more;                           /* guarded by mu: the host did not allow a worker for one */
+	bool adding;                            /* guarded by mu: somebody makes one */
 	u32 threads;                            /* guarded by mu: workers, more than both */
 	s32 coming;                             /* guarded by mu: workers on their way to workers_run(); < 0: gone by before its waker said so */
 	_Atomic(struct systrap_ctx *) hot[HOT_MAX];     /* changed under mu: mailboxes to look at */
@@ -214,8 +215,8 @@ struct systrap {
 	u32 mxcsr_mask;                         /* immutable */
 	struct workers w;
 	_Atomic u32 nparked;                    /* in all address spaces */
-	_Atomic(struct systrap_ctx *) *by_tid;  /* TID_MAX entries, sparse; this and the next are all lanes' */
-	_Atomic(struct systrap_as *) *by_pid;   /* TID_MAX entries, sparse; holds no reference */
+	_Atomic(struct systrap_ctx *) *by_tid;  /* TID_MAX entries, sparse: this lane's threads, whom its receiver knows */
+	_Atomic(struct systrap_as *) *by_pid;   /* TID_MAX entries, sparse, both lanes'; holds no reference */
 	_Atomic u32 zygote_busy;                /* futex: one command at a time to the zygote, held across waits */
 	struct systrap_ctx *zygote;             /* immutable */
 	struct spare spare;                     /* guarded by the lanes' mu: spare.c */
@@ -413,6 +414,7 @@ size_t systrap_copy_out(struct aspace *base, gaddr_t dst, const void *src, size_
 int systrap_cas_u32(struct ctx *base, gaddr_t addr, u32 *val, u32 new_val);
 int systrap_futex_wake(struct ctx *base, gaddr_t addr, int n, bool shared);
 void as_put(struct systrap_as *as, u32 what);
+void ctx_forget_tid(struct systrap_ctx *c);             /* its thread's id leads to it no more */
 struct systrap_as *as_alloc(struct systrap *p) must_check;
 struct systrap_ctx *ctx_alloc(struct systrap *p, struct systrap_as *as, u32 slot) must_check;
 void systrap_interrupt(struct ctx *base);

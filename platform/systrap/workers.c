@@ -63,6 +63,7 @@ struct worker {
 	struct systrap_ctx *kept;       /* own thread: of another lane, with an event that we serve next, or NULL */
 	bool lacks;                     /* own thread: there was no worker the more, to keep one */
 	bool borrows;                   /* own thread: counted in the lane's borrowers */
+	bool waits;                     /* own thread: it may be long until it is back in workers_run(), though it still wakes others */
 	bool coming;                    /* counted in the pool's coming. Own thread */
 	bool watches;                   /* own thread: was made the pool's watcher, and may have lost the token since */
 	pid_t tid;                      /* set before a sleep */
@@ -177,6 +178,8 @@ static void rouse(struct systrap *p, bool with_token) RELEASES(p->w.mu)
 		unpark(w);
 }
 
+static void block_begin(struct systrap *p);
+
 /* @rouse_one: we may not come to workers_run() soon, so somebody must be sent there. */
 static void post(struct systrap *p, struct systrap_ctx *c, const struct trap *trap, bool rouse_one)
 {
@@ -184,7 +187,7 @@ static void post(struct systrap *p, struct systrap_ctx *c, const struct trap *tr
 	c->event_trap = *trap;
 	list_add_tail(&c->event, &p->w.events);
 	atomic_fetch_add(&p->w.nevents, 1);
-	if (rouse_one)
+	if (rouse_one || self.waits)
 		rouse(p, false);
 	else
 		mutex_unlock(&p->w.mu);
@@ -196,7 +199,7 @@ void workers_post(struct systrap *p, struct systrap_ctx *c, const struct trap *t
 	post(p, c, trap, !self.is_worker || self.lane != p);
 }
 
-static void give_up(void *p) { (void)workers_block_begin(&((struct systrap *)p)->base); }
+static void give_up(void *p) { block_begin(p); }
 
 /* Called with mu. */
 static void arrived(struct workers *w)
@@ -299,14 +302,17 @@ static void one_more(struct systrap *p)
 
 	self.lacks = false;
 	mutex_lock(&w->mu);
-	more = w->threads <= w->contexts + w->borrowers + 1;
-	w->threads += more;
+	more = !w->adding && w->threads <= w->contexts + w->borrowers + 1;
+	w->adding |= more;
 	mutex_unlock(&w->mu);
-	if (!more || spawn(p) == 0)
+	if (!more)
 		return;
+	more = spawn(p) == 0;
+	/* Counted only now, as others rely on what is counted. */
 	mutex_lock(&w->mu);
-	w->threads--;
-	w->no_more = true;
+	w->threads += more;
+	w->no_more = !more;
+	w->adding = false;
 	mutex_unlock(&w->mu);
 }
 
@@ -412,7 +418,7 @@ static bool keep(struct systrap_ctx *c, const struct trap *trap)
 {
 	struct systrap *p = self.lane;
 
-	if (!self.is_worker || self.borrows || !takes_turns())
+	if (!self.is_worker || self.waits || self.borrows || !takes_turns())
 		return false;
 	mutex_lock(&p->w.mu);
 	self.borrows = p->w.borrowers < BORROWERS_MAX && p->w.threads > p->w.contexts + p->w.borrowers + 1;
@@ -472,13 +478,14 @@ struct worker *workers_block_watch(struct platform *base, hostfd_t *ret_fd)
 	mutex_unlock(&w->mu);
 	if (!self.watches)
 		return workers_block_begin(base);
+	self.waits = true;
 	*ret_fd = HOSTFD(p->listener);
 	return &self;
 }
 
-struct worker *workers_block_begin(struct platform *base)
+/* Somebody else must receive in @p, and take what there is to take. */
+static void block_begin(struct systrap *p)
 {
-	struct systrap *p = here(base);
 	bool token;
 
 	self.lane = p;
@@ -488,7 +495,7 @@ struct worker *workers_block_begin(struct platform *base)
 	token = self.token;
 	note_wait();
 	if (!token && !self.coming && !atomic_load(&p->w.nevents))
-		return &self;
+		return;
 	self.token = false;             /* first: waiting for the mutex comes here again */
 	mutex_lock(&p->w.mu);
 	arrived(&p->w);
@@ -497,11 +504,17 @@ struct worker *workers_block_begin(struct platform *base)
 	if (!p->w.body || (list_empty(&p->w.events) &&
 	                   (p->w.coming > 0 || !p->w.token_free || atomic_load(&p->w.running) <= 0))) {
 		mutex_unlock(&p->w.mu);
-		return &self;
+		return;
 	}
 	token = p->w.token_free;
 	p->w.token_free = false;
 	rouse(p, token);
+}
+
+struct worker *workers_block_begin(struct platform *base)
+{
+	self.waits = true;
+	block_begin(here(base));
 	return &self;
 }
 
@@ -537,6 +550,7 @@ void workers_block_end(struct platform *base, bool woken)
 	struct systrap *p = self.lane;
 
 	(void)base;
+	self.waits = false;
 	if (self.watches)
 		unwatch(&p->w);
 	if (atomic_load(&self.placed)) {
@@ -594,5 +608,5 @@ void workers_await(struct systrap *p, _Atomic u32 *word)
 			post(p, c, &trap, true);
 	}
 	if (!self.is_worker)
-		(void)workers_block_begin(&p->base);
+		block_begin(p);
 }

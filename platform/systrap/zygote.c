@@ -312,6 +312,9 @@ static int open_lane(struct systrap *p, u64 stub)
 	int r;
 
 	p->base.ops = &systrap_ops;
+	p->by_tid = sparse(TID_MAX * sizeof(*p->by_tid));
+	if (!p->by_tid)
+		return -ENOMEM;
 	p->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (p->bell < 0)
 		return -errno;
@@ -330,7 +333,6 @@ static void open_second(struct systrap *first)
 	if (!p)
 		return;
 	p->lanes = first->lanes;
-	p->by_tid = first->by_tid;
 	p->by_pid = first->by_pid;
 	if (open_lane(p, first->stub) < 0)
 		return;                 /* what there is of it stays */
@@ -353,9 +355,8 @@ int systrap_create(const struct platform_config *cfg, struct platform **ret)
 		return -ENOMEM;
 	if (!lanes_init(p))
 		return -ENOMEM;
-	p->by_tid = sparse(TID_MAX * sizeof(*p->by_tid));
 	p->by_pid = sparse(TID_MAX * sizeof(*p->by_pid));
-	if (!p->by_tid || !p->by_pid)
+	if (!p->by_pid)
 		return -ENOMEM;
 	r = open_lane(p, 0);
 	if (r < 0)

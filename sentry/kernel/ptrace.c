@@ -299,6 +299,14 @@ int ptrace_listen(struct task *t unused_ok, struct task *x)
 	return r;
 }
 
+/* Who is killed does not sleep; but what it waits for may need its worker, as the tracee's stub may make calls. */
+static void yield_worker(struct platform *p)
+{
+	(void)platform_block_begin(p);
+	sched_yield();
+	platform_block_end(p, false);
+}
+
 long ptrace_ask(struct task *x, struct pt_request *q)
 {
 	struct ptrace *pt = x->pt;
@@ -318,7 +326,7 @@ long ptrace_ask(struct task *x, struct pt_request *q)
 	while (wait) {
 		mutex_unlock(&tg->mu);
 		if (task_sleep_killable(q->by, KTIME_MAX) < 0)
-			sched_yield();
+			yield_worker(x->kernel->platform);
 		mutex_lock(&tg->mu);
 		wait = !q->done;
 		/* Killed, or the tracee was: what nobody has begun is taken back. */

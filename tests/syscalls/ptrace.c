@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stddef.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/uio.h>
 #include <sys/user.h>
 #include "tests/lib/harness.h"
@@ -432,6 +433,44 @@ TEST(bad_requests)
 	EXPECT_ERR(pt(PTRACE_INTERRUPT, pid, 0, 0), EIO);
 	kill(pid, SIGKILL);
 	EXPECT_EQ(wait_for(pid), SIGKILL);
+}
+
+/* Text, which a tracer may write and the tracee may not. */
+static void poke_for_ever(int go)
+{
+	pid_t pid = traced(nothing);
+	unsigned long at = (unsigned long)breakpoint_here & ~7ul;
+	long word;
+
+	REQUIRE_OK(pt(PTRACE_PEEKTEXT, pid, at, (unsigned long)&word));
+	REQUIRE(write(go, "", 1) == 1);
+	while (pt(PTRACE_POKETEXT, pid, at, (unsigned long)word) == 0)
+		;
+	_exit(1);
+}
+
+TEST(a_tracer_can_be_killed_at_any_moment)
+{
+	for (int i = 0; i < 400; i++) {
+		int p[2];
+		char c;
+		pid_t pid;
+
+		REQUIRE_OK(pipe(p));
+		pid = fork();
+		if (pid == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			poke_for_ever(p[1]);
+		}
+		REQUIRE(pid > 0);
+		REQUIRE(read(p[0], &c, 1) == 1);
+		for (volatile int k = 0; k < i % 60 * 2000; k++)
+			;
+		EXPECT_OK(kill(pid, SIGKILL));
+		EXPECT_EQ(wait_for(pid), SIGKILL);
+		close(p[0]);
+		close(p[1]);
+	}
 }
 
 TEST_MAIN()

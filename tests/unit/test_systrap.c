@@ -20,7 +20,7 @@
 
 #define CODE 0x400000ull
 #define STACK 0x500000ull
-#define MAX_TRAPS 16
+#define MAX_TRAPS 12
 
 /* What the worker saw of one guest, and how it is told to go on. */
 struct run {
@@ -30,19 +30,62 @@ struct run {
 	bool patch_mmap;                /* answer mmap with a real change, to exercise commands */
 	struct run *other;              /* answer mmap with the run of another guest, started by a worker */
 	struct aspace *other_as;
+	struct run *twin;               /* answer clone with another thread, which this is the run of */
+	bool rests;                     /* set the unknown call NR_WAIT aside, as a call that waits */
+	struct run *wakes;              /* in NR_WAIT: wait as a task does, and wake that one meanwhile */
+	_Atomic u32 stage;              /* futex: 1: was set aside; 2: was woken */
+	_Atomic(struct ctx *) ctx;
 	struct user_regs last;
 };
+
+#define NR_WAIT 5555
 
 static struct platform *plat;
 
 static void start_other(struct run *r);
 
+static void await(_Atomic u32 *word, u32 old)
+{
+	while (atomic_load(word) == old)
+		(void)host_futex_wait(word, old, INT64_MAX);
+}
+
+static void tell(_Atomic u32 *word, u32 v)
+{
+	atomic_store(word, v);
+	host_futex_wake(word, 1);
+}
+
+static void start_twin(struct run *r, struct ctx *c)
+{
+	struct ctx *twin = NULL;
+
+	if (ctx_clone(c, &twin) < 0)
+		return;
+	ctx_set_owner(twin, r->twin);
+	atomic_store(&r->twin->ctx, twin);
+	ctx_start(twin);
+}
+
+/* A task that waits, and whose worker takes in what another one waits for.  It took turns with others before. */
+static void wake_in_wait(struct ctx *c, struct run *other)
+{
+	to_ctx(c)->turns = 1000;
+	(void)platform_block_begin(plat);
+	ctx_again(atomic_load(&other->ctx));
+	await(&other->stage, 1);
+	platform_block_end(plat, false);
+}
+
 static bool step(struct run *r, struct ctx *c, const struct trap *t)
 {
 	u32 i = atomic_load(&r->n);
 
-	if (t->kind == TRAP_START)
+	if (t->kind == TRAP_START || t->kind == TRAP_AGAIN) {
+		if (t->kind == TRAP_AGAIN)
+			tell(&r->stage, 2);
 		return true;
+	}
 	if (i < MAX_TRAPS) {
 		r->trap[i] = *t;
 		atomic_store(&r->n, i + 1);
@@ -60,6 +103,10 @@ static bool step(struct run *r, struct ctx *c, const struct trap *t)
 	}
 	if (t->kind == TRAP_SYSCALL && t->nr == SYS_mmap && r->other)
 		start_other(r);
+	if (t->kind == TRAP_SYSCALL && t->nr == SYS_clone && r->twin)
+		start_twin(r, c);
+	if (t->kind == TRAP_SYSCALL && t->nr == NR_WAIT && r->wakes)
+		wake_in_wait(c, r->wakes);
 	if (t->kind == TRAP_SYSCALL)
 		ctx_set_result(c, (long)(1000 + t->nr));
 	return true;
@@ -76,8 +123,15 @@ static void *worker(void *arg)
 
 		c = platform_switch(plat, c, &t);
 		r = ctx_owner(c);
-		if (step(r, c, &t))
+		if (step(r, c, &t) && !(r->rests && t.kind == TRAP_SYSCALL && t.nr == NR_WAIT))
 			continue;
+		if (r->rests && !atomic_load(&r->stage)) {
+			atomic_store(&r->ctx, c);
+			ctx_rest(c);
+			c = NULL;
+			tell(&r->stage, 1);
+			continue;
+		}
 		ctx_free(c);
 		c = NULL;
 		atomic_store(&r->over, 1);
@@ -115,8 +169,7 @@ static void run_guest(struct run *r, const void *code, size_t len)
 	struct aspace *as;
 
 	start_guest(r, code, len, &as);
-	while (!atomic_load(&r->over))
-		(void)host_futex_wait(&r->over, 0, INT64_MAX);
+	await(&r->over, 0);
 	aspace_unref(as);
 }
 
@@ -126,6 +179,7 @@ static void run_guest(struct run *r, const void *code, size_t len)
 	__asm__(".pushsection .rodata\n.globl guest_" #name "\nguest_" #name ":\n" text \
 		"\n.globl guest_" #name "_end\nguest_" #name "_end:\n.popsection\n")
 #define RUN(r, name) run_guest(r, guest_##name, (size_t)(guest_##name##_end - guest_##name))
+#define START(r, name, as) start_guest(r, guest_##name, (size_t)(guest_##name##_end - guest_##name), as)
 
 /* The first "syscall; ret" of the stub: what hostile code looks for. */
 #define FIND_SYSCALL \
@@ -152,6 +206,14 @@ GUEST(int80, " mov $20, %eax\n int $0x80\n mov $60, %eax\n syscall\n");
 GUEST(null_deref, " movq $1, 0x18\n");
 GUEST(wipe_stub, " movb $0x90, (%r15)\n mov $60, %eax\n syscall\n");
 GUEST(spin, "1: jmp 1b\n");
+GUEST(wait, " mov $5555, %eax\n syscall\n mov $60, %eax\n syscall\n");
+/* One of two threads ends, once both run, by a host call of its own, of which nobody hears. */
+#define UNASKED_EXIT(ends) \
+	" movl $0, -64(%rsp)\n mov $56, %eax\n syscall\n test %eax, %eax\n jnz 7f\n movl $1, -64(%rsp)\n" \
+	"7: cmpl $0, -64(%rsp)\n je 7b\n test %eax, %eax\n " ends " 9f\n8: jmp 8b\n9:\n" FIND_SYSCALL \
+	" xor %edi, %edi\n mov $60, %eax\n call *%rbx\n"
+GUEST(second_leaves, UNASKED_EXIT("jz"));
+GUEST(first_leaves, UNASKED_EXIT("jnz"));
 GUEST(vectors,
       " mov $0x1122334455667788, %rax\n movq %rax, %xmm7\n vinserti128 $1, %xmm7, %ymm7, %ymm7\n"
       " movl $0x7f80, -8(%rsp)\n ldmxcsr -8(%rsp)\n movw $0x27f, -16(%rsp)\n fldcw -16(%rsp)\n"
@@ -372,6 +434,181 @@ static void a_worker_commands_both_lanes(void **state)
 	}
 }
 
+/* The second thread of a process, or the first, has ended, and its context is still taken for one that runs. */
+static void start_leaver(struct run r[2], bool first, struct aspace **ret_as)
+{
+	u8 byte;
+
+	memset(r, 0, 2 * sizeof(*r));
+	r[0].twin = &r[1];
+	if (first) {
+		START(&r[0], first_leaves, ret_as);
+		while (aspace_copy_in(*ret_as, &byte, GADDR(CODE), 1) == 1)
+			usleep(1000);
+	} else {
+		START(&r[0], second_leaves, ret_as);
+		while (!atomic_load(&r[1].ctx) ||
+		       syscall(SYS_tgkill, to_as(*ret_as)->pid, to_ctx(atomic_load(&r[1].ctx))->tid, 0) == 0)
+			usleep(1000);
+	}
+}
+
+static void end_leaver(struct run r[2], struct aspace *as)
+{
+	await(&r[0].over, 0);
+	await(&r[1].over, 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(r[i].trap[atomic_load(&r[i].n) - 1].kind, TRAP_DEAD);
+	aspace_unref(as);
+}
+
+static void a_thread_that_left_unasked_can_be_ended(void **state)
+{
+	struct aspace *as;
+	struct run r[2];
+
+	(void)state;
+	start_leaver(r, false, &as);
+	ctx_interrupt(atomic_load(&r[1].ctx));
+	end_leaver(r, as);
+}
+
+static void a_first_thread_that_left_unasked_can_be_ended(void **state)
+{
+	struct aspace *as;
+	struct run r[2];
+
+	(void)state;
+	start_leaver(r, true, &as);
+	ctx_interrupt(&list_first(&to_as(as)->ctxs, struct systrap_ctx, node)->base);
+	end_leaver(r, as);
+}
+
+static struct lanes *lanes_of(void) { return ((struct systrap *)plat)->lanes; }
+
+/* The host gives the id of a thread that has left unasked to a new process. */
+static void an_id_that_comes_again_is_not_taken_for_the_old_thread(void **state)
+{
+	struct aspace *as, *fresh;
+	struct ctx *c;
+	struct run r[2];
+
+	(void)state;
+	start_leaver(r, false, &as);
+	for (u32 l = 0; l < LANES && lanes_of()->lane[l]; l++) {
+		struct systrap *p = lanes_of()->lane[l];
+
+		for (u32 i = 1; i < TID_MAX; i++)
+			atomic_compare_exchange_strong(&p->by_tid[i], &(struct systrap_ctx *){ NULL },
+						       to_ctx(atomic_load(&r[1].ctx)));
+	}
+	for (u32 l = 0; l < LANES && lanes_of()->lane[l]; l++) {
+		struct systrap *p = lanes_of()->lane[l];
+
+		busy_lock(p, &p->zygote_busy);
+		assert_int_equal(as_from_zygote(p, &fresh, &c), 0);
+		busy_unlock(&p->zygote_busy);
+		assert_ptr_equal(atomic_load(&p->by_tid[to_as(fresh)->pid]), to_ctx(c));
+		ctx_free(c);
+		aspace_unref(fresh);
+	}
+	for (u32 l = 0; l < LANES && lanes_of()->lane[l]; l++)
+		for (u32 i = 1; i < TID_MAX; i++)
+			atomic_compare_exchange_strong(&lanes_of()->lane[l]->by_tid[i],
+						       &(struct systrap_ctx *){ to_ctx(atomic_load(&r[1].ctx)) }, NULL);
+	kill(to_as(as)->pid, SIGKILL);
+	end_leaver(r, as);
+}
+
+/* Its threads wait in the sentry, which would not hear of it. */
+static void the_ids_of_a_process_that_was_killed_lead_nowhere(void **state)
+{
+	struct run r = { .rests = true };
+	struct aspace *as;
+	struct systrap_ctx *c;
+	pid_t pid;
+
+	(void)state;
+	START(&r, wait, &as);
+	await(&r.stage, 0);
+	c = to_ctx(atomic_load(&r.ctx));
+	pid = to_as(as)->pid;
+	assert_ptr_equal(atomic_load(&ctx_systrap(c)->by_tid[pid]), c);
+	kill(pid, SIGKILL);
+	while (kill(pid, 0) == 0)
+		usleep(1000);
+	assert_null(atomic_load(&ctx_systrap(c)->by_tid[pid]));
+	ctx_again(&c->base);
+	await(&r.over, 0);
+	aspace_unref(as);
+}
+
+/* Two workers that are not needed, so that one may keep a context of the other lane. */
+static void spare_workers(struct systrap *p)
+{
+	struct aspace *as[2];
+	struct ctx *c[2];
+
+	busy_lock(p, &p->zygote_busy);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(as_from_zygote(p, &as[i], &c[i]), 0);
+	busy_unlock(&p->zygote_busy);
+	for (int i = 0; i < 2; i++) {
+		ctx_free(c[i]);
+		aspace_unref(as[i]);
+	}
+}
+
+/* It will not come to serve them itself. */
+static void who_is_woken_by_a_waiting_worker_is_served(void **state)
+{
+	(void)state;
+	for (int same = 0; same < 2; same++) {
+		struct run waits = { .rests = true }, wakes = { .wakes = &waits }, between = { 0 };
+		struct aspace *as[3];
+
+		START(&waits, wait, &as[0]);
+		await(&waits.stage, 0);
+		if (same)
+			START(&between, spin, &as[2]);
+		spare_workers(to_systrap(as[0]->p));
+		if (lanes_of()->lane[1])
+			spare_workers(lanes_of()->lane[1]);
+		START(&wakes, wait, &as[1]);
+		await(&waits.over, 0);
+		await(&wakes.over, 0);
+		if (same) {
+			kill(to_as(as[2])->pid, SIGKILL);
+			await(&between.over, 0);
+		}
+		for (int i = 0; i < 2 + same; i++)
+			aspace_unref(as[i]);
+	}
+}
+
+/* The host may kill it, too.  The last test: there is only the other lane from now on. */
+static void a_lane_without_its_first_stub_is_not_used(void **state)
+{
+	struct systrap *first = (struct systrap *)plat;
+	pid_t pid = to_as(first->zygote->base.as)->pid;
+	struct aspace *as[4];
+	struct ctx *c[4];
+
+	(void)state;
+	if (!lanes_of()->lane[1])
+		skip();
+	kill(pid, SIGKILL);
+	while (kill(pid, 0) == 0)
+		usleep(1000);
+	for (int i = 0; i < 4; i++)
+		(void)lane_of_new(&as[i], &c[i]);
+	assert_ptr_equal(as[3]->p, &lanes_of()->lane[1]->base);
+	for (int i = 0; i < 4; i++) {
+		ctx_free(c[i]);
+		aspace_unref(as[i]);
+	}
+}
+
 static int setup(void **state)
 {
 	const struct platform_config cfg = { .name = "systrap" };
@@ -401,6 +638,12 @@ int main(void)
 		cmocka_unit_test(maps_over_the_platform_are_refused),
 		cmocka_unit_test(a_program_takes_the_other_lane_than_the_youngest),
 		cmocka_unit_test(a_worker_commands_both_lanes),
+		cmocka_unit_test(a_thread_that_left_unasked_can_be_ended),
+		cmocka_unit_test(a_first_thread_that_left_unasked_can_be_ended),
+		cmocka_unit_test(an_id_that_comes_again_is_not_taken_for_the_old_thread),
+		cmocka_unit_test(the_ids_of_a_process_that_was_killed_lead_nowhere),
+		cmocka_unit_test(who_is_woken_by_a_waiting_worker_is_served),
+		cmocka_unit_test(a_lane_without_its_first_stub_is_not_used),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);
