@@ -123,6 +123,10 @@ void ctx_tell_ids(struct ctx *c, u32 pid, u32 tid)
 		c->p->ops->tell_ids(c, pid, tid);
 }
 
+bool ctx_lend_mask(struct ctx *c, u64 mask) { return c->p->ops->lend_mask && c->p->ops->lend_mask(c, mask); }
+u64 ctx_lent_mask(const struct ctx *c) { return c->p->ops->lent_mask(c); }
+u64 ctx_recall_mask(struct ctx *c) { return c->p->ops->recall_mask(c); }
+
 bool ctx_takes_data(const struct ctx *c) { return c->p->ops->takes_data && c->p->ops->takes_data(c); }
 
 size_t ctx_data_in(const struct ctx *c, gaddr_t src, const void **ret)

@@ -174,6 +174,14 @@ void ctx_view_drop(struct ctx *c, u64 key);
  */
 void ctx_tell_ids(struct ctx *c, u32 pid, u32 tid);
 /*
+ * The thread may change its signal mask (bit n-1 = signal n; 9 and 19 are not in it) without a trap, until it is recalled.  The
+ * first is for the owner, or before @c starts, and false if there is no way; the others are for any thread, while it is
+ * lent; the same lock orders all.  What they return may be any number.  A recall is a full barrier.
+ */
+bool ctx_lend_mask(struct ctx *c, u64 mask) must_check;
+u64 ctx_lent_mask(const struct ctx *c);
+u64 ctx_recall_mask(struct ctx *c);
+/*
  * Atomic compare-and-swap of an aligned word.  0 with *val the value found
  * (the swap happened if it equals the old *val), or -EFAULT.
  */

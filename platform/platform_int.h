@@ -34,6 +34,9 @@ struct platform_ops {
 	/* May be NULL.  All pieces, or not known how many: then 0. */
 	size_t (*copy_pieces)(struct aspace *as, gaddr_t at, const struct iovec *v, size_t n, size_t bytes, bool out);
 	void (*tell_ids)(struct ctx *c, u32 pid, u32 tid);      /* may be NULL */
+	bool (*lend_mask)(struct ctx *c, u64 mask);             /* these three may be NULL */
+	u64 (*lent_mask)(const struct ctx *c);
+	u64 (*recall_mask)(struct ctx *c);
 	bool (*takes_data)(const struct ctx *c);                /* these three may be NULL */
 	size_t (*data_in)(const struct ctx *c, gaddr_t src, const void **ret);
 	bool (*data_out)(struct ctx *c, gaddr_t dst, const void *src, size_t n);

@@ -71,7 +71,11 @@
 #define WIN_IN          16
 #define WIN_PID         724
 #define WIN_TID         728
+#define WIN_MASK        736
 #define WIN_OUT         0x2000
+#define WIN_MASK_LENT   0x100                           /* the place of SIGKILL, which no mask has: bit */
+#define WIN_MASK_LENT_BIT 8
+#define WIN_MASK_NEVER  18                              /* bit of SIGSTOP, the same */
 
 /* How the data of a call is found (call_data.def): the argument's number plus one, and this in the other bits. */
 #define IN_KIND_ARG     7
@@ -161,6 +165,7 @@ struct window {
 	uint64_t frame[FRAME_HEAD / 8];
 	uint32_t ncalls;
 	uint32_t pid, tid;              /* what getpid and gettid return; 0: they are calls like others */
+	uint64_t mask;                  /* what rt_sigprocmask changes, with WIN_MASK_LENT; without, it is a call like others */
 	struct stub_call calls[SLOT_CALLS];     /* instead of the slot's */
 	_Alignas(4096) uint8_t fp[WIN_FP_MAX];
 	/* Address, length, bytes padded to 8; ended by address 0.  Or one: address, length and in its high half, if not 0, where they are, from the first slot on. */
@@ -175,7 +180,7 @@ _Static_assert(offsetof(struct mail, in_len) == MAIL_IN && offsetof(struct windo
 	       offsetof(struct window, in) == WIN_IN && offsetof(struct window, out) == WIN_OUT &&
 	       sizeof(struct window) == WIN_SIZE && offsetof(struct slot, end) == SLOT_END &&
 	       offsetof(struct slot, window) == SLOT_WINDOW && offsetof(struct window, pid) == WIN_PID &&
-	       offsetof(struct window, tid) == WIN_TID, "fast.S");
+	       offsetof(struct window, tid) == WIN_TID && offsetof(struct window, mask) == WIN_MASK, "fast.S");
 _Static_assert(offsetof(struct slot, result) == SLOT_RESULT && offsetof(struct slot, back) == SLOT_BACK &&
 	       offsetof(struct slot, mail) == SLOT_MAIL && offsetof(struct slot, kick) == SLOT_KICK, "entry.S");
 

@@ -107,7 +107,7 @@ struct systrap_ctx {
 	/* Patched call sites: mail.c, patch.c. */
 	struct mail *mail;                      /* owner, set once: this slot's, or NULL */
 	struct window *win;                     /* owner, set once: as mail.  window.c: */
-	struct window *told;                    /* the caller's lock: win, once the stub was told the ids */
+	struct window *told;                    /* the caller's lock: win, once the stub was told something */
 	struct call_data in;                    /* what came with the call */
 	bool takes_data;                        /* the call was posted: its stub looks for data afterwards */
 	bool win_fp;                            /* the extended state in win is the context's */
@@ -294,6 +294,9 @@ bool window_put_calls(struct systrap_ctx *c, const struct stub_call *calls, u32 
 void window_flush(struct systrap_ctx *c);               /* before a framed @c is resumed */
 bool systrap_takes_data(const struct ctx *base);
 void systrap_tell_ids(struct ctx *base, u32 pid, u32 tid);
+bool systrap_lend_mask(struct ctx *base, u64 mask);
+u64 systrap_lent_mask(const struct ctx *base);
+u64 systrap_recall_mask(struct ctx *base);
 size_t systrap_data_in(const struct ctx *base, gaddr_t src, const void **ret);
 bool systrap_data_out(struct ctx *base, gaddr_t dst, const void *src, size_t n);
 

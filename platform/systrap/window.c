@@ -25,6 +25,7 @@ void window_open(struct systrap_ctx *c, void *mail_memory)
 		return;
 	c->win = (struct window *)((u8 *)mail_memory + MAIL_WIN_OFF) + c->slot;
 	c->win->pid = c->win->tid = 0;
+	c->win->mask = 0;
 }
 
 void systrap_tell_ids(struct ctx *base, u32 pid, u32 tid)
@@ -37,6 +38,27 @@ void systrap_tell_ids(struct ctx *base, u32 pid, u32 tid)
 		return;
 	__atomic_store_n(&c->told->pid, pid, __ATOMIC_RELAXED);
 	__atomic_store_n(&c->told->tid, tid, __ATOMIC_RELAXED);
+}
+
+bool systrap_lend_mask(struct ctx *base, u64 mask)
+{
+	struct systrap_ctx *c = to_ctx(base);
+
+	if (!c->win)
+		return false;
+	c->told = c->win;
+	__atomic_store_n(&c->told->mask, mask | WIN_MASK_LENT, __ATOMIC_RELEASE);
+	return true;
+}
+
+u64 systrap_lent_mask(const struct ctx *base)
+{
+	return __atomic_load_n(&((const struct systrap_ctx *)base)->told->mask, __ATOMIC_SEQ_CST);
+}
+
+u64 systrap_recall_mask(struct ctx *base)
+{
+	return __atomic_exchange_n(&to_ctx(base)->told->mask, 0, __ATOMIC_SEQ_CST);
 }
 
 void window_take(struct systrap_ctx *c, u32 len)

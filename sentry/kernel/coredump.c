@@ -88,7 +88,7 @@ static void put_status(struct strbuf *s, struct task *t, const struct lx_siginfo
 	task_times(t, &user, &sys);
 	st.pr_info.si_signo = st.pr_cursig = (short)si->signo;
 	st.pr_info.si_code = si->code;
-	st.pr_sighold = t->blocked;
+	st.pr_sighold = signal_mask(t);
 	st.pr_pid = pid_nr(t, t->tid);
 	st.pr_ppid = pid_nr(t, tgroup_ppid(t->tg));
 	st.pr_pgrp = pid_nr(t, t->tg->pgid);

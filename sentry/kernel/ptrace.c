@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 
 #include "platform/base/alloc.h"
-#include "sentry/kernel/own_ids.h"
+#include "sentry/kernel/own_calls.h"
 #include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/rusage.h"
 #include "sentry/kernel/task_int.h"
@@ -50,7 +50,7 @@ static int link_locked(struct task *x, struct tgroup *tracer, bool seize, u32 op
 	pt->exited = pt->stopped = pt->reported = pt->resumed = pt->trap_pending = pt->listening = false;
 	pt->options = options;
 	pt->message = 0;
-	own_ids_forget_locked(x);
+	own_calls_forget_locked(x);
 	mutex_unlock(&x->tg->mu);
 	list_add_tail(&pt->node, &tracer->tracees);
 	task_ref(x);

@@ -17,7 +17,7 @@
 #include "platform/base/alloc.h"
 #include "sentry/core/usercopy.h"
 #include "sentry/kernel/fdtable.h"
-#include "sentry/kernel/own_ids.h"
+#include "sentry/kernel/own_calls.h"
 #include "sentry/kernel/seccomp_bpf.h"
 #include "sentry/kernel/seccomp_notify.h"
 #include "sentry/kernel/pid_ns.h"
@@ -255,7 +255,7 @@ long seccomp_set_strict(struct task *t)
 		return -EINVAL;
 	mutex_lock(&t->tg->mu);
 	t->seccomp_mode = SECCOMP_MODE_STRICT;
-	own_ids_forget_locked(t);
+	own_calls_forget_locked(t);
 	mutex_unlock(&t->tg->mu);
 	return 0;
 }
@@ -319,7 +319,7 @@ static void use_locked(struct task *t, struct seccomp_prog *p)
 	t->seccomp_mode = SECCOMP_MODE_FILTER;
 	for (int i = 0; i < SECCOMP_ALLOW_WORDS; i++)
 		atomic_store_explicit(&t->seccomp_allow[i], p->allow[i], memory_order_relaxed);
-	own_ids_forget_locked(t);
+	own_calls_forget_locked(t);
 }
 
 void seccomp_give(struct task *t, struct seccomp_prog *p, int mode)

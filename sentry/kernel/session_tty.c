@@ -176,13 +176,10 @@ int session_tty_sid(struct task *t, struct tty_link *tl, bool from_master)
 
 static bool ignores_or_blocks(struct task *t, int sig)
 {
-	sigmask_t ignored, caught, blocked;
+	sigmask_t ignored, caught;
 
 	signal_action_masks(t, &ignored, &caught);
-	mutex_lock(&t->tg->mu);
-	blocked = t->blocked;
-	mutex_unlock(&t->tg->mu);
-	return (ignored | blocked) & SIGBIT(sig);
+	return (ignored | signal_mask(t)) & SIGBIT(sig);
 }
 
 int session_tty_check(struct task *t, struct tty_link *tl, int sig)

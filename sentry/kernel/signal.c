@@ -15,6 +15,7 @@
 #include <errno.h>
 
 #include "platform/base/alloc.h"
+#include "sentry/kernel/own_calls.h"
 #include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/ptrace.h"
 #include "sentry/kernel/task_int.h"
@@ -234,8 +235,9 @@ sigmask_t signal_pending_mask(struct task *t)
 void task_attention_locked(struct task *t)
 {
 	struct tgroup *tg = t->tg;
+	sigmask_t set = t->pending.set | tg->pending.set;
 	bool a = atomic_load(&t->killed) || t->stop_pending || ptrace_trap_pending_locked(t) ||
-		 ((t->pending.set | tg->pending.set) & ~t->blocked) != 0;
+		 (set && (set & ~signal_blocked_locked(t)));
 
 	atomic_store(&t->attention, a);
 }
@@ -297,7 +299,7 @@ static bool is_ignored(struct tgroup *tg, struct task *t, int sig, bool forced) 
 	if (t && ptrace_on(t->pt) && sig != SIGKILL)
 		return false;
 	/* A blocked signal may get a handler before it is unblocked. */
-	if (t && ((t->blocked | t->waiting_for) & SIGBIT(sig)))
+	if (t && ((signal_blocked_locked(t) | t->waiting_for) & SIGBIT(sig)))
 		return false;
 	if (tg->unkillable && h == HANDLER_DFL && !(forced && (SIGBIT(sig) & SIG_UNBLOCKABLE)))
 		return true;
@@ -306,7 +308,7 @@ static bool is_ignored(struct tgroup *tg, struct task *t, int sig, bool forced) 
 
 static bool wants(struct task *t, int sig)
 {
-	if (t->exiting || (t->blocked & SIGBIT(sig)))
+	if (t->exiting || (signal_blocked_locked(t) & SIGBIT(sig)))
 		return false;
 	return sig == SIGKILL || !t->in_stop;
 }
@@ -418,7 +420,7 @@ void signal_force(struct task *t, const struct lx_siginfo *info)
 
 	mutex_lock(&tg->mu);
 	a = &tg->sighand->act[sig - 1];
-	if (a->handler == HANDLER_IGN || (t->blocked & SIGBIT(sig)))
+	if (a->handler == HANDLER_IGN || (signal_blocked_locked(t) & SIGBIT(sig)))
 		a->handler = HANDLER_DFL;
 	t->blocked &= ~SIGBIT(sig);
 	if (a->handler == HANDLER_DFL && !ptrace_on(t->pt))
@@ -430,6 +432,22 @@ void signal_force(struct task *t, const struct lx_siginfo *info)
 
 /* ---- masks ---- */
 
+sigmask_t signal_blocked_locked(struct task *t)
+{
+	own_mask_recall_locked(t);
+	return t->blocked;
+}
+
+sigmask_t signal_mask(struct task *t)
+{
+	sigmask_t m;
+
+	mutex_lock(&t->tg->mu);
+	m = t->mask_lent ? ctx_lent_mask(t->ctx) & ~SIG_UNBLOCKABLE : t->blocked;
+	mutex_unlock(&t->tg->mu);
+	return m;
+}
+
 /* Process signals that this thread has just blocked, or leaves behind, go to another. */
 void signal_retarget_locked(struct task *t, sigmask_t which)
 {
@@ -440,7 +458,7 @@ void signal_retarget_locked(struct task *t, sigmask_t which)
 	if (which == 0)
 		return;
 	list_for_each(x, &tg->threads, thread_node) {
-		if (x == t || x->exiting || (which & ~x->blocked) == 0)
+		if (x == t || x->exiting || (which & ~signal_blocked_locked(x)) == 0)
 			continue;
 		which &= x->blocked;
 		atomic_store(&x->attention, true);
@@ -452,7 +470,7 @@ void signal_retarget_locked(struct task *t, sigmask_t which)
 
 static void set_mask_locked(struct task *t, sigmask_t mask)
 {
-	sigmask_t newly = (mask & ~SIG_UNBLOCKABLE) & ~t->blocked;
+	sigmask_t newly = (mask & ~SIG_UNBLOCKABLE) & ~signal_blocked_locked(t);
 
 	t->blocked = mask & ~SIG_UNBLOCKABLE;
 	signal_retarget_locked(t, newly);
@@ -469,7 +487,7 @@ void signal_set_mask(struct task *t, sigmask_t mask)
 void signal_swap_mask(struct task *t, sigmask_t mask)
 {
 	mutex_lock(&t->tg->mu);
-	t->saved_blocked = t->blocked;
+	t->saved_blocked = signal_blocked_locked(t);
 	t->restore_blocked = true;
 	set_mask_locked(t, mask);
 	mutex_unlock(&t->tg->mu);

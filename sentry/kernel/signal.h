@@ -77,6 +77,7 @@ bool task_killed(struct task *t);
 
 /* rt_sigprocmask and friends: never blocks KILL and STOP; re-targets process signals. */
 void signal_set_mask(struct task *t, sigmask_t mask);
+sigmask_t signal_mask(struct task *t);                  /* what it blocks now; any caller, tgroup.mu not held */
 /* For sigsuspend, ppoll, pselect, epoll_pwait: use @mask until the call's end, then restore the old one (after delivery). */
 void signal_swap_mask(struct task *t, sigmask_t mask);
 /* Take one pending signal of @set. The number, or 0. */

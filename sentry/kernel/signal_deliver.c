@@ -81,7 +81,7 @@ static int tell_tracer(struct task *t, int sig, struct lx_siginfo *si, struct us
 	signal_info_out(t, si);
 	sig = ptrace_signal(t, sig, si, regs);
 	/* One that is blocked now waits like any other. */
-	if (sig && sig != SIGKILL && (t->blocked & SIGBIT(sig))) {
+	if (sig && sig != SIGKILL && (signal_mask(t) & SIGBIT(sig))) {
 		(void)!signal_send_task(t, sig, si);
 		sig = 0;
 	}
@@ -111,7 +111,7 @@ static enum verdict next(struct task *t, struct lx_siginfo *si, struct lx_sigact
 		mutex_unlock(&tg->mu);
 		ptrace_trap(t, regs);
 		return SIG_AGAIN;
-	} else if (!(sig = signal_dequeue_locked(t, ~t->blocked, si))) {
+	} else if (!(sig = signal_dequeue_locked(t, ~signal_blocked_locked(t), si))) {
 		v = SIG_NONE;
 	} else if (sig != SIGKILL && ptrace_on(t->pt) && (sig = tell_tracer(t, sig, si, regs)) == 0) {
 		v = SIG_AGAIN;
@@ -201,8 +201,7 @@ static void segv(struct task *t)
 static void run_handler(struct task *t, struct user_regs *r, const struct lx_siginfo *si,
 			const struct lx_sigaction *act)
 {
-	sigmask_t old = t->restore_blocked ? t->saved_blocked : t->blocked;
-	sigmask_t mask = t->blocked | act->mask;
+	sigmask_t mask = signal_mask(t), old = t->restore_blocked ? t->saved_blocked : mask;
 
 	if (sigframe_setup(t, r, si, act, old) < 0) {
 		/* A frame for SIGSEGV itself that cannot be built is the end. */
@@ -217,7 +216,7 @@ static void run_handler(struct task *t, struct user_regs *r, const struct lx_sig
 	t->restore_blocked = false;
 	if (!(act->flags & SA_NODEFER))
 		mask |= SIGBIT(si->signo);
-	signal_set_mask(t, mask);
+	signal_set_mask(t, mask | act->mask);
 }
 
 void signal_deliver(struct task *t, long call_result)

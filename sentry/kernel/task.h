@@ -134,7 +134,9 @@ struct task {
 	char comm[16] GUARDED_BY(mu);
 
 	/* Signals: guarded by tg->mu. */
-	sigmask_t blocked, saved_blocked;
+	sigmask_t blocked;                      /* unless lent to the thread: read it by signal_mask() or signal_blocked_locked() */
+	bool mask_lent;                         /* own_calls.h */
+	sigmask_t saved_blocked;
 	bool restore_blocked;
 	struct sigpending pending;
 	struct lx_sigaltstack altstack;         /* owner */

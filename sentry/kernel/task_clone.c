@@ -20,6 +20,7 @@
 #include "sentry/ipc/keys.h"
 #include "sentry/kernel/clone.h"
 #include "sentry/kernel/fdtable.h"
+#include "sentry/kernel/own_calls.h"
 #include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/pidfd.h"
 #include "sentry/kernel/ptrace.h"
@@ -121,7 +122,7 @@ static void inherit(struct task *t, struct task *n, const struct clone_req *q)
 	u64 f = q->flags;
 
 	memcpy(n->comm, t->comm, sizeof(n->comm));
-	n->blocked = t->blocked;
+	n->blocked = signal_mask(t);
 	n->altstack = t->altstack;
 	if ((f & (CLONE_VM | CLONE_VFORK)) == CLONE_VM)
 		n->altstack = (struct lx_sigaltstack){ .flags = SS_DISABLE };
@@ -270,6 +271,8 @@ static int publish(struct task *t, struct task *n, const struct clone_req *q)
 	}
 	if ((tg->pending.set & ~n->blocked) != 0)
 		atomic_store(&n->attention, true);
+	if (thread && t->mask_lent)
+		own_mask_lend_locked(n);
 	mutex_unlock(&parent->mu);
 	if (!thread) {
 		tg->tgid = pid;

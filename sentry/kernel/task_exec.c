@@ -13,6 +13,7 @@
 #include "platform/platform.h"
 #include "sentry/ipc/keys.h"
 #include "sentry/kernel/fdtable.h"
+#include "sentry/kernel/own_calls.h"
 #include "sentry/kernel/ptrace.h"
 #include "sentry/kernel/rusage.h"
 #include "sentry/kernel/task_int.h"
@@ -140,6 +141,7 @@ static void switch_image(struct task *t, struct exec_image *im)
 	mutex_unlock(&t->mu);
 	mutex_lock(&t->tg->mu);
 	tgroup_cpu_new_image_locked(t->tg, old_mm ? old_mm->as : NULL, im->mm->as);
+	own_mask_recall_locked(t);
 	t->ctx = im->ctx;
 	mutex_unlock(&t->tg->mu);
 	im->mm = NULL;

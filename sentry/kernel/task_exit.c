@@ -17,6 +17,7 @@
 #include "sentry/core/usercopy.h"
 #include "sentry/ipc/ipc.h"
 #include "sentry/kernel/futex.h"
+#include "sentry/kernel/own_calls.h"
 #include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/rusage.h"
 #include "sentry/kernel/ptrace.h"
@@ -332,7 +333,7 @@ static void mark_exiting(struct task *t)
 		if (t->tg->nstopped > 0)
 			t->tg->nstopped--;
 	}
-	signal_retarget_locked(t, ~t->blocked);
+	signal_retarget_locked(t, ~signal_blocked_locked(t));
 	mutex_unlock(&t->tg->mu);
 }
 
@@ -361,6 +362,7 @@ void task_exit(struct task *t, int wstatus)
 	mutex_lock(&tg->mu);
 	filters = t->seccomp;           /* a tracer may be reading them */
 	t->seccomp = NULL;
+	own_mask_recall_locked(t);
 	c = t->ctx;
 	t->ctx = NULL;
 	leader = tg->leader == t;

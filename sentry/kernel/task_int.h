@@ -53,6 +53,7 @@ void task_park_timer(struct ktimer *tm);
 
 /* ---- signal.c ---- */
 /* With tg->mu held: */
+sigmask_t signal_blocked_locked(struct task *t);        /* what it blocks, from now on: a lent mask is taken back */
 void task_attention_locked(struct task *t);             /* recompute t->attention */
 void task_kill_locked(struct task *t);                  /* it dies at its next look */
 int signal_send_locked(struct tgroup *tg, struct task *t, int sig, const struct lx_siginfo *info)

@@ -10,7 +10,7 @@
 #include "sentry/core/usercopy.h"
 #include "sentry/kernel/clone.h"
 #include "sentry/kernel/fdtable.h"
-#include "sentry/kernel/own_ids.h"
+#include "sentry/kernel/own_calls.h"
 #include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/pidfd.h"
 #include "sentry/kernel/ptrace.h"

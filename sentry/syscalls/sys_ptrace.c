@@ -133,7 +133,7 @@ static long blocked(struct task *t, struct task *x, u64 size, gaddr_t at, bool s
 		signal_set_mask(x, m);
 		return 0;
 	}
-	m = x->blocked;
+	m = signal_mask(x);
 	return copy_out(t, at, &m, sizeof(m));
 }
 

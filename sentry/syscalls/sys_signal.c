@@ -6,6 +6,7 @@
 
 #include "platform/arch/x86_64/regs.h"
 #include "sentry/core/usercopy.h"
+#include "sentry/kernel/own_calls.h"
 #include "sentry/kernel/task.h"
 #include "sentry/syscalls/sigset_arg.h"
 #include "sentry/syscalls/syscall.h"
@@ -38,7 +39,7 @@ long sys_rt_sigaction(struct task *t, const struct sysargs *a)
 
 long sys_rt_sigprocmask(struct task *t, const struct sysargs *a)
 {
-	sigmask_t old = t->blocked, set, mask;
+	sigmask_t old = signal_mask(t), set, mask;
 
 	if (arg_size(a, 3) != sizeof(sigmask_t))
 		return -EINVAL;
@@ -60,6 +61,7 @@ long sys_rt_sigprocmask(struct task *t, const struct sysargs *a)
 		}
 		signal_set_mask(t, mask);
 	}
+	own_mask_lend(t);
 	if (arg_addr(a, 2).v)
 		return copy_out(t, arg_addr(a, 2), &old, sizeof(old));
 	return 0;
@@ -67,7 +69,7 @@ long sys_rt_sigprocmask(struct task *t, const struct sysargs *a)
 
 long sys_rt_sigpending(struct task *t, const struct sysargs *a)
 {
-	sigmask_t set = signal_pending_mask(t) & t->blocked;
+	sigmask_t set = signal_pending_mask(t) & signal_mask(t);
 
 	if (arg_size(a, 1) > sizeof(set))
 		return -EINVAL;

@@ -8,7 +8,8 @@
  * gs is this thread's slot.  What the call points to is copied into the window first, and
  * what the sentry left there out of it afterwards: call_data.def.
  *
- * getpid and gettid are answered from the window, if the sentry has put the answers there.
+ * getpid and gettid are answered from the window, if the sentry has put the answers there, and rt_sigprocmask
+ * changes the mask there, if it was lent: with a compare-and-swap, as the sentry may take it back at any moment.
  *
  * An interrupt that arrives here, or a fault of one of the two copies, is made sense of by
  * stub_settle(), which needs the labels below in this order.
@@ -16,13 +17,17 @@
 #include "platform/systrap/layout.h"
 
 #define SPINS 20000             /* of a pause each: 0.2 to 0.8 ms, as a request to the gofer takes 0.1 ms */
+#define NR_SIGPROCMASK 14
 #define NR_GETPID 39
 #define NR_GETTID 186
 #define NR_FUTEX 202
+#define SIG_UNBLOCK 1
+#define SIG_SETMASK 2
 
 	.text
-	.globl stub_fast_pass, stub_fast_answer, stub_fast_asked, stub_fast, stub_fast_saved, stub_fast_stored, stub_fast_in, stub_fast_no_in, \
-	       stub_fast_post, stub_fast_posted, stub_fast_out, stub_fast_view, stub_fast_out_done, stub_fast_checked, stub_fast_slow, \
+	.globl stub_fast_pass, stub_fast_answer, stub_fast_own, stub_fast_mask, stub_fast_mask_tried, stub_fast_mask_out, \
+	       stub_fast_mask_told, stub_fast_mask_slow, stub_fast_asked, stub_fast, stub_fast_saved, stub_fast_stored, stub_fast_in, stub_fast_no_in, stub_fast_post, \
+	       stub_fast_posted, stub_fast_out, stub_fast_view, stub_fast_out_done, stub_fast_checked, stub_fast_slow, \
 	       stub_fast_refused, stub_fast_kicked, stub_fast_end
 stub_fast_pass:
 1:	jmp	*%rcx
@@ -41,6 +46,52 @@ stub_fast_pass:
 stub_fast_answer:                               /* rcx is past the slow path, r11 the result */
 	mov	%r11d, %eax
 	jmp	*%rcx
+stub_fast_own:
+8:	mov	%rcx, SLOT_BACK(%r11)
+	mov	SLOT_WINDOW(%r11), %r11
+	test	%r11, %r11
+	jz	7f
+	cmp	$8, %r10
+	jne	7f
+	cmp	$SIG_SETMASK, %edi
+	ja	7f
+stub_fast_mask:                                 /* from here rax and rcx may be lost */
+	mov	WIN_MASK(%r11), %rax
+	test	$WIN_MASK_LENT, %eax
+	jz	2f
+	mov	%rax, %rcx
+	test	%rsi, %rsi
+	jz	10f
+	mov	(%rsi), %rcx
+	cmp	$SIG_UNBLOCK, %edi
+	ja	10f
+	je	9f
+	or	%rax, %rcx
+	jmp	10f
+9:	not	%rcx
+	and	%rax, %rcx
+10:	btr	$WIN_MASK_NEVER, %rcx
+	or	$WIN_MASK_LENT, %rcx
+	test	%rdx, %rdx
+	jz	11f
+	lock orb $0, (%rdx)                     /* can it be written? What follows must not fail */
+	lock orb $0, 7(%rdx)
+11:	lock cmpxchg %rcx, WIN_MASK(%r11)
+stub_fast_mask_tried:
+	jne	2f
+	btr	$WIN_MASK_LENT_BIT, %rax
+	test	%rdx, %rdx
+	jz	12f
+stub_fast_mask_out:
+	mov	%rax, (%rdx)
+12:	xor	%eax, %eax
+stub_fast_mask_told:
+	rdgsbase %r11
+	jmp	stub_fast_back
+stub_fast_mask_slow:                            /* a fault comes here too */
+2:	rdgsbase %r11
+	mov	SLOT_BACK(%r11), %rcx
+	mov	$NR_SIGPROCMASK, %eax
 stub_fast_asked:
 7:	rdgsbase %r11
 	jmp	3f
@@ -59,6 +110,8 @@ stub_fast:
 	je	5b
 	cmp	$NR_GETTID, %eax
 	je	4b
+	cmp	$NR_SIGPROCMASK, %eax
+	je	8b
 3:	mov	%rcx, SLOT_BACK(%r11)
 stub_fast_saved:
 	mov	SLOT_MAIL(%r11), %r11
@@ -221,6 +274,7 @@ stub_fast_out_done:                             /* a fault comes here too, with 
 	cmpl	$MAIL_KICK, MAIL_STATE(%r11)
 	je	8f
 	rdgsbase %r11
+stub_fast_back:
 	mov	SLOT_BACK(%r11), %rcx
 	cmpl	$0, SLOT_KICK(%r11)
 stub_fast_checked:                              /* from here the result is the application's */

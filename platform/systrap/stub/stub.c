@@ -13,6 +13,7 @@
 #include <ucontext.h>
 #include "platform/systrap/stub/stub.h"
 
+#define NR_rt_sigprocmask 14
 #define NR_sigaltstack 131
 #define NR_clone 56
 #define NR_exit 60
@@ -20,6 +21,7 @@
 #define SPINS 5000              /* as in fast.S */
 #define NKINDS 440
 #define EFAULT 14
+#define FLAG_ZERO 0x40
 #define FP_EXTENDED_SIZE 468    /* in the legacy area, as the kernel writes it: after magic1 */
 
 const uint8_t stub_in_kind[NKINDS] = {
@@ -254,7 +256,12 @@ static int settle(struct slot *s, ucontext_t *uc, int *sig)
 	} else if (ip < AT(pass) || ip >= AT(end)) {
 		return 1;
 	} else if (*sig != STUB_SIGNAL) {
-		if (ip >= AT(in) && ip < AT(no_in)) {
+		if (ip >= AT(mask) && ip < AT(mask_tried)) {
+			reg[REG_RIP] += (greg_t)(AT(mask_slow) - ip);
+		} else if (ip == AT(mask_out)) {
+			reg[REG_RAX] = -EFAULT;
+			reg[REG_RIP] += (greg_t)(AT(mask_told) - ip);
+		} else if (ip >= AT(in) && ip < AT(no_in)) {
 			reg[REG_RIP] += (greg_t)(AT(no_in) - ip);
 		} else if (ip >= AT(view) && ip < AT(out_done)) {
 			/* The file has become shorter, or the memory is gone: the call is made once more, by notification. */
@@ -268,9 +275,16 @@ static int settle(struct slot *s, ucontext_t *uc, int *sig)
 			return 1;
 		}
 		return 0;
-	} else if (ip >= AT(answer) && ip < AT(asked)) {
+	} else if (ip >= AT(answer) && ip < AT(own)) {
 		reg[REG_RAX] = (uint32_t)reg[REG_R11];
 		reg[REG_RIP] = reg[REG_RCX];
+	} else if (ip >= AT(mask) && ip < AT(asked)) {
+		if (ip >= AT(mask_tried) && ip < AT(mask_slow) && (ip > AT(mask_tried) || (reg[REG_EFL] & FLAG_ZERO))) {
+			s->kick = 1;            /* the mask is changed */
+			return 0;
+		}
+		reg[REG_RAX] = NR_rt_sigprocmask;
+		reg[REG_RIP] = (greg_t)s->back;
 	} else if (ip <= AT(saved)) {
 		reg[REG_RIP] = reg[REG_RCX];
 	} else if (ip <= AT(stored)) {

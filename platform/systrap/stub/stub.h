@@ -13,7 +13,8 @@ long stub_clone_thread(long flags, void *stack, void *ctid, void *uc);
 void stub_loop(char *uc, long cmd);
 
 /* Places in fast.S, in this order. */
-extern const char stub_start[], stub_fast_pass[], stub_fast_answer[], stub_fast_asked[], stub_fast_saved[],
+extern const char stub_start[], stub_fast_pass[], stub_fast_answer[], stub_fast_own[], stub_fast_mask[], stub_fast_mask_tried[],
+	stub_fast_mask_out[], stub_fast_mask_told[], stub_fast_mask_slow[], stub_fast_asked[], stub_fast_saved[],
 	stub_fast_stored[], stub_fast_in[], stub_fast_no_in[], stub_fast_posted[], stub_fast_out[], stub_fast_view[],
 	stub_fast_out_done[], stub_fast_checked[], stub_fast_slow[], stub_fast_refused[], stub_fast_kicked[],
 	stub_fast_end[];

@@ -50,10 +50,10 @@ static void signals_of(struct task *t, struct signals *s)
 	struct tgroup *tg = t->tg;
 
 	memset(s, 0, sizeof(*s));
+	s->blocked = signal_mask(t);
 	mutex_lock(&tg->mu);
 	s->pending = t->pending.set;
 	s->shared = tg->pending.set;
-	s->blocked = t->blocked;
 	s->nthreads = tg->nthreads;
 	s->seccomp_mode = t->seccomp_mode;
 	s->seccomp_filters = seccomp_count(t->seccomp);
