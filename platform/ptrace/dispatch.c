@@ -134,7 +134,7 @@ static bool is_native(const struct trap *t)
 		}
 		return false;
 	case SYS_membarrier:
-		return t->args[0] <= 64 && !(t->args[0] & (t->args[0] - 1));    /* as systrap/filter.c */
+		return (t->args[0] <= 64 || t->args[0] == 512) && !(t->args[0] & (t->args[0] - 1));     /* as systrap/filter.c */
 	case SYS_arch_prctl:
 		return t->args[0] >= 0x1001 && t->args[0] <= 0x1004;
 	default:

@@ -92,7 +92,7 @@ static void app_part(struct prog *p)
 	static const u32 futex_ops[] = { FUTEX_WAIT, FUTEX_WAKE, FUTEX_REQUEUE, FUTEX_CMP_REQUEUE,
 					 FUTEX_WAKE_OP, FUTEX_WAIT_BITSET, FUTEX_WAKE_BITSET };
 	static const u32 futexes[] = { 449, 454, 455, 456 };    /* futex_waitv, futex_{wake,wait,requeue} */
-	static const u32 barriers[] = { 0, 1, 2, 4, 8, 16, 32, 64 };    /* QUERY, GLOBAL*, PRIVATE_EXPEDITED*, REGISTER_* */
+	static const u32 barriers[] = { 0, 1, 2, 4, 8, 16, 32, 64, 512 };       /* QUERY, GLOBAL*, PRIVATE_EXPEDITED*, GET_REGISTRATIONS */
 	static const u32 bases[] = { 0x1002, 0x1003 };          /* ARCH_{SET_FS,GET_FS}; GS is the stub's (mail.c) */
 
 	load(p, FIELD(nr));

@@ -176,6 +176,8 @@ static int find_program(struct task *t, int dirfd, const char *path, u32 flags, 
 		return r;
 	if ((path_inode(&p)->mode & S_IFMT) == S_IFLNK)
 		return -ELOOP;
+	if (!S_ISREG(path_inode(&p)->mode))     /* opening a pipe would wait */
+		return -EACCES;
 	if (path[0] == '/' || dirfd == AT_FDCWD)
 		snprintf(name, cap, "%s", path);
 	else

@@ -43,6 +43,8 @@ long sys_futex(struct task *t, const struct sysargs *a)
 
 	if (cmd != FUTEX_LOCK_PI && cmd != FUTEX_LOCK_PI2 && cmd != FUTEX_TRYLOCK_PI && cmd != FUTEX_UNLOCK_PI)
 		return -ENOSYS;
+	if ((op & FUTEX_CLOCK_REALTIME) && cmd != FUTEX_LOCK_PI2)
+		return -ENOSYS;
 	if (!task_has_frame(t))
 		return -ENEEDFRAME;
 	switch (cmd) {

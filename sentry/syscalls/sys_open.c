@@ -131,8 +131,9 @@ long sys_close_range(struct task *t, const struct sysargs *a)
 	return fd_close_range(t, lo, hi, flags & CLOSE_CLOEXEC);
 }
 
-#define MFD_KNOWN (MFD_CLOEXEC | MFD_ALLOW_SEALING | 8u | 16u)
 #define LX_MFD_NOEXEC_SEAL 8u
+#define LX_MFD_EXEC        16u
+#define MFD_KNOWN          (MFD_CLOEXEC | MFD_ALLOW_SEALING | LX_MFD_NOEXEC_SEAL | LX_MFD_EXEC)
 
 long sys_memfd_create(struct task *t, const struct sysargs *a)
 {
@@ -142,7 +143,7 @@ long sys_memfd_create(struct task *t, const struct sysargs *a)
 	ssize_t n;
 	int r;
 
-	if (flags & ~MFD_KNOWN)
+	if ((flags & ~MFD_KNOWN) || ((flags & LX_MFD_NOEXEC_SEAL) && (flags & LX_MFD_EXEC)))
 		return -EINVAL;
 	n = copy_in_str(t, name + 6, arg_addr(a, 0), sizeof(name) - 6);
 	if (n < 0)

@@ -302,7 +302,10 @@ static int open_nameless(struct walk *w, u32 flags, u32 mode, struct file **ret)
 		return r;
 	atomic_store(&made->linkable, !(flags & O_EXCL));
 	p = (struct path){ w->cur.mnt, d };
-	return open_found(w->t, &p, flags & ~(u32)O_DIRECTORY, true, false, ret);
+	r = open_found(w->t, &p, flags & ~(u32)O_DIRECTORY, true, false, ret);
+	if (r == 0)
+		__atomic_fetch_or(&(*ret)->flags, O_TMPFILE, __ATOMIC_RELAXED);         /* F_GETFL tells */
+	return r;
 }
 
 int vfs_open(struct task *t, int dirfd, const char *name, u32 flags, u32 mode, u32 resolve,

@@ -374,6 +374,7 @@ TEST(tmpfile_has_no_name_until_linked)
 	int fd = open(".", O_TMPFILE | O_RDWR, 0604);
 
 	REQUIRE_OK(fd);
+	EXPECT_EQ(fcntl(fd, F_GETFL) & O_TMPFILE, O_TMPFILE);
 	EXPECT_EQ(write(fd, "t", 1), 1);
 	EXPECT_OK(fstat(fd, &st));
 	EXPECT_EQ(st.st_nlink, 0);

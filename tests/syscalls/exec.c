@@ -329,6 +329,9 @@ TEST(execveat_runs_an_open_file)
 	EXPECT_OK(symlink(me(), "l"));
 	dir = open(".", O_RDONLY);
 	EXPECT_ERR(syscall(SYS_execveat, dir, "l", argv, environ, AT_SYMLINK_NOFOLLOW), ELOOP);
+	EXPECT_OK(mkfifo("p", 0755));
+	EXPECT_ERR(syscall(SYS_execveat, dir, "p", argv, environ, 0), EACCES);
+	EXPECT_ERR(syscall(SYS_execveat, dir, ".", argv, environ, 0), EACCES);
 	snprintf(path, sizeof(path), "%s/l", getcwd(cwd, sizeof(cwd)));
 	EXPECT_ERR(syscall(SYS_execveat, dir, path, argv, environ, AT_SYMLINK_NOFOLLOW), ELOOP);
 }

@@ -406,6 +406,7 @@ TEST(memfd_files_can_be_sealed_and_mapped)
 	EXPECT_ERR(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), EPERM);
 	EXPECT_ERR(fcntl(memfd_create("x", 0), F_ADD_SEALS, F_SEAL_WRITE), EPERM);
 	EXPECT_ERR(memfd_create("x", 0x8000), EINVAL);
+	EXPECT_ERR(memfd_create("x", 8 | 16), EINVAL);          /* MFD_NOEXEC_SEAL | MFD_EXEC */
 }
 
 TEST(memory_of_another_process_can_be_reached)

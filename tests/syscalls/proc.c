@@ -1,5 +1,6 @@
 /* What programs read in /proc, and links in it. */
 #include <dirent.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -104,6 +105,8 @@ TEST(descriptors_are_links)
 	EXPECT_EQ(seen, 1);
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", p[0]);
 	EXPECT(field(path, "pos") && field(path, "flags"));
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", eventfd(3, EFD_SEMAPHORE));
+	EXPECT(field(path, "eventfd-count") && field(path, "eventfd-semaphore"));
 }
 
 TEST(pipes_and_memfds_are_opened_again_by_their_links)

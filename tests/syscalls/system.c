@@ -230,6 +230,8 @@ TEST(personality_can_be_asked)
 	EXPECT_EQ(personality(0xffffffff), 0);
 }
 
+#define LX_GET_REGISTRATIONS (1 << 9)
+
 TEST(membarrier_offers_private_expedited)
 {
 	long q = syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
@@ -239,6 +241,8 @@ TEST(membarrier_offers_private_expedited)
 	EXPECT(q & MEMBARRIER_CMD_PRIVATE_EXPEDITED);
 	EXPECT_OK(syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0));
 	EXPECT_OK(syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0));
+	if (q & LX_GET_REGISTRATIONS)
+		EXPECT_EQ(syscall(SYS_membarrier, LX_GET_REGISTRATIONS, 0, 0), MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
 	EXPECT_ERR(syscall(SYS_membarrier, 1 << 30, 0, 0), EINVAL);
 }
 

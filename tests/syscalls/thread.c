@@ -327,6 +327,16 @@ TEST(robust_mutexes_tell_that_their_owner_died)
 	EXPECT_EQ(pthread_mutex_lock(m), EOWNERDEAD);
 }
 
+TEST(pi_operations_take_no_clock_but_one)
+{
+	volatile int word = 0;
+
+	EXPECT_ERR(futex(&word, FUTEX_LOCK_PI | FUTEX_CLOCK_REALTIME, 0, NULL, NULL, 0), ENOSYS);
+	EXPECT_ERR(futex(&word, FUTEX_TRYLOCK_PI | FUTEX_CLOCK_REALTIME, 0, NULL, NULL, 0), ENOSYS);
+	EXPECT_ERR(futex(&word, FUTEX_UNLOCK_PI | FUTEX_CLOCK_REALTIME, 0, NULL, NULL, 0), ENOSYS);
+	EXPECT_EQ(word, 0);
+}
+
 TEST(priority_inheritance_mutexes_lock)
 {
 	pthread_mutexattr_t a;

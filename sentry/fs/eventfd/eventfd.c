@@ -110,6 +110,7 @@ static void eventfd_fop_fdinfo(struct file *f, struct strbuf *out)
 	mutex_lock(&ed->mu);
 	strbuf_printf(out, "eventfd-count: %16llx\n", (unsigned long long)ed->count);
 	mutex_unlock(&ed->mu);
+	strbuf_printf(out, "eventfd-semaphore: %d\n", ed->semaphore);
 }
 
 static void eventfd_fop_release(struct file *f)
