@@ -101,6 +101,12 @@ int inode_getattr(struct task *t, struct inode *i, struct kstat *ret)
 {
 	if (i->ops->getattr)
 		return i->ops->getattr(t, i, ret);
+	inode_fields(i, ret);
+	return 0;
+}
+
+void inode_fields(struct inode *i, struct kstat *ret)
+{
 	mutex_lock(&i->mu);
 	*ret = (struct kstat){
 		.ino = i->ino, .size = i->size, .blocks = i->blocks, .mode = i->mode,
@@ -109,7 +115,6 @@ int inode_getattr(struct task *t, struct inode *i, struct kstat *ret)
 		.atime = i->atime, .mtime = i->mtime, .ctime = i->ctime, .btime = i->btime, .has_btime = true,
 	};
 	mutex_unlock(&i->mu);
-	return 0;
 }
 
 void inode_apply_attr(struct inode *i, const struct iattr *a)

@@ -175,6 +175,7 @@ static inline void inode_unref_p(struct inode **p) { inode_unref(*p); }
 #define auto_inode cleanup_with(inode_unref_p) struct inode
 
 int inode_getattr(struct task *t, struct inode *i, struct kstat *ret) must_check;
+void inode_fields(struct inode *i, struct kstat *ret);          /* what the fields say */
 /* Mode bits, capabilities, read-only mounts are the walk's. mask: R_OK|W_OK|X_OK. */
 int inode_permission(struct task *t, struct inode *i, int mask) must_check;
 /* For new nodes of @dir: the caller's fsuid and fsgid, or the group of a set-gid directory (kept on in directories). */

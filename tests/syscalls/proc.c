@@ -5,6 +5,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/ioctl.h>
+#include <pthread.h>
 #include "tests/lib/harness.h"
 
 /* The value after "key:" or "key " in a file of such lines; NULL if there is none. */
@@ -315,6 +316,54 @@ TEST(one_map_can_be_asked_for)
 	q.size = 8192;
 	EXPECT_ERR(ioctl(fd, MAP_QUERY, &q), E2BIG);
 	EXPECT_ERR(ioctl(fd, MAP_QUERY, BAD_PTR), EFAULT);
+}
+
+static int release[2];
+
+static void *waits(void *arg)
+{
+	char c;
+
+	REQUIRE(read(release[0], &c, 1) == 0);
+	return arg;
+}
+
+static long links_of(const char *dir)
+{
+	struct stat st;
+
+	REQUIRE_OK(stat(dir, &st));
+	return (long)st.st_nlink;
+}
+
+/* Chromium's zygote and others count their threads so. */
+TEST(directories_have_a_link_from_each_directory_in_them)
+{
+	pthread_t t[3];
+
+	REQUIRE_OK(pipe(release));
+	EXPECT_EQ(links_of("/proc/self/task"), 3);
+	for (int i = 0; i < 3; i++)
+		REQUIRE(pthread_create(&t[i], NULL, waits, NULL) == 0);
+	EXPECT_EQ(links_of("/proc/self/task"), 6);
+	EXPECT_EQ(links_of("/proc/thread-self/fd"), 2);
+	EXPECT(links_of("/proc") > 3);
+	close(release[1]);
+	for (int i = 0; i < 3; i++)
+		pthread_join(t[i], NULL);
+}
+
+TEST(the_size_of_fd_is_their_number)
+{
+	struct stat st;
+	long before;
+
+	REQUIRE_OK(stat("/proc/self/fd", &st));
+	before = (long)st.st_size;
+	REQUIRE_OK(dup(0));
+	REQUIRE_OK(dup2(0, 60));
+	REQUIRE_OK(stat("/proc/self/fd", &st));
+	EXPECT_EQ(st.st_size, before + 2);
 }
 
 TEST_MAIN()

@@ -178,5 +178,5 @@ static int fdinfo_find(struct task *t, struct pseudo_node *dir, const char *name
 	return find_fd(dir, name, len, &fd_info, ret);
 }
 
-const struct pseudo_dir proc_fd_dir = { .list = fd_list, .find = fd_find };
+const struct pseudo_dir proc_fd_dir = { .list = fd_list, .find = fd_find, .sized = true };
 const struct pseudo_dir proc_fdinfo_dir = { .list = fdinfo_list, .find = fdinfo_find };

@@ -120,6 +120,41 @@ static int dir_readdir(struct task *t, struct file *f, struct dir_ctx *c)
 	return d->list(t, n, c);
 }
 
+struct counter {
+	struct dir_ctx ctx;
+	u64 all, dirs;
+};
+
+static bool count_one(struct dir_ctx *c, const char *name unused_ok, size_t len unused_ok, u64 ino unused_ok, unsigned type,
+                      s64 next unused_ok)
+{
+	struct counter *k = container_of(c, struct counter, ctx);
+
+	k->all++;
+	k->dirs += type == DT_DIR;
+	return true;
+}
+
+/* Directories have a link from each directory in them: who asks /proc/self/task for its threads counts these (Chromium does). */
+static int node_getattr(struct task *t, struct inode *i, struct kstat *ret)
+{
+	struct pseudo_node *n = to_pseudo(i);
+	const struct pseudo_dir *d = n->e->dir;
+	struct counter k = { .ctx = { .emit = count_one, .pos = PSEUDO_DYNAMIC } };
+
+	inode_fields(i, ret);
+	if (!d)
+		return 0;
+	for (size_t e = 0; e < d->n; e++)
+		k.dirs += S_ISDIR(d->entries[e].mode);
+	if (d->list)
+		(void)!d->list(t, n, &k.ctx);
+	ret->nlink = 2 + (u32)k.dirs;
+	if (d->sized)
+		ret->size = k.all;
+	return 0;
+}
+
 /* ---- files ---- */
 
 static struct pseudo_file *to_pfile(struct file *f) { return container_of(f, struct pseudo_file, file); }
@@ -301,7 +336,7 @@ static int node_permission(struct task *t, struct inode *i, int mask)
 
 #define COMMON_OPS \
 	.lookup = node_lookup, .open = node_open, .readlink = node_readlink, .follow = node_follow, \
-	.setattr = node_setattr, .release = node_release
+	.getattr = node_getattr, .setattr = node_setattr, .release = node_release
 static const struct inode_ops pseudo_ops = { COMMON_OPS };
 static const struct inode_ops strict_ops = { COMMON_OPS, .permission = node_permission };
 

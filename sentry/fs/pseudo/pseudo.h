@@ -21,6 +21,7 @@ struct pseudo_dir {
 	/* -ENOENT if there is none. */
 	int (*find)(struct task *t, struct pseudo_node *dir, const char *name, size_t len,
 	            struct inode **ret);
+	bool sized;                                     /* its size is the number of these */
 };
 #define PSEUDO_DYNAMIC 1000
 
