@@ -5,7 +5,10 @@
 
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <net/if.h>
+#include <net/if_arp.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 static char text[1 << 20];
@@ -102,6 +105,63 @@ TEST(devices_and_addresses_of_lo_are_told)
 	EXPECT(strstr(slurp("/proc/net/if_inet6"), "00000000000000000000000000000001 01 80 10 80       lo\n"));
 	EXPECT(strstr(slurp("/proc/net/route"), "Iface\tDestination\tGateway \tFlags"));
 	EXPECT(strstr(slurp("/proc/net/snmp"), "\nTcp: "));
+}
+
+/* The number in a file of "lo" in sysfs. */
+static unsigned long lo_number(const char *file)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/class/net/lo/%s", file);
+	return strtoul(slurp(path), NULL, 0);
+}
+
+TEST(sysfs_tells_of_links)
+{
+	struct ifreq req = { .ifr_name = "lo" };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0), found = 0;
+	char target[256] = { 0 };
+	struct dirent *e;
+	DIR *d = opendir("/sys/class/net");
+
+	EXPECT(d != NULL);
+	while (d && (e = readdir(d)))
+		if (!strcmp(e->d_name, "lo"))
+			found += e->d_type == DT_LNK;
+	EXPECT_EQ(found, 1);
+	EXPECT(readlink("/sys/class/net/lo", target, sizeof(target) - 1) > 0);
+	EXPECT_STR(target, "../../devices/virtual/net/lo");
+	EXPECT_STR(slurp("/sys/class/net/lo/address"), "00:00:00:00:00:00\n");
+	EXPECT_STR(slurp("/sys/devices/virtual/net/lo/operstate"), "unknown\n");
+	EXPECT_STR(slurp("/sys/class/net/lo/carrier"), "1\n");
+	EXPECT_STR(slurp("/sys/class/net/lo/uevent"), "INTERFACE=lo\nIFINDEX=1\n");
+	EXPECT_EQ(lo_number("type"), ARPHRD_LOOPBACK);
+	EXPECT_EQ(lo_number("flags"), IFF_UP | IFF_LOOPBACK);
+	EXPECT_EQ(lo_number("ifindex"), 1);
+	EXPECT_EQ(ioctl(fd, SIOCGIFMTU, &req), 0);
+	EXPECT_EQ((int)lo_number("mtu"), req.ifr_mtu);
+	EXPECT_EQ(ioctl(fd, SIOCGIFTXQLEN, &req), 0);
+	EXPECT_EQ((int)lo_number("tx_queue_len"), req.ifr_qlen);
+	/* A medium that it has not. */
+	fd = open("/sys/class/net/lo/duplex", O_RDONLY);
+	EXPECT(fd >= 0);
+	EXPECT_ERR(read(fd, target, sizeof(target)), EINVAL);
+	EXPECT_ERR(open("/sys/class/net/none0/mtu", O_RDONLY), ENOENT);
+	EXPECT_ERR(open("/sys/class/net/a-name-that-no-link-can-have/mtu", O_RDONLY), ENOENT);
+}
+
+TEST(sysfs_counts_what_links_carry)
+{
+	unsigned long packets = lo_number("statistics/rx_packets"), bytes = lo_number("statistics/tx_bytes");
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	uint16_t port;
+	int fd = bound(AF_INET, SOCK_DGRAM, &port);
+
+	to.sin_port = htons(port);
+	EXPECT_EQ(sendto(fd, "0123456789", 10, 0, (void *)&to, sizeof(to)), 10);
+	EXPECT_EQ(recv(fd, text, sizeof(text), 0), 10);
+	EXPECT(lo_number("statistics/rx_packets") > packets);
+	EXPECT(lo_number("statistics/tx_bytes") >= bytes + 38);
 }
 
 TEST(settings_are_a_tree_of_files)

@@ -1,5 +1,5 @@
 /*
- * sysfs.c - /sys as far as programs look at it: processors, memory node, features.
+ * sysfs.c - /sys as far as programs look at it: processors, memory node, features (network links: net.c).
  *
  * Tables as in procfs.  Directories of one processor are made on demand; their number is node->arg.
  */
@@ -144,7 +144,9 @@ static const struct pseudo_dir nodes_dir = DIR_OF(nodes_entries);
 
 static const struct pseudo_entry system_entries[] = { DIR("cpu", cpus_dir), DIR("node", nodes_dir) };
 static const struct pseudo_dir system_dir = DIR_OF(system_entries);
-static const struct pseudo_entry devices_entries[] = { DIR("system", system_dir), DIR("virtual", empty) };
+static const struct pseudo_entry virtual_entries[] = { DIR("net", sysfs_net_devices) };
+static const struct pseudo_dir virtual_dir = DIR_OF(virtual_entries);
+static const struct pseudo_entry devices_entries[] = { DIR("system", system_dir), DIR("virtual", virtual_dir) };
 static const struct pseudo_dir devices_dir = DIR_OF(devices_entries);
 
 static const struct pseudo_entry thp_entries[] = {
@@ -158,7 +160,7 @@ static const struct pseudo_dir mm_dir = DIR_OF(mm_entries);
 static const struct pseudo_entry kernel_entries[] = { DIR("debug", empty), DIR("mm", mm_dir), DIR("security", empty) };
 static const struct pseudo_dir kernel_dir = DIR_OF(kernel_entries);
 
-static const struct pseudo_entry class_entries[] = { DIR("block", empty), DIR("dmi", empty), DIR("net", empty), DIR("tty", empty) };
+static const struct pseudo_entry class_entries[] = { DIR("block", empty), DIR("dmi", empty), DIR("net", sysfs_net_class), DIR("tty", empty) };
 static const struct pseudo_dir class_dir = DIR_OF(class_entries);
 static const struct pseudo_entry dev_entries[] = { DIR("block", empty), DIR("char", empty) };
 static const struct pseudo_dir dev_dir = DIR_OF(dev_entries);
