@@ -56,12 +56,62 @@ static const char example[] =
 "\t}\n"
 "}\n";
 
+static struct json_object *strings(const char *const *v, size_t n)
+{
+	struct json_object *a = json_object_new_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_object_array_add(a, json_object_new_string(v[i]));
+	return a;
+}
+
+static struct json_object *own_id(u32 id)
+{
+	struct json_object *o = json_object_new_object(), *a = json_object_new_array();
+
+	json_object_object_add(o, "containerID", json_object_new_int(0));
+	json_object_object_add(o, "hostID", json_object_new_int64(id));
+	json_object_object_add(o, "size", json_object_new_int(1));
+	json_object_array_add(a, o);
+	return a;
+}
+
+/*
+ * The example as a user without rights can run it: a user namespace in which he is root. As runc's, but that the
+ * network stays a namespace: it is the sandbox's own stack, which takes no rights.
+ */
+static struct json_object *rootless_example(void)
+{
+	static const char *const pts[] = { "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620" };
+	struct json_object *root = json_tokener_parse(example), *lin, *mounts, *ns;
+
+	lin = json_object_object_get(root, "linux");
+	mounts = json_object_object_get(root, "mounts");
+	ns = json_object_new_object();
+	json_object_object_add(ns, "type", json_object_new_string("user"));
+	json_object_array_add(json_object_object_get(lin, "namespaces"), ns);
+	json_object_object_add(lin, "uidMappings", own_id(geteuid()));
+	json_object_object_add(lin, "gidMappings", own_id(getegid()));
+	for (size_t i = json_object_array_length(mounts); i-- > 0; ) {
+		struct json_object *m = json_object_array_get_idx(mounts, i);
+		const char *type = json_object_get_string(json_object_object_get(m, "type"));
+
+		if (strcmp(type, "devpts") == 0)        /* without the group tty, which he has not */
+			json_object_object_add(m, "options", strings(pts, ARRAY_SIZE(pts)));
+		else if (strcmp(type, "cgroup") == 0)
+			json_object_array_del_idx(mounts, i, 1);
+	}
+	return root;
+}
+
 int cmd_spec(struct cli *cli, int argc, char **argv)
 {
-	const char *bundle = ".";
+	const char *bundle = ".", *text = example;
+	struct json_object *made = NULL;
+	bool rootless = false;
 	const struct opt opts[] = {
 		{ "bundle", 'b', OPT_STR, &bundle, "DIR", "where to write config.json (.)" },
-		{ "rootless", 0, OPT_ACCEPT, NULL, NULL, "accepted: the file is the same" },
+		{ "rootless", 0, OPT_FLAG, &rootless, NULL, "one for a user without rights" },
 		{ NULL, 0, 0, NULL, NULL, NULL }
 	};
 	char path[4096];
@@ -75,18 +125,15 @@ int cmd_spec(struct cli *cli, int argc, char **argv)
 		return errno == EEXIST
 		       ? err_set(&cli->err, -EEXIST, "File %s exists. Remove it first", path)
 		       : err_sys(&cli->err, -errno, "cannot write %s", path);
-	r = write(fd, example, sizeof(example) - 1) == sizeof(example) - 1 ? 0 : -errno;
+	if (rootless) {
+		made = rootless_example();
+		text = json_object_to_json_string_ext(made, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_PRETTY_TAB |
+		                                      JSON_C_TO_STRING_NOSLASHESCAPE);
+	}
+	r = write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : -errno;
 	close(fd);
+	json_object_put(made);
 	return r < 0 ? err_sys(&cli->err, r, "cannot write %s", path) : 0;
-}
-
-static struct json_object *strings(const char *const *v, size_t n)
-{
-	struct json_object *a = json_object_new_array();
-
-	for (size_t i = 0; i < n; i++)
-		json_object_array_add(a, json_object_new_string(v[i]));
-	return a;
 }
 
 static struct json_object *enabled(bool on)

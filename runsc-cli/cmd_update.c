@@ -60,14 +60,32 @@ static int resources_file(struct cli *cli, const char *file, struct oci_spec *s)
 	return spec_parse(s, file, text, (size_t)n + got + 2, &cli->err);
 }
 
-/* The sentry counts the guest's tasks. A paused one learns it when it goes on: no reply comes before. */
+/* @v as a limit that is new in *@to; 0 and what was not given change nothing, and below 0 is none. */
+static u32 news(s64 v, u32 bit, u64 *to)
+{
+	if (v == RES_UNSET || v == 0)
+		return 0;
+	*to = v > 0 ? (u64)v : 0;
+	return bit;
+}
+
+/*
+ * The sentry counts the guest's tasks and shows it the other limits. A paused one learns it when it goes on: no reply
+ * comes before.  Only the first is a limit of the sentry's own, and not told an error.
+ */
 static int tell_sentry(struct cli *cli, struct container *c, const struct oci_resources *res)
 {
-	struct ctl_limits l = { .max_tasks = res->pids_limit > 0 ? (u64)res->pids_limit : 0 };
+	struct ctl_limits l = { .cpu_weight = cgroup_weight(res->cpu_shares) };
 	enum status st = container_status(c);
 	int r, sock;
 
-	if (res->pids_limit == RES_UNSET || res->pids_limit == 0 || st == ST_STOPPED || st == ST_CREATING)
+	l.set = news(res->pids_limit, LIMIT_TASKS, &l.max_tasks) | news(res->mem_limit, LIMIT_MEM, &l.mem_limit) |
+	        news(res->cpu_quota, LIMIT_QUOTA, &l.cpu_quota);
+	if (res->cpu_period > 0)
+		l.set |= news(res->cpu_period, LIMIT_PERIOD, &l.cpu_period);
+	if (res->cpu_shares > 0)
+		l.set |= LIMIT_WEIGHT;
+	if (!l.set || st == ST_STOPPED || st == ST_CREATING)
 		return 0;
 	if (st == ST_PAUSED) {
 		r = sock = container_connect(c);
@@ -78,7 +96,7 @@ static int tell_sentry(struct cli *cli, struct container *c, const struct oci_re
 	} else {
 		r = container_call(c, CTL_LIMITS, &l, sizeof(l), NULL, 0);
 	}
-	if (r == -ESRCH || r == -ECONNREFUSED || r == -EPIPE)
+	if (r == -ESRCH || r == -ECONNREFUSED || r == -EPIPE || !(l.set & LIMIT_TASKS))
 		return 0;
 	return r < 0 ? err_sys(&cli->err, r, "cannot change the pids limit of container \"%s\"", c->id) : 0;
 }
@@ -138,9 +156,9 @@ int cmd_update(struct cli *cli, int argc, char **argv)
 		if (mems)
 			s.res.mems = mems;
 		if (r == 0)
-			r = tell_sentry(cli, &c, &s.res);
-		if (r == 0)
 			r = cgroup_limit(cli, &c, &s.res);
+		if (r == 0)
+			r = tell_sentry(cli, &c, &s.res);
 		container_close(&c);
 	}
 	spec_done(&s);

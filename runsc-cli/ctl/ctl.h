@@ -34,7 +34,9 @@ struct ctl_proc { s32 pid, host; };             /* host: its process, as the sen
 struct ctl_exit { s32 pid; s32 wstatus; };
 struct ctl_winsize { s32 pid; u16 rows, cols; };
 struct ctl_stats { u64 mem_bytes, ntasks, max_tasks, mem_limit, uptime_ns; };
-struct ctl_limits { u64 max_tasks; };                           /* 0: none */
+/* Limits that are new; those not in @set stay. 0 in max_tasks, mem_limit, cpu_quota: none. */
+enum { LIMIT_TASKS = 1, LIMIT_MEM = 2, LIMIT_QUOTA = 4, LIMIT_PERIOD = 8, LIMIT_WEIGHT = 16 };
+struct ctl_limits { u32 set, cpu_weight; u64 max_tasks, mem_limit, cpu_quota, cpu_period; };
 
 /* An interface of the container's namespace on its way into the sandbox. Addresses: IPv4 as ::ffff:a.b.c.d. */
 #define CTL_LINK_ADDRS  16

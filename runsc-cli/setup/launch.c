@@ -452,8 +452,11 @@ int launch_start(struct cli *cli, struct container *c, const struct oci_spec *s)
 	if (h.result < 0)
 		return err_set(&cli->err, h.result, "%s", *text ? text : strerror(-h.result));
 	r = hooks_run(cli, c, s, HOOK_POSTSTART, "running");
-	if (r < 0)      /* as runc, and the specification since 1.3 */
-		(void)proc_kill(&c->sentry, SIGKILL);
+	if (r < 0) {    /* as runc, and the specification since 1.3: on to what `delete` does */
+		struct cli quiet = *cli;
+
+		(void)!launch_delete(&quiet, c, true);
+	}
 	return r;
 }
 
@@ -491,6 +494,7 @@ int launch_delete(struct cli *cli, struct container *c, bool force)
 		spec_done(&s);
 	}
 	container_remove_dir(c);
+	c->sentry.pid = c->gofer.pid = 0;       /* nothing is left for who asks again */
 	return 0;
 }
 

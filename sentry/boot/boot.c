@@ -58,10 +58,8 @@ static void set_memory(struct kernel *k, u64 limit)
 	struct sysinfo si;
 
 	if (sysinfo(&si) == 0)
-		k->mem_total = (u64)si.totalram * si.mem_unit;
-	if (limit && limit < k->mem_total)
-		k->mem_total = limit;
-	k->mem_limit = limit;
+		k->mem_host = (u64)si.totalram * si.mem_unit;
+	kernel_set_memory(k, limit);
 }
 
 /* Ids are the sandbox's own; programs that look find those that the files have on the host. */

@@ -429,7 +429,16 @@ static int do_limits(struct boot *b, struct conn *x, const void *payload, size_t
 	if (b->member)
 		return reply(x, CTL_LIMITS, -EOPNOTSUPP, NULL, 0);
 	memcpy(&l, payload, sizeof(l));
-	pid_limit(b->kernel, l.max_tasks);
+	if (l.set & LIMIT_TASKS)
+		pid_limit(b->kernel, l.max_tasks);
+	if (l.set & LIMIT_MEM)
+		kernel_set_memory(b->kernel, l.mem_limit);
+	if (l.set & LIMIT_QUOTA)
+		b->kernel->cpu_quota = l.cpu_quota;
+	if (l.set & LIMIT_PERIOD)
+		b->kernel->cpu_period = l.cpu_period;
+	if (l.set & LIMIT_WEIGHT)
+		b->kernel->cpu_weight = l.cpu_weight;
 	return reply(x, CTL_LIMITS, 0, NULL, 0);
 }
 

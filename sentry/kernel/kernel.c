@@ -58,3 +58,9 @@ u64 kernel_next_ino(struct kernel *k)
 {
 	return atomic_fetch_add_explicit(&k->next_ino, 1, memory_order_relaxed);
 }
+
+void kernel_set_memory(struct kernel *k, u64 limit)
+{
+	k->mem_limit = limit;
+	k->mem_total = limit && limit < k->mem_host ? limit : k->mem_host;
+}

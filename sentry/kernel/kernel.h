@@ -91,9 +91,10 @@ struct kernel {
 	} sigio;
 
 	u32 ncpus;                              /* what the guest is told; immutable */
-	u64 cpu_quota, cpu_period;              /* us, told in cpu.max, quota 0 = none; immutable */
-	u32 cpu_weight;                         /* likewise */
-	u64 mem_total, mem_limit;               /* bytes; immutable */
+	_Atomic u64 cpu_quota, cpu_period;      /* us, told in cpu.max, quota 0 = none */
+	_Atomic u32 cpu_weight;                 /* likewise told */
+	u64 mem_host;                           /* bytes; immutable */
+	_Atomic u64 mem_total, mem_limit;       /* bytes: what the guest is told it has, its limit (0 = none) */
 	u8 boot_id[16];                         /* immutable */
 	bool strace;                            /* immutable: log every call */
 	void (*on_init_exit)(struct kernel *k, int wstatus);    /* immutable: boot's */
@@ -122,3 +123,5 @@ struct receive_ops {
 
 struct kernel *kernel_new(struct platform *p) must_check;
 u64 kernel_next_ino(struct kernel *k);
+/* The limit of memory that the guest is told of, 0 = none: at boot, and by `update`. */
+void kernel_set_memory(struct kernel *k, u64 limit);

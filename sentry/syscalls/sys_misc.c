@@ -64,7 +64,7 @@ long sys_sysinfo(struct task *t, const struct sysargs *a)
 	sys_totals(t->kernel, &s);
 	si.uptime = (long)((ktime_boot(t->kernel) + NSEC_PER_SEC - 1) / NSEC_PER_SEC);
 	si.totalram = t->kernel->mem_total;
-	si.freeram = t->kernel->mem_total - MIN(s.rss, t->kernel->mem_total);
+	si.freeram = si.totalram - MIN(s.rss, si.totalram);
 	si.sharedram = MIN(s.rss_shmem, si.totalram);
 	si.procs = (unsigned short)MIN(s.ntasks, 65535u);
 	si.mem_unit = 1;

@@ -62,13 +62,13 @@ static int show_pids_current(struct task *t, struct pseudo_node *n, struct strbu
 
 static int show_cpu_max(struct task *t, struct pseudo_node *n, struct strbuf *out)
 {
-	const struct kernel *k = t->kernel;
+	u64 quota = t->kernel->cpu_quota, period = t->kernel->cpu_period;
 
 	(void)n;
-	if (k->cpu_quota)
-		strbuf_printf(out, "%lu %lu\n", k->cpu_quota, k->cpu_period);
+	if (quota)
+		strbuf_printf(out, "%lu %lu\n", quota, period);
 	else
-		strbuf_printf(out, "max %lu\n", k->cpu_period);
+		strbuf_printf(out, "max %lu\n", period);
 	return 0;
 }
 

@@ -127,6 +127,7 @@ static int show_place(struct task *t, struct pseudo_node *n, struct strbuf *out)
 static int show_oom_score(struct task *t, struct pseudo_node *n, struct strbuf *out)
 {
 	struct mm *mm = task_mm_get(n->task);
+	u64 total = n->tg->kernel->mem_total;
 	struct mm_usage u = { 0 };
 	s64 score;
 
@@ -135,7 +136,7 @@ static int show_oom_score(struct task *t, struct pseudo_node *n, struct strbuf *
 		mm_usage(mm, &u);
 		mm_unref(mm);
 	}
-	score = (s64)((u.rss_anon + u.rss_shmem) * 1000 / MAX(n->tg->kernel->mem_total, 1ul));
+	score = (s64)((u.rss_anon + u.rss_shmem) * 1000 / MAX(total, 1ul));
 	score = (1000 + score + n->tg->oom_score_adj) * 2 / 3;
 	strbuf_printf(out, "%ld\n", (long)MAX(score, 0));
 	return 0;

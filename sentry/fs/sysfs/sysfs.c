@@ -50,9 +50,10 @@ static int show_number(struct task *t, struct pseudo_node *n, struct strbuf *out
 
 static int show_node_meminfo(struct task *t, struct pseudo_node *n, struct strbuf *out)
 {
+	u64 total = t->kernel->mem_total >> 10;
+
 	(void)n;
-	strbuf_printf(out, "Node 0 MemTotal:       %8lu kB\nNode 0 MemFree:        %8lu kB\n",
-	              t->kernel->mem_total >> 10, t->kernel->mem_total >> 10);
+	strbuf_printf(out, "Node 0 MemTotal:       %8lu kB\nNode 0 MemFree:        %8lu kB\n", total, total);
 	return 0;
 }
 

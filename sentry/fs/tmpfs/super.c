@@ -32,9 +32,9 @@ static void tmpfs_show(struct super *sb, struct strbuf *s)
 {
 	struct tmpfs *ts = container_of(sb, struct tmpfs, sb);
 
-	if (ts->max_blocks != sb->kernel->mem_total / 2 / BLOCK)
+	if (ts->max_blocks != ts->unasked)
 		strbuf_printf(s, ",size=%lluk", (unsigned long long)ts->max_blocks * (BLOCK / 1024));
-	if (ts->max_inodes != sb->kernel->mem_total / 2 / BLOCK)
+	if (ts->max_inodes != ts->unasked)
 		strbuf_printf(s, ",nr_inodes=%llu", (unsigned long long)ts->max_inodes);
 	if (ts->root_mode != 01777)
 		strbuf_printf(s, ",mode=%03o", ts->root_mode);
@@ -186,7 +186,7 @@ int tmpfs_make(struct task *t, struct kernel *k, const char *source, const char 
 	ts->sb.source = kbuf_strdup(source ? source : "tmpfs");
 	mutex_init(&ts->mu, RANK_LEAF);
 	hash_key_init(&ts->key);
-	ts->max_blocks = ts->max_inodes = k->mem_total / 2 / BLOCK;
+	ts->max_blocks = ts->max_inodes = ts->unasked = k->mem_total / 2 / BLOCK;
 	ts->root_mode = 01777;
 	r = ts->sb.source ? parse_options(ts, k, opts) : -ENOMEM;
 	if (r == 0)

@@ -25,6 +25,7 @@ struct tmpfs {
 	struct mutex mu;                /* RANK_LEAF: entries, counters */
 	struct hash_key key;            /* immutable */
 	u64 max_blocks, max_inodes;     /* immutable; 4 KiB blocks; 0 = no limit */
+	u64 unasked;                    /* immutable: what both are when the mount does not say */
 	u64 blocks, inodes;             /* guarded by mu: in use */
 	u64 ino_base;                   /* immutable: keeps numbers apart from those of other layers */
 	u32 root_mode, root_uid, root_gid;      /* immutable: options */
