@@ -256,7 +256,7 @@ if [ -n "$cg" ] && mkdir -p "$cg/csb-test-$$/busy" 2>/dev/null; then
 fi
 # What of it is in force depends on the host's layout: only files that are there are looked at.
 dev=$(cat /sys/block/*/dev 2>/dev/null | tail -1)
-BUNDLE_ADD='{"mounts": [{"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup"}],
+BUNDLE_ADD='{"mounts": [{"destination": "/proc", "type": "proc", "source": "proc"}, {"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup"}],
 	"linux": {"cgroupsPath": "/csb-lim-'$$'", "resources": {"cpu": {"quota": 50000, "period": 100000}, "blockIO": {"throttleReadBpsDevice": [{"major":
 	'${dev%:*}', "minor": '${dev#*:}', "rate": 7340032}]}}}}' bundle /bin/sleep 60
 if [ -n "$dev" ] && C run -d -b "$w/b" l </dev/null >/dev/null 2>&1; then
