@@ -170,13 +170,21 @@ static int open_terminal(struct cli *cli, const struct exec_opts *o, const struc
 	return r;
 }
 
-/* Tell whoever asked about the process that stands for the guest's. */
-static int announce(struct cli *cli, const struct exec_opts *o, struct container *c, pid_t pid, int pidfd)
+/* Move the process that stands for the guest's to the groups asked for; @pid 0: could it be? */
+static int join_groups(struct cli *cli, const struct exec_opts *o, struct container *c, pid_t pid)
 {
 	int r = 0;
 
 	for (u32 i = 0; i < o->cgroups.n && r == 0; i++)
 		r = cgroup_join_below(cli, c, o->cgroups.v[i], pid);
+	return r;
+}
+
+/* Tell whoever asked about the process that stands for the guest's. */
+static int announce(struct cli *cli, const struct exec_opts *o, struct container *c, pid_t pid, int pidfd)
+{
+	int r = join_groups(cli, o, c, pid);
+
 	if (r == 0 && o->pidfd_socket)
 		r = console_send_pidfd(cli, o->pidfd_socket, pidfd);
 	if (r == 0 && o->pid_file)
@@ -230,6 +238,8 @@ static int do_exec(struct cli *cli, struct container *c, const struct exec_opts 
 		return st == ST_PAUSED ? err_set(&cli->err, -EBUSY, "cannot exec in a paused container (use csandbox resume)")
 		                       : err_set(&cli->err, -ESRCH, "cannot exec in a container that is %s", status_name(st));
 	r = preserved_fds(cli, o->preserve_fds, fds + 3);
+	if (r == 0)
+		r = join_groups(cli, o, c, 0);  /* before anything runs */
 	if (r == 0)
 		r = container_spec(cli, c, &s);
 	if (r < 0)

@@ -154,11 +154,14 @@ static struct json_object *seccomp_features(void)
 		"SCMP_CMP_EQ", "SCMP_CMP_GE", "SCMP_CMP_GT", "SCMP_CMP_LE", "SCMP_CMP_LT", "SCMP_CMP_MASKED_EQ", "SCMP_CMP_NE",
 	};
 	static const char *const archs[] = { "SCMP_ARCH_X86_64" };
+	static const char *const flags[] = { "SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_LOG" };
 	struct json_object *o = enabled(true);
 
 	json_object_object_add(o, "actions", strings(actions, ARRAY_SIZE(actions)));
 	json_object_object_add(o, "operators", strings(operators, ARRAY_SIZE(operators)));
 	json_object_object_add(o, "archs", strings(archs, ARRAY_SIZE(archs)));
+	json_object_object_add(o, "knownFlags", strings(flags, ARRAY_SIZE(flags)));
+	json_object_object_add(o, "supportedFlags", strings(flags, ARRAY_SIZE(flags)));
 	return o;
 }
 
@@ -183,6 +186,10 @@ static struct json_object *linux_features(void)
 	json_object_object_add(o, "seccomp", seccomp_features());
 	json_object_object_add(o, "apparmor", enabled(false));
 	json_object_object_add(o, "selinux", enabled(false));
+	json_object_object_add(o, "intelRdt", enabled(false));
+	x = json_object_new_object();   /* containerd and CRI-O look here before they ask for volumes with mappings */
+	json_object_object_add(x, "idmap", enabled(true));
+	json_object_object_add(o, "mountExtensions", x);
 	return o;
 }
 

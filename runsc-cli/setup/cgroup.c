@@ -271,9 +271,12 @@ int cgroup_join_below(struct cli *cli, struct container *c, const char *where, p
 			continue;
 		if (snprintf(dir, sizeof(dir), "%s/%s", c->cgroups[i], path) >= (int)sizeof(dir))
 			return err_set(&cli->err, -ENAMETOOLONG, "--cgroup: the path is too long");
-		r = cg_write(dir, "cgroup.procs", text);
+		if (pid)
+			r = cg_write(dir, "cgroup.procs", text);
+		else
+			r = access(dir, F_OK) < 0 ? -errno : 0;
 		if (r < 0)
-			return err_sys(&cli->err, r, "--cgroup: cannot move process %d to %s", pid, dir);
+			return err_sys(&cli->err, r, "--cgroup: cannot move the process to %s", dir);
 		moved++;
 	}
 	return moved ? 0 : err_set(&cli->err, -ENOENT, "--cgroup: the container has no control group for \"%s\"", where);

@@ -16,7 +16,7 @@ int cgroup_create(struct cli *cli, struct container *c, const struct oci_spec *s
 /* Move a process into all of them; it may then run wherever they let it, not only where the launcher was pinned. */
 int cgroup_join(struct cli *cli, struct container *c, pid_t pid) must_check;
 /*
- * exec --cgroup=@where, "[CONTROLLER,...:]PATH": move a process below the container's group, into one that is there.
+ * exec --cgroup=@where, "[CONTROLLER,...:]PATH": move a process below the container's group, into one that is there. @pid 0: is it?
  */
 int cgroup_join_below(struct cli *cli, struct container *c, const char *where, pid_t pid) must_check;
 /* Shares of v1 (2 to 262144) as the weight of v2 (1 to 10000); anything else: the default, 100. */

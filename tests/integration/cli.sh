@@ -267,6 +267,10 @@ if [ -n "$dev" ] && C run -d -b "$w/b" l </dev/null >/dev/null 2>&1; then
 		says "update tells what cannot be written" "cannot write .*$f: Invalid argument" C update --cpu-period 1 l
 		gives "update" 0 C update --cpu-period 200000 --cpu-quota 50000 l
 		says "is in force" '200000' cat "$f"
+		for g in .. nosuch; do
+			says "exec in a control group that cannot be runs nothing ($g)" '^time=[^ ]* level=error msg="--cgroup: ' bash -c \
+				"timeout -k 1 20 '$bin' --root '$w/state' exec --cgroup $g l /bin/echo ran 2>&1 | tr '\n' ' '"
+		done
 		says "and told inside" '^50000 200000$' C exec l /bin/cat /sys/fs/cgroup/cpu.max
 	done
 	for f in $(find /sys/fs/cgroup -maxdepth 3 -path "*/csb-lim-$$/*" \( -name memory.limit_in_bytes -o -name memory.max \)); do
@@ -396,6 +400,7 @@ says "an unknown option" 'flag provided but not defined' C run --frob e
 says "the version" '^csandbox version' C --version
 says "features" 'ociVersionMax' C features
 says "features: seccomp" 'SCMP_ACT_ERRNO' C features
+says "features: mounts with mappings" '"mountExtensions": ?\{"idmap": ?\{"enabled": ?true' bash -c "'$bin' features | tr -d ' \n\t'"
 says "spec" 'ociVersion' bash -c "cd '$w' && '$bin' spec && cat config.json"
 mkdir "$w/sp" && ln -s "$w/b/rootfs" "$w/sp/rootfs"
 says "spec --rootless: root of a user namespace, and it runs" '^ *0 +0 +1$' bash -c "cd '$w/sp' && '$bin' spec --rootless &&
