@@ -475,47 +475,51 @@ static void a_thread_that_left_unasked_can_be_ended(void **state)
 
 static void a_first_thread_that_left_unasked_can_be_ended(void **state)
 {
+	struct systrap_ctx *first;
 	struct aspace *as;
 	struct run r[2];
 
 	(void)state;
 	start_leaver(r, true, &as);
-	ctx_interrupt(&list_first(&to_as(as)->ctxs, struct systrap_ctx, node)->base);
+	mutex_lock(&to_as(as)->mu);
+	first = list_first(&to_as(as)->ctxs, struct systrap_ctx, node);
+	mutex_unlock(&to_as(as)->mu);
+	ctx_interrupt(&first->base);
 	end_leaver(r, as);
 }
 
 static struct lanes *lanes_of(void) { return ((struct systrap *)plat)->lanes; }
 
+/* What @old leads to among the ids that the host gives out next leads to @c. */
+static void mark_ids(struct systrap *p, u32 from, struct systrap_ctx *old, struct systrap_ctx *c)
+{
+	for (u32 i = from; i < MIN(from + 20000, TID_MAX); i++)
+		atomic_compare_exchange_strong(&p->by_tid[i], &(struct systrap_ctx *){ old }, c);
+}
+
 /* The host gives the id of a thread that has left unasked to a new process. */
 static void an_id_that_comes_again_is_not_taken_for_the_old_thread(void **state)
 {
 	struct aspace *as, *fresh;
+	struct systrap_ctx *gone;
 	struct ctx *c;
 	struct run r[2];
 
 	(void)state;
 	start_leaver(r, false, &as);
+	gone = to_ctx(atomic_load(&r[1].ctx));
 	for (u32 l = 0; l < LANES && lanes_of()->lane[l]; l++) {
 		struct systrap *p = lanes_of()->lane[l];
 
-		for (u32 i = 1; i < TID_MAX; i++)
-			atomic_compare_exchange_strong(&p->by_tid[i], &(struct systrap_ctx *){ NULL },
-						       to_ctx(atomic_load(&r[1].ctx)));
-	}
-	for (u32 l = 0; l < LANES && lanes_of()->lane[l]; l++) {
-		struct systrap *p = lanes_of()->lane[l];
-
+		mark_ids(p, (u32)gone->tid + 1, NULL, gone);
 		busy_lock(p, &p->zygote_busy);
 		assert_int_equal(as_from_zygote(p, &fresh, &c), 0);
 		busy_unlock(&p->zygote_busy);
 		assert_ptr_equal(atomic_load(&p->by_tid[to_as(fresh)->pid]), to_ctx(c));
+		mark_ids(p, (u32)gone->tid + 1, gone, NULL);
 		ctx_free(c);
 		aspace_unref(fresh);
 	}
-	for (u32 l = 0; l < LANES && lanes_of()->lane[l]; l++)
-		for (u32 i = 1; i < TID_MAX; i++)
-			atomic_compare_exchange_strong(&lanes_of()->lane[l]->by_tid[i],
-						       &(struct systrap_ctx *){ to_ctx(atomic_load(&r[1].ctx)) }, NULL);
 	kill(to_as(as)->pid, SIGKILL);
 	end_leaver(r, as);
 }
