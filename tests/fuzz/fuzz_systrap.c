@@ -91,21 +91,17 @@ int kill(pid_t pid, int sig)
 	return 0;
 }
 
-/* All threads live.  What else comes here is the host's. */
-long syscall(long nr, ...)
-{
-	register long r10 __asm__("r10"), r8 __asm__("r8"), r9 __asm__("r9");
-	long a[6], r;
-	va_list ap;
+/* syscall(2), with the arguments that any call may have.  All threads live; what else comes here is the host's. */
+long any_call(long nr, long a, long b, long c, long d, long e, long f) __asm__("syscall");
 
-	va_start(ap, nr);
-	for (int i = 0; i < 6; i++)
-		a[i] = va_arg(ap, long);
-	va_end(ap);
+long any_call(long nr, long a, long b, long c, long d, long e, long f)
+{
+	register long r10 __asm__("r10") = d, r8 __asm__("r8") = e, r9 __asm__("r9") = f;
+	long r;
+
 	if (nr == SYS_tgkill)
-		return (pid_t)a[0] == PID && ((pid_t)a[1] == OWNER || (pid_t)a[1] == OTHER) ? 0 : -1;
-	r10 = a[3], r8 = a[4], r9 = a[5];
-	__asm__ volatile("syscall" : "=a"(r) : "a"(nr), "D"(a[0]), "S"(a[1]), "d"(a[2]), "r"(r10), "r"(r8), "r"(r9)
+		return (pid_t)a == PID && ((pid_t)b == OWNER || (pid_t)b == OTHER) ? 0 : -1;
+	__asm__ volatile("syscall" : "=a"(r) : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
 			 : "rcx", "r11", "memory");
 	if (r < 0 && r >= -4095) {
 		errno = (int)-r;
