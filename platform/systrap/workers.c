@@ -14,6 +14,8 @@
  * Mostly nobody calls meanwhile, and the token went to and fro for nothing.  So a worker that waits for descriptors keeps it,
  * with the listener among them (block_watch): whoever looks for the token takes it from there, and a
  * call that finds it still there wakes that worker, which gives it up only now.
+ * Who waits may still wake others, as one at the network's links does with what it takes in: it
+ * will not come by, so it sends another worker.
  *
  * That "somebody" exists, however few threads the host allows: there is always one worker more than
  * there are contexts (workers_reserve(); a context that cannot have its worker is not made).  A
