@@ -138,18 +138,26 @@ static bool strict_allows(u64 nr)
 	return nr == SYSNO_read || nr == SYSNO_write || nr == SYSNO_exit || nr == SYSNO_rt_sigreturn;
 }
 
-/* The thread alone ends, as by a signal, unless it is the only one. */
-static void kill_thread(struct task *t, int sig)
+/*
+ * The thread alone ends, as by a signal, unless it is the only one.  -ENEEDFRAME: not yet, as who joins it is told by
+ * its memory; the filters will be asked again.
+ */
+static long kill_thread(struct task *t, int sig)
 {
 	bool alone;
 
 	mutex_lock(&t->tg->mu);
 	alone = t->tg->nthreads == 1;
 	mutex_unlock(&t->tg->mu);
-	if (alone)
+	if (alone) {
 		tgroup_exit(t->tg, sig);
-	else
+	} else if (!task_has_frame(t) && task_exit_needs_frame(t)) {
+		t->traced_call = true;
+		return -ENEEDFRAME;
+	} else {
 		task_exit(t, sig);
+	}
+	return -ENOSYS;
 }
 
 bool seccomp_passes(const struct task *t, u64 nr)
@@ -213,7 +221,7 @@ static bool verdict(struct task *t, const struct seccomp_data *d, long *ret_resu
 	case SECCOMP_RET_USER_NOTIF:
 		return false;                   /* no listener: ENOSYS */
 	case SECCOMP_RET_KILL_THREAD:
-		kill_thread(t, SIGSYS);
+		*ret_result = kill_thread(t, SIGSYS);
 		return false;
 	}
 	tgroup_exit(t->tg, SIGSYS);

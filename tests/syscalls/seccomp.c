@@ -194,6 +194,29 @@ TEST(tsync_reaches_running_threads)
 	EXPECT(filtered != NULL);
 }
 
+static void *die(void *arg)
+{
+	(void)arg;
+	syscall(SYS_getppid);
+	return (void *)1;
+}
+
+TEST(a_killed_thread_can_be_joined)
+{
+	struct sock_filter f[] = { LOAD_NR, VERDICT(SYS_getppid, SECCOMP_RET_KILL_THREAD), ALLOW };
+	pthread_t th[8];
+	void *ret = NULL;
+
+	REQUIRE(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+	REQUIRE(attach(f, 4, 0) == 0);
+	for (int i = 0; i < 8; i++)
+		REQUIRE(pthread_create(&th[i], NULL, die, NULL) == 0);
+	for (int i = 0; i < 8; i++) {
+		EXPECT_EQ(pthread_join(th[i], &ret), 0);
+		EXPECT(ret != (void *)1);
+	}
+}
+
 TEST(actions_can_be_asked_for)
 {
 	unsigned ok = SECCOMP_RET_TRAP, unknown = 0x12340000;
