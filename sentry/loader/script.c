@@ -38,9 +38,9 @@ int script_parse(char buf[SCRIPT_BUF], char **ret_interp, char **ret_arg)
 		return -ENOEXEC;
 	end = memchr(buf, '\n', used);
 	if (!end) {
-		name = skip_blank(buf + 2, last);
+		name = skip_blank(buf + 2, last + 1);
 		/* Without a terminator the name may have been cut. */
-		if (!name || !find_end(name, last))
+		if (!name || !find_end(name, last + 1))
 			return -ENOEXEC;
 		end = last;
 	}

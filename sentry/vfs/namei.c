@@ -187,18 +187,17 @@ static int link_text(struct walk *w, struct inode *i, char **ret)
 static int follow_magic(struct walk *w, struct inode *i)
 {
 	struct path p = { 0 };
-	int r;
+	int r = i->ops->follow(w->t, i, &p);
 
-	if (w->flags & LOOKUP_NO_MAGICLINKS)
-		return -ELOOP;
-	if (w->scoped)
-		return -EXDEV;
-	r = i->ops->follow(w->t, i, &p);
 	if (r < 0)
 		return r;
-	if ((w->flags & LOOKUP_NO_XDEV) && p.mnt != w->cur.mnt) {
+	if (w->flags & LOOKUP_NO_MAGICLINKS)
+		r = -ELOOP;
+	else if (w->scoped || ((w->flags & LOOKUP_NO_XDEV) && p.mnt != w->cur.mnt))
+		r = -EXDEV;
+	if (r < 0) {
 		path_put(&p);
-		return -EXDEV;
+		return r;
 	}
 	set_cur(w, &p);
 	return 1;

@@ -446,6 +446,22 @@ TEST(fifos_are_made_by_mknod)
 	EXPECT_OK(open("p", O_WRONLY | O_NONBLOCK));
 }
 
+TEST(openat2_tells_magic_links_from_links_of_proc)
+{
+	struct { uint64_t flags, mode, resolve; } how = { O_RDONLY, 0, 2 };     /* RESOLVE_NO_MAGICLINKS */
+	int proc = open("/proc", O_PATH);
+
+	EXPECT_OK(syscall(SYS_openat2, proc, "self/status", &how, sizeof(how)));
+	EXPECT_OK(syscall(SYS_openat2, proc, "thread-self/status", &how, sizeof(how)));
+	EXPECT_ERR(syscall(SYS_openat2, proc, "self/exe", &how, sizeof(how)), ELOOP);
+	how.resolve = 8;                                                        /* RESOLVE_BENEATH */
+	EXPECT_OK(syscall(SYS_openat2, proc, "self/status", &how, sizeof(how)));
+	EXPECT_ERR(syscall(SYS_openat2, proc, "self/cwd", &how, sizeof(how)), EXDEV);
+	how.flags = O_PATH | O_NOFOLLOW;
+	how.resolve = 2;
+	EXPECT_OK(syscall(SYS_openat2, proc, "self/exe", &how, sizeof(how)));
+}
+
 TEST(openat2_can_confine_a_path)
 {
 	struct { uint64_t flags, mode, resolve; } how = { .flags = O_RDONLY, .resolve = 8 };

@@ -372,7 +372,7 @@ TEST(a_restricted_task_cannot_trace_others)
 {
 	int gate[2];
 	pid_t pid;
-	char c = 0;
+	char c = 0, path[64], link[64];
 
 	need(1);
 	REQUIRE_OK(pipe(gate));
@@ -384,6 +384,8 @@ TEST(a_restricted_task_cannot_trace_others)
 	}
 	restrict_to(create(EXECUTE, 0));
 	EXPECT_ERR(ptrace(PTRACE_ATTACH, pid, 0, 0), EPERM);
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	EXPECT_ERR(readlink(path, link, sizeof(link)), EACCES);
 	close(gate[1]);
 	waitpid(pid, NULL, 0);
 }

@@ -217,6 +217,13 @@ static void script_lines_are_read_as_linux_reads_them(void **state)
 	memcpy(line, "#!/", 3);
 	line[599] = 0;
 	assert_int_equal(parse(line, &i, &a), -ENOEXEC);
+	line[255] = ' ';
+	assert_int_equal(parse(line, &i, &a), 0);
+	assert_int_equal(strlen(i), 253);
+	assert_null(a);
+	line[255] = 0;
+	assert_int_equal(parse(line, &i, &a), 0);
+	line[255] = 'a';
 	line[20] = ' ';
 	assert_int_equal(parse(line, &i, &a), 0);
 	assert_int_equal(strlen(i), 18);

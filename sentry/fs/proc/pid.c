@@ -17,6 +17,7 @@
 #include "sentry/kernel/task.h"
 #include "sentry/kernel/user_ns.h"
 #include "sentry/mm/mm.h"
+#include "sentry/vfs/landlock.h"
 
 int proc_permit(struct task *t, struct pseudo_node *n)
 {
@@ -29,7 +30,7 @@ int proc_permit(struct task *t, struct pseudo_node *n)
 	same = me->fsuid == it->uid && me->fsuid == it->euid && me->fsuid == it->suid &&
 	       me->fsgid == it->gid && me->fsgid == it->egid && me->fsgid == it->sgid &&
 	       me->user_ns == it->user_ns && (it->cap_prm & ~me->cap_prm) == 0;
-	same = same || cred_ns_capable(me, it->user_ns, CAP_SYS_PTRACE);
+	same = (same || cred_ns_capable(me, it->user_ns, CAP_SYS_PTRACE)) && landlock_may_trace(me, it);
 	cred_unref(it);
 	return same ? 0 : -EACCES;
 }
