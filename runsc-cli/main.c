@@ -49,7 +49,7 @@ void cli_note(struct cli *cli, const char *fmt, ...)
 
 int cli_log_setup(struct cli *cli)
 {
-	struct log_config c = { .fd = 2, .level = cli->debug ? LOG_DEBUG : LOG_WARN };
+	struct log_config c = { .fd = 2, .level = cli->debug ? LOG_DEBUG : cli->strace ? LOG_INFO : LOG_WARN };
 	int r = 0;
 
 	c.json = strcmp(cli->log_format, "json") == 0;

@@ -34,8 +34,8 @@ void usercopy_begin(struct task *t, u64 nr, const u64 *args)
 {
 	u64 addr, len, end;
 
-	/* A tracer looks at its stopped tracee's memory. */
-	if (nr >= NCALLS || !out_data[nr].len || !t->mm || t->pt || !ctx_takes_data(t->ctx))
+	/* A tracer looks at its stopped tracee's memory, --strace at the results of a call. */
+	if (nr >= NCALLS || !out_data[nr].len || !t->mm || t->pt || t->kernel->strace || !ctx_takes_data(t->ctx))
 		return;
 	addr = args[out_data[nr].arg];
 	len = out_data[nr].len == LEN_NEXT ? args[out_data[nr].arg + 1] : out_data[nr].len;

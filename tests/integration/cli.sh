@@ -410,6 +410,7 @@ says "errors go to --log as JSON" '"level":"error","msg":"container \\"x\\" does
 	bash -c "'$bin' --root '$w/state' --log '$w/log' --log-format json state x 2>/dev/null; cat '$w/log'"
 gives "a --log that cannot be written to is an error" 1 C --log "$w/no/such" list
 says "do" '^Linux' C do uname
+says "--strace shows calls and what they read" 'read\(0, .*csandbox' C --strace do cat <<<csandbox
 
 # ---- linux.seccomp, hooks inside ----
 profile='{"linux":{"seccomp":{"defaultAction":"SCMP_ACT_ALLOW","architectures":["SCMP_ARCH_X86_64"],"syscalls":[
