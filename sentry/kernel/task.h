@@ -306,6 +306,7 @@ struct exec_args {
 	const char *path;                       /* resolved in the task's root and cwd (and PATH by boot) */
 	char **argv, **envp;                    /* NULL-terminated */
 	int argc, envc;
+	bool hidden;                            /* the path leads through a descriptor that goes: no script can be read by it */
 };
 struct process_args {
 	struct exec_args exec;

@@ -118,6 +118,7 @@ static int init_args(struct exec_build *b, const struct exec_args *a)
 	b->envp = a->envp;
 	b->envc = a->envc;
 	b->execfn = a->path ? a->path : "";
+	b->hidden = a->hidden;
 	return 0;
 }
 
@@ -166,6 +167,8 @@ static int resolve_scripts(struct exec_build *b, const char *name, struct file *
 		if (depth >= SCRIPT_DEPTH)
 			return -ELOOP;
 		r = script_parse(buf, &interp, &arg);
+		if (r == 0 && b->hidden)
+			r = -ENOENT;
 		if (r == 0)
 			r = push_script(b, name, interp, arg);
 		if (r == 0)     /* an empty name is the working directory to Linux */

@@ -32,6 +32,7 @@ struct exec_build {
 	char **envp;                            /* borrowed */
 	int envc;
 	const char *execfn;                     /* borrowed: AT_EXECFN */
+	bool hidden;                            /* no interpreter could open it by that name */
 	char *scripts[16];                      /* owned: strings that "#!" lines added */
 	int nscripts;
 	struct mm *mm;

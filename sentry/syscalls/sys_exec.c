@@ -206,6 +206,7 @@ long sys_execveat(struct task *t, const struct sysargs *a)
 			return r;
 		x.file = f;
 		x.path = name;
+		x.hidden = path[0] != '/' && dirfd != AT_FDCWD && fd_get_cloexec(t, dirfd) > 0;
 	}
 	return do_exec(t, &x, arg_addr(a, 2), arg_addr(a, 3));
 }

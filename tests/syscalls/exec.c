@@ -327,6 +327,12 @@ TEST(execveat_runs_an_open_file)
 	EXPECT_ERR(syscall(SYS_execveat, fd, "", argv, environ, 0), ENOENT);
 	EXPECT_ERR(syscall(SYS_execveat, BAD_FD, "x", argv, environ, 0), EBADF);
 	EXPECT_OK(symlink(me(), "l"));
+	/* An interpreter would find a script's descriptor closed. */
+	put_file("script", "#!/bin/sh\n");
+	EXPECT_OK(chmod("script", 0755));
+	EXPECT_ERR(syscall(SYS_execveat, open("script", O_RDONLY | O_CLOEXEC), "", argv, environ, AT_EMPTY_PATH), ENOENT);
+	dir = open(".", O_RDONLY | O_CLOEXEC);
+	EXPECT_ERR(syscall(SYS_execveat, dir, "script", argv, environ, 0), ENOENT);
 	dir = open(".", O_RDONLY);
 	EXPECT_ERR(syscall(SYS_execveat, dir, "l", argv, environ, AT_SYMLINK_NOFOLLOW), ELOOP);
 	EXPECT_OK(mkfifo("p", 0755));
