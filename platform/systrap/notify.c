@@ -255,8 +255,7 @@ static void ring(struct systrap *p, _Atomic u32 *word)
 	(void)!write(p->bell, &one, sizeof(one));
 }
 
-/* All processes of a lane have ended, its first stub too: nothing will ever come, and the host does not wait for it. */
-static void sleep_if_abandoned(struct systrap *p)
+void notify_sleep_if_abandoned(struct systrap *p)
 {
 	struct pollfd pfd = { .fd = p->listener, .events = POLLIN };
 	_Atomic u32 never = 0;
@@ -271,12 +270,8 @@ struct systrap_ctx *notify_receive(struct systrap *p, struct trap *ret)
 	struct systrap_ctx *c;
 
 	memset(&n, 0, sizeof(n));
-	if (ioctl(p->listener, SECCOMP_IOCTL_NOTIF_RECV, &n) < 0) {
-		/* EINTR, or the caller died first. */
-		if (errno == ENOENT)
-			sleep_if_abandoned(p);
-		return NULL;
-	}
+	if (ioctl(p->listener, SECCOMP_IOCTL_NOTIF_RECV, &n) < 0)
+		return NULL;            /* EINTR, or the caller died first */
 	atomic_store(&p->w.looking, true);
 	c = received(p, &n, ret);
 	atomic_fetch_add(&p->w.round, 1);

@@ -344,6 +344,8 @@ void workers_await(struct systrap *p, _Atomic u32 *word);
 
 /* notify.c: receive one notification and act. A context with a trap for a worker, or NULL. */
 struct systrap_ctx *notify_receive(struct systrap *p, struct trap *ret);
+/* All processes of a lane have ended, its first stub too: nothing will ever come, the host does not wait for it, and the caller waits for nothing else. */
+void notify_sleep_if_abandoned(struct systrap *p);
 /* The trapped @c has reported the frame at @uc. */
 void notify_frame(struct systrap_ctx *c, u64 uc, int sig, struct trap *ret);
 /* End @c's process, which does not keep to the protocol. */

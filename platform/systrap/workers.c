@@ -370,8 +370,11 @@ struct ctx *workers_run(struct platform *base, struct ctx *done, struct trap *re
 		}
 		mutex_unlock(&p->w.mu);
 		c = mail_hot(p) ? mail_receive(p, ret) : NULL;
-		if (!c && !atomic_load(&p->w.nevents))
+		if (!c && !atomic_load(&p->w.nevents)) {
 			c = notify_receive(p, ret);
+			if (!c)
+				notify_sleep_if_abandoned(p);
+		}
 		if (c)
 			return ready(c);
 	}
