@@ -41,6 +41,7 @@ struct run {
 #define NR_WAIT 5555
 
 static struct platform *plat;
+static pthread_mutex_t keeping = PTHREAD_MUTEX_INITIALIZER;     /* a context that is interrupted is not freed: in the sentry tgroup.mu */
 
 static void start_other(struct run *r);
 
@@ -132,7 +133,9 @@ static void *worker(void *arg)
 			tell(&r->stage, 1);
 			continue;
 		}
+		pthread_mutex_lock(&keeping);
 		ctx_free(c);
+		pthread_mutex_unlock(&keeping);
 		c = NULL;
 		atomic_store(&r->over, 1);
 		host_futex_wake(&r->over, 1);
@@ -434,6 +437,13 @@ static void a_worker_commands_both_lanes(void **state)
 	}
 }
 
+static void interrupt(struct ctx *c)
+{
+	pthread_mutex_lock(&keeping);
+	ctx_interrupt(c);
+	pthread_mutex_unlock(&keeping);
+}
+
 /* The second thread of a process, or the first, has ended, and its context is still taken for one that runs. */
 static void start_leaver(struct run r[2], bool first, struct aspace **ret_as)
 {
@@ -469,7 +479,7 @@ static void a_thread_that_left_unasked_can_be_ended(void **state)
 
 	(void)state;
 	start_leaver(r, false, &as);
-	ctx_interrupt(atomic_load(&r[1].ctx));
+	interrupt(atomic_load(&r[1].ctx));
 	end_leaver(r, as);
 }
 
@@ -484,7 +494,7 @@ static void a_first_thread_that_left_unasked_can_be_ended(void **state)
 	mutex_lock(&to_as(as)->mu);
 	first = list_first(&to_as(as)->ctxs, struct systrap_ctx, node);
 	mutex_unlock(&to_as(as)->mu);
-	ctx_interrupt(&first->base);
+	interrupt(&first->base);
 	end_leaver(r, as);
 }
 
