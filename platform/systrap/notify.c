@@ -384,7 +384,6 @@ bool systrap_pass(struct ctx *base)
 void systrap_interrupt(struct ctx *base)
 {
 	struct systrap_ctx *c = to_ctx(base);
-
 	struct systrap_as *as = to_as(base->as);
 
 	atomic_store(&c->kicked, true);

@@ -2,14 +2,11 @@
  * getpid and gettid, asked so often that a sandbox may answer them on the spot: always who asks, and never behind the back of
  * a filter or a tracer that came later.
  */
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
-#include <stddef.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/user.h>
+#include "tests/lib/forbid.h"
 #include "tests/lib/harness.h"
 
 #define MANY 3000
@@ -107,28 +104,13 @@ TEST(a_thread_that_executes_becomes_the_process)
 	EXPECT_EQ(WEXITSTATUS(status), 5);
 }
 
-/* getpid fails with EPERM from now on. */
-static long forbid(unsigned flags)
-{
-	struct sock_filter f[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getpid, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog prog = { 4, f };
-
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &prog);
-}
-
 TEST(a_filter_is_asked_from_then_on)
 {
 	long pid = getpid();
 	int status;
 
 	EXPECT_EQ(wrong(pid, pid), 0);
-	EXPECT_EQ(forbid(0), 0);
+	EXPECT_EQ(forbid(SYS_getpid, 0), 0);
 	for (int i = 0; i < MANY; i++) {
 		if (syscall(SYS_getpid) != -1 || errno != EPERM || syscall(SYS_gettid) != pid) {
 			FAIL("call %d was not filtered", i);
@@ -158,7 +140,7 @@ TEST(a_filter_of_all_threads_is_asked_from_then_on)
 	REQUIRE(pthread_create(&t, NULL, asks_until_refused, NULL) == 0);
 	while (!asked)
 		sched_yield();
-	EXPECT_EQ(forbid(SECCOMP_FILTER_FLAG_TSYNC), 0);
+	EXPECT_EQ(forbid(SYS_getpid, SECCOMP_FILTER_FLAG_TSYNC), 0);
 	EXPECT_EQ(pthread_join(t, NULL), 0);
 }
 

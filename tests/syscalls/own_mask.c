@@ -2,15 +2,12 @@
  * rt_sigprocmask, called so often that a sandbox may change the mask on the spot: always as Linux does, no signal is lost or
  * handled while it is blocked, and nobody who looks at the mask, or at the calls, is deceived.
  */
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
-#include <stddef.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/time.h>
 #include <sys/user.h>
+#include "tests/lib/forbid.h"
 #include "tests/lib/harness.h"
 
 #define MANY 3000
@@ -354,21 +351,6 @@ TEST(threads_forks_and_programs_inherit_it)
 	}
 }
 
-/* rt_sigprocmask fails with EPERM from now on. */
-static long forbid(unsigned flags)
-{
-	struct sock_filter f[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rt_sigprocmask, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog prog = { 4, f };
-
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &prog);
-}
-
 static volatile bool warm;
 
 static void *changes_until_refused(void *arg)
@@ -389,7 +371,7 @@ TEST(a_filter_is_asked_from_then_on)
 	REQUIRE(pthread_create(&t, NULL, changes_until_refused, NULL) == 0);
 	while (!warm)
 		sched_yield();
-	EXPECT_EQ(forbid(SECCOMP_FILTER_FLAG_TSYNC), 0);
+	EXPECT_EQ(forbid(SYS_rt_sigprocmask, SECCOMP_FILTER_FLAG_TSYNC), 0);
 	EXPECT_EQ(pthread_join(t, NULL), 0);
 	EXPECT_ERR(change(SIG_SETMASK, NULL, NULL), EPERM);
 	shown_in_proc(BIT(SIGHUP));
