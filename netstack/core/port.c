@@ -80,18 +80,25 @@ static bool claim(struct stack *s, struct bindnode *n, u16 port)
 	return ok;
 }
 
+/*
+ * As in Linux, connections take even ports (of the range) while there are any, and bind() odd ones: so who connects to a port
+ * that was bound a moment ago and is free again is refused, and never meets itself there.
+ */
+enum { PARITY_CONNECT = 0, PARITY_BIND = 1 };
+
 int port_bind(struct stack *s, struct bindnode *n, u16 port)
 {
-	u32 lo, range, i, at;
+	u32 lo, range, i, at, parity;
 
 	if (port)
 		return claim(s, n, port) ? 0 : -EADDRINUSE;
 	lo = (u32)s->sysctl.port_range[0];
 	range = (u32)(s->sysctl.port_range[1] - s->sysctl.port_range[0] + 1);
 	at = stack_rand32(s) % range;
-	for (i = 0; i < range; i++, at = at + 1 == range ? 0 : at + 1)
-		if (claim(s, n, (u16)(lo + at)))
-			return 0;
+	for (parity = 0; parity < 2; parity++)
+		for (i = 0; i < range; i++, at = at + 1 == range ? 0 : at + 1)
+			if (((at + parity) & 1) == PARITY_BIND && claim(s, n, (u16)(lo + at)))
+				return 0;
 	return -EADDRINUSE;
 }
 
@@ -225,14 +232,17 @@ int port_auto(struct stack *s, struct bindnode *n, bool (*ok)(struct bindnode *n
 	u32 range = (u32)(s->sysctl.port_range[1] - s->sysctl.port_range[0] + 1), i, at;
 	u64 h = siphash(&s->key_port, &k, sizeof(k));
 	_Atomic u32 *turn = &s->ports.turn[(h >> 32) % PORT_TURNS];
-	int share;
+	u32 pass;
 
-	for (share = 0; share < 2; share++) {
+	/* Free ports of both parities, and then shared ones. */
+	for (pass = 0; pass < 4; pass++) {
+		bool share = pass >= 2;
+
 		at = ((u32)h + atomic_load_explicit(turn, memory_order_relaxed)) % range;
 		for (i = 0; i < range; i++, at = at + 1 == range ? 0 : at + 1) {
 			u16 port = (u16)(lo + at);
 
-			if (share && !ok(n, port))
+			if (((at + pass) & 1) != PARITY_CONNECT || (share && !ok(n, port)))
 				continue;
 			if (!auto_claim(s, n, port, share))
 				continue;

@@ -62,7 +62,7 @@ void port_rekey(struct stack *s, struct bindnode *n, const struct ipaddr *laddr,
 		const struct ipaddr *raddr, u16 rport, u32 flags);
 /* Become a listener unless another listener may not share the port. */
 int port_listen(struct stack *s, struct bindnode *n) must_check;
-/* Choose a port for a connection by RFC 6056 algorithm 3; ok() says whether the 4-tuple is free. */
+/* Choose a port for a connection by RFC 6056, algorithm 4; ok() says whether the 4-tuple is free. */
 int port_auto(struct stack *s, struct bindnode *n, bool (*ok)(struct bindnode *n, u16 port))
 	must_check;
 

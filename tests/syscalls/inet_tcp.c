@@ -639,4 +639,22 @@ BOTH(sndtimeo_ends_send)
 	EXPECT_EQ(errno, EAGAIN);
 }
 
+/* So who connects to a port that was bound a moment ago never meets itself there. */
+BOTH(bound_ports_are_odd_and_connecting_ones_even)
+{
+	int l = lo_listener(af, 64);
+	struct name n = own_name(l), own;
+
+	for (int i = 0; i < 40; i++) {
+		int fd = socket(af, SOCK_STREAM, 0);
+
+		REQUIRE_OK(connect(fd, &n.sa, n.len));
+		own = own_name(fd);
+		EXPECT_EQ(ntohs(af == AF_INET ? own.in.sin_port : own.in6.sin6_port) & 1, 0);
+		fd = lo_socket(af, SOCK_STREAM);
+		own = own_name(fd);
+		EXPECT_EQ(ntohs(af == AF_INET ? own.in.sin_port : own.in6.sin6_port) & 1, 1);
+	}
+}
+
 TEST_MAIN()
