@@ -99,6 +99,7 @@ static void *worker_main(void *arg)
 
 	pthread_barrier_wait(w->ready);
 	serve(w);
+	watches_bury(&w->s->watches);
 	_exit(0);
 }
 

@@ -2,7 +2,9 @@
 #include "gofer/watch.h"
 #include <errno.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/inotify.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 #include "gofer/proto/channel.h"
@@ -27,7 +29,23 @@ int watches_init(struct watches *w)
 	for (u32 i = 0; i < NBUCKETS; i++)
 		w->bucket[i] = NONE;
 	w->ifd = inotify_init1(IN_CLOEXEC);
-	return w->ifd < 0 ? -errno : 0;
+	w->ready = epoll_create1(EPOLL_CLOEXEC);
+	if (w->ifd < 0 || w->ready < 0 || epoll_ctl(w->ready, EPOLL_CTL_ADD, w->ifd, &(struct epoll_event){ .events = EPOLLIN }) < 0)
+		return -errno;
+	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, w->grave) < 0 ? -errno : 0;
+}
+
+void watches_bury(struct watches *w)
+{
+	struct iovec nothing = { (char[]){ 0 }, 1 };
+
+	/* For good: who comes second waits here until the first has ended the process. */
+	mutex_lock(&w->mu);
+	if (gchan_send(w->grave[0], &nothing, 1, w->ifd) == 0 && gchan_send(w->grave[0], &nothing, 1, w->grave[1]) == 0) {
+		close(w->grave[1]);
+		close(w->ifd);
+		close(w->grave[0]);
+	}
 }
 
 static u32 find_locked(struct watches *w, int wd) REQUIRES(w->mu)
@@ -226,7 +244,9 @@ void watch_serve(struct watches *w, int inval_fd)
 	u8 out[2 * sizeof(in)];
 
 	for (;;) {
-		ssize_t got = read(w->ifd, in, sizeof(in));
+		struct epoll_event any;
+		int ready = epoll_wait(w->ready, &any, 1, -1);
+		ssize_t got = ready > 0 ? read(w->ifd, in, sizeof(in)) : ready;
 		size_t len = 0, last = 0;
 		u32 n = 0;
 

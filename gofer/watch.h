@@ -10,6 +10,12 @@
  * removed ourselves are announced with watch_expect() and swallowed (they can't
  * have been merged with somebody else's, as one of a kind can't follow itself). Other kinds are passed on.
  *
+ * The kernel frees the watches of an inotify instance after two grace periods, 15 ms
+ * and more, for which its last holder's exit waits, and with it whoever waits for the
+ * sandbox's end.  So the last holder is not the gofer (watches_bury()): a socket that lies
+ * in its own queue, with the instance beside it, belongs to the kernel's collector.
+ * While a thread waits in a call on the instance it holds it, too: it waits on an epoll.
+ *
  * Locks: w->mu (RANK_LEAF) guards the slots and the expected events.
  */
 #pragma once
@@ -30,7 +36,8 @@ struct watch_expected { u64 hash; u32 slot, mask; s64 when; };
 
 struct watches {
 	struct mutex mu;                        /* RANK_LEAF */
-	int ifd;                                /* immutable */
+	int ifd, ready;                         /* immutable; inotify, and an epoll of it alone */
+	int grave[2];                           /* immutable; a pair of sockets */
 	struct watch *slot;                     /* [WATCH_MAX] */
 	u32 *bucket;                            /* by wd */
 	u32 free_head, fresh;                   /* slots from fresh on were never used nor touched */
@@ -39,6 +46,8 @@ struct watches {
 };
 
 int watches_init(struct watches *w) must_check;
+/* The process is about to end: the caller ends it next.  No other call returns. */
+void watches_bury(struct watches *w);
 /* Watch the directory @fd; returns its slot or -1. */
 int watch_add(struct watches *w, const struct fdlinks *l, int fd, u64 dev, u64 ino);
 /* Tell of closes after writing in it as well: it is watched already. */
