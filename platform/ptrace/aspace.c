@@ -71,12 +71,12 @@ static void clone_fn(struct pt *p, struct pt_req *q)
 		return;
 	}
 	c->tid = r->parent->new_child;
-	if (waitpid(c->tid, &st, __WALL) != c->tid || !WIFSTOPPED(st) || (u32)c->tid >= PT_TID_MAX) {
+	if (waitpid(c->tid, &st, __WALL) != c->tid || !WIFSTOPPED(st) || (u32)c->tid >= TIDMAP_MAX) {
 		kill(c->tid, SIGKILL);
 		r->result = -EAGAIN;
 		return;
 	}
-	p->by_tid[c->tid] = c;
+	tidmap_set(&p->by_tid, (u32)c->tid, c);
 	if (!(r->flags & CLONE_VM))
 		memcpy(c->rseq, r->parent->rseq, sizeof(c->rseq));
 	c->regs = r->parent->regs;
@@ -202,7 +202,7 @@ static void free_fn(struct pt *p, struct pt_req *q)
 	} else if (!c->dead) {
 		/* Does not return: "the thread is gone" is success.  One that cannot get there stays stopped. */
 		(void)!pt_inject(p, c, SYS_exit, (const u64[6]){ 0 }, &unused);
-		p->by_tid[c->tid] = NULL;
+		tidmap_take(&p->by_tid, (u32)c->tid, NULL);
 	}
 }
 

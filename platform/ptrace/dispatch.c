@@ -78,7 +78,7 @@ void pt_forget(struct pt *p, struct pt_ctx *c)
 {
 	struct pt_as *as = to_pt_as(c->base.as);
 
-	p->by_tid[c->tid] = NULL;
+	tidmap_take(&p->by_tid, (u32)c->tid, NULL);
 	c->dead = true;
 	if (c->tid == as->pid)
 		atomic_store(&as->dead, true);
@@ -313,7 +313,7 @@ static void on_end(struct pt *p, struct pt_ctx *c)
 
 static void on_stop(struct pt *p, pid_t tid, int st)
 {
-	struct pt_ctx *c = tid > 0 && (u32)tid < PT_TID_MAX ? p->by_tid[tid] : NULL;
+	struct pt_ctx *c = tidmap_get(&p->by_tid, tid);
 
 	if (tid == p->bell) {
 		atomic_store(&p->rung, false);

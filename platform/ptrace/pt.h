@@ -25,9 +25,9 @@
 #include <stdatomic.h>
 #include "platform/base/list.h"
 #include "platform/base/lock.h"
+#include "platform/host/tidmap.h"
 #include "platform/platform_int.h"
 
-#define PT_TID_MAX (1u << 22)
 #define PT_SIGNAL 29                    /* SIGIO: the interrupt, and the bell's */
 #define PT_USER_END 0x7ffffffff000ull
 
@@ -104,7 +104,7 @@ struct pt {
 	struct mutex req_mu;            /* RANK_PLATFORM */
 	struct list_head reqs;          /* guarded by req_mu */
 	_Atomic bool rung;
-	struct pt_ctx **by_tid;         /* dispatcher: PT_TID_MAX entries, sparse */
+	struct tidmap by_tid;           /* pt_ctx; the dispatcher's */
 	_Atomic u32 ready;              /* futex: the dispatcher has attached, or failed */
 	int ready_error;                /* valid once ready */
 };

@@ -171,7 +171,7 @@ static int fork_stubs(struct pt *p)
 		return -EAGAIN;
 	}
 	to_pt_as(p->zygote->base.as)->pid = pid;
-	p->by_tid[pid] = p->zygote;
+	tidmap_set(&p->by_tid, (u32)pid, p->zygote);
 	return 0;
 }
 
@@ -179,7 +179,6 @@ static struct pt *pt_alloc(void)
 {
 	struct pt *p = knew(struct pt);
 	struct pt_as *as;
-	void *map;
 
 	if (!p)
 		return NULL;
@@ -189,15 +188,12 @@ static struct pt *pt_alloc(void)
 	pt_pool_init(&p->pool);
 	as = pt_as_alloc(p);
 	p->zygote = as ? pt_ctx_alloc(p, as) : NULL;
-	map = mmap(NULL, PT_TID_MAX * sizeof(*p->by_tid), PROT_READ | PROT_WRITE,
-		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (map == MAP_FAILED || !p->zygote) {
+	if (!p->zygote || tidmap_init(&p->by_tid) < 0) {
 		kfree(p->zygote);
 		kfree(as);
 		kfree(p);
 		return NULL;
 	}
-	p->by_tid = map;
 	return p;
 }
 

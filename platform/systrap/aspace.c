@@ -97,7 +97,7 @@ struct systrap_ctx *ctx_alloc(struct systrap *p, struct systrap_as *as, u32 slot
 void ctx_forget_tid(struct systrap_ctx *c)
 {
 	if (c->tid)
-		atomic_compare_exchange_strong(&ctx_systrap(c)->by_tid[c->tid], &(struct systrap_ctx *){ c }, NULL);
+		tidmap_take(&ctx_systrap(c)->by_tid, (u32)c->tid, c);
 }
 
 static void ctx_destroy(struct systrap_ctx *c, bool slot_is_free)
@@ -220,7 +220,7 @@ static int await_child(struct systrap_ctx *child, long r)
 	struct systrap *p = ctx_systrap(child);
 	bool stray = false;
 
-	if (r > 0 && r < (long)TID_MAX) {
+	if (r > 0 && r < (long)TIDMAP_MAX) {
 		mutex_lock(&p->lanes->mu);
 		child->expect = (pid_t)r;
 		for (size_t i = 0; i < ARRAY_SIZE(p->lanes->strays); i++)

@@ -80,7 +80,7 @@ static void register_child(struct systrap *p, const struct seccomp_notif *n)
 	struct systrap_ctx *c = NULL, *x;
 	bool there;
 
-	if (n->pid <= 0 || n->pid >= TID_MAX)
+	if (n->pid <= 0 || n->pid >= TIDMAP_MAX)
 		return;
 	mutex_lock(&p->lanes->mu);
 	/* If so the reaper has not looked for it yet, and finds what we enter. */
@@ -98,10 +98,10 @@ static void register_child(struct systrap *p, const struct seccomp_notif *n)
 		c->framed = true;
 		atomic_fetch_sub(&p->w.running, 1);
 		atomic_store(&c->state, CTX_TRAPPED);
-		atomic_store(&p->by_tid[n->pid], c);
+		tidmap_set(&p->by_tid, n->pid, c);
 		if (!to_as(c->base.as)->pid) {
 			to_as(c->base.as)->pid = n->pid;
-			atomic_store(&p->by_pid[n->pid], to_as(c->base.as));
+			tidmap_set(p->by_pid, n->pid, to_as(c->base.as));
 		}
 		atomic_store(&c->registered, CHILD_REGISTERED);
 	}
@@ -220,14 +220,14 @@ static bool gone_thread(struct systrap *p, const struct seccomp_notif *n)
 	if (!in_stub(p, n->data.instruction_pointer) ||
 	    (n->data.nr != STUBWAIT_NR && n->data.nr != STUBFRAME_NR))
 		return false;
-	if (n->data.nr == STUBFRAME_NR && n->pid < TID_MAX && !atomic_load(&p->by_pid[n->pid]))
+	if (n->data.nr == STUBFRAME_NR && !tidmap_get(p->by_pid, n->pid))
 		notify_send(p, n->id, CMD_EXIT, 0);
 	return true;
 }
 
 static struct systrap_ctx *received(struct systrap *p, const struct seccomp_notif *n, struct trap *ret)
 {
-	struct systrap_ctx *c = n->pid < TID_MAX ? atomic_load(&p->by_tid[n->pid]) : NULL;
+	struct systrap_ctx *c = tidmap_get(&p->by_tid, n->pid);
 
 	if (c && registers(p, n) && !send(to_as(c->base.as), (pid_t)n->pid, 0))
 		c = NULL;               /* another had this id before */
@@ -474,7 +474,7 @@ void *reaper_main(void *arg)
 		if (si.si_code != CLD_EXITED && si.si_status != SIGKILL)
 			log_ratelimited("systrap: process %d died of signal %d", si.si_pid, si.si_status);
 		mutex_lock(&lanes->mu);
-		as = si.si_pid < (pid_t)TID_MAX ? atomic_exchange(&p->by_pid[si.si_pid], NULL) : NULL;
+		as = si.si_pid < (pid_t)TIDMAP_MAX ? tidmap_take(p->by_pid, (u32)si.si_pid, NULL) : NULL;
 		if (!as)
 			lanes->strays[lanes->nstrays++ % ARRAY_SIZE(lanes->strays)] = si.si_pid;
 		pending_died(lanes, si.si_pid, as);

@@ -209,6 +209,6 @@ struct systrap_ctx *slot_unpark(const struct systrap_ctx *parent)
 	if (c->mail)
 		window_open(c, as->mail);
 	frame_inherit(c, parent, t.frame, t.fpstate);
-	atomic_store(&p->by_tid[t.tid], c);
+	tidmap_set(&p->by_tid, (u32)t.tid, c);
 	return c;
 }

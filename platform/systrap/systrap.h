@@ -23,10 +23,10 @@
 #include <stdatomic.h>
 #include "platform/base/list.h"
 #include "platform/base/lock.h"
+#include "platform/host/tidmap.h"
 #include "platform/platform_int.h"
 #include "platform/systrap/layout.h"
 
-#define TID_MAX (1u << 22)
 #define CLONE_TRIES 16u
 
 enum ctx_state { CTX_RUNNING, CTX_TRAPPED, CTX_DEAD };
@@ -215,8 +215,8 @@ struct systrap {
 	u32 mxcsr_mask;                         /* immutable */
 	struct workers w;
 	_Atomic u32 nparked;                    /* in all address spaces */
-	_Atomic(struct systrap_ctx *) *by_tid;  /* TID_MAX entries, sparse: this lane's threads, whom its receiver knows */
-	_Atomic(struct systrap_as *) *by_pid;   /* TID_MAX entries, sparse, both lanes'; holds no reference */
+	struct tidmap by_tid;                   /* systrap_ctx: this lane's threads, whom its receiver knows */
+	struct tidmap *by_pid;                  /* systrap_as, both lanes'; holds no reference */
 	_Atomic u32 zygote_busy;                /* futex: one command at a time to the zygote, held across waits */
 	struct systrap_ctx *zygote;             /* immutable */
 	struct spare spare;                     /* guarded by the lanes' mu: spare.c */

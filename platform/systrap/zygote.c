@@ -245,8 +245,8 @@ static int adopt(struct systrap *p, pid_t child)
 	c->internal = true;
 	atomic_store(&c->state, CTX_RUNNING);
 	p->zygote = c;
-	atomic_store(&p->by_tid[child], c);
-	atomic_store(&p->by_pid[child], as);
+	tidmap_set(&p->by_tid, (u32)child, c);
+	tidmap_set(p->by_pid, (u32)child, as);
 	atomic_fetch_add(&p->w.running, 1);
 	workers_await(p, &c->done);
 	if (atomic_load(&as->dead))
@@ -290,20 +290,12 @@ static int start_zygote(struct systrap *p, u64 stub)
 
 		kill(child, SIGKILL);
 		waitpid(child, &st, 0);
-		atomic_store(&p->by_tid[child], NULL);
-		atomic_store(&p->by_pid[child], NULL);
+		tidmap_take(&p->by_tid, (u32)child, NULL);
+		tidmap_take(p->by_pid, (u32)child, NULL);
 		log_error("systrap: a lane's first stub did not start (step %d, error %d)",
 			  WIFEXITED(st) ? WEXITSTATUS(st) : 0, -r);
 	}
 	return r < 0 ? r : 0;
-}
-
-static void *sparse(size_t bytes)
-{
-	void *m = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	return m == MAP_FAILED ? NULL : m;
 }
 
 /* What is each lane's own. */
@@ -312,8 +304,7 @@ static int open_lane(struct systrap *p, u64 stub)
 	int r;
 
 	p->base.ops = &systrap_ops;
-	p->by_tid = sparse(TID_MAX * sizeof(*p->by_tid));
-	if (!p->by_tid)
+	if (tidmap_init(&p->by_tid) < 0)
 		return -ENOMEM;
 	p->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (p->bell < 0)
@@ -355,8 +346,8 @@ int systrap_create(const struct platform_config *cfg, struct platform **ret)
 		return -ENOMEM;
 	if (!lanes_init(p))
 		return -ENOMEM;
-	p->by_pid = sparse(TID_MAX * sizeof(*p->by_pid));
-	if (!p->by_pid)
+	p->by_pid = knew(struct tidmap);
+	if (!p->by_pid || tidmap_init(p->by_pid) < 0)
 		return -ENOMEM;
 	r = open_lane(p, 0);
 	if (r < 0)

@@ -500,11 +500,14 @@ static void a_first_thread_that_left_unasked_can_be_ended(void **state)
 
 static struct lanes *lanes_of(void) { return ((struct systrap *)plat)->lanes; }
 
-/* What @old leads to among the ids that the host gives out next leads to @c. */
-static void mark_ids(struct systrap *p, u32 from, struct systrap_ctx *old, struct systrap_ctx *c)
+/* The ids that the host gives out next and that lead nowhere lead to @c, or no more. */
+static void mark_ids(struct systrap *p, u32 from, struct systrap_ctx *c, bool on)
 {
-	for (u32 i = from; i < MIN(from + 20000, TID_MAX); i++)
-		atomic_compare_exchange_strong(&p->by_tid[i], &(struct systrap_ctx *){ old }, c);
+	for (u32 i = from; i < MIN(from + 20000, TIDMAP_MAX); i++)
+		if (!on)
+			tidmap_take(&p->by_tid, i, c);
+		else if (!tidmap_get(&p->by_tid, i))
+			tidmap_set(&p->by_tid, i, c);
 }
 
 /* The host gives the id of a thread that has left unasked to a new process. */
@@ -521,12 +524,12 @@ static void an_id_that_comes_again_is_not_taken_for_the_old_thread(void **state)
 	for (u32 l = 0; l < LANES && lanes_of()->lane[l]; l++) {
 		struct systrap *p = lanes_of()->lane[l];
 
-		mark_ids(p, (u32)gone->tid + 1, NULL, gone);
+		mark_ids(p, (u32)gone->tid + 1, gone, true);
 		busy_lock(p, &p->zygote_busy);
 		assert_int_equal(as_from_zygote(p, &fresh, &c), 0);
 		busy_unlock(&p->zygote_busy);
-		assert_ptr_equal(atomic_load(&p->by_tid[to_as(fresh)->pid]), to_ctx(c));
-		mark_ids(p, (u32)gone->tid + 1, gone, NULL);
+		assert_ptr_equal(tidmap_get(&p->by_tid, to_as(fresh)->pid), to_ctx(c));
+		mark_ids(p, (u32)gone->tid + 1, gone, false);
 		ctx_free(c);
 		aspace_unref(fresh);
 	}
@@ -547,11 +550,11 @@ static void the_ids_of_a_process_that_was_killed_lead_nowhere(void **state)
 	await(&r.stage, 0);
 	c = to_ctx(atomic_load(&r.ctx));
 	pid = to_as(as)->pid;
-	assert_ptr_equal(atomic_load(&ctx_systrap(c)->by_tid[pid]), c);
+	assert_ptr_equal(tidmap_get(&ctx_systrap(c)->by_tid, pid), c);
 	kill(pid, SIGKILL);
 	while (kill(pid, 0) == 0)
 		usleep(1000);
-	assert_null(atomic_load(&ctx_systrap(c)->by_tid[pid]));
+	assert_null(tidmap_get(&ctx_systrap(c)->by_tid, pid));
 	ctx_again(&c->base);
 	await(&r.over, 0);
 	aspace_unref(as);
