@@ -172,12 +172,10 @@ static void begin(void)
 		p->xstate_size = 2696;
 		p->xfeatures = 0x2e7;
 		p->mxcsr_mask = 0xffff;
-		if (!lanes_init(p))
+		p->by_pid = knew(struct tidmap);
+		if (!lanes_init(p) || tidmap_init(&p->by_tid) < 0 || tidmap_init(p->by_pid) < 0)
 			abort();
 		workers_init(&p->w);
-		p->by_tid = mmap(NULL, TID_MAX * 16, PROT_READ | PROT_WRITE,
-				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-		p->by_pid = (void *)(p->by_tid + TID_MAX);
 		as = as_alloc(p);
 		as->pid = PID;
 		as->nslots = SLOTS;
@@ -188,9 +186,9 @@ static void begin(void)
 		child = thread(0, 2);
 	}
 	for (u32 i = 0; i < 64; i++)
-		atomic_store(&p->by_tid[i], NULL);
-	atomic_store(&p->by_tid[OWNER], owner);
-	atomic_store(&p->by_tid[OTHER], other);
+		tidmap_take(&p->by_tid, i, NULL);
+	tidmap_set(&p->by_tid, OWNER, owner);
+	tidmap_set(&p->by_tid, OTHER, other);
 	list_init(&p->lanes->pending);
 	child->cookie = COOKIE;
 	child->tid = 0;
