@@ -14,10 +14,11 @@
 #include "sentry/vfs/namei.h"
 #include "sentry/vfs/notify.h"
 #include "sentry/vfs/perm.h"
+#include "sentry/vfs/posix_acl.h"
 
 /* What is to be made. */
 struct making {
-	u32 mode;               /* with type bits */
+	u32 mode;               /* with type bits, without the umask */
 	u32 major, minor;
 	const char *target;     /* symlink */
 	struct inode *link_to;  /* hard link */
@@ -28,6 +29,7 @@ static int make_in(struct task *t, struct inode *dir, const char *name, size_t l
                    struct inode **ret)
 {
 	const struct inode_ops *ops = dir->ops;
+	u32 mode = m->mode;
 	int r;
 
 	if (m->link_to) {
@@ -36,15 +38,18 @@ static int make_in(struct task *t, struct inode *dir, const char *name, size_t l
 			*ret = inode_ref(m->link_to);
 		return r;
 	}
-	switch (m->mode & S_IFMT) {
+	r = S_ISLNK(mode) ? 0 : acl_umask(t, dir, &mode);
+	if (r < 0)
+		return r;
+	switch (mode & S_IFMT) {
 	case S_IFDIR:
-		return ops->mkdir ? ops->mkdir(t, dir, name, len, m->mode, ret) : -EPERM;
+		return ops->mkdir ? ops->mkdir(t, dir, name, len, mode, ret) : -EPERM;
 	case S_IFLNK:
 		return ops->symlink ? ops->symlink(t, dir, name, len, m->target, ret) : -EPERM;
 	case S_IFREG:
-		return ops->create ? ops->create(t, dir, name, len, m->mode, ret) : -EPERM;
+		return ops->create ? ops->create(t, dir, name, len, mode, ret) : -EPERM;
 	default:
-		return ops->mknod ? ops->mknod(t, dir, name, len, m->mode, m->major, m->minor, ret) : -EPERM;
+		return ops->mknod ? ops->mknod(t, dir, name, len, mode, m->major, m->minor, ret) : -EPERM;
 	}
 }
 
@@ -115,7 +120,7 @@ static int make_at(struct task *t, int dirfd, const char *name, const struct mak
 
 int vfs_mkdir(struct task *t, int dirfd, const char *name, u32 mode)
 {
-	struct making m = { .mode = S_IFDIR | (mode & 01777 & ~fs_umask(t->fs)) };
+	struct making m = { .mode = S_IFDIR | (mode & 01777) };
 
 	return make_at(t, dirfd, name, &m, NULL);
 }
@@ -143,7 +148,7 @@ int vfs_mknod(struct task *t, int dirfd, const char *name, u32 mode, u32 major, 
 	default:
 		return -EINVAL;
 	}
-	m.mode = (m.mode & S_IFMT) | (m.mode & 07777 & ~fs_umask(t->fs));
+	m.mode &= S_IFMT | 07777;
 	return make_at(t, dirfd, name, &m, NULL);
 }
 
@@ -156,6 +161,7 @@ int vfs_symlink(struct task *t, const char *target, int dirfd, const char *name)
 	return make_at(t, dirfd, name, &m, NULL);
 }
 
+/* Here the umask counts even where a default list is inherited, as in Linux. */
 int vfs_bind_socket(struct task *t, const char *name, u32 mode, struct path *ret)
 {
 	struct making m = { .mode = S_IFSOCK | (mode & 07777 & ~fs_umask(t->fs)) };

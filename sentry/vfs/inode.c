@@ -11,6 +11,7 @@
 #include "sentry/vfs/dentry.h"
 #include "sentry/vfs/lease.h"
 #include "sentry/vfs/notify.h"
+#include "sentry/vfs/posix_acl.h"
 #include "sentry/vfs/vfs.h"
 
 void super_init(struct super *sb, const struct super_ops *ops, struct kernel *k, u32 magic)
@@ -21,6 +22,7 @@ void super_init(struct super *sb, const struct super_ops *ops, struct kernel *k,
 	sb->kernel = k;
 	sb->dev_minor = atomic_fetch_add(&k->next_dev, 1) + 1;
 	mutex_init(&sb->rename_mu, RANK_MOUNT);
+	mutex_init(&sb->acl_mu, RANK_LEAF);
 	dcache_init(&sb->dcache);
 }
 
@@ -64,6 +66,7 @@ void inode_done(struct inode *i)
 	notify_forget(i);
 	locks_free(i);
 	lease_free(i);
+	inode_acls_done(i);
 	super_unref(i->sb);
 	i->sb = NULL;
 }

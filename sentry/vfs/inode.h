@@ -25,6 +25,7 @@ struct inotify_marks;
 struct leases;
 struct pipe;
 struct pid_ns;
+struct posix_acl;
 
 /* statx's content; mask says what is valid. */
 struct kstat {
@@ -51,6 +52,8 @@ struct iattr {
 	u64 size;
 	ktime_t atime, mtime;
 };
+
+enum acl_type { ACL_ACCESS, ACL_DEFAULT, ACL_TYPES };           /* posix_acl.h */
 
 /*
  * Names are single components without '/' and NUL, at most 255 bytes, never
@@ -87,6 +90,10 @@ struct inode_ops {
 	int (*setxattr)(struct task *, struct inode *, const char *name, const void *v, size_t n, int flags);
 	ssize_t (*listxattr)(struct task *, struct inode *, char *buf, size_t cap);
 	int (*removexattr)(struct task *, struct inode *, const char *name);
+	/* Where inode.acl[] says unknown: *ret is a reference, or NULL if there is no list. */
+	int (*get_acl)(struct task *, struct inode *, enum acl_type, struct posix_acl **ret);
+	/* @acl (borrowed) is valid; NULL removes; a default one is for directories only. NULL: -EOPNOTSUPP, here are no lists. */
+	int (*set_acl)(struct task *, struct inode *, enum acl_type, struct posix_acl *acl);
 	/*
 	 * May a cached name still be trusted?  Called by the walk on cached entries
 	 * (inode NULL: a negative one).  NULL: always.  false = look up again.
@@ -106,6 +113,7 @@ struct inode {
 	struct mutex wr_mu;                     /* RANK_IWRITE: vfs holds it around write, truncate, fallocate */
 	struct mutex mu;                        /* RANK_INODE */
 	u32 mode, uid, gid, nlink;              /* guarded by mu (type bits of mode immutable) */
+	_Atomic(struct posix_acl *) acl[ACL_TYPES];     /* guarded by sb->acl_mu; NULL may be believed without (posix_acl.h) */
 	u32 rdev_major, rdev_minor;             /* immutable */
 	u64 size;                               /* guarded by mu */
 	u64 blocks;                             /* guarded by mu: st_blocks */
@@ -157,6 +165,7 @@ struct super {
 	struct pid_ns *pid_ns;                  /* immutable: whose numbers proc shows; a reference, or NULL */
 	struct dcache dcache;
 	struct mutex rename_mu;                 /* RANK_MOUNT: moves of directories between parents */
+	struct mutex acl_mu;                    /* RANK_LEAF: acl[] of its inodes */
 	_Atomic u32 nmarks;                     /* inodes watched by inotify */
 	_Atomic u32 nmounts;                    /* the last one to go empties dcache */
 };

@@ -14,6 +14,7 @@
 #include "sentry/vfs/lease.h"
 #include "sentry/vfs/notify.h"
 #include "sentry/vfs/perm.h"
+#include "sentry/vfs/posix_acl.h"
 
 #define KEPT_FLAGS (O_ACCMODE | O_APPEND | O_NONBLOCK | O_DSYNC | O_SYNC | O_DIRECT | O_NOATIME | \
                     O_DIRECTORY | O_NOFOLLOW | LX_LARGEFILE | O_ASYNC)
@@ -194,9 +195,11 @@ static int create_last(struct walk *w, u32 mode, struct dentry **ret)
 		r = dir->sb->nodcache ? -ENOENT : -EACCES;      /* proc's lookup has said so already */
 	if (r < 0)
 		return r;
-	mode = S_IFREG | (mode & 07777 & ~fs_umask(w->t->fs));
+	mode = S_IFREG | (mode & 07777);
 	mutex_lock(&dir->mu);
-	r = dir->ops->create(w->t, dir, w->last, w->last_len, mode, &made);
+	r = acl_umask(w->t, dir, &mode);
+	if (r == 0)
+		r = dir->ops->create(w->t, dir, w->last, w->last_len, mode, &made);
 	if (r == 0)
 		r = dentry_create(w->cur.dentry, w->last, w->last_len, made, ret);
 	mutex_unlock(&dir->mu);
@@ -293,8 +296,11 @@ static int open_nameless(struct walk *w, u32 flags, u32 mode, struct file **ret)
 		r = -EOPNOTSUPP;
 	if (r < 0)
 		return r;
+	mode = S_IFREG | (mode & 07777);
 	mutex_lock(&dir->mu);
-	r = dir->ops->tmpfile(w->t, dir, S_IFREG | (mode & 07777 & ~fs_umask(w->t->fs)), &made);
+	r = acl_umask(w->t, dir, &mode);
+	if (r == 0)
+		r = dir->ops->tmpfile(w->t, dir, mode, &made);
 	mutex_unlock(&dir->mu);
 	if (r == 0)
 		r = dentry_nameless(w->cur.dentry, made, &d);

@@ -1,7 +1,7 @@
 /*
- * perm.c - permission rules on inodes (path_resolution(7), capabilities(7)).
+ * perm.c - permission rules on inodes (path_resolution(7), capabilities(7), acl(5)).
  *
- * Mode bits with the fs ids, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH,
+ * Mode bits and access lists with the fs ids, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH,
  * CAP_FOWNER, CAP_CHOWN, CAP_FSETID, and the sticky bit.  Pure checks: nothing
  * here changes an inode.
  */
@@ -9,6 +9,7 @@
 #include <linux/capability.h>
 #include "sentry/kernel/task.h"
 #include "sentry/kernel/user_ns.h"
+#include "sentry/vfs/posix_acl.h"
 #include "sentry/vfs/vfs.h"
 
 bool inode_capable(struct task *t, struct inode *i, int cap)
@@ -19,30 +20,54 @@ bool inode_capable(struct task *t, struct inode *i, int cap)
 	       user_ns_from_gid(u, i->gid) != ID_NONE;
 }
 
+/* What the mode refuses, a capability may allow. */
+static bool overridden(struct task *t, struct inode *i, u32 mode, int mask)
+{
+	if (S_ISDIR(mode))
+		return (!(mask & MAY_WRITE) && inode_capable(t, i, CAP_DAC_READ_SEARCH)) ||
+		       inode_capable(t, i, CAP_DAC_OVERRIDE);
+	return (mask == MAY_READ && inode_capable(t, i, CAP_DAC_READ_SEARCH)) ||
+	       ((!(mask & MAY_EXEC) || (mode & 0111)) && inode_capable(t, i, CAP_DAC_OVERRIDE));
+}
+
+/* Of somebody who is not the owner. */
+static u32 class_bits(const struct cred *c, const struct inode *i, u32 mode)
+{
+	return c->fsgid == i->gid || cred_in_group(c, i->gid) ? mode >> 3 : mode;
+}
+
+/* There may be a list.  To find out may cost a request: those who may anyway are let pass first. */
+static int check_acl(struct task *t, struct inode *i, u32 mode, int mask)
+{
+	const struct cred *c = task_cred(t);
+	auto_acl *a = NULL;
+	int r;
+
+	if (overridden(t, i, mode, mask))
+		return 0;
+	r = inode_get_acl(t, i, ACL_ACCESS, &a);
+	if (r < 0)
+		return r;
+	if (a)
+		return acl_check(a, c, i->uid, i->gid, mask);
+	return (class_bits(c, i, mode) & (u32)mask) == (u32)mask ? 0 : -EACCES;
+}
+
 static int check_mode(struct task *t, struct inode *i, int mask)
 {
 	const struct cred *c = task_cred(t);
-	u32 mode = __atomic_load_n(&i->mode, __ATOMIC_RELAXED);
+	u32 mode = __atomic_load_n(&i->mode, __ATOMIC_ACQUIRE);
 	u32 bits;
 
 	if (c->fsuid == i->uid)
 		bits = mode >> 6;
-	else if (c->fsgid == i->gid || cred_in_group(c, i->gid))
-		bits = mode >> 3;
+	else if ((mode & S_IRWXG) && atomic_load_explicit(&i->acl[ACL_ACCESS], memory_order_relaxed))
+		return check_acl(t, i, mode, mask);
 	else
-		bits = mode;
-	if ((bits & 7 & (u32)mask) == (u32)mask)
+		bits = class_bits(c, i, mode);
+	if ((bits & (u32)mask) == (u32)mask)
 		return 0;
-	if (S_ISDIR(mode)) {
-		if (!(mask & MAY_WRITE) && inode_capable(t, i, CAP_DAC_READ_SEARCH))
-			return 0;
-		return inode_capable(t, i, CAP_DAC_OVERRIDE) ? 0 : -EACCES;
-	}
-	if (mask == MAY_READ && inode_capable(t, i, CAP_DAC_READ_SEARCH))
-		return 0;
-	if ((!(mask & MAY_EXEC) || (mode & 0111)) && inode_capable(t, i, CAP_DAC_OVERRIDE))
-		return 0;
-	return -EACCES;
+	return overridden(t, i, mode, mask) ? 0 : -EACCES;
 }
 
 int inode_permission(struct task *t, struct inode *i, int mask)

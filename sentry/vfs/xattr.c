@@ -4,7 +4,7 @@
  * user.      files and directories only, by the file's permissions
  * trusted.   CAP_SYS_ADMIN; otherwise as if absent
  * security.  read by all; set with CAP_SYS_ADMIN (capability: CAP_SETFCAP)
- * system.    POSIX ACLs are not supported: -EOPNOTSUPP
+ * system.    the two access control lists (posix_acl.h), and nothing else
  */
 #include <errno.h>
 #include <linux/capability.h>
@@ -13,6 +13,7 @@
 #include "sentry/kernel/task.h"
 #include "sentry/vfs/notify.h"
 #include "sentry/vfs/perm.h"
+#include "sentry/vfs/posix_acl.h"
 #include "sentry/vfs/vfs.h"
 
 static int check_name(struct task *t, struct inode *i, const char *name, bool write)
@@ -36,22 +37,43 @@ static int check_name(struct task *t, struct inode *i, const char *name, bool wr
 ssize_t vfs_getxattr(struct task *t, const struct path *p, const char *name, void *buf, size_t cap)
 {
 	struct inode *i = path_inode(p);
-	int r = check_name(t, i, name, false);
+	int list = acl_type_of(name);
+	int r;
 
+	if (list >= 0)
+		return acl_getxattr(t, i, (enum acl_type)list, buf, cap);
+	r = check_name(t, i, name, false);
 	if (r < 0)
 		return r;
 	return i->ops->getxattr ? i->ops->getxattr(t, i, name, buf, cap) : -EOPNOTSUPP;
 }
 
+static int set(struct task *t, struct inode *i, const char *name, const void *v, size_t n, int flags)
+{
+	int r = check_name(t, i, name, true);
+
+	if (r < 0)
+		return r;
+	return i->ops->setxattr ? i->ops->setxattr(t, i, name, v, n, flags) : -EOPNOTSUPP;
+}
+
+static int unset(struct task *t, struct inode *i, const char *name)
+{
+	int r = check_name(t, i, name, true);
+
+	if (r < 0)
+		return r;
+	return i->ops->removexattr ? i->ops->removexattr(t, i, name) : -EOPNOTSUPP;
+}
+
 int vfs_setxattr(struct task *t, const struct path *p, const char *name, const void *v, size_t n, int flags)
 {
 	struct inode *i = path_inode(p);
+	int list = acl_type_of(name);
 	int r = perm_want_write(p);
 
 	if (r == 0)
-		r = check_name(t, i, name, true);
-	if (r == 0)
-		r = i->ops->setxattr ? i->ops->setxattr(t, i, name, v, n, flags) : -EOPNOTSUPP;
+		r = list >= 0 ? acl_setxattr(t, i, (enum acl_type)list, v, n) : set(t, i, name, v, n, flags);
 	if (r == 0)
 		notify_dentry(i->sb, p->dentry, IN_ATTRIB);
 	return r;
@@ -60,12 +82,11 @@ int vfs_setxattr(struct task *t, const struct path *p, const char *name, const v
 int vfs_removexattr(struct task *t, const struct path *p, const char *name)
 {
 	struct inode *i = path_inode(p);
+	int list = acl_type_of(name);
 	int r = perm_want_write(p);
 
 	if (r == 0)
-		r = check_name(t, i, name, true);
-	if (r == 0)
-		r = i->ops->removexattr ? i->ops->removexattr(t, i, name) : -EOPNOTSUPP;
+		r = list >= 0 ? acl_setxattr(t, i, (enum acl_type)list, NULL, 0) : unset(t, i, name);
 	if (r == 0)
 		notify_dentry(i->sb, p->dentry, IN_ATTRIB);
 	return r;

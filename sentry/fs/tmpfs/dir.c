@@ -14,6 +14,7 @@
 #include "sentry/fs/tmpfs/tmpfs_int.h"
 #include "sentry/kernel/task.h"
 #include "sentry/vfs/dentry.h"
+#include "sentry/vfs/posix_acl.h"
 
 /* ---- the table ---- */
 
@@ -134,15 +135,29 @@ static int add_entry(struct inode *dir, const char *name, size_t len, struct tno
 	return r;
 }
 
-static int make(struct task *t, struct inode *dir, const char *name, size_t len, u32 mode, const char *target,
-                u32 major, u32 minor, struct inode **ret)
+/* A new node with what it gets from the directory it is made in. */
+static int node_in(struct task *t, struct inode *dir, u32 mode, struct tnode **ret)
 {
-	struct tnode *n;
+	auto_heritage h = { 0 };
 	u32 uid, gid;
 	int r;
 
 	inode_new_owner(t, dir, &mode, &uid, &gid);
-	r = tnode_new(tmpfs_of(dir), mode, uid, gid, &n);
+	r = acl_inherit(t, dir, &mode, &h);
+	if (r == 0)
+		r = tnode_new(tmpfs_of(dir), mode, uid, gid, ret);
+	for (int type = 0; r == 0 && type < ACL_TYPES; type++)
+		if (h.acl[type])
+			inode_keep_acl(&(*ret)->i, (enum acl_type)type, acl_ref(h.acl[type]));
+	return r;
+}
+
+static int make(struct task *t, struct inode *dir, const char *name, size_t len, u32 mode, const char *target,
+                u32 major, u32 minor, struct inode **ret)
+{
+	struct tnode *n;
+	int r = node_in(t, dir, mode, &n);
+
 	if (r < 0)
 		return r;
 	n->i.rdev_major = major;
@@ -176,11 +191,8 @@ static int tmpfs_create(struct task *t, struct inode *dir, const char *name, siz
 static int tmpfs_tmpfile(struct task *t, struct inode *dir, u32 mode, struct inode **ret)
 {
 	struct tnode *n;
-	u32 uid, gid;
-	int r;
+	int r = node_in(t, dir, mode, &n);
 
-	inode_new_owner(t, dir, &mode, &uid, &gid);
-	r = tnode_new(tmpfs_of(dir), mode, uid, gid, &n);
 	if (r < 0)
 		return r;
 	n->i.nlink = 0;
@@ -354,6 +366,7 @@ const struct inode_ops tmpfs_dir_ops = {
 	.rmdir = tmpfs_remove,
 	.rename = tmpfs_rename,
 	.open = tmpfs_dir_open,
+	.set_acl = inode_set_acl_here,
 	.setattr = tmpfs_setattr,
 	.getxattr = tmpfs_getxattr,
 	.setxattr = tmpfs_setxattr,

@@ -7,6 +7,7 @@
 #include "sentry/fs/fs.h"
 #include "sentry/fs/tmpfs/tmpfs_int.h"
 #include "sentry/kernel/kernel.h"
+#include "sentry/vfs/posix_acl.h"
 
 void tmpfs_node_release(struct inode *i)
 {
@@ -35,6 +36,8 @@ int tmpfs_setattr(struct task *t, struct inode *i, const struct iattr *a)
 	mutex_lock(&i->mu);
 	if ((a->valid & IATTR_SIZE) && S_ISREG(i->mode))
 		r = tmpfs_resize_locked(tnode_of(i), a->size);
+	if (r == 0 && (a->valid & IATTR_MODE))
+		r = inode_acl_chmod(i, a->mode);
 	if (r == 0)
 		inode_apply_attr(i, a);
 	mutex_unlock(&i->mu);
@@ -60,9 +63,9 @@ static int special_open(struct task *t, struct inode *i, const struct path *p, u
 	.setattr = tmpfs_setattr, .getxattr = tmpfs_getxattr, .setxattr = tmpfs_setxattr, \
 	.listxattr = tmpfs_listxattr, .removexattr = tmpfs_removexattr, .release = tmpfs_node_release
 
-const struct inode_ops tmpfs_file_ops = { .open = tmpfs_file_open, COMMON_OPS };
+const struct inode_ops tmpfs_file_ops = { .open = tmpfs_file_open, .set_acl = inode_set_acl_here, COMMON_OPS };
 const struct inode_ops tmpfs_link_ops = { .readlink = tmpfs_readlink, COMMON_OPS };
-const struct inode_ops tmpfs_special_ops = { .open = special_open, COMMON_OPS };
+const struct inode_ops tmpfs_special_ops = { .open = special_open, .set_acl = inode_set_acl_here, COMMON_OPS };
 
 static const struct inode_ops *ops_for(u32 mode)
 {

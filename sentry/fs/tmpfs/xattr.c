@@ -7,6 +7,7 @@
 #include "platform/base/alloc.h"
 #include "platform/base/str.h"
 #include "sentry/fs/tmpfs/tmpfs_int.h"
+#include "sentry/vfs/posix_acl.h"
 
 #define XATTR_BYTES_MAX (128u << 10)    /* per node: names and values */
 
@@ -103,25 +104,34 @@ int tmpfs_setxattr(struct task *t, struct inode *i, const char *name, const void
 	return r;
 }
 
+/* One more name at *at of @cap bytes; with none of them, its length only. */
+static int put_name(char *buf, size_t cap, size_t *at, const char *name)
+{
+	size_t len = strlen(name) + 1;
+
+	if (cap > 0 && *at + len > cap)
+		return -ERANGE;
+	if (cap > 0)
+		memcpy(buf + *at, name, len);
+	*at += len;
+	return 0;
+}
+
 ssize_t tmpfs_listxattr(struct task *t, struct inode *i, char *buf, size_t cap)
 {
 	struct tnode *tn = tnode_of(i);
 	struct txattr *x;
 	size_t n = 0;
-	ssize_t r = 0;
+	int r = 0;
 
 	(void)t;
 	mutex_lock(&i->mu);
+	for (int type = 0; r == 0 && type < ACL_TYPES; type++)
+		if (atomic_load(&i->acl[type]))
+			r = put_name(buf, cap, &n, acl_xattr_name[type]);
 	list_for_each(x, &tn->xattrs, node) {
-		size_t len = strlen(x->name) + 1;
-
-		if (cap > 0 && n + len > cap) {
-			r = -ERANGE;
-			break;
-		}
-		if (cap > 0)
-			memcpy(buf + n, x->name, len);
-		n += len;
+		if (r == 0)
+			r = put_name(buf, cap, &n, x->name);
 	}
 	mutex_unlock(&i->mu);
 	return r < 0 ? r : (ssize_t)n;
