@@ -24,17 +24,19 @@ int acl_type_of(const char *name)
 
 int inode_get_acl(struct task *t, struct inode *i, enum acl_type type, struct posix_acl **ret)
 {
-	struct posix_acl *a;
+	struct posix_acl *a = atomic_load_explicit(&i->acl[type], memory_order_acquire);
 
 	*ret = NULL;
-	if (!atomic_load_explicit(&i->acl[type], memory_order_acquire))
+	if (!a)
 		return 0;
-	mutex_lock(&i->sb->acl_mu);
-	a = atomic_load(&i->acl[type]);
-	if (a != ACL_UNKNOWN)
-		*ret = acl_ref(a);
-	mutex_unlock(&i->sb->acl_mu);
-	return a == ACL_UNKNOWN && i->ops->get_acl ? i->ops->get_acl(t, i, type, ret) : 0;
+	if (a != ACL_UNKNOWN) {
+		mutex_lock(&i->sb->acl_mu);
+		a = atomic_load(&i->acl[type]);
+		if (a != ACL_UNKNOWN)
+			*ret = acl_ref(a);
+		mutex_unlock(&i->sb->acl_mu);
+	}
+	return a == ACL_UNKNOWN ? i->ops->get_acl(t, i, type, ret) : 0;
 }
 
 void inode_keep_acl(struct inode *i, enum acl_type type, struct posix_acl *a)

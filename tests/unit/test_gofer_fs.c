@@ -4,13 +4,16 @@
  */
 #include "tests/unit/gofer_rig.h"
 
+#include <sys/xattr.h>
 #include "sentry/core/iobuf.h"
 #include "sentry/fs/fs.h"
 #include "sentry/fs/gofer/gofer.h"
 #include "sentry/fs/gofer/gofer_int.h"
 #include "sentry/kernel/cred.h"
 #include "sentry/kernel/task.h"
+#include "sentry/kernel/user_ns.h"
 #include "sentry/vfs/dentry.h"
+#include "sentry/vfs/posix_acl.h"
 #include "sentry/vfs/vfs.h"
 
 /* Terminals are no part of this test. */
@@ -262,6 +265,67 @@ static void own_changes_keep_the_cache(void **state)
 	guest_stop(&u);
 }
 
+/* The host sets a list with one named user; false: it has none here. */
+static bool host_list(struct guest *u, const char *file, const char *name, u32 uid)
+{
+	struct { u32 version; struct acl_entry e[5]; } l = { 2, {
+		{ ACL_USER_OBJ, 7, ID_NONE }, { ACL_USER, 7, uid }, { ACL_GROUP_OBJ, 5, ID_NONE }, { ACL_MASK, 7, ID_NONE },
+		{ ACL_OTHER, 0, ID_NONE },
+	} };
+
+	return setxattr(rig_path(&u->g, file), name, &l, sizeof(l), 0) == 0;
+}
+
+static u32 new_dir_mode(struct guest *u, const char *name)
+{
+	struct kstat st;
+
+	assert_int_equal(vfs_mkdir(u->t, AT_FDCWD, name, 0775), 0);
+	assert_int_equal(look(u, name, &st), 0);
+	assert_int_equal(vfs_rmdir(u->t, AT_FDCWD, name), 0);
+	return st.mode & 07777;
+}
+
+static void lists_of_the_host_are_obeyed_and_kept(void **state)
+{
+	struct guest u;
+	struct cred *c;
+	u64 before;
+
+	(void)state;
+	guest_start(&u);
+	c = (struct cred *)u.t->cred;
+	assert_int_equal(mkdir(rig_path(&u.g, "d"), 0755), 0);
+	rig_write(&u.g, "d/f", "text");
+	rig_write(&u.g, "d/plain", "plain");
+	if (!host_list(&u, "d/f", acl_xattr_name[ACL_ACCESS], 12345)) {
+		guest_stop(&u);
+		skip();
+	}
+	usleep(50000);
+	assert_int_equal(new_dir_mode(&u, "/d/new"), 0755);
+	assert_string_equal(get(&u, "/d/f"), "text");
+	c->fsuid = c->fsgid = 12345;
+	c->cap_prm = c->cap_eff = 0;
+	assert_string_equal(get(&u, "/d/f"), "text");
+	assert_string_equal(get(&u, "/d/plain"), "plain");
+	before = ncalls(&u);
+	for (int i = 0; i < 10; i++) {
+		assert_string_equal(get(&u, "/d/f"), "text");
+		assert_string_equal(get(&u, "/d/plain"), "plain");
+	}
+	assert_int_equal(ncalls(&u) - before, 0);
+	assert_true(host_list(&u, "d/f", acl_xattr_name[ACL_ACCESS], 12346));
+	EVENTUALLY(!get(&u, "/d/f"));
+	assert_true(host_list(&u, "d", acl_xattr_name[ACL_ACCESS], 12346));
+	EVENTUALLY(!get(&u, "/d/plain"));
+	c->fsuid = 12346;
+	assert_string_equal(get(&u, "/d/plain"), "plain");
+	assert_true(host_list(&u, "d", acl_xattr_name[ACL_DEFAULT], 12346));
+	EVENTUALLY(new_dir_mode(&u, "/d/new") == 0770);
+	guest_stop(&u);
+}
+
 struct names { struct dir_ctx c; int n; char last[64]; bool stop; };
 
 static bool take_name(struct dir_ctx *c, const char *name, size_t len, u64 ino, unsigned type, s64 next)
@@ -460,6 +524,7 @@ int main(void)
 		cmocka_unit_test(changes_made_on_the_host_are_seen),
 		cmocka_unit_test(what_the_host_removes_takes_no_space),
 		cmocka_unit_test(own_changes_keep_the_cache),
+		cmocka_unit_test(lists_of_the_host_are_obeyed_and_kept),
 		cmocka_unit_test(a_listing_is_kept_until_something_changes),
 		cmocka_unit_test(entries_are_looked_up_ahead_in_batches),
 		cmocka_unit_test(hard_links_are_one_inode),

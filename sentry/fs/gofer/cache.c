@@ -9,6 +9,7 @@
 #include <string.h>
 #include "platform/base/alloc.h"
 #include "sentry/fs/gofer/gofer_int.h"
+#include "sentry/vfs/posix_acl.h"
 #include "sentry/vfs/notify.h"
 
 #define NAMES_MAX 24576
@@ -107,6 +108,7 @@ static struct ginode *ginode_new(struct gsuper *gs, const struct gw_node *n)
 	list_init(&g->idle);
 	g->watched = n->flags & GW_NODE_WATCHED;
 	set_fields(g, &n->attr);
+	inode_forget_acls(&g->i);
 	return g;
 }
 
@@ -114,6 +116,14 @@ static void put_new(struct ginode *g)
 {
 	inode_done(&g->i);
 	kfree(g);
+}
+
+/* Lists are believed only while changes are told. */
+static void set_coherent_locked(struct ginode *g, bool coherent)
+{
+	g->coherent = coherent;
+	if (!coherent)
+		inode_forget_acls(&g->i);
 }
 
 /* Known already: what was told is as good as what is remembered, unless something happened meanwhile. */
@@ -127,7 +137,7 @@ static void refresh_known(struct ginode *g, const struct gw_node *n, bool watche
 	quiet = c->changes == changes;
 	inval = g->inval;
 	if (!S_ISDIR(n->attr.mode))
-		g->coherent = watched && n->attr.nlink == 1;
+		set_coherent_locked(g, watched && n->attr.nlink == 1);
 	mutex_unlock(&c->mu);
 	grpc_close(&c->rpc, n->handle, false);
 	if (quiet && may_lock)
@@ -175,6 +185,8 @@ static void stale_locked(struct ginode *g, bool mode_too)
 {
 	g->fresh = false;
 	g->mode_stale |= mode_too;
+	if (mode_too)
+		inode_forget_acls(&g->i);
 	g->inval++;
 	g->c->changes++;
 }
@@ -194,7 +206,7 @@ static void name_free_locked(struct gofer_conn *c, struct gname *n)
 			continue;
 		stale_locked(g, true);
 		if (!S_ISDIR(g->i.mode))
-			g->coherent = false;
+			set_coherent_locked(g, false);
 	}
 	htable_del(&c->names, &n->node);
 	list_del_init(&n->lru);
@@ -270,7 +282,7 @@ void ginode_apply(struct ginode *g, const struct gw_attr *a, u64 inval)
 		g->asked = now;
 		g->mode_stale = false;
 		if (!S_ISDIR(a->mode) && a->nlink != 1)
-			g->coherent = false;
+			set_coherent_locked(g, false);
 	}
 	mutex_unlock(&g->c->mu);
 	mutex_unlock(&g->i.mu);
@@ -287,6 +299,14 @@ void ginode_apply_data(struct ginode *g, const struct gw_attr *a, u64 inval)
 	mutex_unlock(&g->c->mu);
 	if (owner_known)
 		ginode_apply(g, a, inval);
+}
+
+void ginode_keep_acl(struct ginode *g, enum acl_type type, struct posix_acl *a, u64 inval)
+{
+	mutex_lock(&g->c->mu);
+	if (g->inval == inval && g->coherent)
+		inode_keep_acl(&g->i, type, acl_ref(a));
+	mutex_unlock(&g->c->mu);
 }
 
 void ginode_stale(struct ginode *g)
@@ -379,7 +399,8 @@ void gdir_set_watched(struct ginode *dir, bool watched)
 		while (!list_empty(&dir->names))
 			name_free_locked(dir->c, list_first(&dir->names, struct gname, of_dir));
 		stale_locked(dir, true);
-		dir->watched = dir->coherent = watched;
+		dir->watched = watched;
+		set_coherent_locked(dir, watched);
 	}
 	mutex_unlock(&dir->c->mu);
 }
@@ -424,7 +445,7 @@ static void name_replace_locked(struct ginode *dir, struct gname *n, struct gino
 		name_free_locked(dir->c, old);
 	name_enter_locked(dir, n);
 	if (g && !S_ISDIR(g->i.mode))
-		g->coherent = g->i.nlink == 1;
+		set_coherent_locked(g, g->i.nlink == 1);
 }
 
 void gname_learn(struct ginode *dir, const char *name, size_t len, struct ginode *g, u64 seq)
@@ -436,7 +457,7 @@ void gname_learn(struct ginode *dir, const char *name, size_t len, struct ginode
 		name_replace_locked(dir, n, g);
 		n = NULL;
 	} else if (g && !S_ISDIR(g->i.mode)) {
-		g->coherent = false;
+		set_coherent_locked(g, false);
 	}
 	mutex_unlock(&dir->c->mu);
 	kfree(n);
@@ -463,7 +484,7 @@ void gname_set(struct ginode *dir, const char *name, size_t len, struct ginode *
 		if (old)
 			name_free_locked(dir->c, old);
 		if (g && !S_ISDIR(g->i.mode))
-			g->coherent = false;
+			set_coherent_locked(g, false);
 	}
 	mutex_unlock(&dir->c->mu);
 	kfree(n);

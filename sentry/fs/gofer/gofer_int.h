@@ -14,6 +14,9 @@
  *               changes would be told (g->coherent), or for ATTR_NS, the time that
  *               telling takes anyway.  With a file open its size and times come
  *               from fstat of the donated descriptor.
+ *   access      asked for when somebody is to be judged who is neither the owner nor capable (default lists: when
+ *   control     something is made in a directory); then kept, the usual "there is none" too, while changes of
+ *   lists       attributes are told.
  * An answer of the gofer is only cached if nothing was invalidated since the
  * question was sent (stamps: dir->names_seq, g->inval, c->changes).
  *
@@ -129,6 +132,8 @@ void ginode_release(struct inode *i);
 void ginode_apply(struct ginode *g, const struct gw_attr *a, u64 inval) EXCLUDES(g->i.mu);
 /* The same for those of a descriptor, in which the owner is the one known before; else forget. */
 void ginode_apply_data(struct ginode *g, const struct gw_attr *a, u64 inval) EXCLUDES(g->i.mu);
+/* The access control list that was asked for when g->inval was @inval: @a is borrowed, NULL for none. */
+void ginode_keep_acl(struct ginode *g, enum acl_type type, struct posix_acl *a, u64 inval);
 /* The attributes are no longer as on the host. */
 void ginode_stale(struct ginode *g);
 u64 ginode_inval(struct ginode *g);
@@ -228,3 +233,5 @@ ssize_t g_getxattr(struct task *t, struct inode *i, const char *name, void *buf,
 int g_setxattr(struct task *t, struct inode *i, const char *name, const void *v, size_t n, int flags) must_check;
 ssize_t g_listxattr(struct task *t, struct inode *i, char *buf, size_t cap) must_check;
 int g_removexattr(struct task *t, struct inode *i, const char *name) must_check;
+int g_get_acl(struct task *t, struct inode *i, enum acl_type type, struct posix_acl **ret);
+int g_set_acl(struct task *t, struct inode *i, enum acl_type type, struct posix_acl *a);

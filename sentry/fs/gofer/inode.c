@@ -1,5 +1,5 @@
 /*
- * inode.c - attributes, opening, links' targets and extended attributes of files on the host.
+ * inode.c - attributes, opening, links' targets, extended attributes and access control lists of files on the host.
  */
 #include <errno.h>
 #include <string.h>
@@ -8,6 +8,7 @@
 #include "sentry/fs/fs.h"
 #include "sentry/fs/gofer/gofer_int.h"
 #include "sentry/time/ktime.h"
+#include "sentry/vfs/posix_acl.h"
 
 #define TICK_NS 4000000
 
@@ -260,6 +261,80 @@ int g_removexattr(struct task *t, struct inode *i, const char *name)
 	return r;
 }
 
+/* ---- access control lists ---- */
+
+static int fetch_acl(struct ginode *g, enum acl_type type, struct posix_acl **ret)
+{
+	struct gofer_rpc *rpc = &g->c->rpc;
+	auto_kfree void *much = NULL;
+	u8 little[512];
+	void *bytes = little;
+	ssize_t n = grpc_getxattr(rpc, g->handle, acl_xattr_name[type], little, sizeof(little));
+	int r;
+
+	if (n == -ERANGE) {
+		bytes = much = kbuf_alloc(ACL_MAX_BYTES);
+		n = much ? grpc_getxattr(rpc, g->handle, acl_xattr_name[type], much, ACL_MAX_BYTES) : -ENOMEM;
+	}
+	if (n == 0 || n == -ENODATA || n == -EOPNOTSUPP)
+		return 0;
+	r = n < 0 ? (int)n : acl_parse_host(bytes, (size_t)n, ret);
+	if (r == 0 && *ret && !acl_valid(*ret)) {
+		acl_unref(*ret);
+		*ret = NULL;
+		r = -EIO;
+	}
+	return r == -EINVAL ? -EIO : r;
+}
+
+int g_get_acl(struct task *t, struct inode *i, enum acl_type type, struct posix_acl **ret)
+{
+	struct ginode *g = ginode_of(i);
+	u64 inval = ginode_inval(g);
+	int r = fetch_acl(g, type, ret);
+
+	(void)t;
+	if (r == 0)
+		ginode_keep_acl(g, type, *ret, inval);
+	return r;
+}
+
+static int store_acl(struct ginode *g, enum acl_type type, const struct posix_acl *a)
+{
+	auto_kfree void *bytes = NULL;
+	int r;
+
+	if (!a) {
+		r = grpc_removexattr(&g->c->rpc, g->handle, acl_xattr_name[type]);
+		return r == -ENODATA ? 0 : r;
+	}
+	bytes = kbuf_alloc(acl_size(a));
+	if (!bytes)
+		return -ENOMEM;
+	acl_format(NULL, a, bytes);
+	return grpc_setxattr(&g->c->rpc, g->handle, acl_xattr_name[type], bytes, acl_size(a), 0);
+}
+
+/* The host makes mode and list agree, but takes the set-gid bit from nobody as capable as the gofer. */
+int g_set_acl(struct task *t, struct inode *i, enum acl_type type, struct posix_acl *a)
+{
+	struct ginode *g = ginode_of(i);
+	struct iattr strip = { .valid = IATTR_MODE };
+	struct gw_attr now;
+	int r;
+
+	gnotice_mine_begins(g);
+	r = store_acl(g, type, a);
+	ginode_stale(g);
+	gnotice_mine(g);
+	if (r == 0)
+		r = fetch(g, &now);
+	if (r < 0 || type != ACL_ACCESS || !a || !(now.mode & S_ISGID) || inode_keeps_setgid(t, i))
+		return r;
+	strip.mode = now.mode & 07777 & ~(u32)S_ISGID;
+	return g_setattr(t, i, &strip);
+}
+
 /* ---- tables ---- */
 
 const struct inode_ops gofer_dir_ops = {
@@ -267,11 +342,11 @@ const struct inode_ops gofer_dir_ops = {
 	.link = g_link, .unlink = g_unlink, .rmdir = g_rmdir, .rename = g_rename,
 	.open = g_open, .getattr = g_getattr, .setattr = g_setattr,
 	.getxattr = g_getxattr, .setxattr = g_setxattr, .listxattr = g_listxattr, .removexattr = g_removexattr,
-	.revalidate = g_revalidate, .watched = g_watched, .release = ginode_release,
+	.get_acl = g_get_acl, .set_acl = g_set_acl, .revalidate = g_revalidate, .watched = g_watched, .release = ginode_release,
 };
 
 const struct inode_ops gofer_node_ops = {
-	.open = g_open, .getattr = g_getattr, .setattr = g_setattr,
+	.open = g_open, .getattr = g_getattr, .setattr = g_setattr, .get_acl = g_get_acl, .set_acl = g_set_acl,
 	.getxattr = g_getxattr, .setxattr = g_setxattr, .listxattr = g_listxattr, .removexattr = g_removexattr,
 	.watched = g_watched, .release = ginode_release,
 };

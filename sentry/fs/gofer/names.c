@@ -9,6 +9,7 @@
 #include <string.h>
 #include "sentry/fs/gofer/gofer_int.h"
 #include "sentry/vfs/dentry.h"
+#include "sentry/vfs/posix_acl.h"
 
 /* The gofer is out of handles: give back what only caches hold, once. */
 static int ask(struct ginode *dir, const char *name, size_t len, struct gw_node *n, bool *ret_watched)
@@ -68,13 +69,15 @@ int g_lookup(struct task *t, struct inode *i, const char *name, size_t len, stru
 
 /* ---- making ---- */
 
-static struct grpc_make making(struct task *t, struct inode *dir, const char *name, size_t len, u32 mode)
+/* The host lets it inherit the directory's default list, with the mode that this leaves: said here, as the gofer insists on it. */
+static int making(struct task *t, struct inode *dir, const char *name, size_t len, u32 mode, struct grpc_make *ret)
 {
-	struct grpc_make m = { .dir = ginode_of(dir)->handle, .mode = mode, .name = name, .len = len };
+	auto_heritage h = { 0 };
 
+	*ret = (struct grpc_make){ .dir = ginode_of(dir)->handle, .mode = mode, .name = name, .len = len };
 	gnotice_mine(ginode_of(dir));
-	inode_new_owner(t, dir, &m.mode, &m.uid, &m.gid);
-	return m;
+	inode_new_owner(t, dir, &ret->mode, &ret->uid, &ret->gid);
+	return acl_inherit(t, dir, &ret->mode, &h);
 }
 
 /* The gofer has made @n: enter it. @r: what the call returned. */
@@ -98,13 +101,15 @@ static int made(struct inode *i, const char *name, size_t len, const struct gw_n
 
 int g_create(struct task *t, struct inode *dir, const char *name, size_t len, u32 mode, struct inode **ret)
 {
-	struct grpc_make m = making(t, dir, name, len, mode);
 	struct gofer_conn *c = ginode_of(dir)->c;
 	u64 changes = gconn_changes(c);
+	struct grpc_make m;
 	struct gw_node n;
 	hostfd_t fd = HOSTFD_NONE;
-	int r = grpc_create(&c->rpc, &m, &n, &fd);
+	int r = making(t, dir, name, len, mode, &m);
 
+	if (r == 0)
+		r = grpc_create(&c->rpc, &m, &n, &fd);
 	r = made(dir, name, len, &n, changes, r, ret);
 	gfile_keep(r == 0 ? ginode_of(*ret) : NULL, fd);
 	return r;
@@ -112,14 +117,16 @@ int g_create(struct task *t, struct inode *dir, const char *name, size_t len, u3
 
 int g_tmpfile(struct task *t, struct inode *dir, u32 mode, struct inode **ret)
 {
-	struct grpc_make m = making(t, dir, "", 0, mode);
 	struct gofer_conn *c = ginode_of(dir)->c;
 	u64 changes = gconn_changes(c);
 	struct ginode *g = NULL;
+	struct grpc_make m;
 	struct gw_node n;
 	hostfd_t fd = HOSTFD_NONE;
-	int r = grpc_tmpfile(&c->rpc, &m, &n, &fd);
+	int r = making(t, dir, "", 0, mode, &m);
 
+	if (r == 0)
+		r = grpc_tmpfile(&c->rpc, &m, &n, &fd);
 	if (r == 0)
 		r = ginode_get(gsuper_of(dir->sb), &n, false, changes, false, &g);
 	gfile_keep(r == 0 ? g : NULL, fd);
@@ -132,36 +139,46 @@ int g_tmpfile(struct task *t, struct inode *dir, u32 mode, struct inode **ret)
 
 int g_mkdir(struct task *t, struct inode *dir, const char *name, size_t len, u32 mode, struct inode **ret)
 {
-	struct grpc_make m = making(t, dir, name, len, mode);
 	struct gofer_conn *c = ginode_of(dir)->c;
 	u64 changes = gconn_changes(c);
+	struct grpc_make m;
 	struct gw_node n;
-	int r = grpc_mkdir(&c->rpc, &m, &n);
+	int r = making(t, dir, name, len, mode, &m);
 
-	return made(dir, name, len, &n, changes, r, ret);
+	if (r == 0)
+		r = grpc_mkdir(&c->rpc, &m, &n);
+	r = made(dir, name, len, &n, changes, r, ret);
+	/* Of a directory that has no default list: nor has this.  Or its first new entry would cost one more request. */
+	if (r == 0 && !atomic_load(&dir->acl[ACL_DEFAULT]))
+		ginode_keep_acl(ginode_of(*ret), ACL_DEFAULT, NULL, ginode_inval(ginode_of(*ret)));
+	return r;
 }
 
 int g_mknod(struct task *t, struct inode *dir, const char *name, size_t len, u32 mode, u32 major, u32 minor,
             struct inode **ret)
 {
-	struct grpc_make m = making(t, dir, name, len, mode);
 	struct gofer_conn *c = ginode_of(dir)->c;
 	u64 changes = gconn_changes(c);
+	struct grpc_make m;
 	struct gw_node n;
-	int r = grpc_mknod(&c->rpc, &m, major, minor, &n);
+	int r = making(t, dir, name, len, mode, &m);
 
+	if (r == 0)
+		r = grpc_mknod(&c->rpc, &m, major, minor, &n);
 	return made(dir, name, len, &n, changes, r, ret);
 }
 
 int g_symlink(struct task *t, struct inode *dir, const char *name, size_t len, const char *target,
               struct inode **ret)
 {
-	struct grpc_make m = making(t, dir, name, len, S_IFLNK | 0777);
 	struct gofer_conn *c = ginode_of(dir)->c;
 	u64 changes = gconn_changes(c);
+	struct grpc_make m;
 	struct gw_node n;
-	int r = grpc_symlink(&c->rpc, &m, target, &n);
+	int r = making(t, dir, name, len, S_IFLNK | 0777, &m);
 
+	if (r == 0)
+		r = grpc_symlink(&c->rpc, &m, target, &n);
 	return made(dir, name, len, &n, changes, r, ret);
 }
 
