@@ -15,6 +15,7 @@
 #include "platform/base/alloc.h"
 #include "sentry/boot/boot_int.h"
 #include "sentry/core/iobuf.h"
+#include "sentry/vfs/posix_acl.h"
 
 #define CHUNK       (256u << 10)
 #define DEPTH_MAX   64
@@ -111,27 +112,36 @@ static int copy_content(struct copying *x, struct inode *from, struct inode *to)
 	return r < 0 ? r : copy_bytes(x, rd, wr);
 }
 
-/* Those that a tmpfs cannot keep are left behind. */
-static void copy_xattrs(struct copying *x, struct inode *from, struct inode *to)
+/* Those that a tmpfs cannot keep are left behind; access control lists are not among these. */
+static int copy_xattrs(struct copying *x, struct inode *from, struct inode *to)
 {
 	auto_kfree char *names = NULL;
 	ssize_t n;
 
 	if (!from->ops->listxattr || !from->ops->getxattr || !to->ops->setxattr)
-		return;
+		return 0;
 	n = from->ops->listxattr(x->t, from, NULL, 0);
 	if (n <= 0 || n > (ssize_t)XATTR_MAX)
-		return;
+		return 0;
 	names = kbuf_alloc((size_t)n + 1);
 	if (!names)
-		return;
+		return -ENOMEM;
 	n = from->ops->listxattr(x->t, from, names, (size_t)n);
 	for (ssize_t at = 0; at < n; at += (ssize_t)strlen(names + at) + 1) {
-		ssize_t len = from->ops->getxattr(x->t, from, names + at, x->buf, XATTR_MAX);
+		int list = acl_type_of(names + at), r;
+		ssize_t len;
 
+		if (list >= 0) {
+			r = inode_copy_acl(x->t, from, to, (enum acl_type)list);
+			if (r < 0)
+				return r;
+			continue;
+		}
+		len = from->ops->getxattr(x->t, from, names + at, x->buf, XATTR_MAX);
 		if (len >= 0 && to->ops->setxattr(x->t, to, names + at, x->buf, (size_t)len, 0) < 0)
 			continue;
 	}
+	return 0;
 }
 
 /* Mode, owner and times as they were: last, as all before changes them. */
@@ -198,8 +208,8 @@ static int copy_entry(struct copying *x, struct inode *dir, const char *name, st
 		r = copy_tree(x, from, made, depth + 1);
 	if (r < 0)
 		return r;
-	copy_xattrs(x, from, made);
-	return copy_attrs(x, made, &st);
+	r = copy_xattrs(x, from, made);
+	return r < 0 ? r : copy_attrs(x, made, &st);
 }
 
 static int copy_tree(struct copying *x, struct inode *from, struct inode *to, int depth)
@@ -221,10 +231,10 @@ int boot_copy_up(struct boot *b, struct inode *from, struct inode *to)
 
 	if (r == 0 && S_ISDIR(st.mode))
 		r = copy_tree(&x, from, to, 0);
-	if (r == 0) {
-		copy_xattrs(&x, from, to);
+	if (r == 0)
+		r = copy_xattrs(&x, from, to);
+	if (r == 0)
 		r = copy_attrs(&x, to, &st);
-	}
 	kfree(x.buf);
 	return r;
 }

@@ -109,6 +109,16 @@ int inode_acl_chmod(struct inode *i, u32 mode)
 	return 0;
 }
 
+int inode_copy_acl(struct task *t, struct inode *from, struct inode *to, enum acl_type type)
+{
+	auto_acl *a = NULL;
+	int r = inode_get_acl(t, from, type, &a);
+
+	if (r < 0 || !a)
+		return r;
+	return to->ops->set_acl ? to->ops->set_acl(t, to, type, a) : -EOPNOTSUPP;
+}
+
 /* ---- making ---- */
 
 int acl_umask(struct task *t, struct inode *dir, u32 *mode)

@@ -79,6 +79,9 @@ bool inode_keeps_setgid(struct task *t, struct inode *i);
 int inode_set_acl_here(struct task *t, struct inode *i, enum acl_type type, struct posix_acl *a);
 int inode_acl_chmod(struct inode *i, u32 mode) must_check REQUIRES(i->mu);
 
+/* @to gets what @from has. */
+int inode_copy_acl(struct task *t, struct inode *from, struct inode *to, enum acl_type type) must_check;
+
 /* ---- making ---- */
 /* The umask's part of *mode, for what is to be made in @dir: none if that has a default list. */
 int acl_umask(struct task *t, struct inode *dir, u32 *mode) must_check;

@@ -702,6 +702,100 @@ TEST(what_is_moved_or_linked_inherits_nothing)
 	EXPECT_EQ(mode_of("d/f"), 0640);
 }
 
+/* ---- overlays ---- */
+
+/* Of low and up on a tmpfs, mounted at m; the rest of @prepare's work is done in low. */
+static void overlay(void (*prepare)(void))
+{
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		SKIP("no mount namespace");
+	REQUIRE_OK(chmod(".", 0755));
+	REQUIRE_OK(mkdir("t", 0755));
+	REQUIRE_OK(mount("t", "t", "tmpfs", 0, "mode=755"));
+	REQUIRE_OK(chdir("t"));
+	REQUIRE_OK(mkdir("low", 0755));
+	REQUIRE_OK(mkdir("up", 0755));
+	REQUIRE_OK(mkdir("wk", 0755));
+	REQUIRE_OK(mkdir("m", 0755));
+	REQUIRE_OK(chdir("low"));
+	prepare();
+	REQUIRE_OK(chdir(".."));
+	if (mount("o", "m", "overlay", 0, "lowerdir=low,upperdir=up,workdir=wk") < 0)
+		SKIP("no overlay here");
+	REQUIRE_OK(chdir("m"));
+}
+
+static void files_below(void)
+{
+	put_file("f", "f");
+	put_file("plain", "f");
+	if (set("f", ACCESS, "u6 u10:6 g0 m4 o0") < 0 && errno == EOPNOTSUPP)
+		SKIP("no lists on this tmpfs");
+}
+
+TEST(an_overlay_shows_and_obeys_the_lists_below)
+{
+	overlay(files_below);
+	EXPECT_STR(get("f", ACCESS), "u6 u10:6 g0 m4 o0");
+	EXPECT_STR(seen_by(10, 99, 0, 0, 0), "r--");
+	EXPECT_STR(seen_by(11, 99, 0, 0, 0), "---");
+	EXPECT_STR(get("plain", ACCESS), "ENODATA");
+	EXPECT_ERR(removexattr("plain", ACCESS), ENODATA);
+	EXPECT_ERR(access("../up/plain", F_OK), ENOENT);
+}
+
+TEST(a_copy_of_an_overlay_has_its_list)
+{
+	overlay(files_below);
+	EXPECT_OK(chmod("f", 0660));
+	EXPECT_STR(get("f", ACCESS), "u6 u10:6 g0 m6 o0");
+	EXPECT_STR(get("../up/f", ACCESS), "u6 u10:6 g0 m6 o0");
+	EXPECT_STR(get("../low/f", ACCESS), "u6 u10:6 g0 m4 o0");
+	EXPECT_STR(seen_by(10, 99, 0, 0, 0), "rw-");
+	EXPECT_OK(set("plain", ACCESS, "u6 u10:2 g0 m2 o0"));
+	EXPECT_STR(get("plain", ACCESS), "u6 u10:2 g0 m2 o0");
+	EXPECT_EQ(mode_of("plain"), 0620);
+	EXPECT_STR(get("../low/plain", ACCESS), "ENODATA");
+	EXPECT_OK(removexattr("f", ACCESS));
+	EXPECT_OK(removexattr("f", ACCESS));
+	EXPECT_STR(get("f", ACCESS), "ENODATA");
+}
+
+static void directory_below(void)
+{
+	directory("d", "u7 u10:7 g5 m7 o5");
+	umask(022);
+	REQUIRE_OK(removexattr("d", DEFAULT));
+	put_file("d/x", "x");
+	put_file("d/plain", "plain");
+	REQUIRE_OK(mkdir("d/sub", 0755));
+	REQUIRE_OK(set("d", DEFAULT, "u7 u10:7 g5 m7 o5"));
+}
+
+TEST(new_entries_of_an_overlay_inherit_and_copies_do_not)
+{
+	overlay(directory_below);
+	umask(077);
+	EXPECT_OK(chmod("d/plain", 0641));
+	EXPECT_STR(get("d/plain", ACCESS), "ENODATA");
+	EXPECT_EQ(mode_of("d/plain"), 0641);
+	EXPECT_STR(get("d", DEFAULT), "u7 u10:7 g5 m7 o5");
+	make_file("d/new", 0666);
+	EXPECT_STR(get("d/new", ACCESS), "u6 u10:7 g5 m6 o4");
+	/* Over what was below. */
+	EXPECT_OK(unlink("d/x"));
+	make_file("d/x", 0606);
+	EXPECT_STR(get("d/x", ACCESS), "u6 u10:7 g5 m0 o4");
+	EXPECT_EQ(mode_of("d/x"), 0604);
+	EXPECT_OK(rmdir("d/sub"));
+	EXPECT_OK(mkdir("d/sub", 0777));
+	EXPECT_STR(get("d/sub", ACCESS), "u7 u10:7 g5 m7 o5");
+	EXPECT_STR(get("d/sub", DEFAULT), "u7 u10:7 g5 m7 o5");
+	EXPECT_OK(symlink("x", "d/link"));
+	EXPECT_OK(rename("d/new", "moved"));
+	EXPECT_STR(get("moved", ACCESS), "u6 u10:7 g5 m6 o4");
+}
+
 /* ---- user namespaces ---- */
 
 static void write_map(const char *what, const char *text)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "platform/base/str.h"
 #include "sentry/fs/overlay/overlay_int.h"
+#include "sentry/vfs/posix_acl.h"
 
 int ovl_getattr(struct task *t, struct inode *i, struct kstat *ret)
 {
@@ -85,6 +86,29 @@ int ovl_removexattr(struct task *t, struct inode *i, const char *name)
 		return r;
 	u = onode_upper(n);
 	return u->ops->removexattr ? u->ops->removexattr(t, u, name) : -EOPNOTSUPP;
+}
+
+int ovl_get_acl(struct task *t, struct inode *i, enum acl_type type, struct posix_acl **ret)
+{
+	return inode_get_acl(t, onode_real(onode_of(i)), type, ret);
+}
+
+int ovl_set_acl(struct task *t, struct inode *i, enum acl_type type, struct posix_acl *a)
+{
+	struct onode *n = onode_of(i);
+	auto_acl *old = NULL;
+	struct inode *u;
+	int r = a || onode_upper(n) ? 0 : ovl_get_acl(t, i, type, &old);
+
+	if (r == 0 && !a && !onode_upper(n) && !old)
+		r = -ENODATA;           /* nothing to remove: no reason for a copy */
+	if (r == 0)
+		r = ovl_copy_up(t, n, true);
+	if (r < 0)
+		return r;
+	u = onode_upper(n);
+	r = u->ops->set_acl ? u->ops->set_acl(t, u, type, a) : -EOPNOTSUPP;
+	return r < 0 ? r : onode_refresh(t, n);
 }
 
 /* Our own marks are not shown; a size asked for may be larger than the list. */

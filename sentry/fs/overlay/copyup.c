@@ -13,6 +13,7 @@
 #include "sentry/core/iobuf.h"
 #include "sentry/fs/overlay/overlay_int.h"
 #include "sentry/kernel/task.h"
+#include "sentry/vfs/posix_acl.h"
 
 #define CHUNK (256u << 10)
 #define XATTR_MAX 65536u
@@ -52,31 +53,41 @@ static int copy_content(struct task *t, struct inode *lower, struct inode *upper
 	return r < 0 ? r : copy_bytes(t, from, to, buf);
 }
 
-/* Those that the upper layer cannot keep are left behind, as on Linux. */
-static void copy_xattrs(struct task *t, const struct overlay *ov, struct inode *lower, struct inode *upper)
+/*
+ * Those that the upper layer cannot keep are left behind, as on Linux.  *ret: the access control lists among them, which
+ * are never.
+ */
+static int copy_xattrs(struct task *t, const struct overlay *ov, struct inode *lower, struct inode *upper,
+                       struct acl_heritage *ret)
 {
 	auto_kfree char *names = NULL, *value = NULL;
 	ssize_t n;
 
 	if (!lower->ops->listxattr || !lower->ops->getxattr || !upper->ops->setxattr)
-		return;
+		return 0;
 	n = lower->ops->listxattr(t, lower, NULL, 0);
 	if (n <= 0 || n > (ssize_t)XATTR_MAX)
-		return;
+		return 0;
 	names = kbuf_alloc((size_t)n + 1);
 	value = kbuf_alloc(XATTR_MAX);
 	if (!names || !value)
-		return;
+		return -ENOMEM;
 	n = lower->ops->listxattr(t, lower, names, (size_t)n);
 	for (ssize_t at = 0; at < n; at += (ssize_t)strlen(names + at) + 1) {
+		int type = acl_type_of(names + at), r = 0;
 		ssize_t len;
 
-		if (str_starts(names + at, ov->marks->prefix))
+		if (type >= 0 && !ret->acl[type])
+			r = inode_get_acl(t, lower, (enum acl_type)type, &ret->acl[type]);
+		if (r < 0)
+			return r;
+		if (type >= 0 || str_starts(names + at, ov->marks->prefix))
 			continue;
 		len = lower->ops->getxattr(t, lower, names + at, value, XATTR_MAX);
 		if (len >= 0 && upper->ops->setxattr(t, upper, names + at, value, (size_t)len, 0) < 0)
 			continue;
 	}
+	return 0;
 }
 
 static int draft_upper(struct task *t, struct onode *n, const struct kstat *st, struct draft *ret)
@@ -112,6 +123,7 @@ static int copy_attrs(struct task *t, struct inode *upper, const struct kstat *s
 static int copy_one(struct task *t, struct onode *n, bool data)
 {
 	struct inode *lower = n->lower[0];
+	auto_heritage acls = { 0 };
 	auto_draft d = { 0 };
 	struct kstat st;
 	int r = inode_getattr(t, lower, &st);
@@ -122,10 +134,12 @@ static int copy_one(struct task *t, struct onode *n, bool data)
 		return r;
 	if (S_ISREG(st.mode) && data && st.size > 0)
 		r = copy_content(t, lower, d.made);
-	if (r == 0) {
-		copy_xattrs(t, overlay_of(&n->i), lower, d.made);
+	if (r == 0)
+		r = copy_xattrs(t, overlay_of(&n->i), lower, d.made, &acls);
+	if (r == 0)
+		r = ovl_draft_acls(t, &d, &acls);
+	if (r == 0)
 		r = copy_attrs(t, d.made, &st);
-	}
 	if (r == 0)
 		r = ovl_draft_place(t, &d, onode_upper(n->parent), n->name, n->len, NULL);
 	if (r < 0)

@@ -9,6 +9,7 @@
 #include <linux/fs.h>
 #include "sentry/fs/overlay/overlay_int.h"
 #include "sentry/kernel/task.h"
+#include "sentry/vfs/posix_acl.h"
 
 /* What one change works with. */
 struct place {
@@ -72,12 +73,18 @@ static int make_over(struct task *t, struct overlay *ov, struct place *p, const 
                      const struct ovl_make *m, struct inode **ret)
 {
 	auto_draft d = { 0 };
-	int r = ovl_draft(t, ov, p->udir, name, len, m, &d);
+	auto_heritage h = { 0 };
+	struct ovl_make own = *m;
+	int r = m->link ? 0 : acl_inherit(t, p->udir, &own.mode, &h);
 
+	if (r == 0)
+		r = ovl_draft(t, ov, p->udir, name, len, &own, &d);
 	if (r < 0)
 		return r;
 	if (!m->link)
-		r = own_as_in(t, p->udir, m->mode, d.made);
+		r = own_as_in(t, p->udir, own.mode, d.made);
+	if (r == 0 && !m->link)
+		r = ovl_draft_acls(t, &d, &h);
 	if (r == 0 && p->hides && S_ISDIR(m->mode))
 		r = set_opaque(t, ov, d.made);
 	if (r == 0)
@@ -374,6 +381,8 @@ const struct inode_ops ovl_dir_ops = {
 	.open = ovl_open_dir,
 	.getattr = ovl_getattr,
 	.setattr = ovl_setattr,
+	.get_acl = ovl_get_acl,
+	.set_acl = ovl_set_acl,
 	.getxattr = ovl_getxattr,
 	.setxattr = ovl_setxattr,
 	.listxattr = ovl_listxattr,
@@ -386,6 +395,8 @@ const struct inode_ops ovl_file_ops = {
 	.readlink = ovl_readlink,
 	.getattr = ovl_getattr,
 	.setattr = ovl_setattr,
+	.get_acl = ovl_get_acl,
+	.set_acl = ovl_set_acl,
 	.getxattr = ovl_getxattr,
 	.setxattr = ovl_setxattr,
 	.listxattr = ovl_listxattr,

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "platform/base/alloc.h"
 #include "sentry/kernel/kernel.h"
+#include "sentry/vfs/posix_acl.h"
 
 static void put_layers(struct inode **lower, u32 n)
 {
@@ -64,6 +65,7 @@ int onode_new(struct task *t, struct overlay *ov, struct onode *parent, const ch
 	inode_init(&n->i, S_ISDIR(real->mode) ? &ovl_dir_ops : &ovl_file_ops, &ov->sb,
 	           nlower ? lower[0]->ino : upper->ino, real->mode, real->uid, real->gid);
 	mutex_init(&n->i.mu, RANK_OVERLAY);
+	inode_forget_acls(&n->i);               /* the layer has them */
 	n->i.rdev_major = real->rdev_major;
 	n->i.rdev_minor = real->rdev_minor;
 	atomic_init(&n->upper, upper ? inode_ref(upper) : NULL);

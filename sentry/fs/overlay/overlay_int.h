@@ -105,6 +105,9 @@ int ovl_draft(struct task *t, struct overlay *ov, struct inode *udir, const char
 /* To its place, where @old (or nothing: NULL) is; that goes. */
 int ovl_draft_place(struct task *t, struct draft *d, struct inode *udir, const char *name, size_t len,
                     struct inode *old) must_check;
+/* The lists that it is to have, in the place of what it inherited where it was made. */
+struct acl_heritage;
+int ovl_draft_acls(struct task *t, struct draft *d, const struct acl_heritage *want) must_check;
 int ovl_draft_drop(struct task *t, struct draft *d) must_check;       /* remove it again */
 void ovl_draft_done(struct draft *d);
 
@@ -128,4 +131,6 @@ ssize_t ovl_getxattr(struct task *t, struct inode *i, const char *name, void *bu
 int ovl_setxattr(struct task *t, struct inode *i, const char *name, const void *v, size_t n, int flags);
 ssize_t ovl_listxattr(struct task *t, struct inode *i, char *buf, size_t cap);
 int ovl_removexattr(struct task *t, struct inode *i, const char *name);
+int ovl_get_acl(struct task *t, struct inode *i, enum acl_type type, struct posix_acl **ret);
+int ovl_set_acl(struct task *t, struct inode *i, enum acl_type type, struct posix_acl *a);
 void ovl_release(struct inode *i);

@@ -15,6 +15,7 @@
 #include "platform/base/str.h"
 #include "sentry/fs/overlay/overlay_int.h"
 #include "sentry/kernel/task.h"
+#include "sentry/vfs/posix_acl.h"
 
 #define TRIES 1000
 
@@ -75,6 +76,19 @@ int ovl_draft(struct task *t, struct overlay *ov, struct inode *udir, const char
 void ovl_draft_done(struct draft *d)
 {
 	d->made = inode_unref(d->made);
+}
+
+int ovl_draft_acls(struct task *t, struct draft *d, const struct acl_heritage *want)
+{
+	struct inode *i = d->made;
+	auto_acl *inherited = NULL;
+	int types = S_ISLNK(i->mode) ? 0 : S_ISDIR(i->mode) ? ACL_TYPES : 1;
+	int r = types ? inode_get_acl(t, d->dir, ACL_DEFAULT, &inherited) : 0;
+
+	for (int type = 0; r == 0 && type < types; type++)
+		if (want->acl[type] || inherited)
+			r = i->ops->set_acl ? i->ops->set_acl(t, i, (enum acl_type)type, want->acl[type]) : -EOPNOTSUPP;
+	return r;
 }
 
 int ovl_draft_drop(struct task *t, struct draft *d)
