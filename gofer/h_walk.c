@@ -34,8 +34,18 @@ int h_mount(struct call *c)
 	return r;
 }
 
+/* Asked after the watch is there: nothing is missed. */
+static bool has_no_acl(struct call *c, u32 handle)
+{
+	struct fdnode *n = call_node(c, handle);
+	ssize_t r = n ? path_getxattr(&c->s->links, n->fd, "system.posix_acl_access", NULL, 0) : -EBADF;
+
+	call_put(c, n);
+	return r == -ENODATA || r == -EOPNOTSUPP;
+}
+
 /* Look @name up in @dir: a node, or why not in ret->err.  Directories are watched: they are about to be entered. */
-static void walk_one(struct call *c, const struct fdnode *dir, const char *name, struct gw_node *ret)
+static void walk_one(struct call *c, const struct fdnode *dir, const char *name, bool acl, struct gw_node *ret)
 {
 	int fd;
 
@@ -49,6 +59,8 @@ static void walk_one(struct call *c, const struct fdnode *dir, const char *name,
 
 		memset(ret, 0, sizeof(*ret));
 		ret->err = err;
+	} else if (acl && !S_ISLNK(ret->attr.mode) && has_no_acl(c, ret->handle)) {
+		ret->flags |= GW_NODE_NO_ACL;
 	}
 }
 
@@ -89,7 +101,7 @@ int h_walk(struct call *c)
 	size_t at = 0;
 	int r;
 
-	if (q->n == 0 || q->n > GW_WALK_MAX || (q->flags & ~GW_WALK_SIBLINGS))
+	if (q->n == 0 || q->n > GW_WALK_MAX || (q->flags & ~(GW_WALK_SIBLINGS | GW_WALK_ACL)))
 		return -EINVAL;
 	r = check_names(c, q->n);
 	if (r < 0)
@@ -102,7 +114,7 @@ int h_walk(struct call *c)
 	for (unsigned i = 0; i < q->n; i++) {
 		if (next_name(c, &at, name) < 0)
 			break;
-		walk_one(c, dir, name, &node);
+		walk_one(c, dir, name, q->flags & GW_WALK_ACL, &node);
 		if (!call_reply(c, &node, sizeof(node)))
 			break;          /* cannot happen: GW_WALK_MAX nodes fit */
 		rep->n++;

@@ -41,6 +41,7 @@ struct gw_attr {
 };
 
 #define GW_NODE_WATCHED 0x1     /* a directory whose changes will be told */
+#define GW_NODE_NO_ACL  0x4     /* it has no access control list; told if GW_WALK_ACL asks */
 struct gw_node {
 	u32 handle;
 	u32 flags;              /* GW_NODE_* */
@@ -56,6 +57,7 @@ struct gw_node_rep { struct gw_node node; };
 #define GW_ROOT_READONLY 0x2    /* with GW_NODE_WATCHED in node.flags of mount */
 
 #define GW_WALK_SIBLINGS 0x1    /* every name is looked up in dir itself; else each in the one before */
+#define GW_WALK_ACL      0x2    /* somebody asks who is judged by lists */
 struct gw_walk_req { u32 dir; u16 n, flags; };  /* then n x (u8 length, bytes) */
 struct gw_walk_rep { u32 n; u32 flags; };       /* GW_NODE_WATCHED: dir; then n nodes, the last with err if it stopped early */
 

@@ -104,11 +104,11 @@ static void handles_that_were_never_given_are_refused(void **state)
 		assert_int_equal(walk_raw(&g, bad[i], 1, "\1f", 2), -EBADF);
 	}
 	/* One that was closed, and its slot used again. */
-	assert_int_equal(grpc_lookup(&g.rpc, g.root.handle, "f", 1, &n, &watched), 0);
+	assert_int_equal(grpc_lookup(&g.rpc, g.root.handle, "f", 1, 0, &n, &watched), 0);
 	q.handle = n.handle;
 	grpc_close(&g.rpc, n.handle, true);
 	usleep(20000);
-	assert_int_equal(grpc_lookup(&g.rpc, g.root.handle, "f", 1, &n, &watched), 0);
+	assert_int_equal(grpc_lookup(&g.rpc, g.root.handle, "f", 1, 0, &n, &watched), 0);
 	assert_int_not_equal(n.handle, q.handle);
 	assert_int_equal(request(&g, GW_OP_getattr, &q, sizeof(q), NULL, 0), -EBADF);
 	grpc_close(&g.rpc, q.handle, true);             /* twice: harmless */
@@ -184,7 +184,7 @@ static void devices_and_their_like_are_never_made_or_opened(void **state)
 	m.mode = S_IFBLK | 0666;
 	assert_int_equal(grpc_mknod(&g.rpc, &m, 0, 0, &n), -EPERM);
 	assert_int_equal(mkfifo(rig_path(&g, "fifo"), 0666), 0);
-	assert_int_equal(grpc_lookup(&g.rpc, g.root.handle, "fifo", 4, &n, &watched), 0);
+	assert_int_equal(grpc_lookup(&g.rpc, g.root.handle, "fifo", 4, 0, &n, &watched), 0);
 	assert_int_equal(grpc_open(&g.rpc, n.handle, GW_OPEN_READ, &a, &fd), -EINVAL);
 	assert_int_equal(grpc_open(&g.rpc, g.root.handle, GW_OPEN_READ, &a, &fd), -EINVAL);
 	struct gw_setattr_req q = { .handle = n.handle, .valid = GW_SET_SIZE };
@@ -224,7 +224,7 @@ static void a_symlink_swapped_in_by_the_host_leads_nowhere(void **state)
 	assert_int_equal(symlink("/etc", rig_path(&g, "l")), 0);
 	assert_int_equal(pthread_create(&t, NULL, swap, &s), 0);
 	for (int i = 0; i < 3000; i++) {
-		int k = grpc_walk(&g.rpc, g.root.handle, names, 2, false, nodes, &watched);
+		int k = grpc_walk(&g.rpc, g.root.handle, names, 2, 0, nodes, &watched);
 
 		assert_true(k >= 1);
 		/* It is the empty directory or the link; there is no passwd below either. */

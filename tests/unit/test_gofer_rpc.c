@@ -15,7 +15,7 @@ static bool watched;
 
 static int lookup(struct rig *g, u32 dir, const char *name, struct gw_node *n)
 {
-	int r = grpc_lookup(&g->rpc, dir, name, strlen(name), n, &watched);
+	int r = grpc_lookup(&g->rpc, dir, name, strlen(name), 0, n, &watched);
 
 	return r < 0 ? r : n->err;
 }
@@ -31,7 +31,7 @@ static void a_walk_goes_down_and_stops_at_what_is_missing(void **state)
 	assert_int_equal(mkdir(rig_path(&g, "a"), 0755), 0);
 	assert_int_equal(mkdir(rig_path(&g, "a/b"), 0700), 0);
 	assert_int_equal(mkdir(rig_path(&g, "a/b/c"), 0711), 0);
-	assert_int_equal(grpc_walk(&g.rpc, g.root.handle, names, 5, false, nodes, &watched), 4);
+	assert_int_equal(grpc_walk(&g.rpc, g.root.handle, names, 5, 0, nodes, &watched), 4);
 	assert_true(watched);
 	assert_int_equal(nodes[1].attr.mode, S_IFDIR | 0700);
 	assert_int_equal(nodes[2].attr.mode, S_IFDIR | 0711);
@@ -50,7 +50,7 @@ static void a_walk_gives_a_symlink_and_goes_no_further(void **state)
 	(void)state;
 	rig_start_as(&g, false, false);
 	assert_int_equal(symlink("/", rig_path(&g, "link")), 0);
-	assert_int_equal(grpc_walk(&g.rpc, g.root.handle, names, 2, false, nodes, &watched), 1);
+	assert_int_equal(grpc_walk(&g.rpc, g.root.handle, names, 2, 0, nodes, &watched), 1);
 	assert_true(S_ISLNK(nodes[0].attr.mode));
 	assert_int_equal(grpc_readlink(&g.rpc, nodes[0].handle, target, sizeof(target)), 1);
 	assert_int_equal(target[0], '/');
@@ -67,7 +67,7 @@ static void siblings_are_looked_up_in_one_call(void **state)
 	rig_start_as(&g, false, false);
 	rig_write(&g, "x", "1");
 	rig_write(&g, "y", "22");
-	assert_int_equal(grpc_walk(&g.rpc, g.root.handle, names, 3, true, nodes, &watched), 3);
+	assert_int_equal(grpc_walk(&g.rpc, g.root.handle, names, 3, GW_WALK_SIBLINGS, nodes, &watched), 3);
 	assert_int_equal(nodes[0].attr.size, 1);
 	assert_int_equal(nodes[1].err, -ENOENT);
 	assert_int_equal(nodes[2].attr.size, 2);

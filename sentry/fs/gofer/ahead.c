@@ -119,11 +119,11 @@ static struct ginode *enter(struct ginode *dir, const struct batch *b, u64 seq, 
 }
 
 /* All of @b in one call; the first, or NULL. */
-static struct ginode *fetch(struct ginode *dir, struct batch *b)
+static struct ginode *fetch(struct task *t, struct ginode *dir, struct batch *b)
 {
 	bool watched, before;
 	u64 seq = gdir_names_seq(dir, &before), changes = gconn_changes(dir->c);
-	int r = grpc_walk(&dir->c->rpc, dir->handle, b->names, b->n, true, b->nodes, &watched);
+	int r = grpc_walk(&dir->c->rpc, dir->handle, b->names, b->n, GW_WALK_SIBLINGS | gwalk_flags(t), b->nodes, &watched);
 
 	if (r < 0)
 		return NULL;
@@ -135,7 +135,7 @@ static struct ginode *fetch(struct ginode *dir, struct batch *b)
 	return NULL;
 }
 
-enum ahead gdir_ahead(struct ginode *dir, const char *name, size_t len, struct ginode **ret)
+enum ahead gdir_ahead(struct task *t, struct ginode *dir, const char *name, size_t len, struct ginode **ret)
 {
 	struct glist *l = gdir_kept(dir);
 	enum ahead a = AHEAD_UNKNOWN;
@@ -152,7 +152,7 @@ enum ahead gdir_ahead(struct ginode *dir, const char *name, size_t len, struct g
 	b = at >= 0 && in_a_row(dir, l, (u32)at, &types) ? knew(struct batch) : NULL;
 	if (b) {
 		choose(dir, l, (u32)at, types, b);
-		*ret = b->n > 1 ? fetch(dir, b) : NULL;
+		*ret = b->n > 1 ? fetch(t, dir, b) : NULL;
 		if (*ret)
 			a = AHEAD_FOUND;
 		kfree(b);

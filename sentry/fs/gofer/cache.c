@@ -126,6 +126,12 @@ static void set_coherent_locked(struct ginode *g, bool coherent)
 		inode_forget_acls(&g->i);
 }
 
+static void told_acl_locked(struct ginode *g, const struct gw_node *n, bool quiet)
+{
+	if (quiet && g->coherent && (n->flags & GW_NODE_NO_ACL))
+		inode_keep_acl(&g->i, ACL_ACCESS, NULL);
+}
+
 /* Known already: what was told is as good as what is remembered, unless something happened meanwhile. */
 static void refresh_known(struct ginode *g, const struct gw_node *n, bool watched, u64 changes, bool may_lock)
 {
@@ -138,6 +144,7 @@ static void refresh_known(struct ginode *g, const struct gw_node *n, bool watche
 	inval = g->inval;
 	if (!S_ISDIR(n->attr.mode))
 		set_coherent_locked(g, watched && n->attr.nlink == 1);
+	told_acl_locked(g, n, quiet);
 	mutex_unlock(&c->mu);
 	grpc_close(&c->rpc, n->handle, false);
 	if (quiet && may_lock)
@@ -170,6 +177,7 @@ int ginode_get(struct gsuper *gs, const struct gw_node *n, bool watched, u64 cha
 			fresh->fresh = c->changes == changes;
 			fresh->asked = now;
 			fresh->mode_stale = !fresh->fresh;
+			told_acl_locked(fresh, n, fresh->fresh);
 		}
 		mutex_unlock(&c->mu);
 	}

@@ -195,7 +195,7 @@ enum ahead { AHEAD_UNKNOWN, AHEAD_NOTHING, AHEAD_FOUND };
  * @name in @dir is not cached.  NOTHING: a listing says that it does not exist.  FOUND:
  * it was fetched together with its neighbours.  UNKNOWN: ask for it alone.
  */
-enum ahead gdir_ahead(struct ginode *dir, const char *name, size_t len, struct ginode **ret);
+enum ahead gdir_ahead(struct task *t, struct ginode *dir, const char *name, size_t len, struct ginode **ret);
 
 /* ---- file.c ---- */
 int gfile_open(struct task *t, struct inode *i, const struct path *p, u32 flags, struct file **ret) must_check;
@@ -215,6 +215,8 @@ int g_getattr(struct task *t, struct inode *i, struct kstat *ret) must_check;
 int g_setattr(struct task *t, struct inode *i, const struct iattr *a) must_check;
 int g_open(struct task *t, struct inode *i, const struct path *p, u32 flags, struct file **ret) must_check;
 bool g_revalidate(struct task *t, struct inode *dir, const char *name, size_t len, struct inode *i, bool attrs);
+/* GW_WALK_* of a walk for @t. */
+u32 gwalk_flags(struct task *t);
 int g_lookup(struct task *t, struct inode *dir, const char *name, size_t len, struct inode **ret) must_check;
 int g_create(struct task *t, struct inode *dir, const char *name, size_t len, u32 mode, struct inode **ret) must_check;
 int g_tmpfile(struct task *t, struct inode *dir, u32 mode, struct inode **ret) must_check;

@@ -5,22 +5,31 @@
  * lookups and with the host.  Each change tells the cache what is there now.
  */
 #include <errno.h>
+#include <linux/capability.h>
 #include <linux/fs.h>
 #include <string.h>
 #include "sentry/fs/gofer/gofer_int.h"
+#include "sentry/kernel/cred.h"
 #include "sentry/vfs/dentry.h"
 #include "sentry/vfs/posix_acl.h"
 
+/* Whoever isn't capable may be judged by lists next: most often "none" comes along with the name. */
+u32 gwalk_flags(struct task *t)
+{
+	return self_capable(t, CAP_DAC_OVERRIDE) ? 0 : GW_WALK_ACL;
+}
+
 /* The gofer is out of handles: give back what only caches hold, once. */
-static int ask(struct ginode *dir, const char *name, size_t len, struct gw_node *n, bool *ret_watched)
+static int ask(struct task *t, struct ginode *dir, const char *name, size_t len, struct gw_node *n, bool *ret_watched)
 {
 	struct gofer_rpc *rpc = &dir->c->rpc;
-	int r = grpc_lookup(rpc, dir->handle, name, len, n, ret_watched);
+	u32 flags = gwalk_flags(t);
+	int r = grpc_lookup(rpc, dir->handle, name, len, flags, n, ret_watched);
 
 	if (r == 0 && n->err == -ENFILE) {
 		dcache_shrink(dir->i.sb);
 		grpc_flush_closes(rpc);
-		r = grpc_lookup(rpc, dir->handle, name, len, n, ret_watched);
+		r = grpc_lookup(rpc, dir->handle, name, len, flags, n, ret_watched);
 	}
 	return r;
 }
@@ -35,10 +44,9 @@ int g_lookup(struct task *t, struct inode *i, const char *name, size_t len, stru
 	u64 seq, changes;
 	int r;
 
-	(void)t;
 	if (a == GNAME_NOTHING)
 		return -ENOENT;
-	if (a == GNAME_UNKNOWN && gdir_ahead(dir, name, len, &g) == AHEAD_NOTHING)
+	if (a == GNAME_UNKNOWN && gdir_ahead(t, dir, name, len, &g) == AHEAD_NOTHING)
 		return -ENOENT;
 	if (g) {
 		*ret = &g->i;
@@ -46,7 +54,7 @@ int g_lookup(struct task *t, struct inode *i, const char *name, size_t len, stru
 	}
 	seq = gdir_names_seq(dir, &before);
 	changes = gconn_changes(c);
-	r = ask(dir, name, len, &n, &watched);
+	r = ask(t, dir, name, len, &n, &watched);
 	if (r < 0)
 		return r;
 	if (watched != before) {

@@ -48,14 +48,14 @@ int grpc_bell(struct gofer_rpc *r) must_check;
 void grpc_done(struct gofer_rpc *r);
 
 int grpc_mount(struct gofer_rpc *r, u32 root, struct gw_node *ret) must_check;
-/* One name in @dir; ret->err says why there is none (its directory is told as watched or not). */
-int grpc_lookup(struct gofer_rpc *r, u32 dir, const char *name, size_t len, struct gw_node *ret,
+/* One name in @dir; ret->err says why there is none (its directory is told as watched or not). @flags: GW_WALK_*. */
+int grpc_lookup(struct gofer_rpc *r, u32 dir, const char *name, size_t len, u32 flags, struct gw_node *ret,
                 bool *ret_dir_watched) must_check;
 /*
  * Walk @n names (GW_WALK_MAX at most) down from, or side by side in, @dir.
  * Returns how many nodes were told (>= 1), the last of which has err set when the walk stopped there.
  */
-int grpc_walk(struct gofer_rpc *r, u32 dir, const char *const *names, u32 n, bool siblings,
+int grpc_walk(struct gofer_rpc *r, u32 dir, const char *const *names, u32 n, u32 flags,
               struct gw_node *nodes, bool *ret_dir_watched) must_check;
 int grpc_getattr(struct gofer_rpc *r, u32 h, bool watch, struct gw_attr *ret, bool *ret_watched) must_check;
 /* getattr of a directory that is watched from now on, with closes (GW_EV_CLOSED). */

@@ -34,10 +34,10 @@ int grpc_mount(struct gofer_rpc *r, u32 root, struct gw_node *ret)
 	return rc;
 }
 
-static int walk_exchange(struct gofer_rpc *r, struct exchange *x, u32 dir, u32 n, bool siblings,
+static int walk_exchange(struct gofer_rpc *r, struct exchange *x, u32 dir, u32 n, u32 flags,
                          struct gw_node *nodes, bool *ret_dir_watched)
 {
-	struct gw_walk_req q = { .dir = dir, .n = (u16)n, .flags = siblings ? GW_WALK_SIBLINGS : 0 };
+	struct gw_walk_req q = { .dir = dir, .n = (u16)n, .flags = (u16)flags };
 	struct gw_walk_rep rep;
 	int rc;
 
@@ -50,7 +50,7 @@ static int walk_exchange(struct gofer_rpc *r, struct exchange *x, u32 dir, u32 n
 	rc = grpc_exchange(r, x);
 	if (rc < 0)
 		return rc;
-	if (rep.n == 0 || rep.n > n || x->tail_len != rep.n * sizeof(*nodes) || (siblings && rep.n != n))
+	if (rep.n == 0 || rep.n > n || x->tail_len != rep.n * sizeof(*nodes) || ((flags & GW_WALK_SIBLINGS) && rep.n != n))
 		return grpc_break(r, "walk tells another number of nodes");
 	for (u32 i = 0; i < rep.n && rc == 0; i++)
 		rc = check_node(r, &nodes[i]);
@@ -58,7 +58,7 @@ static int walk_exchange(struct gofer_rpc *r, struct exchange *x, u32 dir, u32 n
 	return rc < 0 ? rc : (int)rep.n;
 }
 
-int grpc_lookup(struct gofer_rpc *r, u32 dir, const char *name, size_t len, struct gw_node *ret,
+int grpc_lookup(struct gofer_rpc *r, u32 dir, const char *name, size_t len, u32 flags, struct gw_node *ret,
                 bool *ret_dir_watched)
 {
 	u8 n = (u8)len;
@@ -67,11 +67,11 @@ int grpc_lookup(struct gofer_rpc *r, u32 dir, const char *name, size_t len, stru
 
 	if (len > GW_NAME_MAX)
 		return -ENAMETOOLONG;
-	rc = walk_exchange(r, &x, dir, 1, false, ret, ret_dir_watched);
+	rc = walk_exchange(r, &x, dir, 1, flags, ret, ret_dir_watched);
 	return rc < 0 ? rc : 0;
 }
 
-int grpc_walk(struct gofer_rpc *r, u32 dir, const char *const *names, u32 n, bool siblings,
+int grpc_walk(struct gofer_rpc *r, u32 dir, const char *const *names, u32 n, u32 flags,
               struct gw_node *nodes, bool *ret_dir_watched)
 {
 	u8 buf[GW_WALK_MAX * (GW_NAME_MAX + 1)];
@@ -90,7 +90,7 @@ int grpc_walk(struct gofer_rpc *r, u32 dir, const char *const *names, u32 n, boo
 		len += one;
 	}
 	x.req[1] = (struct iovec)PART(buf, len);
-	return walk_exchange(r, &x, dir, n, siblings, nodes, ret_dir_watched);
+	return walk_exchange(r, &x, dir, n, flags, nodes, ret_dir_watched);
 }
 
 /* Requests of a handle and flags whose reply is attributes. */
