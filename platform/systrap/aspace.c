@@ -187,9 +187,10 @@ void systrap_ctx_start(struct ctx *base)
 
 /* ---- new processes and threads ---- */
 
-static void pending_add(struct systrap *p, struct systrap_ctx *child)
+static void pending_add(struct systrap *p, struct systrap_ctx *child, const struct systrap_ctx *parent)
 {
 	child->cookie = rand_u64();
+	child->maker = to_as(parent->base.as);
 	atomic_fetch_add(&p->w.running, 1);
 	mutex_lock(&p->lanes->mu);
 	list_add_tail(&child->pending, &p->lanes->pending);
@@ -212,7 +213,7 @@ static bool pending_cancel(struct systrap *p, struct systrap_ctx *child)
 
 /*
  * @parent's stub has answered with the child's id @r (its word). Wait for the child itself.  The
- * reaper ends the wait when that id, or the child's process, dies unregistered
+ * reaper ends the wait when that id, the child's process, or the parent's dies
  * (pending_died); a stub that lies about the id hangs only itself, and is killable.
  */
 static int await_child(struct systrap_ctx *child, long r)
@@ -258,7 +259,7 @@ static int fork_reserved(struct systrap_ctx *parent, struct aspace **ret_as, str
 	r = -ENOMEM;
 	if (!c)
 		goto drop_as;
-	pending_add(p, c);
+	pending_add(p, c, parent);
 	r = await_child(c, command_clone(parent, CMD_FORK, CLONE_FLAGS_PROCESS, c->cookie, 0));
 	if (r < 0)
 		goto drop_ctx;
@@ -352,7 +353,7 @@ static int clone_reserved(struct systrap_ctx *parent, struct ctx **ret)
 		mutex_unlock(&as->mu);
 		return -ENOMEM;
 	}
-	pending_add(p, c);
+	pending_add(p, c, parent);
 	r = await_child(c, command_clone(parent, CMD_CLONE, CLONE_FLAGS_THREAD, c->cookie,
 					 ctx_slot(c)));
 	if (r < 0) {

@@ -74,6 +74,18 @@ static bool waits(const struct systrap *p, const struct seccomp_notif *n)
 	return ioctl(p->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
 }
 
+/*
+ * Is @tid what @c is to be: a thread of its process, or, as a first one, a process that is no other's yet?  What is copied and killed by
+ * a process's number must be its own, and stay so until it is reaped.
+ */
+static bool fits(struct systrap *p, const struct systrap_ctx *c, pid_t tid)
+{
+	const struct systrap_as *as = to_as(c->base.as);
+	pid_t pid = as->pid ? as->pid : tid;
+
+	return (as->pid || !tidmap_get(p->by_pid, tid)) && !atomic_load(&as->dead) && syscall(SYS_tgkill, pid, tid, 0) == 0;
+}
+
 /* A child of clone says who it is. Anything wrong ends it. */
 static void register_child(struct systrap *p, const struct seccomp_notif *n)
 {
@@ -87,7 +99,7 @@ static void register_child(struct systrap *p, const struct seccomp_notif *n)
 	there = waits(p, n);
 	if (there && registers(p, n))
 		list_for_each(x, &p->lanes->pending, pending)
-			if (x->cookie == n->data.args[1] && ctx_systrap(x) == p) {
+			if (x->cookie == n->data.args[1] && ctx_systrap(x) == p && fits(p, x, (pid_t)n->pid)) {
 				c = x;
 				list_del_init(&c->pending);
 				break;
@@ -440,13 +452,13 @@ bool notify_await(struct systrap *p)
 	return pfd[0].revents & POLLIN;
 }
 
-/* Children that will never register: process @pid is gone, or the address space @as. the lanes' mu is held. */
+/* Children that will never register: process @pid is gone, or the address space @as, theirs or who was to make them. the lanes' mu is held. */
 static void pending_died(struct lanes *lanes, pid_t pid, const struct systrap_as *as)
 {
 	struct systrap_ctx *c, *next;
 
 	list_for_each_safe(c, next, &lanes->pending, pending) {
-		if (as ? c->base.as != &as->base : c->expect != pid)
+		if (as ? c->base.as != &as->base && c->maker != as : c->expect != pid)
 			continue;
 		list_del_init(&c->pending);
 		atomic_fetch_sub(&ctx_systrap(c)->w.running, 1);

@@ -152,6 +152,7 @@ struct systrap_ctx {
 	/* As a child that has not registered yet.  Guarded by the lanes' mu. */
 	struct list_head pending;
 	u64 cookie;
+	const struct systrap_as *maker;         /* whose stub is to make it */
 	pid_t expect;                           /* what its parent says its id is; 0 = not known yet */
 	_Atomic u32 registered;                 /* futex: CHILD_* */
 

@@ -31,6 +31,8 @@ struct run {
 	struct run *other;              /* answer mmap with the run of another guest, started by a worker */
 	struct aspace *other_as;
 	struct run *twin;               /* answer clone with another thread, which this is the run of */
+	bool forks;                     /* answer fork with a child, which is not to come about */
+	int forked;
 	bool rests;                     /* set the unknown call NR_WAIT aside, as a call that waits */
 	struct run *wakes;              /* in NR_WAIT: wait as a task does, and wake that one meanwhile */
 	_Atomic u32 stage;              /* futex: 1: was set aside; 2: was woken */
@@ -66,6 +68,18 @@ static void start_twin(struct run *r, struct ctx *c)
 	ctx_set_owner(twin, r->twin);
 	atomic_store(&r->twin->ctx, twin);
 	ctx_start(twin);
+}
+
+static void fork_in_vain(struct run *r, struct ctx *c)
+{
+	struct aspace *as;
+	struct ctx *child;
+
+	r->forked = aspace_fork(c, &as, &child);
+	if (r->forked < 0)
+		return;
+	ctx_free(child);
+	aspace_unref(as);
 }
 
 /* A task that waits, and whose worker takes in what another one waits for.  It took turns with others before. */
@@ -106,6 +120,8 @@ static bool step(struct run *r, struct ctx *c, const struct trap *t)
 		start_other(r);
 	if (t->kind == TRAP_SYSCALL && t->nr == SYS_clone && r->twin)
 		start_twin(r, c);
+	if (t->kind == TRAP_SYSCALL && t->nr == SYS_fork && r->forks)
+		fork_in_vain(r, c);
 	if (t->kind == TRAP_SYSCALL && t->nr == NR_WAIT && r->wakes)
 		wake_in_wait(c, r->wakes);
 	if (t->kind == TRAP_SYSCALL)
@@ -203,6 +219,24 @@ GUEST(forge_frame, FIND_SYSCALL
       " mov $0x57b5, %eax\n mov $2, %edi\n mov $0x10, %esi\n mov $31, %edx\n call *%rbx\n mov $60, %eax\n syscall\n");
 GUEST(forge_register, FIND_SYSCALL
       " mov $0x57b5, %eax\n mov $1, %edi\n mov $1, %esi\n call *%rbx\n mov $60, %eax\n syscall\n");
+/* Hostile code that obeys commands itself: it forges frames at 0x500000, in which it makes a call. */
+#define FORGED_CALL(nr) \
+	" movl $0xc000003e, 0x50014c\n movq $" #nr ", 0x500090\n" \
+	" mov $0x57b5, %eax\n mov $2, %edi\n mov $0x500000, %esi\n mov $31, %edx\n call *%rbx\n"
+/* The one call of a command, as it stands in the first slot. */
+#define OBEY \
+	" mov 0x1000068(%r15), %rax\n mov 0x1000070(%r15), %rdi\n mov 0x1000078(%r15), %rsi\n mov 0x1000080(%r15), %rdx\n" \
+	" mov 0x1000088(%r15), %r10\n mov 0x1000090(%r15), %r8\n mov 0x1000098(%r15), %r9\n call *%rbx\n" FORGED_DONE(0x10000)
+#define FORGED_DONE(r) " mov $0x57b5, %eax\n mov $3, %edi\n mov $" #r ", %rsi\n call *%rbx\n"
+/* A thread that its clone, told to have failed, has made all the same says that it is the child of a later fork. */
+GUEST(thread_as_child, FIND_SYSCALL FORGED_CALL(56) OBEY      /* room for slots */
+      " lea 5f(%rip), %rax\n mov %rax, 0x508000\n mov $0x250f00, %edi\n mov $0x508000, %esi\n xor %edx, %edx\n"
+      " mov $0x500800, %r10d\n xor %r8d, %r8d\n mov $56, %eax\n call *%rbx\n" FORGED_DONE(-11) FORGED_CALL(57)
+      " movl $1, 0x500900\n" FORGED_DONE(0x3ffffe) " mov $60, %eax\n syscall\n"
+      "5: pause\n cmpl $0, 0x500900\n je 5b\n mov 0x1000018(%r15), %rsi\n mov $1, %edi\n mov $0x57b5, %eax\n call *%rbx\n"
+      "6: jmp 6b\n");
+/* Nothing was made: who waits for the child learns that its maker has ended. */
+GUEST(no_child, FIND_SYSCALL FORGED_CALL(57) FORGED_DONE(0x3ffffe) " mov $60, %eax\n syscall\n");
 GUEST(own_number, " mov $0x57b5, %eax\n mov $2, %edi\n syscall\n mov $60, %eax\n syscall\n");
 GUEST(x32, " mov $0x40000027, %eax\n syscall\n mov $60, %eax\n syscall\n");
 GUEST(int80, " mov $20, %eax\n int $0x80\n mov $60, %eax\n syscall\n");
@@ -262,6 +296,20 @@ static void a_forged_registration_is_fatal(void **state)
 {
 	(void)state;
 	expect_death(guest_forge_register, guest_forge_register_end);
+}
+
+/* Else what is copied for the child would be read and written by a number that the host gives to any other process some day. */
+static void a_thread_is_not_taken_for_a_new_process(void **state)
+{
+	struct run twin = { 0 }, r = { .twin = &twin, .forks = true };
+
+	(void)state;
+	RUN(&r, thread_as_child);
+	assert_null(atomic_load(&twin.ctx));
+	assert_int_equal(atomic_load(&r.n), 3);
+	assert_int_equal(r.trap[1].nr, SYS_fork);
+	assert_true(r.forked < 0);
+	assert_int_equal(r.trap[2].kind, TRAP_DEAD);
 }
 
 static void a_frame_at_a_bad_address_harms_only_its_process(void **state)
@@ -472,6 +520,36 @@ static void end_leaver(struct run r[2], struct aspace *as)
 	aspace_unref(as);
 }
 
+static bool child_is_expected(pid_t pid)
+{
+	struct lanes *lanes = ((struct systrap *)plat)->lanes;
+	struct systrap_ctx *c;
+	bool found = false;
+
+	mutex_lock(&lanes->mu);
+	list_for_each(c, &lanes->pending, pending)
+		found |= c->expect == pid;
+	mutex_unlock(&lanes->mu);
+	return found;
+}
+
+/* What was to be made by a stub that has died will never be, whatever it has said. */
+static void a_fork_ends_with_its_process(void **state)
+{
+	struct run r = { .forks = true };
+	struct aspace *as;
+
+	(void)state;
+	START(&r, no_child, &as);
+	while (!child_is_expected(0x3ffffe))
+		usleep(1000);
+	kill(to_as(as)->pid, SIGKILL);
+	await(&r.over, 0);
+	assert_true(r.forked < 0);
+	assert_int_equal(r.trap[1].kind, TRAP_DEAD);
+	aspace_unref(as);
+}
+
 static void a_thread_that_left_unasked_can_be_ended(void **state)
 {
 	struct aspace *as;
@@ -644,6 +722,8 @@ int main(void)
 		cmocka_unit_test(a_jump_into_the_stub_opens_nothing),
 		cmocka_unit_test(a_forged_completion_is_fatal),
 		cmocka_unit_test(a_forged_registration_is_fatal),
+		cmocka_unit_test(a_thread_is_not_taken_for_a_new_process),
+		cmocka_unit_test(a_fork_ends_with_its_process),
 		cmocka_unit_test(a_frame_at_a_bad_address_harms_only_its_process),
 		cmocka_unit_test(the_trap_number_from_elsewhere_is_an_unknown_call),
 		cmocka_unit_test(x32_numbers_arrive_as_they_are),
