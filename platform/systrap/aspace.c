@@ -23,14 +23,12 @@
 
 /*
  * Numbers for files on their way into a stub.  A table of 64 descriptors need not grow; growing one that
- * threads share costs the host a grace period of its RCU, milliseconds.  So there are a few groups of low numbers, each
- * one command's while it lasts; when they are all taken, numbers of the slot's own.
+ * threads share costs the host a grace period of its RCU, milliseconds.  So there are groups of numbers, the lowest first, each
+ * one command's while it lasts: were two in flight with the same, what the one is given could be what the other maps.
  */
 #define FILES_A_COMMAND (SLOT_CALLS / 2)        /* each is closed again */
-#define FILE_GROUPS     5u
-#define FILE_LOW        4u
-#define FILE_HIGH       64u
-_Static_assert(FILE_LOW + FILE_GROUPS * FILES_A_COMMAND <= FILE_HIGH, "low numbers");
+#define FILE_GROUPS     64u
+#define FILE_FIRST      4u
 
 struct systrap_as *as_alloc(struct systrap *p)
 {
@@ -394,13 +392,11 @@ u64 as_file_number(struct systrap_ctx *c)
 
 	if (c->file_number)
 		return c->file_number;
-	c->file_number = FILE_HIGH + (c->slot % 512) * FILES_A_COMMAND;
 	mutex_lock(&as->mu);
-	for (u32 g = 0; g < FILE_GROUPS; g++)
+	for (u32 g = 0; !c->file_number && g < FILE_GROUPS; g++)
 		if (!(as->file_groups >> g & 1)) {
-			as->file_groups |= 1u << g;
-			c->file_number = FILE_LOW + g * FILES_A_COMMAND;
-			break;
+			as->file_groups |= 1ull << g;
+			c->file_number = FILE_FIRST + g * FILES_A_COMMAND;
 		}
 	mutex_unlock(&as->mu);
 	return c->file_number;
@@ -410,11 +406,11 @@ void as_file_done(struct systrap_ctx *c)
 {
 	struct systrap_as *as = to_as(c->base.as);
 
-	if (c->file_number && c->file_number < FILE_HIGH) {
-		mutex_lock(&as->mu);
-		as->file_groups &= ~(1u << (c->file_number - FILE_LOW) / FILES_A_COMMAND);
-		mutex_unlock(&as->mu);
-	}
+	if (!c->file_number)
+		return;
+	mutex_lock(&as->mu);
+	as->file_groups &= ~(1ull << (c->file_number - FILE_FIRST) / FILES_A_COMMAND);
+	mutex_unlock(&as->mu);
 	c->file_number = 0;
 }
 
@@ -423,11 +419,11 @@ static u32 build_calls(struct systrap_ctx *c, const struct as_op *op, struct stu
 		       hostfd_t *file, u32 at)
 {
 	bool has_file = op->kind == AS_MAP && op->file.fd >= 0;
-	u64 fd = has_file ? as_file_number(c) + at / 2 : (u64)-1;
+	u64 first = has_file ? as_file_number(c) : 1, fd = has_file ? first + at / 2 : (u64)-1;
 
 	file[0] = has_file ? op->file : HOSTFD_NONE;
 	file[1] = HOSTFD_NONE;
-	if (!in_range(ctx_systrap(c), op->addr.v, op->len))
+	if (!first || !in_range(ctx_systrap(c), op->addr.v, op->len))
 		return 0;
 	switch (op->kind) {
 	case AS_MAP:
@@ -477,8 +473,10 @@ int systrap_apply(struct ctx *base, const struct as_op *ops, size_t n, size_t *r
 		while (i + batch < n && k + 2 <= SLOT_CALLS) {
 			u32 m = build_calls(c, &ops[i + batch], calls + k, files + k, k);
 
-			if (!m)
+			if (!m) {
+				as_file_done(c);
 				return -EINVAL;
+			}
 			k += m;
 			op_end[batch++] = k;
 		}

@@ -76,20 +76,22 @@ static bool slow_call(u32 nr)
 static int map_mail(struct systrap_ctx *c)
 {
 	struct systrap_as *as = to_as(c->base.as);
-	u64 addr = ctx_systrap(c)->stub + STUB_MAIL_OFF;
+	u64 addr = ctx_systrap(c)->stub + STUB_MAIL_OFF, number = as_file_number(c);
 	hostfd_t fd;
 	struct stub_call calls[3] = {
-		{ SYS_mmap, { addr, MAIL_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, as_file_number(c), 0 } },
-		{ SYS_close, { as_file_number(c) } },
+		{ SYS_mmap, { addr, MAIL_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, number, 0 } },
+		{ SYS_close, { number } },
 		{ SYS_madvise, { addr, MAIL_SIZE, MADV_DONTFORK } },
 	};
 	hostfd_t files[3] = { HOSTFD_NONE, HOSTFD_NONE, HOSTFD_NONE };
 	void *m = MAP_FAILED;
 	u32 done;
-	int r = host_memfd("mail", &fd);
+	int r = number ? host_memfd("mail", &fd) : -EAGAIN;
 
-	if (r < 0)
+	if (r < 0) {
+		as_file_done(c);
 		return r;
+	}
 	files[0] = fd;
 	r = host_ftruncate(fd, MAIL_SIZE);
 	if (!r) {
@@ -98,6 +100,7 @@ static int map_mail(struct systrap_ctx *c)
 	}
 	host_close(fd);
 	if (r < 0) {
+		as_file_done(c);
 		if (m != MAP_FAILED)
 			munmap(m, MAIL_SIZE);
 		return r;

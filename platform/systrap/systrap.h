@@ -66,7 +66,7 @@ struct systrap_as {
 	u64 *used, *leaving;                    /* guarded by mu: bitmaps of slots, in one allocation: slots.c */
 	u32 slot_words;                         /* guarded by mu: of each */
 	u32 nparked;                            /* guarded by mu */
-	u32 file_groups;                        /* guarded by mu: aspace.c */
+	u64 file_groups;                        /* guarded by mu: aspace.c */
 	struct parked parked[PARKED_MAX];       /* guarded by mu */
 	_Atomic u32 changing;                   /* futex: one change of code, slots or mailboxes at a time, and no fork meanwhile */
 	struct mail *mail;                      /* set once, guarded by mu: MAIL_LINES of them, or NULL */
@@ -402,8 +402,8 @@ bool spare_take(struct systrap *p, struct aspace **ret_as, struct ctx **ret_ctx)
 void spare_ended(struct systrap *p);            /* by the reaper: a process has ended */
 
 /* aspace.c */
-u64 as_file_number(struct systrap_ctx *c);              /* what the first file of @c's command is called in its stub */
-void as_file_done(struct systrap_ctx *c);               /* the command has ended */
+u64 as_file_number(struct systrap_ctx *c);              /* what the first file of @c's command is called in its stub; 0: it can have none */
+void as_file_done(struct systrap_ctx *c);               /* the command has ended, or there is none */
 int systrap_as_new(struct platform *base, struct aspace **ret_as, struct ctx **ret_ctx);
 /* Fork the zygote, whose busy word is held. */
 int as_from_zygote(struct systrap *p, struct aspace **ret_as, struct ctx **ret_ctx) must_check;

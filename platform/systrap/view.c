@@ -207,8 +207,9 @@ static void map_asked(struct systrap_ctx *c)
 	mutex_lock(&as->mu);
 	v = asked(as, c);
 	mutex_unlock(&as->mu);
-	if (v)
+	if (v && number)
 		ok = command_calls(c, calls, files, 3, &done) == 0;
+	as_file_done(c);
 	mutex_lock(&as->mu);
 	v = asked(as, c);
 	if (v && ok)

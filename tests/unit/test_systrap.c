@@ -429,6 +429,56 @@ static void maps_over_the_platform_are_refused(void **state)
 	aspace_unref(as);
 }
 
+/* Whoever makes commands at the same time: a file for one of them must not be there under the number that another names. */
+static void files_of_two_commands_never_have_the_same_number(void **state)
+{
+	static struct systrap_ctx via[65];
+	struct aspace *as;
+	struct ctx *c;
+	u64 last = 3;
+
+	(void)state;
+	assert_int_equal(aspace_new(plat, &as, &c), 0);
+	for (u32 i = 0; i < 65; i++) {
+		via[i].base = *c;
+		via[i].slot = i * 512;
+	}
+	for (u32 i = 0; i < 64; i++) {
+		u64 number = as_file_number(&via[i]);
+
+		assert_true(number > last);
+		assert_int_equal(as_file_number(&via[i]), number);
+		last = number + SLOT_CALLS / 2 - 1;
+	}
+	assert_int_equal(as_file_number(&via[64]), 0);
+	as_file_done(&via[17]);
+	assert_int_not_equal(as_file_number(&via[64]), 0);
+	for (u32 i = 0; i < 65; i++)
+		as_file_done(&via[i]);
+	ctx_free(c);
+	aspace_unref(as);
+}
+
+/* A command that is not made after all gives its number back. */
+static void a_map_that_is_refused_keeps_no_number(void **state)
+{
+	struct as_op op = { .kind = AS_MAP, .len = 4096, .prot = PROT_READ, .flags = MAP_SHARED };
+	struct aspace *as;
+	struct ctx *c;
+	u64 lo, hi;
+
+	(void)state;
+	platform_user_range(plat, &lo, &hi);
+	assert_int_equal(aspace_new(plat, &as, &c), 0);
+	op.addr = GADDR(hi);
+	op.file = HOSTFD(0);
+	assert_int_equal(aspace_apply(c, &op, 1, NULL), -EINVAL);
+	assert_int_equal(to_ctx(c)->file_number, 0);
+	assert_true(to_as(as)->file_groups == 0);
+	ctx_free(c);
+	aspace_unref(as);
+}
+
 static struct systrap *lane_of_new(struct aspace **ret_as, struct ctx **ret_c)
 {
 	assert_int_equal(aspace_new(plat, ret_as, ret_c), 0);
@@ -733,6 +783,8 @@ int main(void)
 		cmocka_unit_test(a_command_keeps_extended_state),
 		cmocka_unit_test(killing_a_computing_stub_is_reported_once),
 		cmocka_unit_test(maps_over_the_platform_are_refused),
+		cmocka_unit_test(files_of_two_commands_never_have_the_same_number),
+		cmocka_unit_test(a_map_that_is_refused_keeps_no_number),
 		cmocka_unit_test(a_program_takes_the_other_lane_than_the_youngest),
 		cmocka_unit_test(a_worker_commands_both_lanes),
 		cmocka_unit_test(a_thread_that_left_unasked_can_be_ended),
