@@ -158,7 +158,7 @@ static struct as_op piece_op(const struct mm_piece *p)
 {
 	return (struct as_op){
 		.kind = AS_MAP, .addr = GADDR(p->addr), .len = p->len, .prot = p->prot,
-		.flags = (int)(p->flags & (MAP_SHARED | MAP_PRIVATE | MAP_NORESERVE)),
+		.flags = vma_host_flags(p->flags),
 		.file = p->fd, .offset = p->fd_offset,
 	};
 }

@@ -134,7 +134,7 @@ static int apply_map(struct ctx *c, const struct map_req *m)
 	int touch = m->prot & PROT_WRITE ? MADV_POPULATE_WRITE : MADV_POPULATE_READ;
 	struct as_op ops[2] = { {
 		.kind = AS_MAP, .addr = GADDR(m->addr), .len = m->len, .prot = m->v.prot,
-		.flags = (int)m->v.flags & (MAP_SHARED | MAP_PRIVATE | MAP_NORESERVE),
+		.flags = vma_host_flags(m->v.flags),
 		.file = m->host.fd, .offset = m->host.offset,
 	}, {
 		.kind = AS_ADVISE, .addr = GADDR(m->addr), .len = m->len, .advice = touch,

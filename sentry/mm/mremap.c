@@ -65,7 +65,7 @@ static struct as_op map_op(const struct move_req *m, const struct vma *v, u64 ad
 {
 	return (struct as_op){
 		.kind = AS_MAP, .addr = GADDR(addr), .len = len, .prot = v->prot,
-		.flags = (int)v->flags & (MAP_SHARED | MAP_PRIVATE | MAP_NORESERVE),
+		.flags = vma_host_flags(v->flags),
 		.file = m->host.fd, .offset = m->host.offset,
 	};
 }

@@ -67,6 +67,17 @@ int mm_may_expand(const struct mm *mm, const struct mm_limits *l, u64 more, int 
 /* -EPERM (may not lock at all) or @over (too much). */
 int mm_may_lock(const struct mm *mm, const struct mm_limits *l, u64 more, int over) must_check;
 
+/*
+ * What the host is told of a vma's flags.  A shared map that can never be written is a private one there: it shows the same, and stays
+ * harmless if the stub has lied about what became of it and asks for its address, as that of another map, to be made writable.
+ */
+static inline int vma_host_flags(u32 flags)
+{
+	if ((flags & MAP_SHARED) && (flags & VMA_NOWRITE))
+		flags ^= MAP_SHARED | MAP_PRIVATE;
+	return (int)(flags & (MAP_SHARED | MAP_PRIVATE | MAP_NORESERVE));
+}
+
 /* The platform's verdict on one change. */
 int mm_apply1(struct ctx *c, const struct as_op *op) must_check;
 

@@ -473,6 +473,11 @@ static void files_are_mapped_as_they_were_opened(void **state)
 
 	assert_true(a > 0);
 	assert_int_equal(mm_mprotect(&w.t, GADDR(a), PAGE_SIZE, PROT_WRITE), -EACCES);
+	/* The host has it as a private map: its descriptor may be one that can write. */
+	assert_int_equal(fake.host[((u64)a - LO) / PAGE_SIZE].shared, 0);
+	a = mm_mremap(&w.t, GADDR(a), 0, PAGE_SIZE, MREMAP_MAYMOVE, GADDR(0));
+	assert_true(a > 0);
+	assert_int_equal(fake.host[((u64)a - LO) / PAGE_SIZE].shared, 0);
 	f->flags = O_WRONLY;
 	assert_int_equal(mm_mmap(&w.t, GADDR(0), PAGE_SIZE, PROT_WRITE, MAP_SHARED, f, 0), -EACCES);
 	f->flags = O_RDWR;
