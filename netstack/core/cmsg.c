@@ -45,12 +45,12 @@ static void fill_stamp(struct ep *e, struct pktbuf *p, struct epmsg_out *c)
 	if (e->o.timestampns) {
 		struct timespec t = { (time_t)(p->stamp / 1000000000), (long)(p->stamp % 1000000000) };
 
-		epmsg_put(c, SOL_SOCKET, SO_TIMESTAMPNS, &t, sizeof(t));
+		epmsg_put(c, SOL_SOCKET, e->o.stamp_new ? OPT_SO_TIMESTAMPNS_NEW : SO_TIMESTAMPNS, &t, sizeof(t));
 	} else if (e->o.timestamp) {
 		struct timeval t = { (time_t)(p->stamp / 1000000000),
 				     (suseconds_t)(p->stamp % 1000000000 / 1000) };
 
-		epmsg_put(c, SOL_SOCKET, SO_TIMESTAMP, &t, sizeof(t));
+		epmsg_put(c, SOL_SOCKET, e->o.stamp_new ? OPT_SO_TIMESTAMP_NEW : SO_TIMESTAMP, &t, sizeof(t));
 	}
 	tstamp_put(e, p->stamp, c);
 }
@@ -88,6 +88,14 @@ static void fill6(struct ep *e, struct pktbuf *p, struct epmsg_out *c)
 		put_int(c, IPPROTO_IPV6, IPV6_HOPLIMIT, p->ttl);
 	if (e->o.recvtclass)
 		put_int(c, IPPROTO_IPV6, IPV6_TCLASS, p->tos);
+	if (e->o.opktinfo6) {
+		struct in6_pktinfo i = { .ipi6_ifindex = p->ifindex };
+
+		memcpy(&i.ipi6_addr, p->dst.b, 16);
+		epmsg_put(c, IPPROTO_IPV6, OPT_IPV6_2292PKTINFO, &i, sizeof(i));
+	}
+	if (e->o.ohlim)
+		put_int(c, IPPROTO_IPV6, OPT_IPV6_2292HOPLIMIT, p->ttl);
 }
 
 void epmsg_fill(struct ep *e, struct pktbuf *p, struct net_msg *m)
@@ -98,6 +106,8 @@ void epmsg_fill(struct ep *e, struct pktbuf *p, struct net_msg *m)
 		fill_stamp(e, p, &c);
 		if (e->o.rxq_ovfl && e->drops)
 			epmsg_put(&c, SOL_SOCKET, SO_RXQ_OVFL, &e->drops, sizeof(e->drops));
+		if (e->o.rcvmark)
+			epmsg_put(&c, SOL_SOCKET, SO_MARK, &p->mark, sizeof(p->mark));
 		if (e->family == AF_INET6)
 			fill6(e, p, &c);
 		if (e->family == AF_INET || ip_is4(&p->dst))

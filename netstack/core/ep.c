@@ -22,13 +22,15 @@ static void default_opts(struct ep *e)
 	e->o.rcvlowat = 1;
 	e->o.ttl = e->o.hlim = e->o.mc_hlim6 = -1;
 	e->o.mc_ttl = 1;
-	e->o.mc_loop = e->o.mc_loop6 = e->o.mc_all = e->o.mc_all6 = true;
+	e->o.mc_loop = e->o.mc_loop6 = e->o.mc_all6 = true;
+	e->o.mc_all = e->family == AF_INET;
 	e->o.autoflow = true;
 	e->o.incoming_cpu = -1;
 	e->o.pacing = UINT64_MAX;
 	e->o.pmtudisc = y->no_pmtu_disc[0] ? IP_PMTUDISC_DONT : IP_PMTUDISC_WANT;
 	e->o.pmtudisc6 = IP_PMTUDISC_WANT;
 	e->o.v6only = e->family == AF_INET6 && y->bindv6only[0];
+	e->o.reuseaddr = e->ops == &raw_ops || e->ops == &ping_ops;
 }
 
 struct ep *ep_alloc(struct stack *s, const struct ep_ops *ops, int family, int type, int proto)
@@ -224,7 +226,8 @@ int ep_name(struct ep *e, bool peer, struct net_sa *ret)
 	if (e->ops == &packet_ops)
 		return packet_name(e, peer, ret);
 	mutex_lock(&e->mu);
-	if (peer && (!e->connected || (e->ops->closed && e->ops->closed(e))))
+	/* Who has a peer without a port, as raw sockets mostly, has none to tell. */
+	if (peer && (!e->connected || !e->rport || (e->ops->closed && e->ops->closed(e))))
 		r = -ENOTCONN;
 	else if (peer)
 		ep_fill_name(e, &e->raddr, e->rport, ret);
@@ -267,6 +270,14 @@ int ep_check_bind(struct ep *e, const struct net_sa *sa, struct ipaddr *ret)
 	return 0;
 }
 
+/* Where an endpoint that is bound to no interface would like to send to @a from: 0, anywhere. */
+static u32 preferred_if(const struct ep *e, const struct ipaddr *a)
+{
+	if (ip_is_multicast(a))
+		return e->o.mc_if;
+	return e->type == SOCK_STREAM ? 0 : ip_is4(a) ? e->o.uc_if : e->o.uc_if6;
+}
+
 int ep_check_dst(struct ep *e, const struct net_sa *sa, struct ipaddr *ret, u32 *ret_oif)
 {
 	struct ipaddr a = sa->ip;
@@ -293,8 +304,8 @@ int ep_check_dst(struct ep *e, const struct net_sa *sa, struct ipaddr *ret, u32 
 			return -EINVAL;
 		oif = sa->scope;
 	}
-	if (ip_is_multicast(&a) && !oif)
-		oif = e->o.mc_if;
+	if (!oif)
+		oif = preferred_if(e, &a);
 	*ret = a;
 	*ret_oif = oif;
 	return 0;
@@ -308,8 +319,8 @@ int ep_route(struct ep *e)
 
 	if (e->rt.valid && e->rt.gen == stack_gen(e->stack))
 		return 0;
-	if (!oif && ip_is_multicast(&e->raddr))
-		oif = e->o.mc_if;
+	if (!oif)
+		oif = preferred_if(e, &e->raddr);
 	r = rt_lookup(e->stack, &e->raddr, &e->laddr, oif,
 		      (e->o.dontroute ? RT_DONTROUTE : 0) | (e->o.freebind ? RT_NO_SRC_CHECK : 0), &rt);
 	if (r < 0)
@@ -441,7 +452,7 @@ int ep_getsockopt(struct ep *e, int level, int opt, void *val, size_t *len)
 	int r = e->ops->getsockopt ? e->ops->getsockopt(e, level, opt, val, len) : -ENOPROTOOPT;
 
 	/* An option that a protocol does not know on its own level. */
-	if (r == -ENOPROTOOPT && (level == SOL_PACKET || (e->type != SOCK_RAW && level == (int)e->proto)))
+	if (r == -ENOPROTOOPT && (e->type == SOCK_RAW ? level == SOL_RAW : level == (int)e->proto))
 		return r;
 	return r == -ENOPROTOOPT ? epopt_get(e, level, opt, val, len) : r;
 }

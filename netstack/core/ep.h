@@ -56,12 +56,19 @@ struct sockopts {
 	bool service;                   /* ep_bind_service() */
 	bool rxq_ovfl, recvfragsize, rcvbuf_locked, sndbuf_locked, busy, debug, select_err, zerocopy;
 	bool retopts, passsec, recvcsum, rfc4884, mc_all6, dontfrag6, recvpathmtu, recvrthdr, recvhopopts;
-	bool recvdstopts, flowinfo_send, recvflow;
+	bool recvdstopts, flowinfo_send, recvflow, nodefrag, ra, ra_isolate;
+	bool opktinfo6, ohlim, ohopopts, odstopts, orthdr;      /* IPV6_2292* */
+	bool wifi, nofcs, rcvmark, stamp_new, txtime, txrehash_off;
 	bool paced;                     /* SO_MAX_PACING_RATE was set once */
 	bool peek_off_on;
 	int incoming_cpu;
 	u32 linger_s, mark, priority, bound_if, mc_if;
-	u32 rcvbuf, sndbuf, rcvlowat;
+	u32 rcvbuf, sndbuf, rcvlowat, busy_poll;
+	u32 port_range;                 /* IP_LOCAL_PORT_RANGE: low, and high << 16; 0: none */
+	u32 uc_if, uc_if6;              /* IP_UNICAST_IF, IPV6_UNICAST_IF: 0: none */
+	s32 txtime_clock;
+	u32 txtime_flags;
+	u16 addr_prefs;                 /* IPV6_PREFER_SRC_TMP, _PUBLIC, _COA */
 	u64 rcvtimeo, sndtimeo;         /* ns; 0 for ever */
 	u64 pacing;                     /* SO_MAX_PACING_RATE: bytes a second, UINT64_MAX: none */
 	u32 tsflags, bind_phc;          /* SO_TIMESTAMPING: SOF_TIMESTAMPING_* */
@@ -186,7 +193,7 @@ int dgram_gather(struct ep *e, struct net_io *io, size_t len, struct pktbuf **re
 struct epmsg_out { u8 *buf; size_t room, used; bool trunc; };
 
 /* tstamp.c: SO_TIMESTAMPING */
-int tstamp_set(struct ep *e, const void *val, size_t len) must_check;
+int tstamp_set(struct ep *e, int opt, const void *val, size_t len) must_check;
 /* A datagram of @e left, by @flags (SOF_TIMESTAMPING_TX_*); @payload is borrowed.  mu held. */
 void tstamp_sent(struct ep *e, struct pktbuf *payload, u32 flags);
 /* SCM_TIMESTAMPING, when it was asked for. */

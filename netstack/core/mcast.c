@@ -180,7 +180,7 @@ bool mc_ep_wants(struct ep *e, struct nic *n, const struct ipaddr *g)
 	if (member(e, g, n))
 		return true;
 	/* Linux' default: what any socket of the host joined reaches all bound to the port. */
-	return e->o.mc_all && !member(e, g, NULL);
+	return (ip_is4(g) ? e->o.mc_all : e->o.mc_all6) && !member(e, g, NULL);
 }
 
 bool mc_ep_source_ok(struct ep *e, struct nic *n, const struct ipaddr *g, const struct ipaddr *src)
@@ -346,22 +346,29 @@ static int set4(struct ep *e, int opt, const void *val, size_t len)
 	struct ip_mreqn mr = { 0 };
 	struct ip_mreq_source ms;
 	struct ipaddr g, a, src;
+	struct nic *n;
 
 	if (opt == IP_MULTICAST_IF)
-		return set_if4(e, val, len);
+		return e->type == SOCK_STREAM ? -EINVAL : set_if4(e, val, len);
 	if (opt == IP_ADD_MEMBERSHIP || opt == IP_DROP_MEMBERSHIP) {
+		if (e->type == SOCK_STREAM)
+			return -EPROTO;
 		if (len < sizeof(struct ip_mreq))
 			return -EINVAL;
 		memcpy(&mr, val, MIN(len, sizeof(mr)));
 		g = ip_from4(&mr.imr_multiaddr);
 		a = ip_from4(&mr.imr_address);
+		n = find_nic(e, (u32)mr.imr_ifindex, &a, &g);
 		if (opt == IP_ADD_MEMBERSHIP)
-			return join(e, &g, find_nic(e, (u32)mr.imr_ifindex, &a, &g), NULL);
-		return leave(e, &g, mr.imr_ifindex || !ip_is_any(&a) ?
-			     find_nic(e, (u32)mr.imr_ifindex, &a, &g) : NULL);
+			return join(e, &g, n, NULL);
+		if (!mr.imr_ifindex && ip_is_any(&a))
+			return n ? leave(e, &g, NULL) : -ENODEV;
+		return leave(e, &g, n);
 	}
-	if (len < sizeof(ms))
+	if (len != sizeof(ms))
 		return -EINVAL;
+	if (e->type == SOCK_STREAM)
+		return -EPROTO;
 	memcpy(&ms, val, sizeof(ms));
 	g = ip_from4(&ms.imr_multiaddr);
 	a = ip_from4(&ms.imr_interface);
@@ -394,6 +401,8 @@ static int set_generic(struct ep *e, int opt, const void *val, size_t len)
 
 	if (len < need)
 		return -EINVAL;
+	if (e->type == SOCK_STREAM)
+		return -EPROTO;
 	memcpy(&gs, val, need);         /* struct group_req is its front */
 	r = ss_to_ip(&gs.gsr_group, &g);
 	if (r < 0)
@@ -418,6 +427,8 @@ static int set6(struct ep *e, int opt, const void *val, size_t len)
 	int v;
 
 	if (opt == IPV6_MULTICAST_IF) {
+		if (e->type == SOCK_STREAM)
+			return -ENOPROTOOPT;
 		if (epopt_int(val, len, &v) < 0)
 			return -EINVAL;
 		if (v && !nic_by_index(e->stack, (u32)v))
@@ -428,6 +439,8 @@ static int set6(struct ep *e, int opt, const void *val, size_t len)
 	}
 	if (len < sizeof(mr))
 		return -EINVAL;
+	if (e->type == SOCK_STREAM)
+		return -EPROTO;
 	memcpy(&mr, val, sizeof(mr));
 	g = ip_from6(&mr.ipv6mr_multiaddr);
 	if (opt == IPV6_JOIN_GROUP)
@@ -437,11 +450,9 @@ static int set6(struct ep *e, int opt, const void *val, size_t len)
 
 int mc_setsockopt(struct ep *e, int level, int opt, const void *val, size_t len)
 {
-	if (e->type == SOCK_STREAM && opt != IP_MULTICAST_IF && opt != IPV6_MULTICAST_IF)
-		return -EPROTO;
 	if (opt >= MCAST_JOIN_GROUP && opt <= MCAST_LEAVE_SOURCE_GROUP)
 		return set_generic(e, opt, val, len);
 	if (level == IPPROTO_IP)
 		return set4(e, opt, val, len);
-	return e->family == AF_INET6 ? set6(e, opt, val, len) : -ENOPROTOOPT;
+	return set6(e, opt, val, len);
 }

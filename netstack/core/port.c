@@ -86,14 +86,27 @@ static bool claim(struct stack *s, struct bindnode *n, u16 port)
  */
 enum { PARITY_CONNECT = 0, PARITY_BIND = 1 };
 
+/* Ports to choose from; IP_LOCAL_PORT_RANGE narrows them, where it lies inside.  True: it has a say. */
+static bool port_range(const struct stack *s, const struct bindnode *n, u32 *lo, u32 *count)
+{
+	u32 own = n->ep->o.port_range, first = (u32)s->sysctl.port_range[0], last = (u32)s->sysctl.port_range[1], low = first;
+
+	if ((own & 0xffff) >= first && (own & 0xffff) <= last)
+		low = own & 0xffff;
+	if (own >> 16 >= first && own >> 16 <= last)
+		last = MAX(own >> 16, low);
+	*lo = low;
+	*count = last - low + 1;
+	return own != 0;
+}
+
 int port_bind(struct stack *s, struct bindnode *n, u16 port)
 {
 	u32 lo, range, i, at, parity;
 
 	if (port)
 		return claim(s, n, port) ? 0 : -EADDRINUSE;
-	lo = (u32)s->sysctl.port_range[0];
-	range = (u32)(s->sysctl.port_range[1] - s->sysctl.port_range[0] + 1);
+	port_range(s, n, &lo, &range);
 	at = stack_rand32(s) % range;
 	for (parity = 0; parity < 2; parity++)
 		for (i = 0; i < range; i++, at = at + 1 == range ? 0 : at + 1)
@@ -228,8 +241,8 @@ static u32 odd_step(struct stack *s)
 int port_auto(struct stack *s, struct bindnode *n, bool (*ok)(struct bindnode *n, u16 port))
 {
 	struct { struct ipaddr l, r; u16 rport; u8 pad[6]; } k = { n->laddr, n->raddr, n->rport, { 0 } };
-	u32 lo = (u32)s->sysctl.port_range[0];
-	u32 range = (u32)(s->sysctl.port_range[1] - s->sysctl.port_range[0] + 1), i, at;
+	u32 lo, range, i, at;
+	bool any_parity = port_range(s, n, &lo, &range);        /* as in Linux */
 	u64 h = siphash(&s->key_port, &k, sizeof(k));
 	_Atomic u32 *turn = &s->ports.turn[(h >> 32) % PORT_TURNS];
 	u32 pass;
@@ -242,7 +255,7 @@ int port_auto(struct stack *s, struct bindnode *n, bool (*ok)(struct bindnode *n
 		for (i = 0; i < range; i++, at = at + 1 == range ? 0 : at + 1) {
 			u16 port = (u16)(lo + at);
 
-			if (((at + pass) & 1) != PARITY_CONNECT || (share && !ok(n, port)))
+			if ((any_parity ? pass & 1 : ((at + pass) & 1) != PARITY_CONNECT) || (share && !ok(n, port)))
 				continue;
 			if (!auto_claim(s, n, port, share))
 				continue;

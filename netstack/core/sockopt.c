@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 #include "netstack/core/ep.h"
 #include "netstack/core/nic.h"
 #include "netstack/core/optnum.h"
@@ -32,38 +33,52 @@ int epopt_put(void *val, size_t *len, const void *src, size_t n)
 
 int epopt_put_int(void *val, size_t *len, int v) { return epopt_put(val, len, &v, sizeof(v)); }
 
-struct boolopt { s16 level, opt; u16 off; };
-#define B(level, opt, field) { level, opt, offsetof(struct sockopts, field) }
+/* What a boolean takes: else any integer, at level IPPROTO_IP one byte and nothing, too. */
+enum {
+	ONLY_01 = 1,
+	A_BYTE = 2,                     /* IPPROTO_IP: not nothing */
+	ANY_LEN = 4,                    /* IPPROTO_IPV6: what is shorter than an int is 0 */
+	NO_STREAM = 8,                  /* -EINVAL for TCP */
+	ONLY_RAW = 16,
+};
+struct boolopt { s16 level, opt; u16 off, how; };
+#define BH(level, opt, field, how) { level, opt, offsetof(struct sockopts, field), how }
+#define B(level, opt, field) BH(level, opt, field, 0)
 
 static const struct boolopt bools[] = {
 	B(SOL_SOCKET, SO_REUSEADDR, reuseaddr), B(SOL_SOCKET, SO_REUSEPORT, reuseport),
 	B(SOL_SOCKET, SO_BROADCAST, broadcast), B(SOL_SOCKET, SO_KEEPALIVE, keepalive),
 	B(SOL_SOCKET, SO_OOBINLINE, oobinline), B(SOL_SOCKET, SO_DONTROUTE, dontroute),
-	B(SOL_SOCKET, SO_NO_CHECK, no_check), B(SOL_SOCKET, SO_TIMESTAMP, timestamp),
-	B(SOL_SOCKET, SO_TIMESTAMPNS, timestampns), B(SOL_SOCKET, SO_DEBUG, debug),
-	B(SOL_SOCKET, SO_SELECT_ERR_QUEUE, select_err), B(SOL_SOCKET, SO_ZEROCOPY, zerocopy),
+	B(SOL_SOCKET, SO_NO_CHECK, no_check), B(SOL_SOCKET, SO_DEBUG, debug),
+	B(SOL_SOCKET, SO_SELECT_ERR_QUEUE, select_err), BH(SOL_SOCKET, SO_ZEROCOPY, zerocopy, ONLY_01),
 	B(SOL_SOCKET, SO_PREFER_BUSY_POLL, busy), B(SOL_SOCKET, SO_RXQ_OVFL, rxq_ovfl),
+	B(SOL_SOCKET, SO_WIFI_STATUS, wifi), B(SOL_SOCKET, SO_NOFCS, nofcs), B(SOL_SOCKET, OPT_SO_RCVMARK, rcvmark),
 	B(IPPROTO_IP, IP_PKTINFO, pktinfo), B(IPPROTO_IP, IP_RECVTTL, recvttl),
 	B(IPPROTO_IP, IP_RECVTOS, recvtos), B(IPPROTO_IP, IP_RECVOPTS, recvopts),
-	B(IPPROTO_IP, IP_RECVERR, recverr), B(IPPROTO_IP, IP_FREEBIND, freebind),
-	B(IPPROTO_IP, IP_TRANSPARENT, transparent), B(IPPROTO_IP, IP_MULTICAST_ALL, mc_all),
-	B(IPPROTO_IP, IP_MULTICAST_LOOP, mc_loop), B(IPPROTO_IP, IP_RECVORIGDSTADDR, origdst),
+	B(IPPROTO_IP, IP_RECVERR, recverr), BH(IPPROTO_IP, IP_FREEBIND, freebind, A_BYTE),
+	BH(IPPROTO_IP, IP_TRANSPARENT, transparent, A_BYTE), BH(IPPROTO_IP, IP_MULTICAST_ALL, mc_all, A_BYTE | ONLY_01),
+	BH(IPPROTO_IP, IP_MULTICAST_LOOP, mc_loop, A_BYTE), B(IPPROTO_IP, IP_RECVORIGDSTADDR, origdst),
 	B(IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, bind_noport), B(IPPROTO_IP, IP_RETOPTS, retopts),
 	B(IPPROTO_IP, IP_PASSSEC, passsec), B(IPPROTO_IP, IP_CHECKSUM, recvcsum),
-	B(IPPROTO_IP, IP_RECVFRAGSIZE, recvfragsize), B(IPPROTO_IP, OPT_IP_RECVERR_RFC4884, rfc4884),
+	BH(IPPROTO_IP, IP_RECVFRAGSIZE, recvfragsize, NO_STREAM), BH(IPPROTO_IP, OPT_IP_RECVERR_RFC4884, rfc4884, ONLY_01),
+	BH(IPPROTO_IP, IP_HDRINCL, hdrincl, ONLY_RAW), BH(IPPROTO_IP, IP_NODEFRAG, nodefrag, ONLY_RAW),
 	B(IPPROTO_IPV6, IPV6_RECVPKTINFO, pktinfo6), B(IPPROTO_IPV6, IPV6_RECVHOPLIMIT, recvhlim),
 	B(IPPROTO_IPV6, IPV6_RECVTCLASS, recvtclass), B(IPPROTO_IPV6, IPV6_RECVERR, recverr6),
-	B(IPPROTO_IPV6, IPV6_MULTICAST_LOOP, mc_loop6), B(IPPROTO_IPV6, OPT_IPV6_AUTOFLOWLABEL, autoflow),
+	BH(IPPROTO_IPV6, IPV6_MULTICAST_LOOP, mc_loop6, ONLY_01), BH(IPPROTO_IPV6, OPT_IPV6_AUTOFLOWLABEL, autoflow, ANY_LEN),
 	B(IPPROTO_IPV6, OPT_IPV6_TRANSPARENT, transparent), B(IPPROTO_IPV6, OPT_IPV6_FREEBIND, freebind),
-	B(IPPROTO_IPV6, IPV6_DONTFRAG, dontfrag6), B(IPPROTO_IPV6, IPV6_RECVPATHMTU, recvpathmtu),
+	BH(IPPROTO_IPV6, IPV6_DONTFRAG, dontfrag6, ANY_LEN), B(IPPROTO_IPV6, IPV6_RECVPATHMTU, recvpathmtu),
 	B(IPPROTO_IPV6, IPV6_RECVRTHDR, recvrthdr), B(IPPROTO_IPV6, IPV6_RECVHOPOPTS, recvhopopts),
 	B(IPPROTO_IPV6, IPV6_RECVDSTOPTS, recvdstopts), B(IPPROTO_IPV6, OPT_IPV6_FLOWINFO_SEND, flowinfo_send),
 	B(IPPROTO_IPV6, OPT_IPV6_FLOWINFO, recvflow), B(IPPROTO_IPV6, OPT_IPV6_MULTICAST_ALL, mc_all6),
-	B(IPPROTO_IPV6, OPT_IPV6_RECVERR_RFC4884, rfc4884), B(IPPROTO_IPV6, OPT_IPV6_RECVFRAGSIZE, recvfragsize),
-	B(IPPROTO_IPV6, OPT_IPV6_RECVORIGDSTADDR, origdst),
+	BH(IPPROTO_IPV6, OPT_IPV6_RECVERR_RFC4884, rfc4884, ONLY_01),
+	BH(IPPROTO_IPV6, OPT_IPV6_RECVFRAGSIZE, recvfragsize, ANY_LEN),
+	B(IPPROTO_IPV6, OPT_IPV6_RECVORIGDSTADDR, origdst), B(IPPROTO_IPV6, OPT_IPV6_ROUTER_ALERT_ISOLATE, ra_isolate),
+	B(IPPROTO_IPV6, OPT_IPV6_2292PKTINFO, opktinfo6), B(IPPROTO_IPV6, OPT_IPV6_2292HOPLIMIT, ohlim),
+	B(IPPROTO_IPV6, OPT_IPV6_2292HOPOPTS, ohopopts), B(IPPROTO_IPV6, OPT_IPV6_2292DSTOPTS, odstopts),
+	B(IPPROTO_IPV6, OPT_IPV6_2292RTHDR, orthdr),
 };
 
-static bool *find_bool(struct ep *e, int level, int opt)
+static const struct boolopt *find_bool(const struct ep *e, int level, int opt)
 {
 	size_t i;
 
@@ -71,8 +86,55 @@ static bool *find_bool(struct ep *e, int level, int opt)
 		return NULL;
 	for (i = 0; i < ARRAY_SIZE(bools); i++)
 		if (bools[i].level == level && bools[i].opt == opt)
-			return (bool *)((char *)&e->o + bools[i].off);
+			return &bools[i];
 	return NULL;
+}
+
+static bool *bool_at(struct ep *e, const struct boolopt *b) { return (bool *)((char *)&e->o + b->off); }
+
+/* A boolean that this kind of socket has not. */
+static int bool_refused(const struct ep *e, const struct boolopt *b, int v)
+{
+	if (b->level == SOL_SOCKET && b->opt == SO_REUSEPORT && v && e->family == AF_PACKET)
+		return -EOPNOTSUPP;
+	if (b->level == SOL_SOCKET && b->opt == SO_ZEROCOPY && (e->type == SOCK_RAW || e->family == AF_PACKET))
+		return -EOPNOTSUPP;
+	if ((b->how & ONLY_RAW) && e->type != SOCK_RAW)
+		return -ENOPROTOOPT;
+	if (((b->how & NO_STREAM) && e->type == SOCK_STREAM) || ((b->how & ONLY_01) && v != 0 && v != 1))
+		return -EINVAL;
+	return 0;
+}
+
+static int set_bool(struct ep *e, const struct boolopt *b, const void *val, size_t len)
+{
+	int v = 0, r = 0;
+
+	if (b->level == IPPROTO_IP) {
+		r = len || (b->how & A_BYTE) ? ipopt_int(val, len, &v) : 0;
+	} else if (len >= sizeof(v) || !(b->how & ANY_LEN)) {
+		r = epopt_int(val, len, &v);
+	}
+	if (r == 0)
+		r = bool_refused(e, b, v);
+	if (r < 0)
+		return r;
+	mutex_lock(&e->mu);
+	*bool_at(e, b) = v != 0;
+	if (e->ops->rekey)
+		e->ops->rekey(e);
+	mutex_unlock(&e->mu);
+	return 0;
+}
+
+static int get_bool(struct ep *e, const struct boolopt *b, void *val, size_t *len)
+{
+	if (b->level == IPPROTO_IP && *len >= 1 && *len < sizeof(int)) {
+		*(u8 *)val = *bool_at(e, b);
+		*len = 1;
+		return 0;
+	}
+	return epopt_put_int(val, len, *bool_at(e, b));
 }
 
 static int set_timeo(u64 *dst, const void *val, size_t len)
@@ -126,9 +188,9 @@ static int set_buf(struct ep *e, int opt, int v)
 	bool rcv = opt == SO_RCVBUF || opt == OPT_SO_RCVBUFFORCE;
 	bool force = opt == OPT_SO_RCVBUFFORCE || opt == OPT_SO_SNDBUFFORCE;
 	u32 max = (u32)(rcv ? e->stack->sysctl.rmem_max[0] : e->stack->sysctl.wmem_max[0]);
-	u32 want = v < 0 ? INT32_MAX / 2 : (u32)v;
+	u32 want = force && v < 0 ? 0 : (u32)v;
 
-	if (!force || v < 0)
+	if (!force)
 		want = MIN(want, max);
 	want = MIN(want, (u32)INT32_MAX / 2) * 2;
 	mutex_lock(&e->mu);
@@ -169,7 +231,7 @@ static int set_pacing(struct ep *e, const void *val, size_t len)
 		return -EINVAL;
 	memcpy(&small, val, sizeof(small));
 	v = small == UINT32_MAX ? UINT64_MAX : small;
-	if (len == sizeof(v))
+	if (len >= sizeof(v))
 		memcpy(&v, val, sizeof(v));
 	mutex_lock(&e->mu);
 	e->o.pacing = v;
@@ -178,10 +240,89 @@ static int set_pacing(struct ep *e, const void *val, size_t len)
 	return 0;
 }
 
+static bool has_peek_off(const struct ep *e) { return e->ops == &tcp_ops || e->ops == &udp_ops; }
+
 /* AF_UNIX's own: who sent, and whether that may be asked. */
 static bool unix_only(int opt)
 {
 	return opt == SO_PASSCRED || opt == SO_PASSSEC || opt == OPT_SO_PASSPIDFD || opt == OPT_SO_PASSRIGHTS;
+}
+
+/* SO_TIMESTAMP and its likes: what is told, and under which number. */
+static void set_stamps(struct ep *e, int opt, bool on)
+{
+	bool ns = opt == SO_TIMESTAMPNS || opt == OPT_SO_TIMESTAMPNS_NEW;
+
+	mutex_lock(&e->mu);
+	e->o.timestamp = on && !ns;
+	e->o.timestampns = on && ns;
+	if (on)
+		e->o.stamp_new = opt == OPT_SO_TIMESTAMP_NEW || opt == OPT_SO_TIMESTAMPNS_NEW;
+	mutex_unlock(&e->mu);
+}
+
+static int get_stamps(const struct ep *e, int opt)
+{
+	bool as_new = e->o.stamp_new;
+
+	switch (opt) {
+	case SO_TIMESTAMP: return e->o.timestamp && !as_new;
+	case SO_TIMESTAMPNS: return e->o.timestampns && !as_new;
+	case OPT_SO_TIMESTAMP_NEW: return (e->o.timestamp || e->o.timestampns) && as_new;
+	default: return e->o.timestampns && as_new;
+	}
+}
+
+/* Kept and shown: packets leave at once, whenever they were meant to. */
+static int set_txtime(struct ep *e, const void *val, size_t len)
+{
+	struct { s32 clock; u32 flags; } t;
+
+	if (len != sizeof(t))
+		return -EINVAL;
+	memcpy(&t, val, sizeof(t));
+	if ((t.flags & ~3u) || (t.clock != CLOCK_REALTIME && t.clock != CLOCK_MONOTONIC && t.clock != CLOCK_TAI))
+		return -EINVAL;
+	e->o.txtime_clock = t.clock;
+	e->o.txtime_flags = t.flags;
+	e->o.txtime = true;
+	return 0;
+}
+
+static void set_lowat(struct ep *e, int v)
+{
+	u32 max = e->ops == &tcp_ops ? (u32)e->stack->sysctl.tcp_rmem[2] / 2 : INT32_MAX;
+
+	if (e->ops == &tcp_ops && e->o.rcvbuf_locked)
+		max = e->o.rcvbuf / 2;
+	e->o.rcvlowat = MIN(v < 0 ? INT32_MAX : v ? (u32)v : 1, max);
+}
+
+/* Options that are taken and kept, and change nothing here. */
+static int set_hint(struct ep *e, int opt, int v)
+{
+	switch (opt) {
+	case SO_BSDCOMPAT: case OPT_SO_CNX_ADVICE:
+		return 0;
+	case SO_BUSY_POLL:
+		if (v < 0)
+			return -EINVAL;
+		e->o.busy_poll = (u32)v;
+		return 0;
+	case SO_BUSY_POLL_BUDGET:
+		return v < 0 || v > UINT16_MAX ? -EINVAL : 0;
+	case OPT_SO_RESERVE_MEM:
+		return v < 0 ? -EINVAL : -EOPNOTSUPP;
+	case OPT_SO_TXREHASH:
+		if (v < -1 || v > 1)
+			return -EINVAL;
+		if (e->type != SOCK_STREAM)
+			return -EOPNOTSUPP;
+		e->o.txrehash_off = v == 0;
+		return 0;
+	default:
+		return -ENOPROTOOPT;
+	}
 }
 
 static int set_socket(struct ep *e, int opt, const void *val, size_t len)
@@ -201,12 +342,12 @@ static int set_socket(struct ep *e, int opt, const void *val, size_t len)
 		return filter_attach(e, val, len);
 	case SO_ATTACH_BPF:
 		return -ENOPROTOOPT;
-	case SO_DETACH_FILTER:
-		return filter_detach(e);
 	case SO_MAX_PACING_RATE:
 		return set_pacing(e, val, len);
-	case SO_TIMESTAMPING:
-		return tstamp_set(e, val, len);
+	case SO_TIMESTAMPING: case OPT_SO_TIMESTAMPING_NEW:
+		return tstamp_set(e, opt, val, len);
+	case SO_TXTIME:
+		return set_txtime(e, val, len);
 	}
 	r = epopt_int(val, len, &v);
 	if (r < 0)
@@ -216,8 +357,13 @@ static int set_socket(struct ep *e, int opt, const void *val, size_t len)
 	switch (opt) {
 	case SO_RCVBUF: case SO_SNDBUF: case OPT_SO_RCVBUFFORCE: case OPT_SO_SNDBUFFORCE:
 		return set_buf(e, opt, v);
+	case SO_DETACH_FILTER:
+		return filter_detach(e);
+	case SO_TIMESTAMP: case SO_TIMESTAMPNS: case OPT_SO_TIMESTAMP_NEW: case OPT_SO_TIMESTAMPNS_NEW:
+		set_stamps(e, opt, v != 0);
+		return 0;
 	case SO_RCVLOWAT:
-		e->o.rcvlowat = v < 0 ? INT32_MAX : v ? (u32)v : 1;
+		set_lowat(e, v);
 		return 0;
 	case SO_MARK:
 		e->o.mark = (u32)v;
@@ -226,6 +372,8 @@ static int set_socket(struct ep *e, int opt, const void *val, size_t len)
 		e->o.priority = (u32)v;
 		return 0;
 	case SO_PEEK_OFF:
+		if (!has_peek_off(e))
+			return -EOPNOTSUPP;
 		e->o.peek_off_on = v >= 0;
 		e->o.peek_off = v >= 0 ? (u32)v : 0;
 		return 0;
@@ -251,10 +399,8 @@ static int set_socket(struct ep *e, int opt, const void *val, size_t len)
 		e->o.rcvbuf_locked = v & 2;
 		mutex_unlock(&e->mu);
 		return 0;
-	case SO_BSDCOMPAT: case SO_BUSY_POLL: case SO_TXTIME: case SO_BUSY_POLL_BUDGET:
-		return 0;               /* hints only */
 	default:
-		return -ENOPROTOOPT;
+		return set_hint(e, opt, v);
 	}
 }
 
@@ -263,6 +409,28 @@ static int get_meminfo(struct ep *e, void *val, size_t *len)
 	u32 v[9] = { e->rmem, e->o.rcvbuf, e->wmem, e->o.sndbuf, 0, e->wmem, 0, 0, e->drops };
 
 	return epopt_put(val, len, v, sizeof(v));
+}
+
+static int get_hint(struct ep *e, int opt, void *val, size_t *len)
+{
+	bool tell = opt == SO_TIMESTAMPING || e->o.stamp_new;
+
+	switch (opt) {
+	case SO_TIMESTAMP: case SO_TIMESTAMPNS: case OPT_SO_TIMESTAMP_NEW: case OPT_SO_TIMESTAMPNS_NEW:
+		return epopt_put_int(val, len, get_stamps(e, opt));
+	case SO_TIMESTAMPING: case OPT_SO_TIMESTAMPING_NEW:
+		return epopt_put(val, len, (u32[]){ tell ? e->o.tsflags : 0, tell ? e->o.bind_phc : 0 }, 8);
+	case SO_TXTIME:
+		return epopt_put(val, len, (u32[]){ (u32)e->o.txtime_clock, e->o.txtime_flags }, 8);
+	case SO_BUSY_POLL:
+		return epopt_put_int(val, len, (int)e->o.busy_poll);
+	case OPT_SO_TXREHASH:
+		return e->type != SOCK_STREAM ? -EOPNOTSUPP : epopt_put_int(val, len, !e->o.txrehash_off);
+	case SO_BSDCOMPAT: case SO_INCOMING_NAPI_ID: case OPT_SO_RESERVE_MEM:
+		return epopt_put_int(val, len, 0);
+	default:
+		return -ENOPROTOOPT;
+	}
 }
 
 static int get_socket(struct ep *e, int opt, void *val, size_t *len)
@@ -309,7 +477,8 @@ static int get_socket(struct ep *e, int opt, void *val, size_t *len)
 	case SO_PRIORITY:
 		return epopt_put_int(val, len, (int)e->o.priority);
 	case SO_PEEK_OFF:
-		return epopt_put_int(val, len, e->o.peek_off_on ? (int)e->o.peek_off : -1);
+		return !has_peek_off(e) ? -EOPNOTSUPP :
+					  epopt_put_int(val, len, e->o.peek_off_on ? (int)e->o.peek_off : -1);
 	case SO_ACCEPTCONN:
 		return epopt_put_int(val, len, (e->bind.flags & BIND_LISTEN) != 0);
 	case SO_BINDTOIFINDEX:
@@ -321,51 +490,46 @@ static int get_socket(struct ep *e, int opt, void *val, size_t *len)
 			return -EINVAL;
 		return epopt_put(val, len, li.name, strlen(li.name) + 1);
 	case SO_COOKIE:
-		return epopt_put(val, len, &e->cookie, sizeof(e->cookie));
+		return *len < sizeof(e->cookie) ? -EINVAL : epopt_put(val, len, &e->cookie, sizeof(e->cookie));
 	case SO_MEMINFO:
 		return get_meminfo(e, val, len);
 	case SO_LOCK_FILTER:
 		return epopt_put_int(val, len, e->filter_locked);
 	case SO_INCOMING_CPU:
-		return epopt_put_int(val, len, e->o.incoming_cpu);
-	case SO_BSDCOMPAT: case SO_BUSY_POLL: case SO_INCOMING_NAPI_ID:
-		return epopt_put_int(val, len, 0);
+		/* Programs take it for an index once something has come. */
+		return epopt_put_int(val, len, e->o.incoming_cpu < 0 && e->connected && e->type == SOCK_STREAM ?
+					       0 : e->o.incoming_cpu);
 	case SO_MAX_PACING_RATE:
 		if (*len >= sizeof(e->o.pacing))
 			return epopt_put(val, len, &e->o.pacing, sizeof(e->o.pacing));
 		return epopt_put_int(val, len, (int)(u32)MIN(e->o.pacing, (u64)UINT32_MAX));
-	case SO_TIMESTAMPING:
-		return epopt_put(val, len, (u32[]){ e->o.tsflags, e->o.bind_phc }, 8);
 	default:
-		return -ENOPROTOOPT;
+		return get_hint(e, opt, val, len);
 	}
+}
+
+/* Packet sockets and raw ones of IPv6 know nothing of IPv4's options. */
+static bool no_ip4(const struct ep *e)
+{
+	return e->family == AF_PACKET || (e->family == AF_INET6 && e->type == SOCK_RAW);
 }
 
 int epopt_set(struct ep *e, int level, int opt, const void *val, size_t len)
 {
-	bool *b = find_bool(e, level, opt);
-	int v, r;
+	const struct boolopt *b;
 
-	if (b) {
-		r = level == IPPROTO_IP ? ipopt_int(val, len, &v) : epopt_int(val, len, &v);
-		if (r < 0)
-			return r;
-		mutex_lock(&e->mu);
-		*b = v != 0;
-		if (level == SOL_SOCKET && (opt == SO_TIMESTAMP || opt == SO_TIMESTAMPNS))
-			*(opt == SO_TIMESTAMP ? &e->o.timestampns : &e->o.timestamp) = false;
-		if (e->ops->rekey)
-			e->ops->rekey(e);
-		mutex_unlock(&e->mu);
-		return 0;
-	}
+	if ((level == IPPROTO_IP && no_ip4(e)) || (level == IPPROTO_IPV6 && e->family != AF_INET6))
+		return -ENOPROTOOPT;
+	b = find_bool(e, level, opt);
+	if (b)
+		return set_bool(e, b, val, len);
 	if ((level == IPPROTO_IP || level == IPPROTO_IPV6) && ipopt_is_mcast(level, opt))
 		return mc_setsockopt(e, level, opt, val, len);
 	switch (level) {
 	case SOL_SOCKET:
 		return set_socket(e, opt, val, len);
 	case IPPROTO_IP:
-		return e->family == AF_PACKET ? -ENOPROTOOPT : ipopt_set4(e, opt, val, len);
+		return ipopt_set4(e, opt, val, len);
 	case IPPROTO_IPV6:
 		return ipopt_set6(e, opt, val, len);
 	default:
@@ -375,24 +539,21 @@ int epopt_set(struct ep *e, int level, int opt, const void *val, size_t len)
 
 int epopt_get(struct ep *e, int level, int opt, void *val, size_t *len)
 {
-	bool *b = find_bool(e, level, opt);
+	const struct boolopt *b;
 
-	if (b) {
-		if (level == IPPROTO_IP && *len >= 1 && *len < sizeof(int)) {
-			*(u8 *)val = *b;
-			*len = 1;
-			return 0;
-		}
-		return epopt_put_int(val, len, *b);
-	}
+	if (level != SOL_SOCKET && level != IPPROTO_IP && (level != IPPROTO_IPV6 || e->family != AF_INET6))
+		return e->family == AF_INET ? -EOPNOTSUPP : -ENOPROTOOPT;
+	if (level == IPPROTO_IP && no_ip4(e))
+		return -ENOPROTOOPT;
+	b = find_bool(e, level, opt);
+	if (b)
+		return get_bool(e, b, val, len);
 	switch (level) {
 	case SOL_SOCKET:
 		return get_socket(e, opt, val, len);
 	case IPPROTO_IP:
-		return e->family == AF_PACKET ? -ENOPROTOOPT : ipopt_get4(e, opt, val, len);
-	case IPPROTO_IPV6:
-		return ipopt_get6(e, opt, val, len);
+		return ipopt_get4(e, opt, val, len);
 	default:
-		return e->family == AF_INET6 ? -ENOPROTOOPT : -EOPNOTSUPP;
+		return ipopt_get6(e, opt, val, len);
 	}
 }

@@ -11,7 +11,7 @@
 #include "netstack/core/ep.h"
 #include "netstack/core/optnum.h"
 
-int tstamp_set(struct ep *e, const void *val, size_t len)
+int tstamp_set(struct ep *e, int opt, const void *val, size_t len)
 {
 	u32 v[2] = { 0 };
 	int r = 0;
@@ -31,6 +31,7 @@ int tstamp_set(struct ep *e, const void *val, size_t len)
 	if (r == 0) {
 		e->o.tsflags = v[0];
 		e->o.bind_phc = v[1];
+		e->o.stamp_new = opt == OPT_SO_TIMESTAMPING_NEW;
 	}
 	mutex_unlock(&e->mu);
 	return r;
@@ -57,5 +58,5 @@ void tstamp_put(const struct ep *e, u64 stamp, struct epmsg_out *c)
 	struct timespec t[3] = { { (time_t)(stamp / 1000000000), (long)(stamp % 1000000000) } };
 
 	if (stamp && (e->o.tsflags & TS_SOFTWARE))
-		epmsg_put(c, SOL_SOCKET, SO_TIMESTAMPING, t, sizeof(t));
+		epmsg_put(c, SOL_SOCKET, e->o.stamp_new ? OPT_SO_TIMESTAMPING_NEW : SO_TIMESTAMPING, t, sizeof(t));
 }

@@ -24,7 +24,8 @@ struct packet_ep {
 	u32 ifindex;            /* 0: every link */
 	u32 packets;
 	u32 reserve;            /* PACKET_RESERVE */
-	bool auxdata, ignore_outgoing, origdev;
+	bool auxdata, ignore_outgoing, origdev, tx_has_off, qdisc_bypass;
+	int copy_thresh, timestamp;     /* kept and shown */
 	struct packet_ring ring;
 };
 
@@ -235,6 +236,15 @@ static int get_hdrlen(void *val, size_t *len)
 	return epopt_put_int(val, len, v);
 }
 
+/* Has it a value that is an int? */
+static bool packet_known(int opt)
+{
+	static const u8 known[] = { PACKET_COPY_THRESH, PACKET_AUXDATA, PACKET_ORIGDEV, PACKET_VERSION, PACKET_RESERVE,
+				    PACKET_TIMESTAMP, PACKET_TX_HAS_OFF, PACKET_QDISC_BYPASS, PACKET_IGNORE_OUTGOING };
+
+	return opt > 0 && opt < 256 && memchr(known, opt, sizeof(known));
+}
+
 static int packet_setsockopt(struct ep *e, int level, int opt, const void *val, size_t len)
 {
 	struct packet_mreq mr;
@@ -251,7 +261,9 @@ static int packet_setsockopt(struct ep *e, int level, int opt, const void *val, 
 	}
 	r = epopt_int(val, len, &v);
 	if (r < 0)
-		return r;
+		return packet_known(opt) ? r : -ENOPROTOOPT;
+	if (len != sizeof(v) && opt != PACKET_AUXDATA && opt != PACKET_ORIGDEV)
+		return packet_known(opt) ? -EINVAL : -ENOPROTOOPT;
 	switch (opt) {
 	case PACKET_AUXDATA:
 		pk(e)->auxdata = v != 0;
@@ -263,6 +275,18 @@ static int packet_setsockopt(struct ep *e, int level, int opt, const void *val, 
 		return 0;
 	case PACKET_ORIGDEV:
 		pk(e)->origdev = v != 0;
+		return 0;
+	case PACKET_COPY_THRESH:
+		pk(e)->copy_thresh = v;
+		return 0;
+	case PACKET_TIMESTAMP:
+		pk(e)->timestamp = v;
+		return 0;
+	case PACKET_TX_HAS_OFF:
+		pk(e)->tx_has_off = v != 0;
+		return 0;
+	case PACKET_QDISC_BYPASS:
+		pk(e)->qdisc_bypass = v != 0;
 		return 0;
 	case PACKET_VERSION:
 		if (v != TPACKET_V1 && v != TPACKET_V2)
@@ -284,6 +308,16 @@ static int packet_getsockopt(struct ep *e, int level, int opt, void *val, size_t
 	switch (opt) {
 	case PACKET_STATISTICS:
 		break;
+	case PACKET_COPY_THRESH:
+		return epopt_put_int(val, len, pk(e)->copy_thresh);
+	case PACKET_TIMESTAMP:
+		return epopt_put_int(val, len, pk(e)->timestamp);
+	case PACKET_TX_HAS_OFF:
+		return epopt_put_int(val, len, pk(e)->tx_has_off);
+	case PACKET_QDISC_BYPASS:
+		return epopt_put_int(val, len, pk(e)->qdisc_bypass);
+	case PACKET_VNET_HDR: case PACKET_FANOUT:
+		return epopt_put_int(val, len, 0);
 	case PACKET_AUXDATA:
 		return epopt_put_int(val, len, pk(e)->auxdata);
 	case PACKET_ORIGDEV:

@@ -13,6 +13,7 @@
 #include "netstack/core/ep.h"
 #include "netstack/core/errqueue.h"
 #include "netstack/core/nic.h"
+#include "netstack/core/optnum.h"
 #include "netstack/core/rtnl.h"
 #include "netstack/ip/ip.h"
 #include "netstack/raw/raw.h"
@@ -242,6 +243,9 @@ static ssize_t raw_recv(struct ep *e, struct net_msg *m)
 #define ICMPV6_FILTER_OPT 1
 #define SOL_RAW_LEVEL     255
 
+/* At level IPPROTO_IPV6 and at the level of raw sockets. */
+static bool is_raw6_opt(int opt) { return opt == IPV6_CHECKSUM || opt == OPT_IPV6_HDRINCL; }
+
 static int raw_setsockopt(struct ep *e, int level, int opt, const void *val, size_t len)
 {
 	int v, r;
@@ -254,16 +258,21 @@ static int raw_setsockopt(struct ep *e, int level, int opt, const void *val, siz
 		memcpy(raw(e)->icmp6_filter, val, MIN(len, sizeof(raw(e)->icmp6_filter)));
 		return 0;
 	}
-	if ((level == IPPROTO_IPV6 || level == SOL_RAW_LEVEL) && opt == IPV6_CHECKSUM) {
-		r = epopt_int(val, len, &v);
-		if (r < 0)
-			return r;
-		if (e->proto == IPPROTO_ICMPV6 || (v > 0 && v & 1))
-			return -EINVAL;
-		raw(e)->csum_off = v < 0 ? -1 : v;
+	if (level == SOL_RAW_LEVEL && opt == ICMP_FILTER_OPT && e->family == AF_INET)
+		return -EOPNOTSUPP;
+	if (e->family != AF_INET6 || (level != SOL_RAW_LEVEL && (level != IPPROTO_IPV6 || !is_raw6_opt(opt))))
+		return -ENOPROTOOPT;
+	r = epopt_int(val, len, &v);
+	if (r < 0 || !is_raw6_opt(opt))
+		return r < 0 ? r : -ENOPROTOOPT;
+	if (opt == OPT_IPV6_HDRINCL) {
+		e->o.hdrincl = v != 0;
 		return 0;
 	}
-	return -ENOPROTOOPT;
+	if ((e->proto == IPPROTO_ICMPV6 && level == IPPROTO_IPV6) || (v > 0 && v & 1))
+		return -EINVAL;
+	raw(e)->csum_off = v < 0 ? -1 : v;
+	return 0;
 }
 
 static int raw_getsockopt(struct ep *e, int level, int opt, void *val, size_t *len)
@@ -272,8 +281,10 @@ static int raw_getsockopt(struct ep *e, int level, int opt, void *val, size_t *l
 		return epopt_put(val, len, &raw(e)->icmp_filter, sizeof(raw(e)->icmp_filter));
 	if (level == IPPROTO_ICMPV6 && opt == ICMPV6_FILTER_OPT)
 		return epopt_put(val, len, raw(e)->icmp6_filter, sizeof(raw(e)->icmp6_filter));
-	if (level == IPPROTO_IPV6 && opt == IPV6_CHECKSUM)
-		return epopt_put_int(val, len, raw(e)->csum_off);
+	if (level == SOL_RAW_LEVEL && opt == ICMP_FILTER_OPT && e->family == AF_INET)
+		return -EOPNOTSUPP;
+	if (e->family == AF_INET6 && (level == IPPROTO_IPV6 || level == SOL_RAW_LEVEL) && is_raw6_opt(opt))
+		return epopt_put_int(val, len, opt == IPV6_CHECKSUM ? raw(e)->csum_off : e->o.hdrincl);
 	return -ENOPROTOOPT;
 }
 

@@ -42,6 +42,27 @@ static void release_cork(struct tcp_ep *t)
 	t->cork = cork;
 }
 
+/* As in Linux a number of retransmissions is kept, and told as the time they take: 1, 3, 7 ... at most 120 s apart. */
+static u32 defer_secs(int want)
+{
+	u32 gap = 1, sum = want > 0, n = 1;
+
+	for (; want > 0 && (u32)want > sum && n < 255; n++) {
+		gap = MIN(gap * 2, 120u);
+		sum += gap;
+	}
+	return sum;
+}
+
+/* 0 or 1, kept and shown without effect. */
+static int set_shown(bool *dst, int v, int max)
+{
+	if (v < 0 || v > max)
+		return -EINVAL;
+	*dst = v != 0;
+	return 0;
+}
+
 static int set_locked(struct tcp_ep *t, int opt, int v)
 {
 	int r = 0;
@@ -78,12 +99,12 @@ static int set_locked(struct tcp_ep *t, int opt, int v)
 		t->linger2 = v > 120 ? 120 : v < 0 ? -1 : v;
 		break;
 	case TCP_DEFER_ACCEPT:
-		t->defer_s = v > 0 ? (u32)v : 0;
+		t->defer_s = defer_secs(v);
 		break;
 	case TCP_WINDOW_CLAMP:
 		if (!v && t->state != TCPS_CLOSE)
 			return -EINVAL;
-		t->window_clamp = v > 0 ? MAX((u32)v, 1152u) : 0;
+		t->window_clamp = v ? (u32)MAX(v, 1152) : 0;
 		break;
 	case TCP_QUICKACK:
 		ack_set_quick(t, v);
@@ -97,8 +118,12 @@ static int set_locked(struct tcp_ep *t, int opt, int v)
 			return -EINVAL;
 		t->inq = v;
 		break;
-	case TCP_SAVE_SYN: case TCP_THIN_LINEAR_TIMEOUTS: case TCP_THIN_DUPACK: case TCP_TX_DELAY:
-		break;                  /* hints, or of no use here */
+	case TCP_THIN_LINEAR_TIMEOUTS:
+		return set_shown(&t->thin, v, 1);
+	case TCP_THIN_DUPACK:
+		return v < 0 || v > 1 ? -EINVAL : 0;
+	case TCP_SAVE_SYN: case TCP_TX_DELAY:
+		return v < 0 || (opt == TCP_SAVE_SYN && v > 2) ? -EINVAL : 0;   /* of no use here */
 	case TCP_FASTOPEN:
 		if (v < 0 || !in_states(t, STATE_BIT(TCPS_CLOSE) | STATE_BIT(TCPS_LISTEN)))
 			return -EINVAL;
@@ -118,8 +143,10 @@ static int set_locked(struct tcp_ep *t, int opt, int v)
 			return -EINVAL;
 		t->fo.no_cookie = v;
 		break;
-	case TCP_REPAIR:
+	case TCP_REPAIR: case TCP_REPAIR_QUEUE: case TCP_TIMESTAMP: case TCP_REPAIR_WINDOW:
 		return -EPERM;
+	case TCP_QUEUE_SEQ:
+		return t->state != TCPS_CLOSE ? -EPERM : -EINVAL;
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -165,7 +192,7 @@ int tcp_setsockopt(struct ep *e, int level, int opt, const void *val, size_t len
 	if (opt == TCP_CONGESTION)
 		return set_congestion(t, val, len);
 	if (opt == TCP_ULP)
-		return -ENOENT;
+		return len ? -ENOENT : -EINVAL;
 	if (opt == TCP_FASTOPEN_KEY)
 		return set_fo_key(t, val, len);
 	r = epopt_int(val, len, &v);
@@ -336,7 +363,10 @@ static int get_int(struct tcp_ep *t, int opt, int *v)
 	case TCP_INQ:
 		*v = t->inq;
 		return 0;
-	case TCP_SAVE_SYN: case TCP_THIN_LINEAR_TIMEOUTS: case TCP_THIN_DUPACK:
+	case TCP_THIN_LINEAR_TIMEOUTS:
+		*v = t->thin;
+		return 0;
+	case TCP_SAVE_SYN: case TCP_THIN_DUPACK: case OPT_TCP_IS_MPTCP:
 	case TCP_REPAIR: case TCP_TX_DELAY:
 		*v = 0;
 		return 0;

@@ -177,7 +177,7 @@ struct tcp_ep {
 	bool cwnd_limited, was_limited;         /* of congestion control */
 	bool fin_rcvd;
 	bool connecting;                /* the outcome of connect() is not told yet */
-	bool nodelay, cork, inq;        /* what the user asked for */
+	bool nodelay, cork, inq, thin;  /* what the user asked for; thin is only shown */
 	u8 chrono_now;                  /* see chrono */
 
 	/* What holds sending back, for TCP_INFO: the longest times, ns. */

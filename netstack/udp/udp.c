@@ -95,7 +95,7 @@ static int udp_connect(struct ep *e, const struct net_sa *sa)
 	if (r == 0 && rt.type == RTN_BROADCAST && !e->o.broadcast)
 		r = -EACCES;
 	if (r == 0 && !e->lport)
-		r = claim_port(e, &e->laddr, 0);
+		r = claim_port(e, &e->laddr, 0) < 0 ? -EAGAIN : 0;
 	if (r == 0) {
 		if (!e->addr_bound)
 			e->laddr = rt.src;

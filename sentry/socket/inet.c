@@ -285,6 +285,7 @@ static ssize_t inet_sendmsg(struct task *t, struct socket *s, struct sock_msg *m
 		return fastopen_rest(t, s, m, nm.taken);
 	}
 	settle(m->b, before, n);
+	m->no_wait = s->type != SOCK_STREAM;    /* datagrams wait for nothing: it was a port that none is left of */
 	if (n >= MUCH)
 		s->kernel->receive->look(s->kernel);    /* ACKs, most likely, and more may go then */
 	return n;
@@ -349,6 +350,8 @@ static int sockopt_allowed(struct task *t, struct socket *s, int level, int opt,
 		memcpy(&val, v, sizeof(val));
 	if ((level == IPPROTO_IP && opt == IP_TRANSPARENT) || (level == IPPROTO_IPV6 && opt == IPV6_TRANSPARENT))
 		return val && !net_admin(t, s, true) ? -EPERM : 0;
+	if (level == IPPROTO_IPV6 && (opt == IPV6_HOPOPTS || opt == IPV6_DSTOPTS || opt == IPV6_RTHDRDSTOPTS))
+		return net_capable(t, s->net, CAP_NET_RAW) ? 0 : -EPERM;
 	if (level != SOL_SOCKET)
 		return 0;
 	switch (opt) {
@@ -356,6 +359,10 @@ static int sockopt_allowed(struct task *t, struct socket *s, int level, int opt,
 		return net_admin(t, s, false) ? 0 : -EPERM;
 	case SO_MARK:
 		return net_admin(t, s, true) ? 0 : -EPERM;
+	case SO_PREFER_BUSY_POLL: case SO_BUSY_POLL_BUDGET:
+		return val > 0 && !net_admin(t, s, false) ? -EPERM : 0;
+	case SO_TXTIME:
+		return val != CLOCK_MONOTONIC && n == 8 && !net_admin(t, s, false) ? -EPERM : 0;
 	case SO_PRIORITY:
 		return (val < 0 || val > 6) && !net_admin(t, s, true) ? -EPERM : 0;
 	case SO_DEBUG:
@@ -404,6 +411,8 @@ static int inet_setsockopt(struct task *t, struct socket *s, int level, int opt,
 		return netfilter_setsockopt(t, s, level, opt, v, n);
 	if (level == SOL_SOCKET && opt == SO_ATTACH_FILTER)
 		return attach_filter(t, s, v, n);
+	if (level == SOL_SOCKET && (opt == SO_ATTACH_BPF || opt == SO_ATTACH_REUSEPORT_EBPF))
+		return sockopt_no_bpf(t, v, n);
 	if (level == SOL_PACKET && opt == PACKET_RX_RING && s->family == AF_PACKET) {
 		mutex_lock(&is_of(s)->ring_mu);
 		r = packet_ring_set(ep_of(s), &is_of(s)->ring, v, n);
@@ -424,8 +433,9 @@ static int inet_getsockopt(struct task *t, struct socket *s, int level, int opt,
 
 	if (netfilter_opt(s, level, opt))
 		return netfilter_getsockopt(t, s, level, opt, v, cap);
+	if (level == SOL_SOCKET && (opt == SO_PEERNAME || opt == SO_NETNS_COOKIE))
+		return sockopt_get(s, opt, v, cap);
 	r = ep_getsockopt(ep_of(s), level, opt, v, &cap);
-
 	return r < 0 ? r : (int)cap;
 }
 

@@ -24,7 +24,8 @@
 #include "sentry/vfs/fasync.h"
 
 #define MSG_BYTES_MAX (128 * 1024)      /* largest datagram taken from the guest */
-#define GROUPS_MAX 64
+#define ROUTE_GROUPS 39         /* RTNLGRP_MAX */
+#define OTHER_GROUPS 32
 #define MEMBERS_MAX 64                  /* that are told of one change */
 
 struct nl_pkt {
@@ -49,7 +50,7 @@ struct nl_sock {
 	u64 groups GUARDED_BY(mu);
 	struct nl_dump dump GUARDED_BY(mu);
 	bool dumping GUARDED_BY(mu);
-	bool pktinfo, cap_ack, strict, ext_ack, no_enobufs, bcast_error;        /* single words */
+	bool pktinfo, cap_ack, strict, ext_ack, no_enobufs, bcast_error, all_nsid;      /* single words */
 };
 
 static struct nl_sock *to_nl(struct socket *s) { return container_of(s, struct nl_sock, s); }
@@ -522,6 +523,8 @@ static bool *flag_of(struct nl_sock *ns, int opt)
 		return &ns->ext_ack;
 	case NETLINK_GET_STRICT_CHK:
 		return &ns->strict;
+	case NETLINK_LISTEN_ALL_NSID:
+		return &ns->all_nsid;
 	default:
 		return NULL;
 	}
@@ -539,13 +542,15 @@ static int nl_setsockopt(struct task *t, struct socket *s, int level, int opt, c
 		return -ENOPROTOOPT;
 	if (n >= sizeof(val))
 		memcpy(&val, v, sizeof(val));
+	if (opt == NETLINK_LISTEN_ALL_NSID && !net_capable(t, s->net, CAP_NET_BROADCAST))
+		return -EPERM;
 	if (flag) {
 		*flag = val != 0;
 		return 0;
 	}
 	if (opt != NETLINK_ADD_MEMBERSHIP && opt != NETLINK_DROP_MEMBERSHIP)
 		return -ENOPROTOOPT;
-	if (val == 0 || val > GROUPS_MAX)
+	if (val == 0 || val > (s->proto == NETLINK_ROUTE ? ROUTE_GROUPS : OTHER_GROUPS))
 		return -EINVAL;
 	mutex_lock(&ns->mu);
 	if (opt == NETLINK_ADD_MEMBERSHIP)
@@ -554,6 +559,15 @@ static int nl_setsockopt(struct task *t, struct socket *s, int level, int opt, c
 		ns->groups &= ~((u64)1 << (val - 1));
 	mutex_unlock(&ns->mu);
 	return 0;
+}
+
+/* Whole words, as many as fit; nothing for who never was in a group. */
+static int put_groups(u64 groups, void *v, size_t cap)
+{
+	size_t n = groups ? MIN(cap & ~(size_t)3, sizeof(groups)) : 0;
+
+	memcpy(v, &groups, n);
+	return (int)n;
 }
 
 static int nl_getsockopt(struct task *t, struct socket *s, int level, int opt, void *v, size_t cap)
@@ -575,17 +589,16 @@ static int nl_getsockopt(struct task *t, struct socket *s, int level, int opt, v
 		mutex_lock(&ns->mu);
 		groups = ns->groups;
 		mutex_unlock(&ns->mu);
-		memcpy(v, &groups, MIN(cap, sizeof(groups)));
-		return (int)MIN(cap, sizeof(groups));
+		return put_groups(groups, v, cap);
 	} else if (level == SOL_NETLINK && flag) {
 		val = *flag;
 	} else {
 		return -ENOPROTOOPT;
 	}
-	if (cap < sizeof(val))
+	if (level == SOL_NETLINK && cap < sizeof(val))
 		return -EINVAL;
-	memcpy(v, &val, sizeof(val));
-	return sizeof(val);
+	memcpy(v, &val, MIN(cap, sizeof(val)));
+	return (int)MIN(cap, sizeof(val));
 }
 
 static u32 nl_poll(struct socket *s)

@@ -197,7 +197,7 @@ ssize_t socket_send(struct task *t, struct socket *s, struct sock_msg *m)
 		n = s->ops->sendmsg(t, s, m);
 		if (n == -EAGAIN)
 			fasync_no_room(&s->f);
-		if (n == -EAGAIN && !nonblock) {
+		if (n == -EAGAIN && !nonblock && !m->no_wait) {
 			drop_hold(m);
 			if (!deadline)
 				deadline = sock_deadline(s->kernel, timeo);

@@ -49,6 +49,7 @@ struct sock_msg {
 	struct cmsg_out *out;           /* recv: NULL = no room offered */
 	u32 ret_flags;                  /* recv: MSG_TRUNC, MSG_CTRUNC ... */
 	bool boundary;                  /* recv: MSG_WAITALL ends here */
+	bool no_wait;                   /* send: -EAGAIN is the answer, not a reason to wait */
 	size_t copied;                  /* recv: what earlier ops of this call have given */
 	void *prepared;                 /* family's own, made by the first send op; freed by msg_done */
 	struct waitq *wait_on;          /* -EAGAIN: this queue tells of room, not the socket's own */
@@ -86,6 +87,9 @@ struct sock_opts {
 	s32 rcvlowat, priority, linger; /* linger: -1 off, else seconds */
 	bool reuseaddr, reuseport, keepalive, broadcast, oobinline, dontroute;
 	bool passcred, passpidfd, passsec, timestamp, timestampns, inq;
+	bool rxq_ovfl, wifi, nofcs, select_err, lock_filter, rcvmark, busy;     /* kept and shown */
+	u8 buf_lock;
+	u32 mark;
 };
 
 struct socket {
@@ -116,6 +120,8 @@ ssize_t socket_recv(struct task *t, struct socket *s, struct sock_msg *m) must_c
 /* SOL_SOCKET options of struct sock_opts; -ENOPROTOOPT for the rest. get: bytes. */
 int sockopt_set(struct task *t, struct socket *s, int opt, const void *v, size_t n) must_check;
 int sockopt_get(struct socket *s, int opt, void *v, size_t cap) must_check;
+/* An option whose value is the descriptor of an eBPF program, of which there are none: what is wrong with it. */
+int sockopt_no_bpf(struct task *t, const void *v, size_t n) must_check;
 
 /* Deadline of a wait that may last @ns (0 = for ever). */
 ktime_t sock_deadline(struct kernel *k, s64 ns);

@@ -8,6 +8,7 @@
 #include <sys/time.h>
 
 #include "sentry/kernel/cred.h"
+#include "sentry/kernel/fdtable.h"
 #include "sentry/socket/net.h"
 #include "sentry/socket/socket.h"
 #include "sentry/time/ktime.h"
@@ -16,6 +17,9 @@
 #define SNDBUF_MIN   4608
 #define RCVBUF_MIN   2304
 #define OPT_PASSPIDFD 76
+#define OPT_CNX_ADVICE 53
+#define OPT_BUF_LOCK 72
+#define OPT_RCVMARK 75
 #define OPT_RCVTIMEO_NEW 66
 #define OPT_SNDTIMEO_NEW 67
 
@@ -72,8 +76,60 @@ static bool *flag_of(struct socket *s, int opt)
 	case OPT_PASSPIDFD: return &s->opt.passpidfd;
 	case SO_TIMESTAMP: return &s->opt.timestamp;
 	case SO_TIMESTAMPNS: return &s->opt.timestampns;
+	case SO_RXQ_OVFL: return &s->opt.rxq_ovfl;
+	case SO_WIFI_STATUS: return &s->opt.wifi;
+	case SO_NOFCS: return &s->opt.nofcs;
+	case SO_SELECT_ERR_QUEUE: return &s->opt.select_err;
+	case SO_LOCK_FILTER: return &s->opt.lock_filter;
+	case SO_PREFER_BUSY_POLL: return &s->opt.busy;
+	case OPT_RCVMARK: return &s->opt.rcvmark;
 	default: return NULL;
 	}
+}
+
+/* What may not be set by everybody, or not be taken back. */
+static int flag_allowed(struct task *t, struct socket *s, int opt, int val, bool now)
+{
+	if (opt == SO_LOCK_FILTER && now && !val)
+		return -EPERM;
+	return opt == SO_PREFER_BUSY_POLL && val && !net_capable(t, s->net, CAP_NET_ADMIN) ? -EPERM : 0;
+}
+
+/* What means nothing to these families: checked as Linux does, and forgotten. */
+static int set_other(struct socket *s, int opt, int val)
+{
+	switch (opt) {
+	case SO_NO_CHECK: case SO_BSDCOMPAT: case OPT_CNX_ADVICE:
+		return 0;
+	case SO_BUSY_POLL:
+		return val < 0 ? -EINVAL : 0;
+	case SO_REUSEPORT:
+		return val ? -EOPNOTSUPP : 0;
+	case SO_DETACH_FILTER:
+		return -ENOENT;
+	case OPT_BUF_LOCK:
+		if (val & ~3)
+			return -EINVAL;
+		s->opt.buf_lock = (u8)val;
+		return 0;
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+int sockopt_no_bpf(struct task *t, const void *v, size_t n)
+{
+	struct file *f;
+	int fd;
+
+	if (n != sizeof(fd))
+		return -EINVAL;
+	__builtin_memcpy(&fd, v, sizeof(fd));
+	f = fd_get(t, fd);
+	if (!f)
+		return -EBADF;
+	file_unref(f);
+	return -EINVAL;
 }
 
 int sockopt_set(struct task *t, struct socket *s, int opt, const void *v, size_t n)
@@ -87,7 +143,11 @@ int sockopt_set(struct task *t, struct socket *s, int opt, const void *v, size_t
 		return set_timeo(&s->opt.sndtimeo, v, n);
 	if (opt == SO_LINGER)
 		return set_linger(s, v, n);
+	if (opt == SO_ATTACH_BPF || opt == SO_ATTACH_REUSEPORT_EBPF)
+		return sockopt_no_bpf(t, v, n);
 	r = int_value(v, n, &val);
+	if (r == 0 && flag)
+		r = flag_allowed(t, s, opt, val, *flag);
 	if (r < 0)
 		return r;
 	if (flag) {
@@ -122,12 +182,12 @@ int sockopt_set(struct task *t, struct socket *s, int opt, const void *v, size_t
 	case SO_DEBUG:
 		return val && !net_capable(t, s->net, CAP_NET_ADMIN) ? -EACCES : 0;
 	case SO_MARK:
-		return net_capable(t, s->net, CAP_NET_ADMIN) ? 0 : -EPERM;
-	case SO_NO_CHECK:
-	case SO_BUSY_POLL:
+		if (!net_capable(t, s->net, CAP_NET_ADMIN) && !net_capable(t, s->net, CAP_NET_RAW))
+			return -EPERM;
+		s->opt.mark = (u32)val;
 		return 0;
 	default:
-		return -ENOPROTOOPT;
+		return set_other(s, opt, val);
 	}
 }
 
@@ -145,6 +205,17 @@ static int put_timeo(void *v, size_t cap, s64 ns)
 	struct timeval tv = { .tv_sec = ns / NSEC_PER_SEC, .tv_usec = ns % NSEC_PER_SEC / 1000 };
 
 	return put(v, cap, &tv, sizeof(tv));
+}
+
+/* All that was asked for, or nothing. */
+static int put_peername(struct socket *s, void *v, size_t cap)
+{
+	u8 name[SOCK_NAME_MAX];
+	int r = s->ops->getname ? s->ops->getname(s, true, name) : -EOPNOTSUPP;
+
+	if (r < 0)
+		return -ENOTCONN;
+	return (size_t)r < cap ? -EINVAL : put(v, cap, name, (size_t)r);
 }
 
 int sockopt_get(struct socket *s, int opt, void *v, size_t cap)
@@ -166,9 +237,18 @@ int sockopt_get(struct socket *s, int opt, void *v, size_t cap)
 	case SO_PRIORITY: return put_int(v, cap, s->opt.priority);
 	case SO_DEBUG:
 	case SO_REUSEPORT:
-	case SO_MARK:
 	case SO_NO_CHECK:
+	case SO_BSDCOMPAT:
+	case SO_ACCEPTCONN:
+	case SO_INCOMING_NAPI_ID:
 	case SO_BUSY_POLL: return put_int(v, cap, 0);
+	case SO_MARK: return put_int(v, cap, (int)s->opt.mark);
+	case SO_BPF_EXTENSIONS: return put_int(v, cap, 64);
+	case OPT_BUF_LOCK: return put_int(v, cap, s->opt.buf_lock);
+	case SO_MAX_PACING_RATE: return put(v, cap, &(u64){ UINT64_MAX }, cap < sizeof(u64) ? sizeof(u32) : sizeof(u64));
+	case SO_PEERNAME: return put_peername(s, v, cap);
+	case SO_PEERGROUPS: return -ENODATA;
+	case SO_NETNS_COOKIE: return cap < sizeof(u64) ? -EINVAL : put(v, cap, &(u64){ net_ns_number(s->net) }, sizeof(u64));
 	case SO_INCOMING_CPU: return put_int(v, cap, -1);
 	case SO_LINGER: return put(v, cap, &l, sizeof(l));
 	case SO_COOKIE: return cap < sizeof(cookie) ? -EINVAL : put(v, cap, &cookie, sizeof(cookie));
