@@ -217,6 +217,28 @@ bool addr_is_directed_bcast(const struct nicaddr *x, const struct ipaddr *ip)
 	return ip_v4(ip) == (a | m);
 }
 
+bool addr_is_group_locked(struct stack *s, const struct ipaddr *ip)
+{
+	struct nicaddr *x;
+
+	if (ip_is_multicast(ip) || ip_is_bcast(ip))
+		return true;
+	list_for_each(x, &s->addrs, node)
+		if (addr_is_directed_bcast(x, ip))
+			return true;
+	return false;
+}
+
+bool addr_is_group(struct stack *s, const struct ipaddr *ip)
+{
+	bool yes;
+
+	mutex_lock(&s->cfg_mu);
+	yes = addr_is_group_locked(s, ip);
+	mutex_unlock(&s->cfg_mu);
+	return yes;
+}
+
 int addr_type(struct stack *s, struct nic *in, const struct ipaddr *dst)
 {
 	struct nicaddr *x;

@@ -171,7 +171,7 @@ static int parse_ip6(int type, const u8 *d, size_t n, struct send_ctl *r)
 	int v;
 
 	switch (type) {
-	case IPV6_PKTINFO:
+	case IPV6_PKTINFO: case OPT_IPV6_2292PKTINFO:
 		if (n < sizeof(i))
 			return -EINVAL;
 		memcpy(&i, d, sizeof(i));
@@ -180,7 +180,7 @@ static int parse_ip6(int type, const u8 *d, size_t n, struct send_ctl *r)
 		r->src = ip_from6(&i.ipi6_addr);
 		r->has_src = !ip_is_any(&r->src);
 		return 0;
-	case IPV6_HOPLIMIT:
+	case IPV6_HOPLIMIT: case OPT_IPV6_2292HOPLIMIT:
 		if (get_int(d, n, &v) < 0 || v < -1 || v > 255)
 			return -EINVAL;
 		r->ttl = (s16)v;
@@ -200,27 +200,23 @@ static int parse_ip6(int type, const u8 *d, size_t n, struct send_ctl *r)
 	}
 }
 
-static int parse_one(const struct cmsghdr *h, const u8 *d, size_t n, struct send_ctl *r)
+static int parse_socket(const struct ep *e, int type, const u8 *d, size_t n, struct send_ctl *r)
 {
-	u16 seg;
 	u32 ts;
 
-	if (h->cmsg_level == IPPROTO_IP)
-		return parse_ip4(h->cmsg_type, d, n, r);
-	if (h->cmsg_level == IPPROTO_IPV6)
-		return parse_ip6(h->cmsg_type, d, n, r);
-	if (h->cmsg_level == IPPROTO_UDP && h->cmsg_type == OPT_UDP_SEGMENT) {
-		if (n != sizeof(seg))
+	switch (type) {
+	case SCM_RIGHTS: case SCM_CREDENTIALS:
+		return 0;               /* of UNIX sockets, although the level is this */
+	case SO_MARK:
+		if (n != sizeof(r->mark))
 			return -EINVAL;
-		memcpy(&seg, d, sizeof(seg));
-		r->gso_size = seg;
+		memcpy(&r->mark, d, sizeof(r->mark));
 		return 0;
-	}
-	if (h->cmsg_level == SOL_SOCKET && h->cmsg_type == SO_MARK && n == 4) {
-		memcpy(&r->mark, d, 4);
-		return 0;
-	}
-	if (h->cmsg_level == SOL_SOCKET && h->cmsg_type == SO_TIMESTAMPING) {
+	case SO_PRIORITY:
+		return n == sizeof(u32) ? 0 : -EINVAL;
+	case SO_TXTIME:
+		return e->o.txtime && n == sizeof(u64) ? 0 : -EINVAL;
+	case SO_TIMESTAMPING: case OPT_SO_TIMESTAMPING_NEW:
 		if (n != sizeof(ts))
 			return -EINVAL;
 		memcpy(&ts, d, sizeof(ts));
@@ -228,14 +224,40 @@ static int parse_one(const struct cmsghdr *h, const u8 *d, size_t n, struct send
 			return -EINVAL;
 		r->tsflags = ts;
 		return 0;
+	default:
+		return -EINVAL;
 	}
-	/* Linux ignores levels that are not the protocol's own. */
-	return h->cmsg_level == SOL_SOCKET ? -EINVAL : 0;
+}
+
+/* As in Linux a level that is not of the way that the message goes is passed over. */
+static int parse_one(const struct ep *e, bool v4, const struct cmsghdr *h, const u8 *d, size_t n, struct send_ctl *r)
+{
+	u16 seg;
+
+	switch (h->cmsg_level) {
+	case SOL_SOCKET:
+		return parse_socket(e, h->cmsg_type, d, n, r);
+	case IPPROTO_IP:
+		return v4 ? parse_ip4(h->cmsg_type, d, n, r) : 0;
+	case IPPROTO_IPV6:
+		return e->family == AF_INET6 ? parse_ip6(h->cmsg_type, d, n, r) : 0;
+	case IPPROTO_UDP:
+		if (e->ops != &udp_ops)
+			return 0;
+		if (h->cmsg_type != OPT_UDP_SEGMENT || n != sizeof(seg))
+			return -EINVAL;
+		memcpy(&seg, d, sizeof(seg));
+		r->gso_size = seg;
+		return 0;
+	default:
+		return 0;
+	}
 }
 
 int epmsg_parse(struct ep *e, const struct net_msg *m, struct send_ctl *ret)
 {
 	struct send_ctl c = { .ttl = -1, .tos = -1, .mark = e->o.mark, .tsflags = e->o.tsflags & TS_TX_ANY };
+	bool v4 = e->family == AF_INET || ip_is4(m->name ? &m->name->ip : &e->raddr);
 	const u8 *p = m->ctl;
 	size_t left = m->ctl ? m->ctl_len : 0;
 
@@ -247,7 +269,7 @@ int epmsg_parse(struct ep *e, const struct net_msg *m, struct send_ctl *ret)
 		memcpy(&h, p, sizeof(h));
 		if (h.cmsg_len < sizeof(h) || h.cmsg_len > left)
 			return -EINVAL;
-		r = parse_one(&h, p + sizeof(h), h.cmsg_len - sizeof(h), &c);
+		r = parse_one(e, v4, &h, p + sizeof(h), h.cmsg_len - sizeof(h), &c);
 		if (r < 0)
 			return r;
 		step = ALIGN_UP(h.cmsg_len, sizeof(size_t));

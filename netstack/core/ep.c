@@ -13,6 +13,8 @@
 #include "netstack/core/nic.h"
 #include "netstack/core/rtnl.h"
 
+#define PROTO_MAX 263                   /* IPPROTO_MPTCP is the last that Linux knows */
+
 static void default_opts(struct ep *e)
 {
 	struct net_sysctl *y = &e->stack->sysctl;
@@ -121,7 +123,7 @@ int ep_new(struct stack *s, int family, int type, int proto, ep_ready_fn *fn, vo
 		return -EAFNOSUPPORT;
 	if (type != SOCK_STREAM && type != SOCK_DGRAM && type != SOCK_RAW)
 		return -ESOCKTNOSUPPORT;
-	if (proto < 0 || (family != AF_PACKET && proto > 255))
+	if (proto < 0 || (family != AF_PACKET && proto >= PROTO_MAX))
 		return -EINVAL;
 	ops = ops_for(family, type, &proto);
 	if (!ops)
@@ -231,8 +233,8 @@ int ep_name(struct ep *e, bool peer, struct net_sa *ret)
 		r = -ENOTCONN;
 	else if (peer)
 		ep_fill_name(e, &e->raddr, e->rport, ret);
-	else
-		ep_fill_name(e, &e->laddr, e->lport, ret);
+	else    /* a raw socket's port is its protocol */
+		ep_fill_name(e, &e->laddr, e->ops == &raw_ops ? e->proto : e->lport, ret);
 	mutex_unlock(&e->mu);
 	return r;
 }
@@ -250,7 +252,9 @@ int ep_check_bind(struct ep *e, const struct net_sa *sa, struct ipaddr *ret)
 	}
 	if (e->family == AF_INET6 && ip_is4(&a) && e->o.v6only)
 		return -EINVAL;
-	if (!ip_is_any(&a) && !ip_is_multicast(&a) && !ip_is_bcast(&a) && !e->o.freebind &&
+	if (ip_is_multicast(&a) && ip_needs_scope(&a) && !ip_is4(&a) && !sa->scope && !e->o.bound_if)
+		return -EINVAL;
+	if (!ip_is_any(&a) && !addr_is_group(s, &a) && !e->o.freebind &&
 	    !e->o.transparent && !s->sysctl.nonlocal_bind[0]) {
 		if (ip_needs_scope(&a) && !sa->scope && !e->o.bound_if)
 			return -EINVAL;

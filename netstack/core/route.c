@@ -395,7 +395,8 @@ int rt_lookup(struct stack *s, const struct ipaddr *dst, const struct ipaddr *sr
 	if (r == 0 && !nic_up(rt.nic))
 		r = -ENETDOWN;
 	if (r == 0) {
-		if (src && !ip_is_any(src)) {
+		/* Who is bound to a group or a broadcast address sends from the link's own. */
+		if (src && !ip_is_any(src) && !addr_is_group_locked(s, src)) {
 			if (!(flags & RT_NO_SRC_CHECK) && !addr_local_locked(s, src))
 				r = ip_is4(src) ? -ENETUNREACH : -EINVAL;
 			rt.src = *src;

@@ -54,6 +54,9 @@ bool addr_pick(struct stack *s, struct nic *n, const struct ipaddr *dst, struct 
 struct nicaddr *addr_local_locked(struct stack *s, const struct ipaddr *ip);
 struct nicaddr *addr_pick_locked(struct stack *s, struct nic *n, const struct ipaddr *dst);
 struct nicaddr *addr_find_locked(struct stack *s, u32 ifindex, const struct ipaddr *ip);
+/* Nobody's own: a group, or a broadcast address of a link here. */
+bool addr_is_group(struct stack *s, const struct ipaddr *ip);
+bool addr_is_group_locked(struct stack *s, const struct ipaddr *ip);
 bool addr_is_directed_bcast(const struct nicaddr *x, const struct ipaddr *ip);
 
 /* addrlife.c */

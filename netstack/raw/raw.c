@@ -84,7 +84,7 @@ static int raw_connect(struct ep *e, const struct net_sa *sa)
 	} else {
 		struct rt rt;
 
-		r = ep_check_dst(e, sa, &dst, &oif);
+		r = sa->family != e->family ? -EAFNOSUPPORT : ep_check_dst(e, sa, &dst, &oif);
 		if (r == 0)
 			r = rt_lookup(e->stack, &dst, e->addr_bound ? &e->laddr : NULL, oif, 0, &rt);
 		if (r == 0) {
@@ -124,6 +124,8 @@ static int prepare(struct ep *e, const struct net_msg *m, const struct send_ctl 
 	if (e->err)
 		return ep_take_err(e);
 	if (m->name) {
+		if (e->family == AF_INET6 && (m->name->family != AF_INET6 || (m->name->port && m->name->port != e->proto)))
+			return -EINVAL;
 		r = ep_check_dst(e, m->name, &t->dst, &oif);
 		if (r < 0)
 			return r;

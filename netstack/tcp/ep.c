@@ -226,8 +226,8 @@ static int tcp_bind(struct ep *e, const struct net_sa *sa)
 
 	if (r < 0)
 		return r;
-	if (ip_is_multicast(&a) || ip_is_bcast(&a))
-		return -EADDRNOTAVAIL;
+	if (addr_is_group(e->stack, &a))
+		return ip_is4(&a) ? -EADDRNOTAVAIL : -EINVAL;
 	mutex_lock(&e->mu);
 	if (t->state != TCPS_CLOSE || e->bind.hashed || e->addr_bound) {
 		r = -EINVAL;
@@ -321,6 +321,7 @@ int tcp_connect_state(struct tcp_ep *t)
 	case TCPS_CLOSE:
 		if (t->connecting) {
 			t->connecting = false;
+			t->ep.shut = 0;         /* told: a connection that failed leaves a socket as if new */
 			return t->ep.err ? ep_take_err(&t->ep) : -ECONNABORTED;
 		}
 		return t->ep.connected ? -EISCONN : 0;
@@ -451,7 +452,7 @@ int tcp_connect_result(struct ep *e)
 		r = t->connecting && t->state == TCPS_CLOSE && !e->connected ? -ECONNABORTED : 0;
 	if (r != -EINPROGRESS)
 		t->connecting = false;
-	/* Told, a connection that failed leaves a socket as if new. */
+	/* As in tcp_connect_state(). */
 	if (r < 0 && t->state == TCPS_CLOSE)
 		e->shut = 0;
 	mutex_unlock(&e->mu);

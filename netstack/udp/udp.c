@@ -331,9 +331,9 @@ static ssize_t udp_send(struct ep *e, struct net_msg *m)
 	if (r == 0 && !fits(&o, p))
 		r = report_size(e, &o);
 	mutex_unlock(&e->mu);
-	if (r < 0) {
+	if (r < 0 || (m->flags & MSG_PROXY)) {  /* MSG_PROBE: only see whether it could go */
 		pkt_free(p);
-		return r;
+		return r < 0 ? r : (ssize_t)len;
 	}
 	if (c.tsflags && !(e->o.tsflags & TS_OPT_TSONLY))
 		copy = pkt_clone(p);

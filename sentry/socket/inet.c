@@ -102,10 +102,12 @@ static int inet_connect(struct task *t, struct socket *s, const void *name, u32 
 {
 	s64 timeo = s->opt.sndtimeo;
 	struct net_sa sa;
-	int r = inet_sa_in(s->family, name, len, &sa);
+	int r = s->family == AF_PACKET ? -EOPNOTSUPP : inet_sa_in(s->family, name, len, &sa);
 
 	if (r < 0)
 		return r;
+	if (s->family == AF_INET6 && s->type == SOCK_STREAM && sa.family == AF_INET)
+		return len < SA_IN6_OLD ? -EINVAL : -EAFNOSUPPORT;
 	if (nonblock)
 		return ep_connect_start(ep_of(s), &sa);
 	r = ep_connect(ep_of(s), &sa);
@@ -236,6 +238,8 @@ static int dest_in(struct socket *s, struct sock_msg *m, struct net_sa *ret)
 	sa_family_t family = AF_INET;
 	int r;
 
+	if (s->family == AF_INET && s->type != SOCK_STREAM && m->namelen < sizeof(struct sockaddr_in))
+		return -EINVAL;
 	if (s->family == AF_INET && m->namelen >= sizeof(struct sockaddr_in) && !m->name[0] && !m->name[1])
 		memcpy(m->name, &family, sizeof(family));
 	r = inet_sa_in(s->family, m->name, m->namelen, ret);

@@ -197,6 +197,10 @@ static long if_query(struct stack *st, u32 cmd, struct ifreq *r, const struct li
 	case SIOCGIFBRDADDR:
 	case SIOCGIFDSTADDR:
 		return if_address(st, cmd, l->ifindex, r);
+	case SIOCGMIIPHY:
+	case SIOCGMIIREG:
+	case SIOCSMIIREG:
+		return -EOPNOTSUPP;     /* no link here has one */
 	default:
 		return -ENOTTY;
 	}
@@ -227,11 +231,25 @@ static long if_ioctl(struct task *t, struct stack *st, u32 cmd, gaddr_t arg)
 	return e < 0 ? e : copy_out(t, arg, &r, sizeof(r));
 }
 
+/* Requests about an interface that must exist; no other has anything to say of one that does not. */
+static bool known(u32 cmd)
+{
+	switch (cmd) {
+	case SIOCGIFNAME: case SIOCGIFCONF: case SIOCGIFINDEX: case SIOCGIFFLAGS: case SIOCGIFMTU: case SIOCGIFMAP:
+	case SIOCGIFMETRIC: case SIOCGIFTXQLEN: case SIOCGIFHWADDR: case SIOCGIFADDR: case SIOCGIFNETMASK:
+	case SIOCGIFBRDADDR: case SIOCGIFDSTADDR: case SIOCSIFFLAGS: case SIOCSIFMTU: case SIOCSIFADDR: case SIOCSIFNETMASK:
+	case SIOCETHTOOL: case SIOCGMIIPHY: case SIOCGMIIREG: case SIOCSMIIREG:
+		return true;
+	default:
+		return false;
+	}
+}
+
 long netdev_ioctl(struct task *t, u32 cmd, gaddr_t arg)
 {
 	struct stack *st = net_stack(task_net(t));
 
-	if (!st || cmd < SIOCGIFNAME || cmd > 0x89ff)
+	if (!st || !known(cmd))
 		return -ENOTTY;
 	return cmd == SIOCGIFCONF ? if_conf(t, st, arg) : if_ioctl(t, st, cmd, arg);
 }

@@ -116,6 +116,8 @@ static int nl_bind(struct task *t, struct socket *s, const void *name, u32 len)
 	struct sockaddr_nl nl;
 	int r = nl_name_in(name, len, &nl);
 
+	if (r == 0 && !nl.nl_pid && atomic_load(&ns->portid))
+		r = -EINVAL;            /* not the one that it has */
 	if (r == 0)
 		r = take_port(t, ns, nl.nl_pid);
 	if (r < 0)
@@ -422,7 +424,7 @@ static ssize_t nl_sendmsg(struct task *t, struct socket *s, struct sock_msg *m)
 	if (len > MSG_BYTES_MAX || len + 32 > s->opt.sndbuf)
 		return -EMSGSIZE;
 	if (!len)
-		return 0;
+		return -ENODATA;
 	buf = kbuf_alloc(len);
 	if (!buf)
 		return -ENOBUFS;

@@ -88,6 +88,8 @@ static int msghdr_in(struct task *t, gaddr_t addr, struct lx_msghdr *h)
 	return h->iovlen > VLEN_MAX ? -EMSGSIZE : 0;
 }
 
+#define MSG_CMSG_COMPAT 0x80000000u     /* the kernel's own */
+
 static ssize_t do_sendmsg(struct task *t, struct socket *s, gaddr_t addr, u32 flags)
 {
 	auto_kfree struct giovec *iov = NULL;
@@ -95,7 +97,7 @@ static ssize_t do_sendmsg(struct task *t, struct socket *s, gaddr_t addr, u32 fl
 	struct lx_msghdr h;
 	struct iobuf b;
 	struct sock_msg m = { .b = &b, .flags = flags };
-	ssize_t n = msghdr_in(t, addr, &h);
+	ssize_t n = flags & MSG_CMSG_COMPAT ? -EINVAL : msghdr_in(t, addr, &h);
 
 	if (n < 0)
 		return n;
@@ -199,7 +201,7 @@ static ssize_t do_recvmsg(struct task *t, struct socket *s, gaddr_t addr, u32 fl
 	struct sock_msg m = { .b = &b, .flags = flags };
 	struct cmsg_out out;
 	u64 room[CTL_ROOM / 8];
-	ssize_t n = msghdr_in(t, addr, &h);
+	ssize_t n = flags & MSG_CMSG_COMPAT ? -EINVAL : msghdr_in(t, addr, &h);
 	int r;
 
 	if (n < 0)
