@@ -13,10 +13,10 @@
 #include "sentry/vfs/dentry.h"
 #include "sentry/vfs/posix_acl.h"
 
-/* Whoever isn't capable may be judged by lists next: most often "none" comes along with the name. */
+/* Whoever isn't capable may be judged by lists next: most often "none" comes along with the name. @t is NULL at boot. */
 u32 gwalk_flags(struct task *t)
 {
-	return self_capable(t, CAP_DAC_OVERRIDE) ? 0 : GW_WALK_ACL;
+	return !t || self_capable(t, CAP_DAC_OVERRIDE) ? 0 : GW_WALK_ACL;
 }
 
 /* The gofer is out of handles: give back what only caches hold, once. */
