@@ -205,3 +205,8 @@ int ctx_set_regs(struct ctx *c, const struct user_regs *r) { return c->p->ops->s
 long ctx_get_fp(struct ctx *c, void *buf, size_t cap) { return c->p->ops->get_fp(c, buf, cap); }
 int ctx_set_fp(struct ctx *c, const void *buf, size_t n) { return c->p->ops->set_fp(c, buf, n); }
 void ctx_interrupt(struct ctx *c) { c->p->ops->interrupt(c); }
+void ctx_overdue(struct ctx *c)
+{
+	if (c->p->ops->overdue)
+		c->p->ops->overdue(c);
+}

@@ -237,3 +237,8 @@ int ctx_set_fp(struct ctx *c, const void *buf, size_t n) must_check;
 
 /* Make a context that runs application code trap soon (TRAP_INTERRUPT).  Harmless if it is trapped. */
 void ctx_interrupt(struct ctx *c);
+/*
+ * @c was interrupted for good long ago, and its task has not ended.  Once that was said of all contexts of an address space, and one of
+ * them still runs, or a change that it is to make is not done, its process is killed: they report TRAP_DEAD.  As ctx_interrupt().
+ */
+void ctx_overdue(struct ctx *c);

@@ -59,6 +59,7 @@ struct platform_ops {
 	long (*get_fp)(struct ctx *c, void *buf, size_t cap);
 	int (*set_fp)(struct ctx *c, const void *buf, size_t n);
 	void (*interrupt)(struct ctx *c);
+	void (*overdue)(struct ctx *c);                 /* may be NULL: no guest can withstand an interrupt */
 };
 
 struct platform { const struct platform_ops *ops; };

@@ -214,7 +214,7 @@ static bool pending_cancel(struct systrap *p, struct systrap_ctx *child)
  * reaper ends the wait when that id, the child's process, or the parent's dies
  * (pending_died); a stub that lies about the id hangs only itself, and is killable.
  */
-static int await_child(struct systrap_ctx *child, long r)
+static int await_child(struct systrap_ctx *parent, struct systrap_ctx *child, long r)
 {
 	struct systrap *p = ctx_systrap(child);
 	bool stray = false;
@@ -228,8 +228,10 @@ static int await_child(struct systrap_ctx *child, long r)
 				stray = true;
 			}
 		mutex_unlock(&p->lanes->mu);
+		atomic_store(&parent->awaits_child, true);
 		if (!stray)
 			workers_await(p, &child->registered);
+		atomic_store(&parent->awaits_child, false);
 		if (atomic_load(&child->registered) == CHILD_REGISTERED)
 			return 0;
 	}
@@ -258,7 +260,7 @@ static int fork_reserved(struct systrap_ctx *parent, struct aspace **ret_as, str
 	if (!c)
 		goto drop_as;
 	pending_add(p, c, parent);
-	r = await_child(c, command_clone(parent, CMD_FORK, CLONE_FLAGS_PROCESS, c->cookie, 0));
+	r = await_child(parent, c, command_clone(parent, CMD_FORK, CLONE_FLAGS_PROCESS, c->cookie, 0));
 	if (r < 0)
 		goto drop_ctx;
 	memcpy(c->rseq, parent->rseq, sizeof(c->rseq));     /* a fork inherits it, a thread does not */
@@ -352,7 +354,7 @@ static int clone_reserved(struct systrap_ctx *parent, struct ctx **ret)
 		return -ENOMEM;
 	}
 	pending_add(p, c, parent);
-	r = await_child(c, command_clone(parent, CMD_CLONE, CLONE_FLAGS_THREAD, c->cookie,
+	r = await_child(parent, c, command_clone(parent, CMD_CLONE, CLONE_FLAGS_THREAD, c->cookie,
 					 ctx_slot(c)));
 	if (r < 0) {
 		ctx_destroy(c, true);

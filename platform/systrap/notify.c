@@ -406,6 +406,27 @@ void systrap_interrupt(struct ctx *base)
 }
 
 /*
+ * Hostile code can keep the interrupt from its thread for ever: it blocks the host's signals with a frame of its own and rt_sigreturn, or
+ * has another thread rewrite its stub, which then never answers a command.
+ */
+void systrap_overdue(struct ctx *base)
+{
+	struct systrap_ctx *x, *c = to_ctx(base);
+	struct systrap_as *as = to_as(base->as);
+	bool all = true, runs = false;
+
+	atomic_store(&c->overdue, true);
+	mutex_lock(&as->mu);
+	list_for_each(x, &as->ctxs, node) {
+		runs |= atomic_load(&x->state) == CTX_RUNNING || atomic_load(&x->awaits_child);
+		all &= atomic_load(&x->overdue) || !__atomic_load_n(&x->tid, __ATOMIC_RELAXED);         /* or has not registered */
+	}
+	mutex_unlock(&as->mu);
+	if (all && runs)
+		notify_kill(c, "it should have ended");
+}
+
+/*
  * The process of @as is gone.  TRAPPED contexts learn it from their owner's
  * resume; RUNNING ones have no owner but us, so they cannot be freed meanwhile.  Their
  * threads' ids are the host's to give to others from now on.

@@ -82,4 +82,5 @@ const struct platform_ops systrap_ops = {
 	.get_fp = systrap_get_fp,
 	.set_fp = systrap_set_fp,
 	.interrupt = systrap_interrupt,
+	.overdue = systrap_overdue,
 };

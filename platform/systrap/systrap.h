@@ -97,6 +97,8 @@ struct systrap_ctx {
 	u32 slot;
 	_Atomic int state;                      /* enum ctx_state */
 	_Atomic bool kicked;                    /* an interrupt is due at the next resume */
+	_Atomic bool overdue;                   /* it should have ended */
+	_Atomic bool awaits_child;              /* the owner waits for what its stub has made to register */
 	bool want_frame;                        /* owner */
 	bool framed;                            /* owner: the trap came with a frame */
 	bool internal;                          /* the zygote: its traps never reach the sentry */
@@ -424,4 +426,5 @@ void ctx_forget_tid(struct systrap_ctx *c);             /* its thread's id leads
 struct systrap_as *as_alloc(struct systrap *p) must_check;
 struct systrap_ctx *ctx_alloc(struct systrap *p, struct systrap_as *as, u32 slot) must_check;
 void systrap_interrupt(struct ctx *base);
+void systrap_overdue(struct ctx *base);
 bool systrap_pass(struct ctx *base);

@@ -283,6 +283,14 @@ void tgroup_exit_locked(struct tgroup *tg, int wstatus, struct task *except)
 			task_kill_locked(t);
 }
 
+void tgroup_kill(struct tgroup *tg)
+{
+	mutex_lock(&tg->mu);
+	overdue_watch_locked(tg);
+	tgroup_exit_locked(tg, SIGKILL, NULL);
+	mutex_unlock(&tg->mu);
+}
+
 void tgroup_exit(struct tgroup *tg, int wstatus)
 {
 	mutex_lock(&tg->mu);
@@ -357,6 +365,7 @@ static void hand_over(struct tgroup *tg, struct task *t, int sig, bool forced) R
 	if (!w)
 		return;
 	if (is_fatal(tg, sig, forced) && (sig == SIGKILL || !ptrace_on(w->pt))) {
+		overdue_watch_locked(tg);
 		tgroup_exit_locked(tg, sig, NULL);
 		return;
 	}
@@ -375,6 +384,8 @@ int signal_send_locked(struct tgroup *tg, struct task *t, int sig, const struct 
 	bool forced = !info || from_above(tg, info);
 	int r;
 
+	if (sig == SIGKILL && tg->group_exit)
+		overdue_watch_locked(tg);
 	if (sig == 0 || tg->group_exit || tg->nthreads == 0 || (t && t->exiting))
 		return 0;
 	if (signal_default_stops(sig)) {

@@ -99,6 +99,10 @@ struct tgroup {
 		ktime_t used, pause;                    /* guarded by mu: when last looked; pause 0: never */
 		bool over;                              /* guarded by mu */
 	} cpu_limit;
+	struct overdue {                                /* overdue.c */
+		struct ktimer tm;
+		bool armed, over;                       /* guarded by mu */
+	} overdue;
 	struct rusage child_rusage GUARDED_BY(mu);
 	u64 dead_utime, dead_stime, dead_nvcsw, dead_nivcsw;    /* guarded by mu: of threads that ended */
 	u64 cpu_base, cpu_done, cpu_seen;               /* guarded by mu: cputime.c */
@@ -298,6 +302,7 @@ void task_kick(struct task *t);
 
 /* ---- life cycle: task_clone.c task_exec.c task_exit.c task_wait.c ---- */
 void task_exit(struct task *t, int wstatus);            /* this thread ends: owner; ctx is freed */
+void tgroup_kill(struct tgroup *tg);                     /* as by SIGKILL, from outside */
 void tgroup_exit(struct tgroup *tg, int wstatus);       /* all threads are to end (exit_group, fatal signal) */
 
 /* What a first process (or `exec`'d one) is made of; boot fills it in. */

@@ -233,7 +233,7 @@ static void kill_everybody(struct pid_ns *ns)
 	for (struct tgroup *tg = pid_next_tgroup_locked(k, 1); tg;
 	     tg = pid_next_tgroup_locked(k, tg->tgid + 1))
 		if (pid_nr_in_locked(ns, tg->tgid) > 0)
-			tgroup_exit(tg, SIGKILL);
+			tgroup_kill(tg);
 }
 
 /* The last thread has left: zombie, or gone at once. */
@@ -249,6 +249,7 @@ static void process_end(struct tgroup *tg, struct nsset *set)
 	ptrace_tracer_exit(tg);
 	itimer_stop(tg);
 	cpulimit_stop(tg);
+	overdue_stop(tg);
 	ptimers_delete_all(tg);
 	if (tg->session && tg->session->leader == tg)
 		session_leader_exit(tg);

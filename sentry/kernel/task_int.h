@@ -109,5 +109,8 @@ void itimers_init(struct tgroup *tg);
 void cpulimit_init(struct tgroup *tg);
 void cpulimit_set_locked(struct tgroup *tg) REQUIRES(tg->mu);   /* rlim[RLIMIT_CPU] is new */
 void cpulimit_stop(struct tgroup *tg);                  /* exit; no lock held */
+void overdue_init(struct tgroup *tg);
+void overdue_watch_locked(struct tgroup *tg) REQUIRES(tg->mu);  /* it was killed, and is to end soon */
+void overdue_stop(struct tgroup *tg);                   /* exit; no lock held */
 /* Timers whose queued signal was dropped (now ignored) go on. */
 void ptimers_signal_lost_locked(struct tgroup *tg);

@@ -28,6 +28,7 @@ struct tgroup *tgroup_new(struct kernel *k)
 	sigpending_init(&tg->pending);
 	itimers_init(tg);
 	cpulimit_init(tg);
+	overdue_init(tg);
 	list_init(&tg->ptimers);
 	tg->start_time = ktime_boot(k);
 	tg->dumpable = true;

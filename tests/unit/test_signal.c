@@ -51,6 +51,7 @@ static struct task *process(struct task *parent)
 	tg->sighand = sighand_new();
 	tg->exit_signal = SIGCHLD;
 	tg->rlim[RLIMIT_SIGPENDING].cur = 100;
+	tg->overdue.over = true;        /* there is no timer */
 	t = add_thread(tg);
 	mutex_lock(&k->mu);
 	tg->tgid = t->tid;

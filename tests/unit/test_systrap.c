@@ -237,6 +237,15 @@ GUEST(thread_as_child, FIND_SYSCALL FORGED_CALL(56) OBEY      /* room for slots 
       "6: jmp 6b\n");
 /* Nothing was made: who waits for the child learns that its maker has ended. */
 GUEST(no_child, FIND_SYSCALL FORGED_CALL(57) FORGED_DONE(0x3ffffe) " mov $60, %eax\n syscall\n");
+/* No signal of the host's interrupts it any more: it returns from a signal that blocked them all.  To 0x500904 it writes that it is there. */
+#define STAYS " movl $1, 0x500904\n6: jmp 6b\n"
+#define DEAFEN FIND_SYSCALL \
+	" mov %rbx, 0x500080\n movq $6, 0x500000\n movl $2, 0x500018\n movq $0x508000, 0x5000a0\n lea 5f(%rip), %rax\n mov %rax, 0x5000a8\n" \
+	" movq $0x202, 0x5000b0\n movw $0x33, 0x5000b8\n movw $0x2b, 0x5000be\n movq $-1, 0x500128\n" \
+	" mov $0x500000, %esp\n mov $15, %eax\n jmp *%rbx\n5:"
+GUEST(deaf, DEAFEN STAYS);
+/* Nor does it ever answer the command that its mmap leads to. */
+GUEST(silent, DEAFEN FORGED_CALL(9) STAYS);
 GUEST(own_number, " mov $0x57b5, %eax\n mov $2, %edi\n syscall\n mov $60, %eax\n syscall\n");
 GUEST(x32, " mov $0x40000027, %eax\n syscall\n mov $60, %eax\n syscall\n");
 GUEST(int80, " mov $20, %eax\n int $0x80\n mov $60, %eax\n syscall\n");
@@ -570,6 +579,49 @@ static void end_leaver(struct run r[2], struct aspace *as)
 	aspace_unref(as);
 }
 
+static void expect_end_when_overdue(struct run *r, struct aspace *as)
+{
+	struct systrap_ctx *c;
+	u32 there = 0;
+
+	while (!there) {
+		assert_int_equal(aspace_copy_in(as, &there, GADDR(0x500904), 4), 4);
+		usleep(1000);
+	}
+	mutex_lock(&to_as(as)->mu);
+	c = list_first(&to_as(as)->ctxs, struct systrap_ctx, node);
+	mutex_unlock(&to_as(as)->mu);
+	interrupt(&c->base);
+	usleep(10000);
+	assert_int_equal(atomic_load(&r->over), 0);
+	pthread_mutex_lock(&keeping);
+	ctx_overdue(&c->base);
+	pthread_mutex_unlock(&keeping);
+	await(&r->over, 0);
+	assert_int_equal(r->trap[atomic_load(&r->n) - 1].kind, TRAP_DEAD);
+	aspace_unref(as);
+}
+
+static void who_cannot_be_interrupted_can_be_ended(void **state)
+{
+	struct run r = { 0 };
+	struct aspace *as;
+
+	(void)state;
+	START(&r, deaf, &as);
+	expect_end_when_overdue(&r, as);
+}
+
+static void who_does_not_obey_can_be_ended(void **state)
+{
+	struct run r = { .patch_mmap = true };
+	struct aspace *as;
+
+	(void)state;
+	START(&r, silent, &as);
+	expect_end_when_overdue(&r, as);
+}
+
 static bool child_is_expected(pid_t pid)
 {
 	struct lanes *lanes = ((struct systrap *)plat)->lanes;
@@ -774,6 +826,8 @@ int main(void)
 		cmocka_unit_test(a_forged_registration_is_fatal),
 		cmocka_unit_test(a_thread_is_not_taken_for_a_new_process),
 		cmocka_unit_test(a_fork_ends_with_its_process),
+		cmocka_unit_test(who_cannot_be_interrupted_can_be_ended),
+		cmocka_unit_test(who_does_not_obey_can_be_ended),
 		cmocka_unit_test(a_frame_at_a_bad_address_harms_only_its_process),
 		cmocka_unit_test(the_trap_number_from_elsewhere_is_an_unknown_call),
 		cmocka_unit_test(x32_numbers_arrive_as_they_are),
