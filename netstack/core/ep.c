@@ -47,7 +47,6 @@ struct ep *ep_alloc(struct stack *s, const struct ep_ops *ops, int family, int t
 	e->family = (u16)family;
 	e->type = (u16)type;
 	e->proto = (u16)proto;
-	e->cookie = atomic_fetch_add(&s->cookies, 1) + 1;
 	mutex_init(&e->rd_mu, RANK_FILE);
 	mutex_init(&e->mu, RANK_SOCK);
 	e->laddr = e->raddr = family == AF_INET ? ip_any4() : ip_any6();
@@ -58,12 +57,20 @@ struct ep *ep_alloc(struct stack *s, const struct ep_ops *ops, int family, int t
 	list_init(&e->dgrams);
 	list_init(&e->errq);
 	list_init(&e->members);
+	list_init(&e->all_node);
 	list_init(&e->kind_node);
 	default_opts(e);
+	return e;
+}
+
+void ep_list(struct ep *e)
+{
+	struct stack *s = e->stack;
+
 	mutex_lock(&s->eps_mu);
+	e->cookie = atomic_fetch_add(&s->cookies, 1) + 1;       /* the list is in the order of cookies: dump.c */
 	list_add_tail(&e->all_node, &s->eps);
 	mutex_unlock(&s->eps_mu);
-	return e;
 }
 
 void ep_unlist(struct ep *e)
@@ -139,6 +146,7 @@ int ep_new(struct stack *s, int family, int type, int proto, ep_ready_fn *fn, vo
 		ep_unref(e);
 		return r;
 	}
+	ep_list(e);
 	*ret = e;
 	return 0;
 }

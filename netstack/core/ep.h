@@ -126,6 +126,7 @@ struct ep *ep_alloc(struct stack *s, const struct ep_ops *ops, int family, int t
 	must_check;
 static inline struct ep *ep_ref(struct ep *e) { ref_get(&e->ref); return e; }
 struct ep *ep_unref(struct ep *e);      /* NULL is fine; returns NULL */
+void ep_list(struct ep *e);             /* whole now: others may find it in the stack's list */
 void ep_unlist(struct ep *e);           /* out of the stack's lists */
 
 /* Whose it is, and its mark: what rules ask of a packet that @e sends. */

@@ -119,6 +119,7 @@ struct tcp_ep *tcp_new_child(struct tcp_ep *l)
 	t->notsent_lowat = l->notsent_lowat;
 	t->window_clamp = l->window_clamp;
 	t->pingpong = l->pingpong;
+	ep_list(e);
 	return t;
 }
 

@@ -183,9 +183,60 @@ static void threads_share_a_stack(void **state)
 	stack_free(l.s);
 }
 
+static int look(void *arg, const struct ep_info *i)
+{
+	*(u64 *)arg += i->cookie != 0;
+	return 0;
+}
+
+static void *lists(void *arg)
+{
+	struct live *l = arg;
+	u64 seen = 0;
+
+	while (!l->stop)
+		(void)!ep_dump(l->s, IPPROTO_TCP, look, &seen);
+	return NULL;
+}
+
+static void *makes(void *arg)
+{
+	struct live *l = arg;
+	struct ep *e = NULL;
+
+	for (int i = 0; i < 20000; i++) {
+		if (ep_new(l->s, AF_INET, SOCK_STREAM, 0, NULL, NULL, &e) < 0)
+			return l;
+		ep_close(e);
+	}
+	return NULL;
+}
+
+static void sockets_are_listed_while_others_are_made(void **state)
+{
+	struct live l = { 0 };
+	pthread_t lister, maker[2];
+	void *bad[2];
+
+	(void)state;
+	assert_int_equal(stack_new(&live_ops, &l, &l.s), 0);
+	pthread_create(&lister, NULL, lists, &l);
+	for (int i = 0; i < 2; i++)
+		pthread_create(&maker[i], NULL, makes, &l);
+	for (int i = 0; i < 2; i++)
+		pthread_join(maker[i], &bad[i]);
+	l.stop = true;
+	pthread_join(lister, NULL);
+	assert_null(bad[0]);
+	assert_null(bad[1]);
+	stack_free(l.s);
+}
+
 int main(void)
 {
-	const struct CMUnitTest t[] = { cmocka_unit_test(threads_share_a_stack) };
+	const struct CMUnitTest t[] = {
+		cmocka_unit_test(threads_share_a_stack), cmocka_unit_test(sockets_are_listed_while_others_are_made),
+	};
 
 	return cmocka_run_group_tests(t, unit_setup, NULL);
 }
