@@ -26,6 +26,7 @@
 
 struct held_locks {
 	unsigned int n;
+	unsigned int first;     /* those before it are of no account: see dep_apart() */
 	const struct mutex *mu[MAX_HELD];
 };
 
@@ -57,12 +58,28 @@ static void dep_acquire(const struct mutex *mu, bool pair)
 		if (held.mu[i] == mu)
 			log_error("lock %s taken twice by one thread", rank_name(mu->rank));
 		BUG_ON(held.mu[i] == mu);
-		top = MAX(top, held.mu[i]->rank);
+		if (i >= held.first)
+			top = MAX(top, held.mu[i]->rank);
 	}
-	if (held.n > 0 && (pair || rank_nests(mu->rank) ? mu->rank < top : mu->rank <= top)) {
+	if (held.n > held.first && (pair || rank_nests(mu->rank) ? mu->rank < top : mu->rank <= top)) {
 		log_error("lock %s taken while holding %s", rank_name(mu->rank), rank_name(top));
 		bug(__FILE__, __LINE__, "lock order");
 	}
+}
+
+/* What is taken from now on has no order with what is held: mutex_before_sleep() says why it may. Returns what to set afterwards. */
+static unsigned int dep_apart(void)
+{
+	unsigned int before = held.first;
+
+	held.first = held.n;
+	return before;
+}
+
+static void dep_together(unsigned int before)
+{
+	BUG_ON(held.n != held.first);
+	held.first = before;
 }
 
 static void dep_push(const struct mutex *mu)
@@ -87,6 +104,8 @@ static void dep_release(const struct mutex *mu)
 #else
 
 static void dep_acquire(const struct mutex *mu unused_ok, bool pair unused_ok) { }
+static unsigned int dep_apart(void) { return 0; }
+static void dep_together(unsigned int before unused_ok) { }
 static void dep_push(const struct mutex *mu unused_ok) { }
 static void dep_release(const struct mutex *mu unused_ok) { }
 
@@ -130,11 +149,14 @@ void mutex_before_sleep(void (*fn)(void *), void *arg)
 static void call_before_sleep(void)
 {
 	void (*fn)(void *) = before_sleep;
+	unsigned int before;
 
 	if (!fn)
 		return;
 	before_sleep = NULL;
+	before = dep_apart();
 	fn(before_sleep_arg);
+	dep_together(before);
 	before_sleep = fn;
 }
 

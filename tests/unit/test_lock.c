@@ -138,7 +138,7 @@ static bool note(struct waiter *w, u32 events)
 	return true;
 }
 
-static struct mutex contended = MUTEX_INIT(LEAF), inner = MUTEX_INIT(LEAF);
+static struct mutex outer = MUTEX_INIT(PLATFORM), contended = MUTEX_INIT(LEAF), inner = MUTEX_INIT(PLATFORM);
 static _Atomic int hook_calls, waiting;
 
 static void hook(void *arg)
@@ -155,8 +155,11 @@ static void *waits_with_a_hook(void *arg)
 {
 	(void)arg;
 	mutex_before_sleep(hook, NULL);
+	/* What the hook takes has no order with this. */
+	mutex_lock(&outer);
 	mutex_lock(&contended);
 	mutex_unlock(&contended);
+	mutex_unlock(&outer);
 	return NULL;
 }
 
