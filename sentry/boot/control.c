@@ -161,17 +161,16 @@ static void drop_conn(struct conn *x)
 {
 	struct boot *b = x->b, *kept = x->keeper ? b : NULL;
 	struct control *c = b->control;
+	struct file *tty = x->tty;
 	s32 orphan;
 	int fd = x->fd;
 
 	mutex_lock(&c->mu);
 	orphan = x->owns ? x->wait_pid : 0;
-	x->fd = -1;
-	x->wait_pid = 0;
+	*x = (struct conn){ .fd = -1 };
 	mutex_unlock(&c->mu);
 	close(fd);
-	file_unref(x->tty);
-	*x = (struct conn){ .fd = -1 };
+	file_unref(tty);
 	if (orphan > 0) {
 		struct tgroup *tg = tgroup_find(b->kernel, orphan);
 

@@ -27,10 +27,11 @@ long sys_alarm(struct task *t, const struct sysargs *a)
 
 static int from_timeval(const struct timeval *tv, ktime_t *ret)
 {
-	struct timespec ts = { .tv_sec = tv->tv_sec, .tv_nsec = tv->tv_usec * 1000 };
+	struct timespec ts = { .tv_sec = tv->tv_sec };
 
 	if (tv->tv_usec < 0 || tv->tv_usec >= 1000000)
 		return -EINVAL;
+	ts.tv_nsec = tv->tv_usec * 1000;
 	return ktime_from_timespec(&ts, ret);
 }
 
