@@ -44,10 +44,22 @@ static const char *rank_name(u32 rank)
 }
 
 /*
- * Ranks whose locks may be taken inside one another: the order is that of epolls
- * watching epolls, which epoll_ctl keeps free of loops.
+ * The ranks from here on may not be held when @rank is taken.  Some nest: the order is that of epolls watching epolls,
+ * which epoll_ctl keeps free of loops, and that of overlays upon overlays, where the outer one was made later.
  */
-static bool rank_nests(u32 rank) { return rank == RANK_EPOLL || rank == RANK_WAITQ; }
+static u32 refused_from(u32 rank)
+{
+	switch (rank) {
+	case RANK_EPOLL:
+	case RANK_WAITQ:
+	case RANK_COPYUP:
+		return rank + 1;
+	case RANK_OVERLAY:
+		return RANK_COPYUP + 1;
+	default:
+		return rank;
+	}
+}
 
 /* @pair: @mu may equal the rank of the newest lock. */
 static void dep_acquire(const struct mutex *mu, bool pair)
@@ -61,7 +73,7 @@ static void dep_acquire(const struct mutex *mu, bool pair)
 		if (i >= held.first)
 			top = MAX(top, held.mu[i]->rank);
 	}
-	if (held.n > held.first && (pair || rank_nests(mu->rank) ? mu->rank < top : mu->rank <= top)) {
+	if (held.n > held.first && top >= MAX(refused_from(mu->rank), mu->rank + pair)) {
 		log_error("lock %s taken while holding %s", rank_name(mu->rank), rank_name(top));
 		bug(__FILE__, __LINE__, "lock order");
 	}

@@ -3,7 +3,7 @@
  *
  * A thread may only take a lock of strictly greater rank than those it holds
  * (checked in builds with CONFIG_LOCKDEP); two of one rank only through
- * mutex_lock_pair(), which orders by address, or where epolls nest (EPOLL, WAITQ).  The list below is the lock
+ * mutex_lock_pair(), which orders by address, or where epolls nest (EPOLL, WAITQ) or overlays do.  The list below is the lock
  * order of the whole sentry, outermost first.  No lock is held across
  * task_sleep().
  */

@@ -160,6 +160,7 @@ struct super {
 	u32 dev_minor;                          /* st_dev = makedev(0, dev_minor); immutable */
 	bool nodcache;                          /* immutable: never cache names (proc) */
 	bool slow_lookup;                       /* immutable: O_EXCL tries create(), which refuses what exists, before lookup() */
+	u32 depth;                              /* immutable: overlays upon each other that a guest made, this one counted */
 	struct kernel *kernel;                  /* immutable */
 	const char *source;                     /* immutable: first column of /proc/mounts */
 	struct pid_ns *pid_ns;                  /* immutable: whose numbers proc shows; a reference, or NULL */

@@ -192,4 +192,17 @@ TEST(tmpfile_is_made_in_the_upper_layer)
 	EXPECT_OK(close(fd));
 }
 
+TEST(overlays_lie_upon_each_other_twice_and_no_deeper)
+{
+	make_overlay();
+	REQUIRE_OK(chdir(".."));
+	REQUIRE_OK(mkdir("m2", 0755));
+	REQUIRE_OK(mkdir("m3", 0755));
+	REQUIRE_OK(mount("o", "m2", "overlay", 0, "lowerdir=m:low/d"));
+	EXPECT_STR(names("m2"), "d f s x y ");
+	EXPECT_STR(content("m2/f"), "lower");
+	EXPECT_ERR(access("m2/none", F_OK), ENOENT);
+	EXPECT_ERR(mount("o", "m3", "overlay", 0, "lowerdir=m2:low"), EINVAL);
+}
+
 TEST_MAIN()

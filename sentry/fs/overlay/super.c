@@ -13,6 +13,7 @@
 #include "sentry/kernel/task.h"
 
 #define LAYERS_MAX 500
+#define DEPTH_MAX 2             /* Linux's FILESYSTEM_MAX_STACK_DEPTH: each takes stack, and locks within locks */
 
 static int ovl_statfs(struct task *t, struct super *sb, struct statfs *ret)
 {
@@ -188,6 +189,16 @@ static int parse(struct task *t, struct layers *l, char *opts)
 	return r;
 }
 
+/* Of the overlay that these make.  That of --overlay does not count: guests don't know of it. */
+static u32 depth_of(const struct layers *l)
+{
+	u32 depth = l->upper ? l->upper->sb->depth : 0;
+
+	for (u32 i = 0; i < l->n; i++)
+		depth = MAX(depth, l->lower[i]->sb->depth);
+	return depth + 1;
+}
+
 int overlay_make(struct task *t, struct kernel *k, const char *source, const char *opts, struct super **ret_sb,
                  struct inode **ret_root)
 {
@@ -195,11 +206,13 @@ int overlay_make(struct task *t, struct kernel *k, const char *source, const cha
 	auto_kfree char *copy = kbuf_strdup(opts ? opts : "");
 	int r = l && copy ? parse(t, l, copy) : -ENOMEM;
 
-	if (r == 0 && l->n == 0)
+	if (r == 0 && (l->n == 0 || depth_of(l) > DEPTH_MAX))
 		r = -EINVAL;
 	if (r == 0)
 		r = overlay_new(t, k, &(struct parts){ .upper = l->upper, .lower = l->lower, .nlower = l->n,
 		                .marks = l->userxattr ? &user_marks : &trusted_marks }, source, ret_sb, ret_root);
+	if (r == 0)
+		(*ret_sb)->depth = depth_of(l);
 	for (u32 i = 0; l && i < l->n; i++)
 		inode_unref(l->lower[i]);
 	if (l)
