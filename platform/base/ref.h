@@ -30,6 +30,12 @@ static inline bool must_check ref_get_unless_zero(struct ref *r)
 	return false;
 }
 
+/* Is the caller's reference the only one?  Where nothing finds the object without one, nobody takes another then. */
+static inline bool must_check ref_is_last(const struct ref *r)
+{
+	return atomic_load_explicit(&r->n, memory_order_acquire) == 1;
+}
+
 static inline bool must_check ref_put(struct ref *r)    /* true: that was the last one */
 {
 	u32 old = atomic_fetch_sub_explicit(&r->n, 1, memory_order_acq_rel);

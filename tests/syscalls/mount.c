@@ -31,6 +31,22 @@ TEST(a_tmpfs_covers_and_uncovers)
 	EXPECT_ERR(umount("m"), EINVAL);
 }
 
+TEST(a_deep_tree_goes_away_with_its_mount)
+{
+	int top;
+
+	own_namespace();
+	REQUIRE_OK(mkdir("m", 0755));
+	REQUIRE_OK(mount("t", "m", "tmpfs", 0, NULL));
+	top = open(".", O_RDONLY);
+	REQUIRE_OK(chdir("m"));
+	for (int i = 0; i < 4000; i++)
+		REQUIRE(mkdir("n", 0755) == 0 && chdir("n") == 0);
+	REQUIRE_OK(fchdir(top));
+	EXPECT_OK(umount2("m", MNT_DETACH));
+	EXPECT_ERR(access("m/n", F_OK), ENOENT);
+}
+
 TEST(a_full_tmpfs_says_so)
 {
 	static char page[4096];

@@ -205,4 +205,26 @@ TEST(overlays_lie_upon_each_other_twice_and_no_deeper)
 	EXPECT_ERR(mount("o", "m3", "overlay", 0, "lowerdir=m2:low"), EINVAL);
 }
 
+/* The second overlay holds a directory deep in the first, and that its parents. */
+TEST(a_deep_layer_outlives_its_overlay)
+{
+	char m2[4096], low[4096], opts[5000];
+	int top;
+
+	make_overlay();
+	top = open("..", O_RDONLY);
+	REQUIRE_OK(mkdir("../m2", 0755));
+	REQUIRE(realpath("../m2", m2) != NULL && realpath("../low", low) != NULL);
+	snprintf(opts, sizeof(opts), "lowerdir=.:%s", low);
+	for (int i = 0; i < 4000; i++)
+		REQUIRE(mkdir("n", 0755) == 0 && chdir("n") == 0);
+	put_file("deep", "down");
+	REQUIRE_OK(mount("o", m2, "overlay", 0, opts));
+	REQUIRE_OK(fchdir(top));
+	EXPECT_OK(umount2("m", MNT_DETACH));
+	EXPECT_STR(content("m2/deep"), "down");
+	EXPECT_OK(umount("m2"));
+	EXPECT_ERR(access("m2/deep", F_OK), ENOENT);
+}
+
 TEST_MAIN()

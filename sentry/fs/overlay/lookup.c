@@ -15,17 +15,19 @@ static void put_layers(struct inode **lower, u32 n)
 	kfree(lower);
 }
 
+/* A loop, not a recursion: one node may hold its whole chain of parents. */
 void ovl_release(struct inode *i)
 {
-	struct onode *n = onode_of(i);
+	struct onode *n = onode_of(i), *parent;
 
-	inode_unref(onode_upper(n));
-	put_layers(n->lower, n->nlower);
-	kfree(n->name);
-	if (n->parent)
-		inode_unref(&n->parent->i);
-	inode_done(i);
-	kfree(n);
+	for (; n; n = parent && ref_put(&parent->i.ref) ? parent : NULL) {
+		parent = n->parent;
+		inode_unref(onode_upper(n));
+		put_layers(n->lower, n->nlower);
+		kfree(n->name);
+		inode_done(&n->i);
+		kfree(n);
+	}
 }
 
 int onode_refresh(struct task *t, struct onode *n)

@@ -83,7 +83,8 @@ static void add_link(struct inode *i, int n)
 	i->ctime = inode_now(i);
 }
 
-void tmpfs_dir_done(struct tnode *n)
+/* Directories that nobody else holds go to @todo, as they are. */
+static void drop_entries(struct tnode *n, struct tentry **todo)
 {
 	struct hnode *h;
 
@@ -91,6 +92,25 @@ void tmpfs_dir_done(struct tnode *n)
 		struct tentry *e = hnode_entry(h, struct tentry, by_name);
 
 		htable_del(&n->names, h);
+		if (S_ISDIR(e->node->i.mode) && ref_is_last(&e->node->i.ref)) {
+			e->next = *todo;
+			*todo = e;
+			continue;
+		}
+		inode_unref(&e->node->i);
+		kfree(e);
+	}
+}
+
+/* A loop, not a recursion: how deep the tree is says the guest. */
+void tmpfs_dir_done(struct tnode *n)
+{
+	struct tentry *todo = NULL, *e;
+
+	drop_entries(n, &todo);
+	while ((e = todo)) {
+		todo = e->next;
+		drop_entries(e->node, &todo);
 		inode_unref(&e->node->i);
 		kfree(e);
 	}

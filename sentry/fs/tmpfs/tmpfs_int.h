@@ -34,7 +34,10 @@ struct tmpfs {
 struct tentry {
 	struct hnode by_name;
 	struct rb_node by_cookie;
-	s64 cookie;
+	union {
+		s64 cookie;
+		struct tentry *next;    /* once the directory is being released */
+	};
 	struct tnode *node;             /* a reference */
 	u32 len;
 	char name[];
