@@ -127,6 +127,12 @@ bool ctx_lend_mask(struct ctx *c, u64 mask) { return c->p->ops->lend_mask && c->
 u64 ctx_lent_mask(const struct ctx *c) { return c->p->ops->lent_mask(c); }
 u64 ctx_recall_mask(struct ctx *c) { return c->p->ops->recall_mask(c); }
 
+void ctx_lend_frame(struct ctx *c, const struct sigframe_at *f)
+{
+	if (c->p->ops->lend_frame)
+		c->p->ops->lend_frame(c, f);
+}
+
 bool ctx_takes_data(const struct ctx *c) { return c->p->ops->takes_data && c->p->ops->takes_data(c); }
 
 size_t ctx_data_in(const struct ctx *c, gaddr_t src, const void **ret)

@@ -182,6 +182,16 @@ bool ctx_lend_mask(struct ctx *c, u64 mask) must_check;
 u64 ctx_lent_mask(const struct ctx *c);
 u64 ctx_recall_mask(struct ctx *c);
 /*
+ * While its mask is lent the thread may also undo this signal frame without a trap, when rt_sigreturn's stack pointer is at @uc, and
+ * the frame says of the extended state and the alternate stack what it says now; once.  NULL: not, from now on, if not at this
+ * moment.  The first is for the owner, the second for any thread; a lock of the caller's orders both.
+ */
+struct sigframe_at {
+	gaddr_t uc;             /* the kernel's ucontext */
+	u64 fpstate, stack[3];  /* as in it */
+};
+void ctx_lend_frame(struct ctx *c, const struct sigframe_at *f);
+/*
  * Atomic compare-and-swap of an aligned word.  0 with *val the value found
  * (the swap happened if it equals the old *val), or -EFAULT.
  */

@@ -37,6 +37,7 @@ struct platform_ops {
 	bool (*lend_mask)(struct ctx *c, u64 mask);             /* these three may be NULL */
 	u64 (*lent_mask)(const struct ctx *c);
 	u64 (*recall_mask)(struct ctx *c);
+	void (*lend_frame)(struct ctx *c, const struct sigframe_at *f);         /* may be NULL */
 	bool (*takes_data)(const struct ctx *c);                /* these three may be NULL */
 	size_t (*data_in)(const struct ctx *c, gaddr_t src, const void **ret);
 	bool (*data_out)(struct ctx *c, gaddr_t dst, const void *src, size_t n);

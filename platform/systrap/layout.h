@@ -120,6 +120,9 @@ struct slot {
 	struct stub_call calls[SLOT_CALLS];
 };
 
+/* A signal frame on the application's stack: its ucontext, and what that says of the extended state and the alternate stack. */
+struct win_frame { uint64_t uc, fpstate, stack[3]; };
+
 /* The interrupt: a standard signal, so that only one can be queued. */
 #define STUB_SIGNAL     29      /* SIGIO */
 
@@ -166,6 +169,7 @@ struct window {
 	uint32_t ncalls;
 	uint32_t pid, tid;              /* what getpid and gettid return; 0: they are calls like others */
 	uint64_t mask;                  /* what rt_sigprocmask changes, with WIN_MASK_LENT; without, it is a call like others */
+	struct win_frame frame_lent;    /* what rt_sigreturn may undo while the mask is lent; uc 0: nothing */
 	struct stub_call calls[SLOT_CALLS];     /* instead of the slot's */
 	_Alignas(4096) uint8_t fp[WIN_FP_MAX];
 	/* Address, length, bytes padded to 8; ended by address 0.  Or one: address, length and in its high half, if not 0, where they are, from the first slot on. */

@@ -61,6 +61,7 @@ const struct platform_ops systrap_ops = {
 	.lend_mask = systrap_lend_mask,
 	.lent_mask = systrap_lent_mask,
 	.recall_mask = systrap_recall_mask,
+	.lend_frame = systrap_lend_frame,
 	.data_in = systrap_data_in,
 	.data_out = systrap_data_out,
 	.view_out = systrap_view_out,

@@ -300,6 +300,7 @@ void systrap_tell_ids(struct ctx *base, u32 pid, u32 tid);
 bool systrap_lend_mask(struct ctx *base, u64 mask);
 u64 systrap_lent_mask(const struct ctx *base);
 u64 systrap_recall_mask(struct ctx *base);
+void systrap_lend_frame(struct ctx *base, const struct sigframe_at *f);
 size_t systrap_data_in(const struct ctx *base, gaddr_t src, const void **ret);
 bool systrap_data_out(struct ctx *base, gaddr_t dst, const void *src, size_t n);
 

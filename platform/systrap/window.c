@@ -26,6 +26,7 @@ void window_open(struct systrap_ctx *c, void *mail_memory)
 	c->win = (struct window *)((u8 *)mail_memory + MAIL_WIN_OFF) + c->slot;
 	c->win->pid = c->win->tid = 0;
 	c->win->mask = 0;
+	c->win->frame_lent.uc = 0;
 }
 
 void systrap_tell_ids(struct ctx *base, u32 pid, u32 tid)
@@ -59,6 +60,18 @@ u64 systrap_lent_mask(const struct ctx *base)
 u64 systrap_recall_mask(struct ctx *base)
 {
 	return __atomic_exchange_n(&to_ctx(base)->told->mask, 0, __ATOMIC_SEQ_CST);
+}
+
+void systrap_lend_frame(struct ctx *base, const struct sigframe_at *f)
+{
+	struct systrap_ctx *c = to_ctx(base);
+
+	if (!c->told)
+		return;
+	if (f)
+		c->told->frame_lent = (struct win_frame){ f->uc.v, f->fpstate, { f->stack[0], f->stack[1], f->stack[2] } };
+	else
+		__atomic_store_n(&c->told->frame_lent.uc, 0, __ATOMIC_RELAXED);
 }
 
 void window_take(struct systrap_ctx *c, u32 len)

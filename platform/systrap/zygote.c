@@ -153,8 +153,10 @@ static void move_vdso(u64 stub, const struct host_vdso *v)
 static void set_handlers(u64 stub)
 {
 	static const int sigs[] = { SIGSYS, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, STUB_SIGNAL };
+	/* Faults of the handler's own are its own to mend: stub_copy(). */
+	static const u64 faults = 1ull << (SIGSEGV - 1) | 1ull << (SIGBUS - 1);
 	struct { u64 handler, flags, restorer, mask; } sa = {
-		stub + STUB_HANDLER, SA_SIGINFO | SA_ONSTACK | SA_RESTART | 0x04000000ull, stub + STUB_RESTORER, ~0ull,
+		stub + STUB_HANDLER, SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_NODEFER | 0x04000000ull, stub + STUB_RESTORER, ~faults,
 	};
 	stack_t st = {
 		.ss_sp = (void *)(stub + STUB_SLOTS_OFF + sizeof(struct slot)),

@@ -38,6 +38,21 @@ void own_mask_lend(struct task *t)
 	mutex_unlock(&t->tg->mu);
 }
 
+void own_frame_lend(struct task *t, const struct sigframe_at *f)
+{
+	mutex_lock(&t->tg->mu);
+	own_mask_lend_locked(t);
+	ctx_lend_frame(t->ctx, t->mask_lent && !is_seen(t, SYS_rt_sigreturn) ? f : NULL);
+	mutex_unlock(&t->tg->mu);
+}
+
+void own_frame_forget(struct task *t)
+{
+	mutex_lock(&t->tg->mu);
+	ctx_lend_frame(t->ctx, NULL);
+	mutex_unlock(&t->tg->mu);
+}
+
 void own_mask_recall_locked(struct task *t)
 {
 	if (!t->mask_lent)
@@ -51,5 +66,6 @@ void own_calls_forget_locked(struct task *t)
 	if (!t->ctx)
 		return;
 	ctx_tell_ids(t->ctx, 0, 0);
+	ctx_lend_frame(t->ctx, NULL);
 	own_mask_recall_locked(t);
 }

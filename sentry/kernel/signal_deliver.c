@@ -13,6 +13,7 @@
 #include "platform/base/log.h"
 #include "sentry/core/usercopy.h"
 #include "sentry/kernel/coredump.h"
+#include "sentry/kernel/own_calls.h"
 #include "sentry/kernel/ptrace.h"
 #include "sentry/kernel/task_int.h"
 #include "sentry/syscalls/syscall.h"
@@ -197,13 +198,14 @@ static void segv(struct task *t)
 	signal_force(t, &si);
 }
 
-/* Make the frame and block what the action says. */
+/* Make the frame and block what the action says.  *frame: what may be lent of it. */
 static void run_handler(struct task *t, struct user_regs *r, const struct lx_siginfo *si,
-			const struct lx_sigaction *act)
+			const struct lx_sigaction *act, struct sigframe_at *frame)
 {
 	sigmask_t mask = signal_mask(t), old = t->restore_blocked ? t->saved_blocked : mask;
 
-	if (sigframe_setup(t, r, si, act, old) < 0) {
+	frame->uc = GADDR(0);
+	if (sigframe_setup(t, r, si, act, old, frame) < 0) {
 		/* A frame for SIGSEGV itself that cannot be built is the end. */
 		if (si->signo == SIGSEGV) {
 			mutex_lock(&t->tg->mu);
@@ -226,6 +228,7 @@ void signal_deliver(struct task *t, long call_result)
 	struct lx_sigaction act;
 	bool settled = call_result == INT64_MIN;
 	bool call = !settled;
+	struct sigframe_at frame = { GADDR(0), 0, { 0 } };
 
 	if (ctx_get_regs(t->ctx, &regs) < 0) {
 		tgroup_exit(t->tg, SIGKILL);
@@ -262,7 +265,7 @@ void signal_deliver(struct task *t, long call_result)
 			end_native_futex(t, &regs, &act);
 		settled = true;
 		call = true;
-		run_handler(t, &regs, &si, &act);
+		run_handler(t, &regs, &si, &act, &frame);
 	}
 	if (!settled)
 		settle_call(t, &regs, call_result, NULL);
@@ -272,4 +275,6 @@ void signal_deliver(struct task *t, long call_result)
 	}
 	if (ctx_set_regs(t->ctx, &regs) < 0)
 		segv(t);
+	else if (frame.uc.v)
+		own_frame_lend(t, &frame);
 }

@@ -24,6 +24,8 @@
 #define SS_AUTODISARM_FLAG ((s32)(1u << 31))
 #define FLAGS_CLEARED 0x10500ull        /* RF, DF, TF: off in a handler */
 #define XSTATE_MAGIC1 0x46505853u
+#define XSTATE_MAGIC2 0x46505845u
+#define XSTATE_MIN 576                  /* legacy area and header */
 #define FXSAVE_SIZE 512
 #define FXSAVE_SW 464                   /* software-reserved bytes: magic1, extended_size, ... */
 
@@ -118,7 +120,7 @@ static bool place_frame(struct task *t, const struct user_regs *r, const struct 
 }
 
 int sigframe_setup(struct task *t, struct user_regs *r, const struct lx_siginfo *info,
-		   const struct lx_sigaction *act, sigmask_t old_mask)
+		   const struct lx_sigaction *act, sigmask_t old_mask, struct sigframe_at *ret)
 {
 	struct rt_sigframe f = { 0 };
 	u64 sp, fp;
@@ -134,8 +136,12 @@ int sigframe_setup(struct task *t, struct user_regs *r, const struct lx_siginfo 
 	f.info = *info;
 	if (copy_out_late(t, GADDR(sp), &f, sizeof(f)) < 0)
 		return -EFAULT;
-	if (t->altstack.flags & SS_AUTODISARM_FLAG)
+	*ret = (struct sigframe_at){ GADDR(sp + offsetof(struct rt_sigframe, uc)), fp, { 0 } };
+	__builtin_memcpy(ret->stack, &f.uc.stack, sizeof(ret->stack));
+	if (t->altstack.flags & SS_AUTODISARM_FLAG) {
+		ret->uc = GADDR(0);     /* its end sets the stack */
 		t->altstack = (struct lx_sigaltstack){ .flags = SS_DISABLE };
+	}
 	r->di = (u64)info->signo;
 	r->ax = 0;
 	r->si = sp + offsetof(struct rt_sigframe, info);
@@ -171,7 +177,8 @@ static int read_returned(struct task *t, const struct returned *f, void *dst, u6
 static int get_fpstate(struct task *t, const struct returned *f, u64 addr)
 {
 	size_t cap = platform_fp_size(t->kernel->platform), n = FXSAVE_SIZE;
-	u32 magic, size;
+	struct { u32 magic1, extended_size; u64 features; u32 xstate_size; } sw;
+	u32 magic2;
 	u8 *buf;
 	int r = -EFAULT;
 
@@ -182,11 +189,15 @@ static int get_fpstate(struct task *t, const struct returned *f, u64 addr)
 		return -ENOMEM;
 	if (read_returned(t, f, buf, addr, FXSAVE_SIZE) < 0)
 		goto out;
-	__builtin_memcpy(&magic, buf + FXSAVE_SW, 4);
-	__builtin_memcpy(&size, buf + FXSAVE_SW + 4, 4);
-	if (magic == XSTATE_MAGIC1 && size > FXSAVE_SIZE && size <= cap &&
-	    read_returned(t, f, buf + FXSAVE_SIZE, addr + FXSAVE_SIZE, size - FXSAVE_SIZE) == 0)
-		n = size;
+	__builtin_memcpy(&sw, buf + FXSAVE_SW, sizeof(sw));
+	if (sw.magic1 == XSTATE_MAGIC1 && sw.xstate_size >= XSTATE_MIN && sw.xstate_size <= cap - sizeof(magic2) &&
+	    sw.xstate_size <= sw.extended_size) {
+		if (read_returned(t, f, buf + FXSAVE_SIZE, addr + FXSAVE_SIZE, sw.xstate_size + sizeof(magic2) - FXSAVE_SIZE) < 0)
+			goto out;
+		__builtin_memcpy(&magic2, buf + sw.xstate_size, sizeof(magic2));
+		if (magic2 == XSTATE_MAGIC2)
+			n = sw.xstate_size + sizeof(magic2);
+	}
 	r = ctx_set_fp(t->ctx, buf, n);
 out:
 	kfree(buf);

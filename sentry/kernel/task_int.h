@@ -87,8 +87,9 @@ void signal_stop_here(struct task *t);
 void notify_parent_stop(struct tgroup *tg, int why);
 
 /* ---- signal_frame.c ---- */
+/* *ret: what may be lent of it; uc is NULL if its end changes more than registers and mask. */
 int sigframe_setup(struct task *t, struct user_regs *regs, const struct lx_siginfo *info,
-		   const struct lx_sigaction *act, sigmask_t old_mask) must_check;
+		   const struct lx_sigaction *act, sigmask_t old_mask, struct sigframe_at *ret) must_check;
 
 /* ---- task_exit.c ---- */
 /* The group is ending, or exec of another thread wants this one gone: die with what was decided. */

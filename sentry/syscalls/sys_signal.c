@@ -167,6 +167,7 @@ long sys_sigaltstack(struct task *t, const struct sysargs *a)
 		r = sigstack_set(t, &ss, sp);
 		if (r < 0)
 			return r;
+		own_frame_forget(t);
 	}
 	if (arg_addr(a, 1).v)
 		return copy_out(t, arg_addr(a, 1), &old, sizeof(old));

@@ -46,6 +46,17 @@ stub_sigreturn:                         /* rdi = the rt_sigframe */
 	mov	$15, %eax
 	syscall
 
+	.globl stub_copy, stub_copying, stub_copy_failed
+stub_copy:                              /* int stub_copy(to, from, n) */
+	mov	%rdx, %rcx
+stub_copying:                           /* a fault here, and only here, goes on below */
+	rep movsb
+	xor	%eax, %eax
+	ret
+stub_copy_failed:
+	mov	$1, %eax
+	ret
+
 	.globl stub_clone_thread
 stub_clone_thread:                      /* (flags, stack, ctid, uc): returns in the parent only, with the tid */
 	mov	%rcx, %r12

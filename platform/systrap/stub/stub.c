@@ -8,12 +8,14 @@
  * rewritten or jumped to by hostile code; the seccomp filter and approve.c are
  * the boundary.  Freestanding, general registers only, no writable data.
  */
+#include <linux/audit.h>
 #include <signal.h>
 #include <stddef.h>
 #include <ucontext.h>
 #include "platform/systrap/stub/stub.h"
 
 #define NR_rt_sigprocmask 14
+#define NR_rt_sigreturn 15
 #define NR_sigaltstack 131
 #define NR_clone 56
 #define NR_exit 60
@@ -160,7 +162,7 @@ static void take_over(struct slot *s, ucontext_t *uc)
 	w->changed = 0;
 	if (changed & WIN_DATA)
 		for (o = w->out; o[0]; o += 2 + (o[1] + 7) / 8)
-			copy((void *)o[0], o + 2, o[1]);
+			(void)stub_copy((void *)o[0], o + 2, o[1]);
 	if (changed & WIN_REGS)
 		copy((char *)uc + FRAME_REGS, (char *)w->frame + FRAME_REGS, FRAME_NREGS * 8);
 	if (changed & WIN_FP)
@@ -304,12 +306,32 @@ static int settle(struct slot *s, ucontext_t *uc, int *sig)
 	return 1;
 }
 
+/* A fault of the handler's own: of a copy, or the end. */
+static void own_fault(ucontext_t *uc)
+{
+	greg_t *ip = &uc->uc_mcontext.gregs[REG_RIP];
+
+	if ((uint64_t)*ip - text_start() != (uint64_t)stub_copying - (uint64_t)stub_start)
+		__builtin_trap();
+	*ip += stub_copy_failed - stub_copying;
+}
+
+static int is_sigreturn(const siginfo_t *info, const ucontext_t *uc, int sig)
+{
+	return sig == SIGSYS && info->si_arch == AUDIT_ARCH_X86_64 && uc->uc_mcontext.gregs[REG_RAX] == NR_rt_sigreturn;
+}
+
 void stub_handler(int sig, void *info, void *uc)
 {
 	struct slot *s = slot_of(uc);
 
-	(void)info;
+	if (slot_of((void *)((ucontext_t *)uc)->uc_mcontext.gregs[REG_RSP]) == s) {
+		own_fault(uc);
+		return;
+	}
 	if (!settle(s, uc, &sig))
+		return;
+	if (is_sigreturn(info, uc, sig) && s->window && stub_undo((struct window *)s->window, uc))
 		return;
 	save_bases(s);
 	show_frame(s, uc);
