@@ -396,8 +396,10 @@ int rt_lookup(struct stack *s, const struct ipaddr *dst, const struct ipaddr *sr
 		r = -ENETDOWN;
 	if (r == 0) {
 		/* Who is bound to a group or a broadcast address sends from the link's own. */
-		if (src && !ip_is_any(src) && !addr_is_group_locked(s, src)) {
-			if (!(flags & RT_NO_SRC_CHECK) && !addr_local_locked(s, src))
+		bool given = src && !ip_is_any(src), own = given && addr_local_locked(s, src);
+
+		if (own || (given && !addr_is_group_locked(s, src))) {
+			if (!own && !(flags & RT_NO_SRC_CHECK))
 				r = ip_is4(src) ? -ENETUNREACH : -EINVAL;
 			rt.src = *src;
 		} else {

@@ -159,6 +159,43 @@ void net_show_sockstat(struct net *n, struct strbuf *out, bool v6)
 		      tcp.n - tcp.waiting, tcp.waiting, tcp.n - tcp.waiting, udp.n, raw.n);
 }
 
+/*
+ * /proc/net/protocols: sizes and which calls a protocol has are as in Linux 6.12, sockets are counted, memory is
+ * not.  UNIX and NETLINK are not the stack's, and have no row.
+ */
+void net_show_protocols(struct net *n, struct strbuf *out)
+{
+	static const struct {
+		const char *name;
+		int proto, family;
+		u32 size, maxhdr;
+		bool press, slab;
+		const char *calls;
+	} rows[] = {
+		{ "PACKET", 0, AF_PACKET, 1536, 0, false, false, "nnnnnnnnnnnnnnnnnn" },
+		{ "RAWv6", IPPROTO_RAW, AF_INET6, 1216, 0, false, true, "yyynyyynyyyyyyyynn" },
+		{ "UDPv6", IPPROTO_UDP, AF_INET6, 1408, 0, false, true, "yyynyyynyyyynnyyyn" },
+		{ "TCPv6", IPPROTO_TCP, AF_INET6, 2432, 192, true, true, "yyyyyyyyyyyynyyyyy" },
+		{ "RAW", IPPROTO_RAW, AF_INET, 1024, 0, false, true, "yyynyyynyyyyyyyynn" },
+		{ "UDP", IPPROTO_UDP, AF_INET, 1216, 0, false, true, "yyynyyynyyyynnyyyn" },
+		{ "TCP", IPPROTO_TCP, AF_INET, 2304, 192, true, true, "yyyyyyyyyyyynyyyyy" },
+	};
+	struct stack *st = net_stack(n);
+	struct count c;
+	size_t i, j;
+
+	strbuf_puts(out, "protocol  size sockets  memory press maxhdr  slab module     cl co di ac io in de sh ss gs se re bi br ha uh gp em\n");
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		c = count(st, rows[i].proto, rows[i].family);
+		strbuf_printf(out, "%-9s %4u %6u  %6d   %-3s %6u   %-3s  %-10s", rows[i].name, rows[i].size, c.n - c.waiting,
+			      rows[i].proto == IPPROTO_TCP || rows[i].proto == IPPROTO_UDP ? 0 : -1,
+			      rows[i].press ? "no" : "NI", rows[i].maxhdr, rows[i].slab ? "yes" : "no", "kernel");
+		for (j = 0; rows[i].calls[j]; j++)
+			strbuf_printf(out, "%3c", rows[i].calls[j]);
+		strbuf_puts(out, "\n");
+	}
+}
+
 /* ---- tables ---- */
 
 static const char *name_of(struct stack *st, u32 ifindex, struct link_info *l)

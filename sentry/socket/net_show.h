@@ -19,6 +19,7 @@ void net_show_route6(struct net *n, struct strbuf *out);
 void net_show_if_inet6(struct net *n, struct strbuf *out);
 void net_show_arp(struct net *n, struct strbuf *out);
 void net_show_sockstat(struct net *n, struct strbuf *out, bool v6);
+void net_show_protocols(struct net *n, struct strbuf *out);
 /* IPv4's counters: of the extended groups (netstat) or of the others (snmp); IPv6's (snmp6). */
 void net_show_counters(struct net *n, struct strbuf *out, bool ext);
 void net_show_counters6(struct net *n, struct strbuf *out);

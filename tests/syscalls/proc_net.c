@@ -8,6 +8,7 @@
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -185,6 +186,47 @@ TEST(a_user_may_not_set)
 {
 	EXPECT_EQ(setresuid(1000, 1000, 1000), 0);
 	EXPECT_ERR(open("/proc/sys/net/ipv4/tcp_sack", O_WRONLY), EACCES);
+}
+
+/* How many sockets /proc/net/protocols counts of @name, or -1. */
+static int in_use(const char *name)
+{
+	int found = -1;
+
+	for (char *l = strtok((char *)slurp("/proc/self/net/protocols"), "\n"); l; l = strtok(NULL, "\n")) {
+		char who[16];
+		int words = 0, size, n;
+
+		for (char *p = l; *p; p++)
+			words += *p != ' ' && (p == l || p[-1] == ' ');
+		EXPECT_EQ(words, 26);
+		if (sscanf(l, "%15s %d %d", who, &size, &n) == 3 && strcmp(who, name) == 0)
+			found = n;
+	}
+	return found;
+}
+
+TEST(protocols_count_their_sockets)
+{
+	static const struct { const char *name; int family, type; } p[] = {
+		{ "TCP", AF_INET, SOCK_STREAM }, { "UDP", AF_INET, SOCK_DGRAM }, { "TCPv6", AF_INET6, SOCK_STREAM }, { "UDPv6", AF_INET6, SOCK_DGRAM },
+	};
+	struct sockaddr_storage any = { 0 };
+
+	if (unshare(CLONE_NEWNET) < 0)
+		SKIP("no network namespaces");
+	EXPECT_EQ(in_use("RAW"), 0);
+	for (size_t i = 0; i < sizeof(p) / sizeof(p[0]); i++) {
+		int fd = socket(p[i].family, p[i].type, 0);
+
+		any.ss_family = (sa_family_t)p[i].family;
+		EXPECT_OK(bind(fd, (void *)&any, p[i].family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6)));
+		if (p[i].type == SOCK_STREAM)
+			EXPECT_OK(listen(fd, 1));
+		EXPECT_EQ(in_use(p[i].name), 1);
+		close(fd);
+		EXPECT_EQ(in_use(p[i].name), 0);
+	}
 }
 
 TEST_MAIN()

@@ -31,6 +31,7 @@ SHOW(show_snmp, net_show_counters(net, out, false))
 SHOW(show_snmp6, net_show_counters6(net, out))
 SHOW(show_sockstat, net_show_sockstat(net, out, false))
 SHOW(show_sockstat6, net_show_sockstat(net, out, true))
+SHOW(show_protocols, net_show_protocols(net, out))
 SHOW(show_tcp, net_show_tcp(net, out, false))
 SHOW(show_tcp6, net_show_tcp(net, out, true))
 SHOW(show_udp, net_show_udp(net, out, false))
@@ -56,7 +57,7 @@ static const struct pseudo_entry entries[] = {
 	ROOT("ip6_tables_matches", show_ip6_matches), ROOT("ip6_tables_targets", show_ip6_targets),
 	ROW("netstat", show_netstat),
 	TEXT("packet", "sk               RefCnt Type Proto  Iface R Rmem   User   Inode\n"),
-	ROW("raw", show_raw), ROW("raw6", show_raw6), ROW("route", show_route), ROW("snmp", show_snmp),
+	ROW("protocols", show_protocols), ROW("raw", show_raw), ROW("raw6", show_raw6), ROW("route", show_route), ROW("snmp", show_snmp),
 	ROW("snmp6", show_snmp6),
 	ROW("sockstat", show_sockstat), ROW("sockstat6", show_sockstat6), ROW("tcp", show_tcp), ROW("tcp6", show_tcp6),
 	ROW("udp", show_udp), ROW("udp6", show_udp6),
