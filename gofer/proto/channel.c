@@ -34,7 +34,7 @@ int gchan_send(int sock, const struct iovec *iov, size_t n, int pass_fd)
 	return r < 0 ? -errno : 0;
 }
 
-/* The buffer has room for one descriptor; the kernel drops any more. */
+/* gchan_recv() gave room for one descriptor; the kernel drops any more. */
 static int take_fd(struct msghdr *m)
 {
 	int fd = -1;
@@ -56,7 +56,7 @@ ssize_t gchan_recv(int sock, struct iovec *iov, size_t n, int *ret_fd)
 	do {
 		if (ret_fd) {
 			m.msg_control = ctl.buf;
-			m.msg_controllen = sizeof(ctl.buf);
+			m.msg_controllen = CMSG_LEN(sizeof(int));       /* CMSG_SPACE() has room for two */
 		}
 		r = recvmsg(sock, &m, MSG_CMSG_CLOEXEC);
 	} while (r < 0 && errno == EINTR);

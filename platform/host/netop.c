@@ -69,7 +69,7 @@ int host_netop(hostfd_t broker, struct netop *n, hostfd_t pass, hostfd_t *ret_fd
 {
 	struct iovec iov = { n, sizeof(*n) };
 	union fd_ctl ctl;
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &ctl, .msg_controllen = sizeof(ctl) };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &ctl, .msg_controllen = CMSG_LEN(sizeof(int)) };
 	struct cmsghdr *h;
 	ssize_t r;
 	int fd;

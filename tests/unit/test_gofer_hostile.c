@@ -170,6 +170,33 @@ static void descriptors_sent_to_the_gofer_are_not_kept(void **state)
 	rig_stop(&g);
 }
 
+/* The kernel aligns the room for one descriptor to that of two. */
+static void nor_is_a_second_one_beside_the_first(void **state)
+{
+	struct gw_handle_req q = { 0 };
+	struct gw_hdr h = { .size = sizeof(h) + sizeof(q), .op = GW_OP_getattr };
+	struct iovec iov[2] = { { &h, sizeof(h) }, { &q, sizeof(q) } };
+	union { struct cmsghdr h; char room[CMSG_SPACE(2 * sizeof(int))]; } ctl = {
+		.h = { .cmsg_len = CMSG_LEN(2 * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS },
+	};
+	struct msghdr m = { .msg_iov = iov, .msg_iovlen = 2, .msg_control = &ctl, .msg_controllen = sizeof(ctl) };
+	struct rig g;
+	int p[2];
+	char c;
+
+	(void)state;
+	rig_start_as(&g, false, false);
+	assert_int_equal(pipe2(p, O_NONBLOCK), 0);
+	q.handle = g.root.handle;
+	memcpy(CMSG_DATA(&ctl.h), p, sizeof(p));
+	assert_true(sendmsg(g.socks[2], &m, 0) > 0);
+	close(p[1]);
+	assert_int_equal(request(&g, GW_OP_getattr, &q, sizeof(q), NULL, 0), 0);
+	assert_int_equal(read(p[0], &c, 1), 0);         /* dropped when the message was received */
+	close(p[0]);
+	rig_stop(&g);
+}
+
 static void devices_and_their_like_are_never_made_or_opened(void **state)
 {
 	struct gw_node n;
@@ -400,6 +427,7 @@ int main(void)
 		cmocka_unit_test(packets_that_are_no_requests_end_the_connection),
 		cmocka_unit_test(a_packet_that_is_too_long_ends_the_connection),
 		cmocka_unit_test(descriptors_sent_to_the_gofer_are_not_kept),
+		cmocka_unit_test(nor_is_a_second_one_beside_the_first),
 		cmocka_unit_test(devices_and_their_like_are_never_made_or_opened),
 		cmocka_unit_test(a_symlink_swapped_in_by_the_host_leads_nowhere),
 		cmocka_unit_test(the_client_believes_no_strange_reply),
