@@ -92,9 +92,9 @@ static int by_value(const void *a, const void *b)
 	return *(const int *)a - *(const int *)b;
 }
 
-static int close_others(const struct gofer_config *cfg, const struct gofer_root *roots)
+static int close_others(const struct gofer_config *cfg, const struct gofer_root *roots, int more)
 {
-	int keep[GOFER_MAX_ROOTS + GOFER_MAX_CTL + 3], n = 0;
+	int keep[GOFER_MAX_ROOTS + GOFER_MAX_CTL + 4], n = 0;
 	unsigned from = 3;
 
 	for (int i = 0; i < cfg->nroots; i++)
@@ -104,6 +104,7 @@ static int close_others(const struct gofer_config *cfg, const struct gofer_root 
 	keep[n++] = cfg->inval_fd;
 	keep[n++] = cfg->log_fd;
 	keep[n++] = cfg->hold_fd;
+	keep[n++] = more;
 	qsort(keep, (size_t)n, sizeof(keep[0]), by_value);
 	for (int i = 0; i < n; i++) {
 		if (keep[i] < (int)from)
@@ -182,7 +183,7 @@ static int drop_caps(void)
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? fail("no_new_privs") : 0;
 }
 
-int jail_enter(const struct gofer_config *cfg, struct gofer_root *roots, const char **ret_links)
+int jail_enter(const struct gofer_config *cfg, struct gofer_root *roots, int keep, const char **ret_links)
 {
 	int r;
 
@@ -194,7 +195,7 @@ int jail_enter(const struct gofer_config *cfg, struct gofer_root *roots, const c
 	if (r == 0)
 		r = empty_root();
 	if (r == 0)
-		r = close_others(cfg, roots);
+		r = close_others(cfg, roots, keep);
 	if (r == 0)
 		r = limit();
 	if (r == 0)

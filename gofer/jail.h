@@ -9,10 +9,10 @@
 /*
  * Clone the roots' mounts, move into an empty root that holds nothing but a
  * view of this process's own descriptors, close every descriptor that is not
- * in @cfg, bound resources, drop capabilities.  Changes the dirfds in @roots; *ret_links is
+ * in @cfg nor @keep, bound resources, drop capabilities.  Changes the dirfds in @roots; *ret_links is
  * the path of the descriptor directory.
  */
-int jail_enter(const struct gofer_config *cfg, struct gofer_root *roots, const char **ret_links) must_check;
+int jail_enter(const struct gofer_config *cfg, struct gofer_root *roots, int keep, const char **ret_links) must_check;
 
 /* Load the seccomp filter of syscall-tables/hostcalls-gofer.def in every thread. */
 int jail_lock(const struct fdlinks *links) must_check;

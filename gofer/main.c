@@ -93,14 +93,20 @@ static void serve(struct worker *w)
 	}
 }
 
+/* The socket of one thread has ended: so does the process. */
+static noreturn_fn void end(struct server *s)
+{
+	watches_bury(&s->watches);
+	_exit(0);
+}
+
 static void *worker_main(void *arg)
 {
 	struct worker *w = arg;
 
 	pthread_barrier_wait(w->ready);
 	serve(w);
-	watches_bury(&w->s->watches);
-	_exit(0);
+	end(w->s);
 }
 
 static void *watch_main(void *arg)
@@ -109,8 +115,7 @@ static void *watch_main(void *arg)
 
 	pthread_barrier_wait(w->ready);
 	watch_serve(&w->s->watches, w->sock);
-	/* The control sockets notice the end as well; this thread just has no more to do. */
-	return NULL;
+	end(w->s);
 }
 
 /*
@@ -147,22 +152,25 @@ int gofer_main(const struct gofer_config *cfg)
 	struct worker w[GOFER_MAX_CTL + 1];
 	pthread_barrier_t ready;
 	struct server *s;
-	int r;
+	int ifd, r;
 
 	if (cfg->nroots < 1 || cfg->nroots > GOFER_MAX_ROOTS || cfg->nctl < 1 || cfg->nctl > GOFER_MAX_CTL)
 		return -EINVAL;
 	memcpy(roots, cfg->roots, sizeof(roots[0]) * (size_t)cfg->nroots);
 	own.roots = roots;
 	umask(0);
+	ifd = watches_open();
+	if (ifd < 0 && ifd != -ENFILE)
+		return ifd;
 	if (own.jail) {
-		r = jail_enter(&own, roots, &links);
+		r = jail_enter(&own, roots, ifd, &links);
 		if (r < 0)
 			return r;
 	}
 	s = knew(struct server);
 	if (!s)
 		return -ENOMEM;
-	r = server_init(s, &own, links);
+	r = server_init(s, &own, links, ifd);
 	if (r == 0)
 		r = start_all(s, w, &own, &ready);
 	if (r == 0 && own.jail)

@@ -18,7 +18,7 @@ static const struct {
 #undef GMSG
 };
 
-int server_init(struct server *s, const struct gofer_config *cfg, const char *fdlinks_prefix)
+int server_init(struct server *s, const struct gofer_config *cfg, const char *fdlinks_prefix, int ifd)
 {
 	u32 cap = cfg->max_nodes ? cfg->max_nodes : MAX_NODES;
 	struct rlimit nofile;
@@ -32,7 +32,7 @@ int server_init(struct server *s, const struct gofer_config *cfg, const char *fd
 	if (r == 0)
 		r = fdmap_init(&s->map, cap);
 	if (r == 0)
-		r = watches_init(&s->watches);
+		r = watches_init(&s->watches, ifd);
 	if (r == 0)
 		r = doorbell_memory(GW_BELL_SIZE, &s->bell);
 	return r;

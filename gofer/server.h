@@ -36,7 +36,8 @@ struct call {
 /* Longest reply: header, fixed part, variable part. */
 #define SERVER_BUF GW_MSG_MAX
 
-int server_init(struct server *s, const struct gofer_config *cfg, const char *fdlinks_prefix) must_check;
+/* @ifd: of watches_open(). */
+int server_init(struct server *s, const struct gofer_config *cfg, const char *fdlinks_prefix, int ifd) must_check;
 
 /*
  * Handle the request of @len bytes at @in (aligned to 8); write the reply to

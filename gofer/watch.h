@@ -3,7 +3,7 @@
  *
  * A watch is shared by all nodes of one directory and told to the client as
  * (dev, ino).  A directory is watched *before* it is looked into, so that
- * no change falls between.  When watches run out the directory is just not
+ * no change falls between.  When watches or instances run out the directory is just not
  * watched, and the client asks every time.
  *
  * Own changes would come back as events; those of a name that we made, moved or
@@ -45,7 +45,13 @@ struct watches {
 	u32 next_expected;
 };
 
-int watches_init(struct watches *w) must_check;
+/*
+ * An inotify instance for watches_init(), before rights are dropped.  The host counts instances and watches by user, and few of the
+ * former: root's gofer makes its own as nobody, so that sandboxes take none from the host's services.  -ENFILE: there is none
+ * left, and nothing will be watched; other errors are fatal.
+ */
+int watches_open(void) must_check;
+int watches_init(struct watches *w, int ifd) must_check;        /* @ifd < 0: none */
 /* The process is about to end: the caller ends it next.  No other call returns. */
 void watches_bury(struct watches *w);
 /* Watch the directory @fd; returns its slot or -1. */

@@ -45,7 +45,7 @@ static void start(void)
 	if (alloc_init((size_t)1 << 30) < 0 || !mkdtemp(dir))
 		abort();
 	root.dirfd = open(dir, O_PATH | O_DIRECTORY);
-	if (server_init(&server, &cfg, "/proc/self/fd") < 0)
+	if (server_init(&server, &cfg, "/proc/self/fd", watches_open()) < 0)
 		abort();
 	signal(SIGXFSZ, SIG_IGN);
 	setrlimit(RLIMIT_FSIZE, &small);        /* its own memory is made by now */

@@ -6,6 +6,7 @@
 #include "tests/unit/gofer_rig.h"
 #include "platform/host/doorbell.h"
 
+#include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <pthread.h>
 #include <sys/mman.h>
@@ -219,6 +220,117 @@ static void devices_and_their_like_are_never_made_or_opened(void **state)
 	rig_stop(&g);
 }
 
+/* ---- inotify instances are few, and root's are its services' ---- */
+
+static void write_to(const char *file, const char *text)
+{
+	int fd = open(file, O_WRONLY);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		_exit(7);
+	close(fd);
+}
+
+/* A user namespace of the same ids, in which each has @n instances at most. */
+static void limit_instances(const char *n)
+{
+	char file[64], c = 0;
+	int go[2], status = 0;
+	pid_t helper;
+
+	if (pipe(go) < 0 || (helper = fork()) < 0)
+		_exit(6);
+	if (helper == 0) {
+		if (read(go[0], &c, 1) != 1)
+			_exit(1);
+		snprintf(file, sizeof(file), "/proc/%d/uid_map", getppid());
+		write_to(file, "0 0 65535");
+		snprintf(file, sizeof(file), "/proc/%d/gid_map", getppid());
+		write_to(file, "0 0 65535");
+		_exit(0);
+	}
+	if (unshare(CLONE_NEWUSER) < 0 || write(go[1], &c, 1) != 1 || waitpid(helper, &status, 0) < 0 || status)
+		_exit(5);
+	write_to("/proc/sys/user/max_inotify_instances", n);
+}
+
+static void no_instance_is_left(void)
+{
+	limit_instances("0");
+}
+
+static void root_has_taken_its_only_one(void)
+{
+	limit_instances("1");
+	if (inotify_init1(IN_CLOEXEC) < 0 || inotify_init1(IN_CLOEXEC) >= 0)
+		_exit(4);
+}
+
+static void without_an_inotify_instance_nothing_is_watched(void **state)
+{
+	struct gw_node n;
+	struct rig g;
+
+	(void)state;
+	if (geteuid())
+		skip();
+	rig_before = no_instance_is_left;
+	for (int jail = 0; jail < 2; jail++) {
+		rig_start_as(&g, false, jail);
+		assert_int_equal(mkdir(rig_path(&g, "d"), 0755), 0);
+		assert_int_equal(grpc_lookup(&g.rpc, g.root.handle, "d", 1, 0, &n, &watched), 0);
+		assert_false(watched);
+		assert_int_equal(n.flags & GW_NODE_WATCHED, 0);
+		rig_stop(&g);
+	}
+	rig_before = NULL;
+}
+
+static void the_gofers_instance_is_not_roots(void **state)
+{
+	struct gw_node n;
+	struct rig g;
+
+	(void)state;
+	if (geteuid())
+		skip();
+	rig_before = root_has_taken_its_only_one;
+	for (int jail = 0; jail < 2; jail++) {
+		rig_start_as(&g, false, jail);
+		assert_int_equal(mkdir(rig_path(&g, "d"), 0755), 0);
+		assert_int_equal(grpc_lookup(&g.rpc, g.root.handle, "d", 1, 0, &n, &watched), 0);
+		assert_true(watched);
+		assert_int_equal(n.flags & GW_NODE_WATCHED, GW_NODE_WATCHED);
+		/* It is root again: what it makes is root's. */
+		struct grpc_make m = { g.root.handle, 0600, 0, 0, "e", 1 };
+		assert_int_equal(grpc_mkdir(&g.rpc, &m, &n), 0);
+		assert_int_equal(n.attr.uid, 0);
+		rig_stop(&g);
+	}
+	rig_before = NULL;
+}
+
+/* By its own hand: a thread that merely returned would make calls that the filter does not know. */
+static void the_end_of_the_socket_of_events_is_the_gofers(void **state)
+{
+	struct gw_node n;
+	struct rig g;
+
+	(void)state;
+	if (geteuid())
+		skip();
+	rig_start_as(&g, false, true);
+	assert_int_equal(mkdir(rig_path(&g, "d"), 0755), 0);
+	assert_int_equal(grpc_lookup(&g.rpc, g.root.handle, "d", 1, 0, &n, &watched), 0);
+	assert_true(watched);
+	assert_int_equal(shutdown(g.socks[0], SHUT_RDWR), 0);
+	rig_write(&g, "d/f", "");
+	assert_int_equal(rig_wait(&g), 0);
+	assert_int_equal(grpc_fsync(&g.rpc, n.handle, false), -EIO);
+	rig_close(&g);
+	rig_remove(&g);
+}
+
 /* ---- a symlink is swapped in while the gofer walks ---- */
 
 struct swapper { struct rig *g; _Atomic bool stop; };
@@ -429,6 +541,9 @@ int main(void)
 		cmocka_unit_test(descriptors_sent_to_the_gofer_are_not_kept),
 		cmocka_unit_test(nor_is_a_second_one_beside_the_first),
 		cmocka_unit_test(devices_and_their_like_are_never_made_or_opened),
+		cmocka_unit_test(without_an_inotify_instance_nothing_is_watched),
+		cmocka_unit_test(the_gofers_instance_is_not_roots),
+		cmocka_unit_test(the_end_of_the_socket_of_events_is_the_gofers),
 		cmocka_unit_test(a_symlink_swapped_in_by_the_host_leads_nowhere),
 		cmocka_unit_test(the_client_believes_no_strange_reply),
 		cmocka_unit_test(nor_one_by_doorbell),
