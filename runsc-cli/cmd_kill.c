@@ -43,17 +43,18 @@ static int parse_signal(struct cli *cli, const char *s)
 static int send_signal(struct cli *cli, struct container *c, int sig, bool all)
 {
 	struct ctl_signal s = { .sig = sig, .all = all };
-	enum status st = container_status(c);
+	enum status st;
 	int r;
 
+	/* Whatever state the sandbox is in, and without asking it: its death is its processes' death. */
+	if (sig == SIGKILL && proc_alive(&c->sentry) && proc_kill(&c->sentry, SIGKILL) == 0)
+		return 0;
+	st = container_status(c);
 	if (st == ST_STOPPED || st == ST_CREATING)
 		return all ? 0 : err_set(&cli->err, -ESRCH, "container not running");
 	if (sig == 0)
 		return 0;               /* only: is it there? */
-	if (sig == SIGKILL) {
-		/* Works whatever state the sandbox is in: its death is its processes' death. */
-		r = proc_kill(&c->sentry, SIGKILL);
-	} else if (st == ST_CREATED) {
+	if (st == ST_CREATED) {
 		/* There is no process to take it yet; runc's waiting init dies of most signals. */
 		r = sig == SIGTERM || sig == SIGINT || sig == SIGHUP || sig == SIGQUIT
 		    ? proc_kill(&c->sentry, SIGKILL) : 0;

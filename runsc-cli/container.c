@@ -17,6 +17,8 @@
 #include "runsc-cli/ctl/ctl.h"
 #include "runsc-cli/state_file.h"
 
+#define ANSWER_SECONDS 30               /* a sandbox that takes longer is taken for hung */
+
 int container_check_id(struct cli *cli, const char *id)
 {
 	size_t n = strlen(id);
@@ -215,6 +217,7 @@ int container_connect(struct container *c)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	int s = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), one = (int)CTL_MAX, r;
+	struct timeval limit = { .tv_sec = ANSWER_SECONDS };
 
 	if (s < 0)
 		return -errno;
@@ -222,18 +225,21 @@ int container_connect(struct container *c)
 	snprintf(a.sun_path, sizeof(a.sun_path), "/proc/self/fd/%d/ctl.sock", c->dirfd);
 	if (setsockopt(s, SOL_SOCKET, SO_SNDBUFFORCE, &one, sizeof(one)) < 0)
 		(void)!setsockopt(s, SOL_SOCKET, SO_SNDBUF, &one, sizeof(one));
+	/* One that accepts nothing any more has a queue that is full some time. */
+	(void)!setsockopt(s, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	if (connect(s, (struct sockaddr *)&a, sizeof(a)) < 0) {
-		r = -errno;
+		r = errno == EAGAIN ? -ETIMEDOUT : -errno;
 		close(s);
 		return r;
 	}
+	(void)!setsockopt(s, SOL_SOCKET, SO_SNDTIMEO, &(struct timeval){ 0 }, sizeof(limit));
 	return s;
 }
 
 int container_call(struct container *c, u32 op, const void *req, size_t n, void *ret, size_t ret_n)
 {
 	int s = container_connect(c), fds[CTL_MAX_FDS], r;
-	struct timeval limit = { .tv_sec = 30 };
+	struct timeval limit = { .tv_sec = ANSWER_SECONDS };
 	struct ctl_hdr h;
 	void *payload;
 	size_t nfds;

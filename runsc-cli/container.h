@@ -57,7 +57,7 @@ char *container_state_json(struct container *c, const char *status, s32 pid) mus
  */
 int container_stop(struct container *c, bool stop) must_check;
 
-/* Connect to the control socket: a descriptor, or -errno (-ECONNREFUSED, -ENOENT: the sandbox is gone). */
+/* Connect to the control socket: a descriptor, or -errno (-ECONNREFUSED, -ENOENT: the sandbox is gone; -ETIMEDOUT). */
 int container_connect(struct container *c) must_check;
 /*
  * One request, one reply.  The reply's result (>= 0), or -errno.  *ret_payload may be NULL.

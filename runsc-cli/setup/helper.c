@@ -76,6 +76,7 @@ static noreturn_fn void child(const struct helper *h, int sock)
 	sigset_t none;
 
 	(void)prctl(PR_SET_NAME, h->name);
+	setup_forget_env();
 	for (int s = 1; s < 65; s++)
 		(void)sigaction(s, &dfl, NULL);
 	signal(SIGPIPE, SIG_IGN);

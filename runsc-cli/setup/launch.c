@@ -60,8 +60,9 @@ static int open_ctl(struct making *m)
 	if (s < 0)
 		return err_sys(&m->cli->err, -errno, "cannot make the control socket");
 	snprintf(a.sun_path, sizeof(a.sun_path), "/proc/self/fd/%d/ctl.sock", m->l->c.dirfd);
-	if (bind(s, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(s, 64) < 0 ||
-	    fchmodat(m->l->c.dirfd, "ctl.sock", 0600, 0) < 0) {
+	/* Nobody can connect before it listens. */
+	if (bind(s, (struct sockaddr *)&a, sizeof(a)) < 0 || fchmodat(m->l->c.dirfd, "ctl.sock", 0600, 0) < 0 ||
+	    listen(s, 64) < 0) {
 		int e = -errno;
 
 		close(s);
@@ -514,12 +515,16 @@ int write_pid_file(struct cli *cli, const char *file, pid_t pid)
 	/* Readers wait for the file: it must appear whole. */
 	if (snprintf(tmp, sizeof(tmp), "%s.%d.tmp", file, getpid()) >= (int)sizeof(tmp))
 		return err_set(&cli->err, -ENAMETOOLONG, "--pid-file: the path is too long");
-	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	/* And be ours: in a directory that others may write to, somebody may have guessed the other name. */
+	(void)unlink(tmp);
+	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return err_sys(&cli->err, -errno, "--pid-file: cannot write %s", tmp);
 	n = snprintf(text, sizeof(text), "%d", pid);
-	if (write(fd, text, (size_t)n) != n || rename(tmp, file) < 0)
+	if (write(fd, text, (size_t)n) != n || rename(tmp, file) < 0) {
 		r = err_sys(&cli->err, -errno, "--pid-file: cannot write %s", file);
+		(void)unlink(tmp);
+	}
 	close(fd);
 	return r;
 }

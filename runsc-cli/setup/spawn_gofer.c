@@ -121,6 +121,7 @@ static int gofer_child(const struct roots *roots, int socks[][2], int nsocks, in
 	gid_t gid = getegid();
 
 	(void)prctl(PR_SET_NAME, "gofer");
+	setup_forget_env();
 	null_stdio();
 	if (unshare((uid ? CLONE_NEWUSER : 0) | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0) {
 		log_error("gofer: cannot make namespaces: %s", strerror(errno));

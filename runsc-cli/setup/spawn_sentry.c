@@ -135,11 +135,26 @@ static u32 count_cpus(u32 max)
 	return MAX(MIN(max, (u32)CPU_COUNT(&set)), 1u);
 }
 
+/*
+ * The filter cannot look into what clone3 is given, and a further user namespace needs no right. Where /proc/sys is
+ * read-only (a container) there stays only the filter, which lets through nothing that such a namespace would be good for.
+ */
+static void no_more_user_namespaces(void)
+{
+	int fd = open("/proc/sys/user/max_user_namespaces", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		(void)!write(fd, "0", 1);
+		close(fd);
+	}
+}
+
 static noreturn_fn void sentry_child(const struct boot_config *cfg, bool own_net)
 {
 	struct boot_config placed;
 
 	(void)prctl(PR_SET_NAME, "sentry");
+	setup_forget_env();
 	reset_signals();
 	null_stdio(cfg);
 	/* Early: our copy of the launcher's end of the sync socket would hide its death from us. */
@@ -156,6 +171,7 @@ static noreturn_fn void sentry_child(const struct boot_config *cfg, bool own_net
 		fail(cfg, "setresgid", -errno);
 	if (syscall(SYS_setresuid, SENTRY_ID, SENTRY_ID, SENTRY_ID) < 0)
 		fail(cfg, "setresuid", -errno);
+	no_more_user_namespaces();
 	empty_root(cfg);
 	drop_rights(cfg);
 	(void)!send(cfg->sync_fd, (char[]){ BOOT_SYNC_JAILED }, 1, MSG_NOSIGNAL);

@@ -7,6 +7,7 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -50,6 +51,13 @@ pid_t setup_fork(u64 ns_flags, int *ret_pidfd)
 	if (r > 0 && ret_pidfd)
 		*ret_pidfd = pidfd;
 	return (pid_t)r;
+}
+
+void setup_forget_env(void)
+{
+	for (char **e = environ; e && *e; e++)
+		memset(*e, 0, strlen(*e));
+	environ = NULL;
 }
 
 int setup_openat2(int dirfd, const char *path, u64 flags, u64 resolve)

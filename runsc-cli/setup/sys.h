@@ -14,6 +14,8 @@ int setup_pidfd_signal(int pidfd, int sig);
  * child's libc knows its new thread id.  Single-threaded callers only.
  */
 pid_t setup_fork(u64 ns_flags, int *ret_pidfd) must_check;
+/* The caller's environment, of which a child has a copy, is nobody else's business: it may hold secrets. */
+void setup_forget_env(void);
 int setup_openat2(int dirfd, const char *path, u64 flags, u64 resolve) must_check;
 int setup_pivot_root(const char *new_root, const char *put_old) must_check;
 int setup_close_range(unsigned lo, unsigned hi);

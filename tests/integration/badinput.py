@@ -3,6 +3,7 @@ import copy
 import glob
 import json
 import os
+import socket
 import struct
 import subprocess
 import sys
@@ -232,6 +233,49 @@ echo more >b; echo $?; stat -c %s b; rm a; echo fits >b; cat b; i=0; while mkdir
     subprocess.run(["umount", w + "/full"], check=True)
 
 
+# ---- what others put in the way ----
+
+def pid_files():
+    write_config(good)
+    victim, pid = w + "/victim", w + "/pids/p"
+    os.mkdir(w + "/pids")
+    with open(victim, "w") as f:
+        f.write("precious")
+    # The name beside it can be guessed: the process has the number that it will have.
+    rc, out = csandbox("run", "--pid-file", pid, "-b", w + "/b", "x", before=lambda: os.symlink(victim, "%s.%d.tmp" % (pid, os.getpid())))
+    verdict("--pid-file: a link that waits for it is not followed", "" if rc == 0 and open(victim).read() == "precious" and
+            os.listdir(w + "/pids") == ["p"] and open(pid).read().isdigit() else "status %d: %s; %s" % (rc, out, os.listdir(w + "/pids")))
+    rc, out = csandbox("run", "--pid-file", w + "/pids", "-b", w + "/b", "x")
+    found = [n for n in os.listdir(w) if n.startswith("pids.")]
+    verdict("--pid-file: what cannot be written leaves nothing", "" if rc == 1 and "--pid-file" in out and not found and not left() else
+            "status %d: %s; left %s" % (rc, out, found + left()))
+
+
+def deaf():
+    """A sandbox that never accepts, and whose queue is full."""
+    its = subprocess.Popen(["sleep", "1000"])
+    at = state + "/deaf"
+    os.makedirs(at)
+    start = int(open("/proc/%d/stat" % its.pid).read().rpartition(")")[2].split()[19])
+    with open(at + "/state.json", "w") as f:
+        json.dump({"id": "deaf", "bundle": w + "/b", "sentry": {"pid": its.pid, "start": start}}, f)
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    s.bind(at + "/ctl.sock")
+    s.listen(0)
+    full = []
+    while True:
+        full.append(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK))
+        try:
+            full[-1].connect(at + "/ctl.sock")
+        except BlockingIOError:
+            break
+    rc, out = csandbox("kill", "deaf", "KILL")
+    verdict("kill KILL does not ask a sandbox that does not answer", "" if rc == 0 and its.wait(60) == -9 else "status %d: %s" % (rc, out))
+    its.kill()
+    rc, out = csandbox("delete", "--force", "deaf")
+    verdict("and it can be deleted", "" if rc == 0 and not left() else "status %d: %s %s" % (rc, out, left()))
+
+
 def limited(name, resources, script, ok):
     """With these limits of its control group the script ends, as @ok(status, output) says, and leaves nothing."""
     c = changed(["process", "args"], ["/bin/sh", "-c", script])
@@ -276,6 +320,8 @@ configs()
 programs()
 both("names of 255 and 256 bytes, long paths, symlink loops, ways out of the root", NAMES)
 full_disk()
+pid_files()
+deaf()
 resources()
 print("badinput: %d passed, %d failed, 0 skipped" % (passed, failed))
 sys.exit(failed > 0)

@@ -9,6 +9,7 @@ import glob
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -199,7 +200,7 @@ def examine(kind, pid):
 
 def main():
     subprocess.run(cli + ["run", "--detach", "--bundle", w, "p"], check=True, stdin=subprocess.DEVNULL,
-                   stdout=subprocess.DEVNULL)
+                   stdout=subprocess.DEVNULL, env=dict(os.environ, ITS_SECRET="of the caller"))
     time.sleep(0.5)
     state = json.load(open(w + "/state/p/state.json"))
     sentry, gofer = state["sentry"]["pid"], state["gofer"]["pid"]
@@ -213,6 +214,12 @@ def main():
         examine("gofer", gofer)
         for s in stubs:
             examine("stub", s)
+        knows = [p for p in ours if b"SECRET" in open("/proc/%d/environ" % p, "rb").read()]
+        check("none has the launcher's environment", not knows, knows)
+        if shutil.which("nsenter"):
+            r = subprocess.run(["nsenter", "-U", "-S", "65534", "-G", "65534", "-t", str(sentry), "unshare", "-U", "true"],
+                               check=False, capture_output=True)
+            check("the sentry can make no user namespace", r.returncode != 0, r)
     finally:
         subprocess.run(cli + ["delete", "--force", "p"], check=False)
     left = [p for p in ours if os.path.exists("/proc/%d" % p) and status("/proc/%d" % p)["State"][0] != "Z"]
