@@ -2,6 +2,7 @@
  * cgroup.c - see cgroup.h: the directories, who is in them, removal.
  */
 #include "runsc-cli/setup/cgroup.h"
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <sched.h>
@@ -311,23 +312,57 @@ static void nap(long ms)
 	(void)nanosleep(&ts, NULL);
 }
 
+static bool has_group(const struct container *c, const char *dir)
+{
+	for (u32 i = 0; i < c->ncgroups; i++)
+		if (strcmp(c->cgroups[i], dir) == 0)
+			return c->sentry.pid == 0 || proc_alive(&c->sentry);
+	return false;
+}
+
+/* Who is given the group of a container that has stopped gets it, as it is empty: from then on it is not that one's. */
+static bool is_anothers(const struct cli *cli, const struct container *c, const char *dir)
+{
+	DIR *d = opendir(cli->root);
+	struct container other;
+	struct dirent *e;
+	bool hit = false;
+
+	while (d && !hit && (e = readdir(d))) {
+		struct cli quiet = *cli;
+
+		if (e->d_name[0] == '.' || strcmp(e->d_name, c->id) == 0 || container_open(&quiet, e->d_name, false, &other) < 0)
+			continue;
+		hit = has_group(&other, dir);
+		container_close(&other);
+	}
+	if (d)
+		closedir(d);
+	return hit;
+}
+
+static void remove_group(struct cli *cli, const struct container *c, const char *dir)
+{
+	int tries = 0;
+
+	while (rmdir(dir) < 0 && errno == EBUSY && tries++ < 200) {
+		s32 pids[64];
+		size_t n = pids_in(dir, pids, ARRAY_SIZE(pids));
+
+		if (tries == 20 && is_anothers(cli, c, dir))
+			return;
+		/* It is ours alone; what is still there after a while has lost its parent. */
+		for (size_t k = 0; k < n && tries > 50; k++)
+			(void)kill(pids[k], SIGKILL);
+		nap(tries < 20 ? 1 : 10);
+	}
+	if (access(dir, F_OK) == 0)
+		cli_note(cli, "cannot remove the control group %s; is something else in it?", dir);
+}
+
 void cgroup_remove(struct cli *cli, struct container *c)
 {
-	for (u32 i = 0; i < c->ncgroups; i++) {
-		const char *dir = c->cgroups[i];
-		int tries = 0;
-
-		while (rmdir(dir) < 0 && errno == EBUSY && tries++ < 200) {
-			s32 pids[64];
-			size_t n = pids_in(dir, pids, ARRAY_SIZE(pids));
-
-			/* The group is ours alone; what is still there after a while has lost its parent. */
-			for (size_t k = 0; k < n && tries > 50; k++)
-				(void)kill(pids[k], SIGKILL);
-			nap(tries < 20 ? 1 : 10);
-		}
-		if (access(dir, F_OK) == 0)
-			cli_note(cli, "cannot remove the control group %s; is something else in it?", dir);
-	}
+	for (u32 i = 0; i < c->ncgroups; i++)
+		remove_group(cli, c, c->cgroups[i]);
 	c->ncgroups = 0;
 }

@@ -253,6 +253,15 @@ if [ -n "$cg" ] && mkdir -p "$cg/csb-test-$$/busy" 2>/dev/null; then
 	says "and they live on" 'sleep' ps -o comm= -p $!
 	kill $!; wait $! 2>/dev/null
 	rmdir "$cg/csb-test-$$/busy"; rmdir "$cg/csb-test-$$"
+	BUNDLE_ADD='{"linux": {"cgroupsPath": "/csb-test-'$$'"}}' bundle /bin/true
+	C run -d -b "$w/b" g1 </dev/null >/dev/null 2>&1; await stopped g1
+	BUNDLE_ADD='{"linux": {"cgroupsPath": "/csb-test-'$$'"}}' bundle /bin/sleep 60
+	gives "the group of one that has stopped can be had" 0 bash -c \
+		"timeout -k 1 20 '$bin' --root '$w/state' run -d -b '$w/b' g2 </dev/null >/dev/null 2>&1"
+	gives "who had it before is deleted" 0 C delete g1
+	says "who has it now runs on" running C state g2
+	gives "and is deleted with it" 0 C delete --force g2
+	gives "the group is gone" 1 test -e "$cg/csb-test-$$"
 fi
 # What of it is in force depends on the host's layout: only files that are there are looked at.
 dev=$(cat /sys/block/*/dev 2>/dev/null | tail -1)
