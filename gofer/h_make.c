@@ -37,11 +37,13 @@ static int begin(struct call *c, struct making *m)
 	return 0;
 }
 
-/* Owner and mode of the new @fd; its attributes with them. */
-static int dress(struct call *c, const struct gw_make_req *q, int fd, struct gw_attr *ret)
+/* Owner and mode of the new @fd, which is of type @type or not ours; its attributes with them. */
+static int dress(struct call *c, const struct gw_make_req *q, int fd, u32 type, struct gw_attr *ret)
 {
 	int r = path_stat(fd, ret);
 
+	if (r == 0 && (ret->mode & S_IFMT) != type)
+		r = -ESTALE;
 	if (r == 0 && (ret->uid != q->uid || ret->gid != q->gid)) {
 		r = path_chown(fd, q->uid, q->gid);
 		if (r == 0)
@@ -67,20 +69,15 @@ static int finish(struct call *c, struct making *m, int made, int fd, u32 type)
 		return r;
 	}
 	node_fd = fd >= 0 ? path_hold(&c->s->links, fd) : path_lookup(m->dir->fd, m->name);
-	r = node_fd < 0 ? node_fd : dress(c, m->q, node_fd, &rep->node.attr);
+	r = node_fd < 0 ? node_fd : dress(c, m->q, node_fd, type, &rep->node.attr);
 	if (r < 0) {
 		if (node_fd >= 0)
 			close(node_fd);
 	} else {
 		r = call_new_node(c, node_fd, m->dir->root, true, true, &rep->node);
 	}
-	if (r == 0 && (rep->node.attr.mode & S_IFMT) != type) {
-		/* Somebody on the host put something else there meanwhile: not ours. */
-		call_put(c, fdmap_close(&c->s->map, rep->node.handle));
-		call_put(c, m->dir);
-		return -ESTALE;
-	}
-	if (r < 0 && path_unlink(m->dir->fd, m->name, type == S_IFDIR) < 0)
+	/* ESTALE: somebody on the host put something else there meanwhile. */
+	if (r < 0 && r != -ESTALE && path_unlink(m->dir->fd, m->name, type == S_IFDIR) < 0)
 		r = -EIO;
 	call_put(c, m->dir);
 	return r;
@@ -121,7 +118,7 @@ int h_tmpfile(struct call *c)
 	if (!dir)
 		return r;
 	fd = call_readonly(c, dir) ? -EROFS : path_tmpfile(dir->fd, q->mode & 0777);
-	r = fd < 0 ? fd : dress(c, q, fd, &rep->node.attr);
+	r = fd < 0 ? fd : dress(c, q, fd, S_IFREG, &rep->node.attr);
 	node_fd = r < 0 ? r : path_hold(&c->s->links, fd);
 	if (node_fd >= 0)
 		r = call_new_node(c, node_fd, dir->root, false, true, &rep->node);

@@ -333,7 +333,7 @@ static void the_end_of_the_socket_of_events_is_the_gofers(void **state)
 
 /* ---- a symlink is swapped in while the gofer walks ---- */
 
-struct swapper { struct rig *g; _Atomic bool stop; };
+struct swapper { struct rig *g; _Atomic bool stop, hit; };
 
 static void *swap(void *arg)
 {
@@ -376,6 +376,53 @@ static void a_symlink_swapped_in_by_the_host_leads_nowhere(void **state)
 	}
 	atomic_store(&s.stop, true);
 	pthread_join(t, NULL);
+	rig_stop(&g);
+}
+
+/* A file of the host's that takes the place of a FIFO just made does not become the guest's. */
+static void *put_files(void *arg)
+{
+	struct swapper *s = arg;
+	int last = -1;
+
+	while (!atomic_load(&s->stop)) {
+		struct stat st = { 0 };
+		int fd = open(rig_path(s->g, "v"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+		if (fd < 0 || rename(rig_path(s->g, "v"), rig_path(s->g, "x")) < 0)
+			break;
+		if (last >= 0 && (fstat(last, &st) < 0 || st.st_uid != geteuid()))
+			atomic_store(&s->hit, true);
+		if (last >= 0)
+			close(last);
+		last = fd;
+	}
+	close(last);
+	return NULL;
+}
+
+static void what_was_not_made_here_changes_no_owner(void **state)
+{
+	struct gw_node n;
+	struct rig g;
+	struct swapper s = { .g = &g };
+	pthread_t t;
+
+	(void)state;
+	if (geteuid())
+		skip();
+	rig_start_as(&g, false, false);
+	assert_int_equal(pthread_create(&t, NULL, put_files, &s), 0);
+	for (int i = 0; i < 3000; i++) {
+		struct grpc_make m = { g.root.handle, S_IFIFO | 0600, 1234, 1234, "x", 1 };
+
+		if (grpc_mknod(&g.rpc, &m, 0, 0, &n) == 0)
+			grpc_close(&g.rpc, n.handle, false);
+		(void)!grpc_unlink(&g.rpc, g.root.handle, "x", 1, false);
+	}
+	atomic_store(&s.stop, true);
+	pthread_join(t, NULL);
+	assert_false(s.hit);
 	rig_stop(&g);
 }
 
@@ -545,6 +592,7 @@ int main(void)
 		cmocka_unit_test(the_gofers_instance_is_not_roots),
 		cmocka_unit_test(the_end_of_the_socket_of_events_is_the_gofers),
 		cmocka_unit_test(a_symlink_swapped_in_by_the_host_leads_nowhere),
+		cmocka_unit_test(what_was_not_made_here_changes_no_owner),
 		cmocka_unit_test(the_client_believes_no_strange_reply),
 		cmocka_unit_test(nor_one_by_doorbell),
 		cmocka_unit_test(a_bad_size_in_shared_memory_ends_the_gofer),
