@@ -159,7 +159,7 @@ int gofer_main(const struct gofer_config *cfg)
 	memcpy(roots, cfg->roots, sizeof(roots[0]) * (size_t)cfg->nroots);
 	own.roots = roots;
 	umask(0);
-	ifd = watches_open();
+	ifd = jail_inotify();
 	if (ifd < 0 && ifd != -ENFILE)
 		return ifd;
 	if (own.jail) {

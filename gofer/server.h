@@ -36,7 +36,7 @@ struct call {
 /* Longest reply: header, fixed part, variable part. */
 #define SERVER_BUF GW_MSG_MAX
 
-/* @ifd: of watches_open(). */
+/* @ifd: of jail_inotify(). */
 int server_init(struct server *s, const struct gofer_config *cfg, const char *fdlinks_prefix, int ifd) must_check;
 
 /*

@@ -5,34 +5,18 @@
 #include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 #include "gofer/proto/channel.h"
 #include "platform/base/alloc.h"
-#include "platform/base/log.h"
 
 #define NBUCKETS 4096u
 #define NONE UINT32_MAX
-#define NOBODY 65534
 #define MASK (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB | IN_MODIFY | \
               IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_EXCL_UNLINK | IN_MASK_ADD)
 #define NAMES (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO)
 #define EXPECT_NS 2000000000ll          /* an announcement older than this is void */
 #define GATHER_NS 3000000               /* after a batch: let a stream of events merge in the kernel's queue */
-
-int watches_open(void)
-{
-	uid_t own = geteuid();
-	bool lent = own == 0 && syscall(SYS_setresuid, -1, NOBODY, -1) == 0;
-	int fd = inotify_init1(IN_CLOEXEC);
-
-	if (fd < 0)
-		log_warn("gofer: no inotify instance is left (fs.inotify.max_user_instances?): nothing is cached, all is slower");
-	if (lent && syscall(SYS_setresuid, -1, own, -1) < 0)
-		return -errno;
-	return fd < 0 ? -ENFILE : fd;
-}
 
 int watches_init(struct watches *w, int ifd)
 {

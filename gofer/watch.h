@@ -45,13 +45,7 @@ struct watches {
 	u32 next_expected;
 };
 
-/*
- * An inotify instance for watches_init(), before rights are dropped.  The host counts instances and watches by user, and few of the
- * former: root's gofer makes its own as nobody, so that sandboxes take none from the host's services.  -ENFILE: there is none
- * left, and nothing will be watched; other errors are fatal.
- */
-int watches_open(void) must_check;
-int watches_init(struct watches *w, int ifd) must_check;        /* @ifd < 0: none */
+int watches_init(struct watches *w, int ifd) must_check;        /* @ifd: of jail_inotify(), or < 0: none */
 /* The process is about to end: the caller ends it next.  No other call returns. */
 void watches_bury(struct watches *w);
 /* Watch the directory @fd; returns its slot or -1. */

@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "gofer/jail.h"
 #include "gofer/server.h"
 #include "platform/base/alloc.h"
 
@@ -45,7 +46,7 @@ static void start(void)
 	if (alloc_init((size_t)1 << 30) < 0 || !mkdtemp(dir))
 		abort();
 	root.dirfd = open(dir, O_PATH | O_DIRECTORY);
-	if (server_init(&server, &cfg, "/proc/self/fd", watches_open()) < 0)
+	if (server_init(&server, &cfg, "/proc/self/fd", jail_inotify()) < 0)
 		abort();
 	signal(SIGXFSZ, SIG_IGN);
 	setrlimit(RLIMIT_FSIZE, &small);        /* its own memory is made by now */
