@@ -20,7 +20,7 @@ static int add_process(void *arg, struct tgroup *tg)
 	mm = leader ? task_mm_get(leader) : NULL;
 	task_unref(leader);
 	if (mm) {
-		mm_usage(mm, &u);
+		mm_resident(mm, &u);
 		mm_unref(mm);
 	}
 	s->rss += u.rss_anon + u.rss_shmem;

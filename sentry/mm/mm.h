@@ -61,6 +61,7 @@ struct mm {
 	struct mutex mu;                        /* RANK_MM */
 	struct rb_root vmas GUARDED_BY(mu);
 	u64 total_vm, locked_vm, data_vm, stack_vm;     /* bytes; guarded by mu */
+	_Atomic u64 seen_anon, seen_file, seen_shmem;   /* what mm_usage() found last */
 	u64 stack_reserve;                      /* part of the stack that Linux would not have grown yet; immutable after exec */
 	u32 nvmas;                              /* guarded by mu */
 	u32 lock_future;                        /* guarded by mu: VMA_LOCKED... for new maps (mlockall) */
@@ -142,3 +143,5 @@ int mm_poke(struct task *x, gaddr_t dst, const void *src, size_t n) must_check;
 int mm_show_maps(struct task *reader, struct mm *mm, bool smaps, struct strbuf *out) must_check;
 struct mm_usage { u64 vm, rss_anon, rss_file, rss_shmem, data, stack, text, lib, locked; };
 void mm_usage(struct mm *mm, struct mm_usage *ret);
+/* rss_* alone, for who looks at all processes and must not wait for one whose stub does not answer: if it is busy, as last seen. */
+void mm_resident(struct mm *mm, struct mm_usage *ret);

@@ -131,11 +131,10 @@ int mm_show_maps(struct task *reader, struct mm *mm, bool smaps, struct strbuf *
 	return strbuf_err(out);
 }
 
-void mm_usage(struct mm *mm, struct mm_usage *ret)
+static struct mm_usage usage_locked(struct mm *mm) REQUIRES(mm->mu)
 {
 	struct mm_usage u = { 0 };
 
-	mutex_lock(&mm->mu);
 	u.vm = mm->total_vm - MIN(mm->total_vm, mm->stack_reserve);
 	u.data = mm->data_vm;
 	u.stack = mm->stack_vm - MIN(mm->stack_vm, mm->stack_reserve);
@@ -153,6 +152,27 @@ void mm_usage(struct mm *mm, struct mm_usage *ret)
 		if (v->file && (v->prot & PROT_EXEC) && v->start != (mm->code_start & PAGE_MASK))
 			u.lib += v->end - v->start;
 	}
+	atomic_store(&mm->seen_anon, u.rss_anon);
+	atomic_store(&mm->seen_file, u.rss_file);
+	atomic_store(&mm->seen_shmem, u.rss_shmem);
+	return u;
+}
+
+void mm_usage(struct mm *mm, struct mm_usage *ret)
+{
+	mutex_lock(&mm->mu);
+	*ret = usage_locked(mm);
 	mutex_unlock(&mm->mu);
-	*ret = u;
+}
+
+void mm_resident(struct mm *mm, struct mm_usage *ret)
+{
+	if (mutex_trylock(&mm->mu)) {
+		(void)usage_locked(mm);
+		mutex_unlock(&mm->mu);
+	}
+	*ret = (struct mm_usage){
+		.rss_anon = atomic_load(&mm->seen_anon), .rss_file = atomic_load(&mm->seen_file),
+		.rss_shmem = atomic_load(&mm->seen_shmem),
+	};
 }

@@ -559,6 +559,26 @@ static void advice_is_checked(void **state)
 	world_done(&w);
 }
 
+static void who_sums_up_all_processes_waits_for_none(void **state)
+{
+	(void)state;
+	struct world w;
+	struct mm_usage u, seen;
+
+	world_init(&w);
+	assert_true(try_map(&w, LO, 2 * PAGE_SIZE, PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED) > 0);
+	mm_resident(w.t.mm, &seen);
+	mm_usage(w.t.mm, &u);
+	assert_int_equal(seen.rss_anon, u.rss_anon);
+	assert_int_equal(seen.rss_file, u.rss_file);
+	assert_int_equal(seen.rss_shmem, u.rss_shmem);
+	mutex_lock(&w.t.mm->mu);
+	mm_resident(w.t.mm, &seen);
+	mutex_unlock(&w.t.mm->mu);
+	assert_int_equal(seen.rss_anon, u.rss_anon);
+	world_done(&w);
+}
+
 static void mremap_errors_are_linux_errors(void **state)
 {
 	(void)state;
@@ -621,6 +641,7 @@ int main(void)
 		cmocka_unit_test(the_break_moves_within_its_limits),
 		cmocka_unit_test(fork_copies_all_but_dontfork),
 		cmocka_unit_test(advice_is_checked),
+		cmocka_unit_test(who_sums_up_all_processes_waits_for_none),
 		cmocka_unit_test(mremap_errors_are_linux_errors),
 		cmocka_unit_test(maps_are_printed_as_linux_prints_them),
 	};

@@ -36,7 +36,7 @@ static int add_process(void *arg, struct tgroup *tg)
 	s->utime += ut;
 	s->stime += st;
 	if (mm) {
-		mm_usage(mm, &u);
+		mm_resident(mm, &u);
 		s->rss_anon += u.rss_anon + u.rss_shmem;
 		s->rss_file += u.rss_file;
 		mm_unref(mm);
