@@ -132,6 +132,20 @@ u32 file_flags(struct file *f);
 static inline void file_unref_p(struct file **fp) { file_unref(*fp); }
 #define auto_file cleanup_with(file_unref_p) struct file
 
+/* For read ops that keep something in @f: pos_mu is held already if @pos is the file's own, and not if it came by pread. */
+static inline bool file_lock_pos(struct file *f, const s64 *pos) NO_TSA
+{
+	if (pos == &f->pos)
+		return false;
+	mutex_lock(&f->pos_mu);
+	return true;
+}
+static inline void file_unlock_pos(struct file *f, bool locked) NO_TSA
+{
+	if (locked)
+		mutex_unlock(&f->pos_mu);
+}
+
 /*
  * Blocking verbs for syscalls: mode checks (EBADF), waiting, position.
  * pos NULL = use and move the file's own position.  nowait = as if O_NONBLOCK.

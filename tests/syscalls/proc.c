@@ -366,4 +366,34 @@ TEST(the_size_of_fd_is_their_number)
 	EXPECT_EQ(st.st_size, before + 2);
 }
 
+static char limits[4096];
+
+static void *reads_limits(void *arg)
+{
+	static _Thread_local char buf[sizeof(limits)];
+	int fd = *(int *)arg;
+
+	for (int i = 0; i < 3000; i++)
+		if (pread(fd, buf, sizeof(buf), 0) != (ssize_t)strlen(limits) || strcmp(buf, limits) != 0)
+			return arg;
+	return NULL;
+}
+
+TEST(threads_may_pread_one_file_at_once)
+{
+	int fd = open("/proc/self/limits", O_RDONLY);
+	pthread_t t[3];
+	void *bad;
+
+	REQUIRE_OK(fd);
+	REQUIRE(pread(fd, limits, sizeof(limits) - 1, 0) > 0);
+	for (int i = 0; i < 3; i++)
+		REQUIRE(pthread_create(&t[i], NULL, reads_limits, &fd) == 0);
+	for (int i = 0; i < 3; i++) {
+		pthread_join(t[i], &bad);
+		EXPECT(bad == NULL);
+	}
+	close(fd);
+}
+
 TEST_MAIN()

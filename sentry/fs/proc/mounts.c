@@ -23,7 +23,8 @@ struct mounts_file {
 
 static struct mounts_file *mf_of(struct file *f) { return container_of(f, struct mounts_file, f); }
 
-static ssize_t mounts_read(struct task *t, struct file *f, struct iobuf *b, s64 *pos)
+/* With pos_mu: pread and sendfile come without it. */
+static ssize_t read_locked(struct task *t, struct file *f, struct iobuf *b, s64 *pos)
 {
 	struct mounts_file *mf = mf_of(f);
 	ssize_t r;
@@ -43,6 +44,15 @@ static ssize_t mounts_read(struct task *t, struct file *f, struct iobuf *b, s64 
 	r = iobuf_put(b, mf->text.p + *pos, MIN(b->left, mf->text.len - (size_t)*pos));
 	if (r > 0)
 		*pos += r;
+	return r;
+}
+
+static ssize_t mounts_read(struct task *t, struct file *f, struct iobuf *b, s64 *pos)
+{
+	bool locked = file_lock_pos(f, pos);
+	ssize_t r = read_locked(t, f, b, pos);
+
+	file_unlock_pos(f, locked);
 	return r;
 }
 

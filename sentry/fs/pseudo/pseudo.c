@@ -159,7 +159,8 @@ static int node_getattr(struct task *t, struct inode *i, struct kstat *ret)
 
 static struct pseudo_file *to_pfile(struct file *f) { return container_of(f, struct pseudo_file, file); }
 
-static ssize_t text_read(struct task *t, struct file *f, struct iobuf *b, s64 *pos)
+/* With pos_mu: pread and sendfile come without it. */
+static ssize_t read_locked(struct task *t, struct file *f, struct iobuf *b, s64 *pos)
 {
 	struct pseudo_file *pf = to_pfile(f);
 	struct pseudo_node *n = to_pseudo(f->inode);
@@ -188,6 +189,15 @@ static ssize_t text_read(struct task *t, struct file *f, struct iobuf *b, s64 *p
 	r = iobuf_put(b, pf->text.p + *pos, MIN(b->left, pf->text.len - (size_t)*pos));
 	if (r > 0)
 		*pos += r;
+	return r;
+}
+
+static ssize_t text_read(struct task *t, struct file *f, struct iobuf *b, s64 *pos)
+{
+	bool locked = file_lock_pos(f, pos);
+	ssize_t r = read_locked(t, f, b, pos);
+
+	file_unlock_pos(f, locked);
 	return r;
 }
 
