@@ -291,7 +291,7 @@ static int begin(struct tcp_ep *t, const struct net_sa *name)
 		return 1;
 	}
 	if (r == 0)
-		r = name ? tcp_prepare(t, name) : -EDESTADDRREQ;
+		r = name ? tcp_prepare(t, name) : -EINVAL;
 	return r;
 }
 

@@ -9,6 +9,12 @@
 
 #include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task_int.h"
+#include "sentry/vfs/landlock.h"
+
+static bool same_session(const struct task *a, const struct task *b)
+{
+	return a->tg->session && a->tg->session == b->tg->session;
+}
 
 int signal_may_send(struct task *from, struct task *to, int sig)
 {
@@ -19,12 +25,10 @@ int signal_may_send(struct task *from, struct task *to, int sig)
 		return 0;
 	tc = task_cred_get(to);
 	ok = cred_ns_capable(c, tc->user_ns, CAP_KILL) || c->euid == tc->suid || c->euid == tc->uid || c->uid == tc->suid || c->uid == tc->uid;
+	ok = ok || (sig == SIGCONT && same_session(from, to));
+	ok = ok && !landlock_scoped(c->landlock, tc->landlock, LL_SCOPE_SIGNAL);
 	cred_unref(tc);
-	if (ok)
-		return 0;
-	if (sig == SIGCONT && from->tg->session && from->tg->session == to->tg->session)
-		return 0;
-	return -EPERM;
+	return ok ? 0 : -EPERM;
 }
 
 /* A reference to a task that stands for @tg, or NULL. */

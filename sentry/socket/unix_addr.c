@@ -14,6 +14,7 @@
 #include "sentry/kernel/task.h"
 #include "sentry/socket/net.h"
 #include "sentry/socket/unix_int.h"
+#include "sentry/vfs/landlock.h"
 #include "sentry/vfs/vfs.h"
 
 #define NAME_OFF offsetof(struct sockaddr_un, sun_path)
@@ -275,6 +276,20 @@ int unix_find(struct task *t, const void *name, u32 len, int type, struct unix_s
 		return -ECONNREFUSED;
 	*ret = u;
 	return 0;
+}
+
+bool unix_out_of_reach(struct task *t, struct unix_sock *to)
+{
+	const struct landlock *from = task_cred(t)->landlock;
+	struct unix_table *ut = t->kernel->unix_sockets;
+	bool ret;
+
+	if (!from || !to->addr || to->addr->len == NAME_OFF || to->addr->name.sun_path[0])
+		return false;
+	mutex_lock(&ut->mu);
+	ret = to->file && landlock_scoped(from, to->file->cred->landlock, LL_SCOPE_ABSTRACT);
+	mutex_unlock(&ut->mu);
+	return ret;
 }
 
 int unix_getname(struct socket *s, bool peer, void *name)

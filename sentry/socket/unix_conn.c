@@ -53,7 +53,7 @@ void unix_marry(struct unix_sock *a, struct unix_sock *b)
 /* ---- connect ---- */
 
 /* Point a datagram socket at @to (NULL: at nobody). */
-static int dgram_connect(struct unix_sock *u, struct unix_sock *to)
+static int dgram_connect(struct task *t, struct unix_sock *u, struct unix_sock *to)
 {
 	struct unix_sock *old;
 	struct list_head pkts;
@@ -61,12 +61,13 @@ static int dgram_connect(struct unix_sock *u, struct unix_sock *to)
 
 	list_init(&pkts);
 	if (to) {
+		bool refused;
+
 		mutex_lock(&to->mu);
-		if (to->peer && to->peer != u) {
-			mutex_unlock(&to->mu);
-			return -EPERM;
-		}
+		refused = (to->peer && to->peer != u) || (unix_peek_peer(u) != to && unix_out_of_reach(t, to));
 		mutex_unlock(&to->mu);
+		if (refused)
+			return -EPERM;
 	}
 	mutex_lock(&u->mu);
 	old = u->peer;
@@ -105,7 +106,7 @@ static int may_connect(const struct unix_sock *u)
 }
 
 /* Queue @n, the server's end, at listener @l. -EAGAIN: its backlog is full. */
-static int try_connect(struct unix_sock *u, struct unix_sock *l, struct unix_sock *n)
+static int try_connect(struct task *t, struct unix_sock *u, struct unix_sock *l, struct unix_sock *n)
 {
 	int r;
 
@@ -117,6 +118,8 @@ static int try_connect(struct unix_sock *u, struct unix_sock *l, struct unix_soc
 		r = -EAGAIN;
 	else
 		r = may_connect(u);
+	if (r == 0 && unix_out_of_reach(t, l))
+		r = -EPERM;
 	if (r == 0) {
 		struct unix_cred own = n->cred;         /* n was made by the client: it is the peer's view of us */
 
@@ -148,7 +151,7 @@ static int stream_connect(struct task *t, struct socket *s, struct unix_sock *l,
 		return -ENOMEM;
 	task_waiter_init(&tw, t, POLLOUT | POLLHUP | POLLERR);
 	waitq_add(&l->peer_wait, &tw.w);
-	while ((r = try_connect(u, l, n)) == -EAGAIN && !nonblock) {
+	while ((r = try_connect(t, u, l, n)) == -EAGAIN && !nonblock) {
 		r = sock_wait_error(task_sleep(t, deadline), timeo);
 		if (r < 0)
 			break;
@@ -171,7 +174,7 @@ int unix_connect(struct task *t, struct socket *s, const void *name, u32 len, bo
 	if (len < sizeof(sa->sa_family))
 		return -EINVAL;
 	if (u->type == SOCK_DGRAM && sa->sa_family == AF_UNSPEC)
-		return dgram_connect(u, NULL);
+		return dgram_connect(t, u, NULL);
 	if (s->opt.passcred && !u->addr) {
 		r = unix_autobind(t, u);
 		if (r < 0)
@@ -180,7 +183,7 @@ int unix_connect(struct task *t, struct socket *s, const void *name, u32 len, bo
 	r = unix_find(t, name, len, u->type, &to);
 	if (r < 0)
 		return r;
-	r = u->type == SOCK_DGRAM ? dgram_connect(u, to) : stream_connect(t, s, to, nonblock);
+	r = u->type == SOCK_DGRAM ? dgram_connect(t, u, to) : stream_connect(t, s, to, nonblock);
 	unix_unref(to);
 	return r;
 }

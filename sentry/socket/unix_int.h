@@ -118,6 +118,9 @@ struct unix_table {
 /* Of a stream, a packet without bytes was an urgent one that MSG_OOB has read: the mark stays. */
 static inline u32 unix_pkt_left(const struct unix_pkt *p) { return p->len - p->off; }
 
+/* To compare with: no reference, and no lock is needed. */
+static inline const struct unix_sock *unix_peek_peer(const struct unix_sock *u) { return __atomic_load_n(&u->peer, __ATOMIC_RELAXED); }
+
 static inline struct unix_sock *unix_of(struct socket *s) { return container_of(s, struct unix_socket, s)->u; }
 
 /* unix.c */
@@ -137,6 +140,8 @@ int unix_bind(struct task *t, struct socket *s, const void *name, u32 len) must_
 int unix_autobind(struct task *t, struct unix_sock *u) must_check;
 /* The socket that @name means now, with a reference; checks @type. */
 int unix_find(struct task *t, const void *name, u32 len, int type, struct unix_sock **ret) must_check;
+/* Do @t's landlock layers keep it from @to's abstract name?  to->mu held. */
+bool unix_out_of_reach(struct task *t, struct unix_sock *to);
 void unix_unbind(struct unix_sock *u);
 struct unix_addr *unix_addr_ref(struct unix_addr *a);
 void unix_addr_unref(struct unix_addr *a);

@@ -172,7 +172,7 @@ out:
 
 bool unix_peer_full(struct unix_sock *u, struct unix_sock *to)
 {
-	return __atomic_load_n(&to->peer, __ATOMIC_RELAXED) != u &&
+	return unix_peek_peer(to) != u &&
 		__atomic_load_n(&to->rq_len, __ATOMIC_RELAXED) > UNIX_MAX_DGRAM_QLEN;
 }
 
@@ -223,6 +223,8 @@ static int dgram_queue(struct task *t, struct unix_sock *u, struct unix_sock *to
 	else if (to->shutdown & 1)
 		r = -EPIPE;
 	else if (to->peer && to->peer != u && u->type == SOCK_DGRAM)
+		r = -EPERM;
+	else if (u->type == SOCK_DGRAM && unix_peek_peer(u) != to && unix_out_of_reach(t, to))
 		r = -EPERM;
 	else if (scm->nfiles && __atomic_load_n(&to->no_rights, __ATOMIC_RELAXED))
 		r = -EPERM;

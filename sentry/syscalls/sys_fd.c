@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <asm/sockios.h>
 #include "sentry/core/usercopy.h"
@@ -11,10 +12,12 @@
 #include "sentry/kernel/fdtable.h"
 #include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task.h"
+#include "sentry/mm/mm.h"
 #include "sentry/socket/socket.h"
 #include "sentry/syscalls/syscall.h"
 #include "sentry/vfs/dnotify.h"
 #include "sentry/vfs/fasync.h"
+#include "sentry/vfs/landlock.h"
 #include "sentry/vfs/lease.h"
 #include "sentry/vfs/vfs.h"
 
@@ -219,6 +222,17 @@ static long bytes_left(struct task *t, struct file *f, gaddr_t arg)
 	return copy_out(t, arg, &n, sizeof(n));
 }
 
+static long block_size(struct task *t, struct file *f, gaddr_t arg)
+{
+	struct kstat st = { 0 };
+	int n, r = f->inode ? inode_getattr(t, f->inode, &st) : 0;
+
+	if (r < 0)
+		return r;
+	n = st.blksize ? (int)st.blksize : (int)PAGE_SIZE;
+	return copy_out(t, arg, &n, sizeof(n));
+}
+
 long sys_ioctl(struct task *t, const struct sysargs *a)
 {
 	auto_file *f = fd_get(t, arg_fd(a, 0));
@@ -227,6 +241,8 @@ long sys_ioctl(struct task *t, const struct sysargs *a)
 
 	if (!f)
 		return -EBADF;
+	if ((f->kind & FILE_NO_IOCTL) && !landlock_ioctl_free(cmd))
+		return -EACCES;
 	switch (cmd) {
 	case FIOCLEX:
 		return fd_set_cloexec(t, arg_fd(a, 0), true);
@@ -244,6 +260,8 @@ long sys_ioctl(struct task *t, const struct sysargs *a)
 		if (f->inode && S_ISREG(f->inode->mode))
 			return bytes_left(t, f, arg);
 		break;
+	case FIGETBSZ:
+		return block_size(t, f, arg);
 	default:
 		break;
 	}

@@ -13,38 +13,52 @@
 #include "sentry/vfs/vfs.h"
 
 #define CREATE_VERSION 1u
+#define CREATE_ERRATA  2u
 enum { RULE_PATH = 1, RULE_PORT };
 
-struct lx_ruleset { u64 fs, net; };
+struct lx_ruleset { u64 fs, net, scoped; };
 struct lx_beneath { u64 access; s32 fd; } __attribute__((packed));
 struct lx_port { u64 access, port; };
 
 static int attr_in(struct task *t, gaddr_t from, size_t n, struct lx_ruleset *ret)
 {
+	if (!from.v)
+		return -EFAULT;
 	if (n < sizeof(ret->fs))
 		return -EINVAL;
 	return n > PAGE_SIZE ? -E2BIG : copy_struct_in(t, ret, sizeof(*ret), from, n);
 }
 
+/* What there is, by flag. */
+static long tell(const struct sysargs *a)
+{
+	if (arg_addr(a, 0).v || arg_size(a, 1))
+		return -EINVAL;
+	switch (arg_u32(a, 2)) {
+	case CREATE_VERSION: return LANDLOCK_ABI;
+	case CREATE_ERRATA: return LANDLOCK_ERRATA;
+	default: return -EINVAL;
+	}
+}
+
 long sys_landlock_create_ruleset(struct task *t, const struct sysargs *a)
 {
+	struct landlock_handled h;
 	struct lx_ruleset x;
 	auto_file *f = NULL;
 	int r;
 
-	if (arg_u32(a, 2)) {
-		if (arg_u32(a, 2) == CREATE_VERSION && !arg_addr(a, 0).v && !arg_size(a, 1))
-			return LANDLOCK_ABI;
-		return -EINVAL;
-	}
+	if (arg_u32(a, 2))
+		return tell(a);
 	r = attr_in(t, arg_addr(a, 0), arg_size(a, 1), &x);
 	if (r < 0)
 		return r;
-	if ((x.fs & ~(u64)LL_FS_ALL) || (x.net & ~(u64)LL_NET_ALL))
+	if ((x.fs & ~(u64)LL_FS_ALL) || (x.net & ~(u64)LL_NET_ALL) || (x.scoped & ~(u64)LL_SCOPE_ALL))
 		return -EINVAL;
-	if (!x.fs && !x.net)
+	if (!x.fs && !x.net && !x.scoped)
 		return -ENOMSG;
-	r = landlock_set_new(t, (u32)x.fs, (u32)x.net, &f);
+	h = (struct landlock_handled){ .fs = (u32)x.fs, .net = (u32)x.net, .scoped = (u32)x.scoped };
+	r = landlock_set_new(t, &h, &f);
 	return r < 0 ? r : fd_install(t, f, true);
 }
 
@@ -70,15 +84,13 @@ static long add_beneath(struct task *t, struct file *set, gaddr_t from)
 		return -EFAULT;
 	if (!x.access)
 		return -ENOMSG;
-	if (x.access & ~(u64)landlock_handled(set, false))
+	if (x.access & ~(u64)landlock_handled(set).fs)
 		return -EINVAL;
 	f = fd_get_path(t, x.fd);
 	if (!f)
 		return -EBADF;
 	if (!f->path.dentry)
 		return -EBADFD;
-	if (!S_ISDIR(path_inode(&f->path)->mode) && (x.access & ~(u64)LL_ON_FILES))
-		return -EINVAL;
 	return landlock_add_path(set, &f->path, (u32)x.access);
 }
 
@@ -90,7 +102,7 @@ static long add_port(struct task *t, struct file *set, gaddr_t from)
 		return -EFAULT;
 	if (!x.access)
 		return -ENOMSG;
-	if ((x.access & ~(u64)landlock_handled(set, true)) || x.port > 65535)
+	if ((x.access & ~(u64)landlock_handled(set).net) || x.port > 65535)
 		return -EINVAL;
 	return landlock_add_port(set, (u16)x.port, (u32)x.access);
 }

@@ -125,7 +125,7 @@ static int may_use_port(struct task *t, const struct socket *s, const u8 *name, 
 	/* Connecting to nobody is hanging up. What is of another family or too short the socket refuses itself. */
 	if (family != s->family && !(family == AF_UNSPEC && access == LL_BIND_TCP && s->family == AF_INET))
 		return 0;
-	if (len < need)
+	if (len < need || (family == AF_UNSPEC && memcmp(name + 4, &(struct in_addr){ INADDR_ANY }, 4) != 0))
 		return 0;
 	memcpy(&port, name + 2, sizeof(port));
 	return landlock_port(t, ntohs(port), access);

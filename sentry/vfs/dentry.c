@@ -367,6 +367,17 @@ struct dentry *dentry_parent(struct dentry *d)
 	return p;
 }
 
+bool dentry_is_root(struct dentry *d)
+{
+	struct dcache *dc = &d->sb->dcache;
+	bool r;
+
+	mutex_lock(&dc->mu);
+	r = !d->parent;
+	mutex_unlock(&dc->mu);
+	return r;
+}
+
 bool dentry_is_deleted(struct dentry *d)
 {
 	struct dcache *dc = &d->sb->dcache;

@@ -74,6 +74,8 @@ char *dentry_name_new(const char *name, size_t len) must_check;
 /* The parent (a reference), or NULL for a root. */
 struct dentry *dentry_parent(struct dentry *d) must_check;
 bool dentry_is_deleted(struct dentry *d);
+/* Has it no parent?  What is mounted is such a one, or (bind mounts) lies below one. */
+bool dentry_is_root(struct dentry *d);
 /* Is @d @anc or below it? */
 bool dentry_is_below(struct dentry *d, struct dentry *anc);
 /* Something is to be mounted here: the place must be found again by name. */

@@ -11,6 +11,7 @@
 #include <string.h>
 #include "sentry/kernel/task.h"
 #include "sentry/vfs/landlock.h"
+#include "sentry/vfs/mount_int.h"
 #include "sentry/vfs/namei.h"
 #include "sentry/vfs/notify.h"
 #include "sentry/vfs/perm.h"
@@ -83,6 +84,8 @@ static int make_last(struct walk *w, const struct making *m, struct dentry **ret
 		r = may_make(w, m);
 	if (r == 0)
 		r = perm_may_create(w->t, dir);
+	if (r == 0 && m->link_to && is_dir)
+		r = -EPERM;
 	if (r == 0 && (dentry_is_deleted(w->cur.dentry) || dir->sb->nodcache))
 		r = -ENOENT;            /* proc: its lookup's answer is the last word */
 	if (r < 0)
@@ -205,12 +208,11 @@ int vfs_link(struct task *t, int odirfd, const char *oname, int ndirfd, const ch
 		r = -EXDEV;
 	if (r == 0)
 		r = may_link(t, m.link_to);
-	if (r == 0 && S_ISDIR(m.mode))
-		r = -EPERM;
 	if (r == 0 && m.link_to->nlink == 0 && !atomic_load(&m.link_to->linkable))
 		r = -ENOENT;
 	if (r == 0) {
-		struct path dir = { from.mnt, dentry_parent(from.dentry) };
+		bool top = from.dentry == from.mnt->root;
+		struct path dir = { from.mnt, top ? NULL : dentry_parent(from.dentry) };
 
 		m.link_dir = dir.dentry ? &dir : &from;
 		r = make_last(&w, &m, &d);

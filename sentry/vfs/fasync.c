@@ -12,6 +12,7 @@
 #include "sentry/kernel/task.h"
 #include "sentry/kernel/user_ns.h"
 #include "sentry/time/ktimer.h"
+#include "sentry/vfs/landlock.h"
 
 #define EVENTS_MAX 4096u        /* queued: beyond, one that is like another is dropped */
 #define REASON_URG 0x100        /* SIGURG, by nobody's F_SETSIG */
@@ -37,10 +38,19 @@ bool sigio_pending(struct kernel *k)
 
 /* ---- the owner ---- */
 
-struct target { int type; struct task *task; struct tgroup *tg; int pgid; };
+struct target { int type; struct task *task; struct tgroup *tg; int pgid; struct landlock *by; struct tgroup *by_tg; };
+
+/* All that is referenced; fo->mu is held, or nobody else knows @fo. */
+static struct target target_of(const struct fowner *fo)
+{
+	return (struct target){ .task = fo->task, .tg = fo->tg, .by = fo->by, .by_tg = fo->by_tg };
+}
 
 static void target_put(struct target *g)
 {
+	landlock_unref(g->by);
+	if (g->by_tg)
+		tgroup_unref(g->by_tg);
 	if (g->task)
 		task_unref(g->task);
 	if (g->tg)
@@ -49,9 +59,12 @@ static void target_put(struct target *g)
 
 static void fowner_unref(struct fowner *fo)
 {
+	struct target last;
+
 	if (!fo || !ref_put(&fo->ref))
 		return;
-	target_put(&(struct target){ .task = fo->task, .tg = fo->tg });
+	last = target_of(fo);
+	target_put(&last);
 	kfree(fo);
 }
 
@@ -166,6 +179,7 @@ static bool may_tell(struct fowner *fo, struct task *to)
 
 	mutex_lock(&fo->mu);
 	ok = fo->euid == 0 || fo->euid == c->suid || fo->euid == c->uid || fo->uid == c->suid || fo->uid == c->uid;
+	ok = ok && (to->tg == fo->by_tg || !landlock_scoped(fo->by, c->landlock, LL_SCOPE_SIGNAL));
 	mutex_unlock(&fo->mu);
 	cred_unref(c);
 	return ok;
@@ -312,16 +326,23 @@ static int put_target(struct task *t, struct file *f, struct target *g, bool for
 {
 	struct fowner *fo = owner_of(t, f);
 	const struct cred *c = task_cred(t);
-	struct target old = *g;
+	struct target old;
 
+	if (c->landlock) {
+		g->by = landlock_ref(c->landlock);
+		g->by_tg = tgroup_ref(t->tg);
+	}
+	old = *g;
 	if (!fo) {
 		target_put(g);
 		return -ENOMEM;
 	}
 	mutex_lock(&fo->mu);
 	if (force || (!fo->task && !fo->tg && !fo->pgid)) {
-		old = (struct target){ .task = fo->task, .tg = fo->tg };
+		old = target_of(fo);
 		fo->type = g->type;
+		fo->by = g->by;
+		fo->by_tg = g->by_tg;
 		fo->task = g->task;
 		fo->tg = g->tg;
 		fo->pgid = g->pgid;
@@ -365,9 +386,10 @@ void fowner_clear(struct file *f)
 	if (!fo)
 		return;
 	mutex_lock(&fo->mu);
-	old = (struct target){ .task = fo->task, .tg = fo->tg };
+	old = target_of(fo);
 	fo->task = NULL;
-	fo->tg = NULL;
+	fo->tg = fo->by_tg = NULL;
+	fo->by = NULL;
 	fo->pgid = fo->sig = 0;
 	mutex_unlock(&fo->mu);
 	target_put(&old);

@@ -29,6 +29,7 @@
 #define LX_F_GETOWNER_UIDS 17           /* fcntl(2); not in every libc */
 
 struct kernel;
+struct landlock;
 struct task;
 struct tgroup;
 
@@ -43,6 +44,8 @@ struct fowner {
 	struct tgroup *tg;                      /* F_OWNER_PID: a reference, or NULL */
 	int pgid;                               /* F_OWNER_PGRP; 0: none */
 	u32 uid, euid;                          /* of who said so */
+	struct landlock *by;                    /* the same one's layers: a reference, or NULL */
+	struct tgroup *by_tg;                   /* with by: the same one's process, which they do not keep from itself; a reference */
 	int sig;                                /* F_SETSIG; 0: SIGIO, without information */
 	bool on;                                /* O_ASYNC */
 	bool no_room;                           /* atomic: no room was found: ASYNC_SPACE is due */

@@ -96,6 +96,7 @@ struct file_ops {
 #define FILE_WRITE_ALL 0x8      /* a blocking write goes on until all is taken: pipes, byte streams, ttys */
 #define FILE_CREATED  0x80      /* the open made it: F_CREATED_QUERY */
 #define FILE_NO_TRUNCATE 0x100  /* a landlock ruleset had not let it be truncated when it was opened */
+#define FILE_NO_IOCTL 0x800     /* likewise a device, and its ioctls */
 #define FILE_COMMAND  0x40      /* regular, but a write is a command to the kernel: no writers' lock, no size limit */
 #define FILE_ASYNC    0x200     /* knows O_ASYNC: wakes with ASYNC_* of fasync.h */
 #define FILE_OWN_WAIT 0x10      /* read and write wait themselves (sockets: their timeouts) */

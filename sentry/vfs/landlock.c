@@ -2,18 +2,26 @@
  * landlock.c - see landlock.h: is it granted by every layer?
  *
  * Rights add up from a place to the root, through mounts; what stands hidden below a mount does not count.
- * A place that has no way up (a tree taken out) has only its own rules; what only the kernel mounts is free.
+ * A place that was moved out of what its mount shows has the rules of both.  One that has no way up (a tree taken out) has
+ * only its own; what only the kernel mounts is free.
  */
 #include "sentry/vfs/landlock.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fiemap.h>
+#include <linux/fs.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "platform/base/alloc.h"
 #include "sentry/kernel/task.h"
 #include "sentry/vfs/landlock_int.h"
 #include "sentry/vfs/mount_int.h"
+
+/* Not in every libc's headers. */
+#define LX_FS_IOC_GETFSUUID      0x80111500u
+#define LX_FS_IOC_GETFSSYSFSPATH 0x80811501u
 
 struct landlock *landlock_ref(struct landlock *l)
 {
@@ -90,7 +98,7 @@ static void add_grants(const struct landlock *l, const struct inode *i, struct g
 static bool all_granted(const struct landlock *l, const struct grants *g, u32 access)
 {
 	for (u32 i = 0; l; l = l->prev, i++)
-		if (access & l->r.fs & ~g->grant[i])
+		if (access & l->r.on.fs & ~g->grant[i])
 			return false;
 	return true;
 }
@@ -106,8 +114,9 @@ static bool step_up(struct path *p, bool *ret_internal)
 			return false;
 	}
 	up = dentry_parent(p->dentry);
+	/* At the top of the file system, but never in what its mount shows: it was moved out of that. */
 	if (!up)
-		return false;
+		up = dentry_ref(p->mnt->root);
 	dentry_unref(p->dentry);
 	p->dentry = up;
 	return true;
@@ -134,7 +143,7 @@ static void collect(const struct landlock *l, const struct path *p, u32 enough, 
 static bool handles(const struct landlock *l, u32 access)
 {
 	for (; l; l = l->prev)
-		if (l->r.fs & access)
+		if (l->r.on.fs & access)
 			return true;
 	return false;
 }
@@ -150,25 +159,49 @@ int landlock_path(struct task *t, const struct path *p, u32 access)
 	return all_granted(l, &g, access) ? 0 : -EACCES;
 }
 
-int landlock_open(struct task *t, const struct path *p, u32 flags, bool *ret_truncate)
+static bool is_device(const struct inode *i)
+{
+	return S_ISCHR(i->mode) || S_ISBLK(i->mode);
+}
+
+int landlock_open(struct task *t, const struct path *p, u32 flags, u32 *ret_denied)
 {
 	const struct landlock *l = task_cred(t)->landlock;
 	struct inode *i = path_inode(p);
-	u32 want = 0, mode = flags & O_ACCMODE;
+	u32 want = 0, later = LL_TRUNCATE, mode = flags & O_ACCMODE;
 	struct grants g;
 
-	*ret_truncate = true;
+	*ret_denied = 0;
 	if (!l || !handles(l, LL_ON_FILES | LL_READ_DIR))
 		return 0;
 	if (mode != O_WRONLY)
 		want |= S_ISDIR(i->mode) ? LL_READ_DIR : LL_READ_FILE;
 	if (mode != O_RDONLY)
 		want |= LL_WRITE_FILE;
-	collect(l, p, want | LL_TRUNCATE, &g);
-	*ret_truncate = all_granted(l, &g, LL_TRUNCATE);
+	if (is_device(i))
+		later |= LL_IOCTL_DEV;
+	collect(l, p, want | later, &g);
+	if (!all_granted(l, &g, LL_TRUNCATE))
+		*ret_denied |= FILE_NO_TRUNCATE;
+	if (!all_granted(l, &g, later & LL_IOCTL_DEV))
+		*ret_denied |= FILE_NO_IOCTL;
 	if (!all_granted(l, &g, want))
 		return -EACCES;
-	return (flags & O_TRUNC) && S_ISREG(i->mode) && !*ret_truncate ? -EACCES : 0;
+	return (flags & O_TRUNC) && S_ISREG(i->mode) && (*ret_denied & FILE_NO_TRUNCATE) ? -EACCES : 0;
+}
+
+bool landlock_ioctl_free(u32 cmd)
+{
+	switch (cmd) {
+	case FIOCLEX: case FIONCLEX: case FIONBIO: case FIOASYNC:      /* of the descriptor */
+	case FIOQSIZE:
+	case FIFREEZE: case FITHAW: case FS_IOC_FIEMAP: case FIGETBSZ: /* of the file system */
+	case FICLONE: case FICLONERANGE: case FIDEDUPERANGE:
+	case LX_FS_IOC_GETFSUUID: case LX_FS_IOC_GETFSSYSFSPATH:
+		return true;
+	default:
+		return false;
+	}
 }
 
 static u32 make_right(u32 mode)
@@ -205,7 +238,7 @@ static bool gains(const struct landlock *l, const struct grants *old, const stru
 	u32 n = 0;
 
 	for (; l; l = l->prev, n++) {
-		u32 look = (l->r.fs | LL_REFER) & (S_ISDIR(i->mode) ? ~0u : LL_ON_FILES);
+		u32 look = (l->r.on.fs | LL_REFER) & (S_ISDIR(i->mode) ? ~0u : LL_ON_FILES);
 
 		if (new->grant[n] & ~old->grant[n] & ~rule_access(&l->r, i) & look)
 			return true;
@@ -284,7 +317,23 @@ static u32 port_access(const struct ll_rules *r, u16 port)
 int landlock_port(struct task *t, u16 port, u32 access)
 {
 	for (const struct landlock *l = task_cred(t)->landlock; l; l = l->prev)
-		if (access & l->r.net & ~port_access(&l->r, port))
+		if (access & l->r.on.net & ~port_access(&l->r, port))
 			return -EACCES;
 	return 0;
+}
+
+/* Up from @l to its layer of that depth; NULL below the first one. */
+static const struct landlock *at_depth(const struct landlock *l, u32 depth)
+{
+	while (l && l->depth > depth)
+		l = l->prev;
+	return l;
+}
+
+/* The newest layer with the scope decides: it is reached who has that very layer, too. */
+bool landlock_scoped(const struct landlock *from, const struct landlock *to, u32 scope)
+{
+	while (from && !(from->r.on.scoped & scope))
+		from = from->prev;
+	return from && at_depth(to, from->depth) != from;
 }

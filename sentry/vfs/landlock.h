@@ -1,5 +1,6 @@
 /*
- * landlock.h - what a program forbids itself and its children (landlock(7)): files by directory, TCP ports.
+ * landlock.h - what a program forbids itself and its children (landlock(7)): files by directory, TCP ports, and to
+ * reach, by a signal or an abstract name, those who have not forbidden themselves as much.
  *
  * A ruleset (a descriptor) names the rights it handles and grants some of them below places; restrict_self makes
  * of its rules an immutable layer over those that the task has already.  What any layer handles and does not
@@ -14,10 +15,13 @@ struct cred;
 struct dentry;
 struct file;
 struct inode;
+struct landlock;
 struct path;
 struct task;
 
-#define LANDLOCK_ABI 4
+#define LANDLOCK_ABI    6
+/* What Linux had wrong: 1 only TCP has ports, 2 signals within a process are free, 4 directories moved out of a mount. */
+#define LANDLOCK_ERRATA 7u
 
 #define LL_EXECUTE     0x0001u
 #define LL_WRITE_FILE  0x0002u
@@ -34,20 +38,29 @@ struct task;
 #define LL_MAKE_SYM    0x1000u
 #define LL_REFER       0x2000u
 #define LL_TRUNCATE    0x4000u
-#define LL_FS_ALL      0x7fffu
-#define LL_ON_FILES    (LL_EXECUTE | LL_WRITE_FILE | LL_READ_FILE | LL_TRUNCATE)
+#define LL_IOCTL_DEV   0x8000u
+#define LL_FS_ALL      0xffffu
+#define LL_ON_FILES    (LL_EXECUTE | LL_WRITE_FILE | LL_READ_FILE | LL_TRUNCATE | LL_IOCTL_DEV)
 
 #define LL_BIND_TCP    0x1u
 #define LL_CONNECT_TCP 0x2u
 #define LL_NET_ALL     0x3u
 
+#define LL_SCOPE_ABSTRACT 0x1u          /* sockets with abstract names */
+#define LL_SCOPE_SIGNAL   0x2u
+#define LL_SCOPE_ALL      0x3u
+
 /* ---- landlock_set.c: rulesets ---- */
-int landlock_set_new(struct task *t, u32 fs, u32 net, struct file **ret) must_check;
+struct landlock_handled { u32 fs, net, scoped; };
+int landlock_set_new(struct task *t, const struct landlock_handled *h, struct file **ret) must_check;
 bool is_landlock_set(const struct file *f);
-/* -EINVAL: @access is not among those handled. -E2BIG: too many rules. */
+/*
+ * @access is among what is handled.  -EBADFD: a file that only the kernel mounts.  -EINVAL: rights of directories on another
+ * kind.  -E2BIG: too many rules.
+ */
 int landlock_add_path(struct file *set, const struct path *p, u32 access) must_check;
 int landlock_add_port(struct file *set, u16 port, u32 access) must_check;
-u32 landlock_handled(const struct file *set, bool net);
+struct landlock_handled landlock_handled(const struct file *set);
 /* One more layer for @t. -E2BIG: it has 16. */
 int landlock_restrict(struct task *t, struct file *set) must_check;
 
@@ -56,8 +69,10 @@ struct landlock *landlock_ref(struct landlock *l);              /* NULL is fine 
 void landlock_unref(struct landlock *l);
 /* 0 or -EACCES. */
 int landlock_path(struct task *t, const struct path *p, u32 access) must_check;
-/* Open @p with O_* @flags. *ret_truncate: the file may be truncated later. */
-int landlock_open(struct task *t, const struct path *p, u32 flags, bool *ret_truncate) must_check;
+/* Open @p with O_* @flags. *ret_denied: FILE_NO_TRUNCATE, FILE_NO_IOCTL, for what the file is not to do later. */
+int landlock_open(struct task *t, const struct path *p, u32 flags, u32 *ret_denied) must_check;
+/* Is ioctl @cmd free on a device opened with FILE_NO_IOCTL?  Those that no driver answers are. */
+bool landlock_ioctl_free(u32 cmd);
 /* Make a node of type @mode in a directory. */
 int landlock_make(struct task *t, const struct path *dir, u32 mode) must_check;
 int landlock_remove(struct task *t, const struct path *dir, bool is_dir) must_check;
@@ -77,3 +92,5 @@ int landlock_mounts(struct task *t) must_check;
 bool landlock_may_trace(const struct cred *by, const struct cred *of);
 /* @access: LL_*_TCP. 0 or -EACCES. */
 int landlock_port(struct task *t, u16 port, u32 access) must_check;
+/* Is @to, of a task or socket, out of reach for @from?  @scope: LL_SCOPE_*. NULL: no layers. */
+bool landlock_scoped(const struct landlock *from, const struct landlock *to, u32 scope);

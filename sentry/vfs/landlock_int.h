@@ -13,7 +13,7 @@ struct ll_port { u16 port; u16 access; };
 
 /* A ruleset's content; a layer's is immutable. */
 struct ll_rules {
-	u32 fs, net;                            /* handled */
+	struct landlock_handled on;
 	struct ll_rule *rule;                   /* by super block and number */
 	struct ll_port *port;                   /* by port */
 	u32 nrules, nports, rules_cap, ports_cap;

@@ -16,7 +16,7 @@
 struct landlock_set {
 	struct file f;
 	struct mutex mu;                        /* RANK_FPOS */
-	struct ll_rules r;                      /* guarded by mu; fs and net immutable */
+	struct ll_rules r;                      /* guarded by mu; r.on immutable */
 };
 
 static struct landlock_set *set_of(const struct file *f)
@@ -40,24 +40,23 @@ bool is_landlock_set(const struct file *f)
 	return f->ops == &set_ops;
 }
 
-int landlock_set_new(struct task *t, u32 fs, u32 net, struct file **ret)
+int landlock_set_new(struct task *t, const struct landlock_handled *h, struct file **ret)
 {
 	struct landlock_set *s = knew(struct landlock_set);
 
 	if (!s)
 		return -ENOMEM;
 	mutex_init(&s->mu, RANK_FPOS);
-	s->r.fs = fs;
-	s->r.net = net;
+	s->r.on = *h;
 	file_init(&s->f, &set_ops, O_RDWR, FILE_STREAM, NULL, NULL, task_cred(t));
 	s->f.anon_name = "anon_inode:[landlock-ruleset]";
 	*ret = &s->f;
 	return 0;
 }
 
-u32 landlock_handled(const struct file *set, bool net)
+struct landlock_handled landlock_handled(const struct file *set)
 {
-	return net ? set_of(set)->r.net : set_of(set)->r.fs;
+	return set_of(set)->r.on;
 }
 
 /* Room for one more of @n things, at most LANDLOCK_RULES. */
@@ -90,6 +89,10 @@ int landlock_add_path(struct file *set, const struct path *p, u32 access)
 	u32 at;
 	int e = 0;
 
+	if (p->mnt->internal)
+		return -EBADFD;
+	if (!S_ISDIR(path_inode(p)->mode) && (access & ~LL_ON_FILES))
+		return -EINVAL;
 	mutex_lock(&s->mu);
 	at = ll_rule_find(r, path_inode(p), &there);
 	if (!there) {
@@ -139,7 +142,7 @@ int landlock_add_port(struct file *set, u16 port, u32 access)
 
 static int copy_rules(struct landlock_set *s, struct ll_rules *ret)
 {
-	struct ll_rules c = { .fs = s->r.fs, .net = s->r.net };
+	struct ll_rules c = { .on = s->r.on };
 	int e = 0;
 
 	mutex_lock(&s->mu);

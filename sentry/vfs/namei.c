@@ -136,6 +136,12 @@ static int to_root(struct walk *w)
 	return 0;
 }
 
+/* Was what is below @d moved out of what a bind mount shows? */
+static bool moved_out(const struct mount *m, struct dentry *d)
+{
+	return !dentry_is_root(m->root) && !dentry_is_below(d, m->root);
+}
+
 static int to_parent(struct walk *w)
 {
 	for (;;) {
@@ -147,6 +153,10 @@ static int to_parent(struct walk *w)
 			up = dentry_parent(w->cur.dentry);
 			if (!up)
 				return 0;
+			if (moved_out(w->cur.mnt, up)) {
+				dentry_unref(up);
+				return -ENOENT;
+			}
 			dentry_unref(w->cur.dentry);
 			w->cur.dentry = up;
 			return cross(w);

@@ -127,9 +127,10 @@ static int open_by_kind(struct task *t, const struct path *p, u32 flags, struct 
 static int open_found(struct task *t, const struct path *p, u32 flags, bool created, bool exec, struct file **ret)
 {
 	struct inode *i = path_inode(p);
-	bool writes = (flags & O_ACCMODE) != O_RDONLY && S_ISREG(i->mode), may_truncate = true;
+	bool writes = (flags & O_ACCMODE) != O_RDONLY && S_ISREG(i->mode);
+	u32 denied = 0;
 	auto_file *f = NULL;
-	int r = exec ? 0 : landlock_open(t, p, created ? flags & ~(u32)O_TRUNC : flags, &may_truncate);
+	int r = exec ? 0 : landlock_open(t, p, created ? flags & ~(u32)O_TRUNC : flags, &denied);
 
 	if (r < 0)
 		return r;
@@ -152,8 +153,7 @@ static int open_found(struct task *t, const struct path *p, u32 flags, bool crea
 		return r;
 	if (created)
 		f->kind |= FILE_CREATED;
-	if (!may_truncate)
-		f->kind |= FILE_NO_TRUNCATE;
+	f->kind |= denied;
 	if ((flags & O_TRUNC) && !created && S_ISREG(i->mode)) {
 		r = truncate_opened(t, i);
 		if (r < 0)

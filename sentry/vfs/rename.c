@@ -145,11 +145,11 @@ static int rename_last(struct renaming *rn)
 		r = check_types(rn);
 	if (r < 0)
 		return r;
-	if (rn->target && rn->target->inode == rn->victim->inode)
-		return 0;       /* two names of one file: nothing happens */
 	r = check_landlock(rn);
 	if (r < 0)
 		return r;
+	if (rn->target && rn->target->inode == rn->victim->inode)
+		return 0;       /* two names of one file: nothing happens */
 	if (far)
 		mutex_lock(&sb->rename_mu);
 	r = check_loop(rn);

@@ -87,6 +87,13 @@ TEST(fionread_counts_bytes)
 	EXPECT_EQ(n, 5);
 	EXPECT_ERR(ioctl(p[0], 0xdeadbeef, &n), ENOTTY);
 	EXPECT_ERR(ioctl(BAD_FD, FIONREAD, &n), EBADF);
+	n = 0;
+	EXPECT_OK(ioctl(open("f", O_RDONLY), 2 /* FIGETBSZ */, &n));
+	EXPECT(n >= 512);
+	EXPECT_OK(ioctl(open(".", O_RDONLY), 2, &n));
+	EXPECT_OK(ioctl(p[0], 2, &n));
+	EXPECT_EQ(n, 4096);
+	EXPECT_ERR(ioctl(p[0], 2, BAD_PTR), EFAULT);
 }
 
 TEST(close_range_closes_and_marks)

@@ -1,7 +1,8 @@
-/* Landlock: rulesets, rights on files by place, moves between directories, ports, inheritance, hostile arguments. */
+/* Landlock: rulesets, rights on files by place, moves between directories, ioctls, ports, inheritance, hostile arguments. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -21,6 +22,7 @@
 #define MAKE_SYM    0x1000u
 #define REFER       0x2000u
 #define TRUNCATE    0x4000u
+#define IOCTL_DEV   0x8000u
 #define ALL         0x7fffu
 
 struct ruleset { uint64_t fs, net, more; };
@@ -86,6 +88,12 @@ TEST(arguments_of_create_are_checked)
 	EXPECT_ERR(syscall(444, &r, 4097, 0), E2BIG);
 	EXPECT_ERR(syscall(444, BAD_PTR, 8, 0), EFAULT);
 	EXPECT_ERR(syscall(444, NULL, 8, 0), EFAULT);
+	EXPECT_ERR(syscall(444, NULL, 7, 0), EFAULT);
+	EXPECT_ERR(syscall(444, NULL, 4097, 0), EFAULT);
+	EXPECT_ERR(syscall(444, NULL, 8, 1), EINVAL);
+	EXPECT_ERR(syscall(444, &r, 0, 2), EINVAL);
+	EXPECT_ERR(syscall(444, NULL, 8, 2), EINVAL);
+	EXPECT_ERR(syscall(444, NULL, 0, 3), EINVAL);
 	EXPECT_ERR(syscall(444, &r, 8, 0x80000000), EINVAL);
 	EXPECT_ERR(syscall(444, &r, 8, 1), EINVAL);
 	EXPECT_ERR(create(0, 0), ENOMSG);
@@ -117,6 +125,9 @@ TEST(arguments_of_a_rule_are_checked)
 	EXPECT_ERR(syscall(445, set, 1, &b, 0), EBADFD);
 	b.fd = set;
 	EXPECT_ERR(syscall(445, set, 1, &b, 0), EBADFD);
+	/* What only the kernel mounts; told before that it is no directory. */
+	EXPECT_ERR(add_path(set, "/proc/self/ns/mnt", READ_FILE), EBADFD);
+	EXPECT_ERR(add_path(set, "/proc/self/ns/mnt", READ_DIR), EBADFD);
 	EXPECT_ERR(add_path(set, "a", 0), ENOMSG);
 	EXPECT_ERR(add_path(set, "a", READ_FILE | WRITE_FILE), EINVAL);
 	EXPECT_ERR(add_path(set, "a/f", READ_DIR), EINVAL);
@@ -200,6 +211,9 @@ TEST(names_are_made_and_removed_by_right)
 	EXPECT_OK(rename("a/n", "a/m"));
 	EXPECT_OK(link("a/m", "a/k"));
 	EXPECT_ERR(rename("b/h", "b/i"), EACCES);
+	EXPECT_ERR(rename("b/h", "b/h"), EACCES);
+	EXPECT_ERR(link("b", "b/k"), EACCES);
+	EXPECT_ERR(syscall(SYS_renameat2, AT_FDCWD, "b/h", AT_FDCWD, "b/h", 2), EACCES);
 	/* Across directories: never without REFER. */
 	EXPECT_ERR(rename("a/m", "a/in/m"), EXDEV);
 	EXPECT_ERR(link("a/m", "a/in/m"), EXDEV);
@@ -252,6 +266,109 @@ TEST(truncation_is_a_right_of_its_own)
 	EXPECT_OK(ftruncate(rw, 0));
 	fd = open("a/f", O_RDWR);
 	EXPECT_OK(ftruncate(fd, 0));
+}
+
+static void *open_restricted(void *set)
+{
+	restrict_to((int)(intptr_t)set);
+	return (void *)(intptr_t)open("/dev/zero", O_RDONLY);
+}
+
+TEST(ioctls_of_devices_are_a_right_since_the_open)
+{
+	int set, before, after, n;
+
+	need(5);
+	REQUIRE_OK(before = open("/dev/zero", O_RDONLY));
+	set = create(IOCTL_DEV, 0);
+	REQUIRE_OK(add_path(set, "/dev/null", IOCTL_DEV));
+	restrict_to(set);
+	EXPECT_ERR(ioctl(before, FIONREAD, &n), ENOTTY);
+	REQUIRE_OK(after = open("/dev/zero", O_RDONLY));
+	EXPECT_ERR(ioctl(after, FIONREAD, &n), EACCES);
+	EXPECT_ERR(ioctl(after, TCGETS, BAD_PTR), EACCES);
+	EXPECT_ERR(ioctl(after, 0x7fffffff, 0), EACCES);
+	EXPECT_ERR(ioctl(dup(after), FIONREAD, &n), EACCES);
+	EXPECT_ERR(ioctl(open("/dev/zero", O_PATH), FIONREAD, &n), EBADF);
+	REQUIRE_OK(after = open("/dev/null", O_RDONLY));
+	EXPECT_ERR(ioctl(after, FIONREAD, &n), ENOTTY);
+	/* It is the place that counts, not the device. */
+	if (mknod("zero", S_IFCHR | 0666, 1 << 8 | 5) == 0 && (after = open("zero", O_RDONLY)) >= 0)
+		EXPECT_ERR(ioctl(after, FIONREAD, &n), EACCES);
+}
+
+/* What the kernel answers for any file, or its file system does. */
+TEST(some_ioctls_are_always_allowed)
+{
+	static const unsigned int all[] = { 0xc0045877 /* FIFREEZE */, 0xc0045878, 0xc020660b /* FIEMAP */, 0x2 /* FIGETBSZ */,
+		0x5460 /* FIOQSIZE */, 0x40049409 /* FICLONE */, 0x4020940d, 0xc0189436, 0x80111500, 0x80811501 };
+	int fd, on = 1, n;
+
+	need(5);
+	REQUIRE_OK(setuid(65534));      /* nothing is frozen */
+	restrict_to(create(IOCTL_DEV, 0));
+	REQUIRE_OK(fd = open("/dev/zero", O_RDONLY));
+	EXPECT_OK(ioctl(fd, FIOCLEX));
+	EXPECT_EQ(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	EXPECT_OK(ioctl(fd, FIONCLEX));
+	EXPECT_OK(ioctl(fd, FIONBIO, &on));
+	EXPECT_ERR(ioctl(fd, FIOASYNC, &on), ENOTTY);
+	for (unsigned i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		errno = 0;
+		(void)!ioctl(fd, all[i], BAD_PTR);
+		EXPECT(errno != EACCES);
+	}
+	EXPECT_ERR(ioctl(fd, 0x80086601 /* FS_IOC_GETFLAGS */, &n), EACCES);
+	EXPECT_ERR(ioctl(fd, FIONREAD, &n), EACCES);
+}
+
+TEST(ioctls_of_what_is_no_device_are_free)
+{
+	int fd, n = 0, p[2];
+
+	need(5);
+	put_file("f", "four");
+	REQUIRE_OK(mkfifo("p", 0600));
+	restrict_to(create(IOCTL_DEV, 0));
+	REQUIRE_OK(fd = open("f", O_RDONLY));
+	EXPECT_OK(ioctl(fd, FIONREAD, &n));
+	EXPECT_EQ(n, 4);
+	REQUIRE_OK(fd = open("p", O_RDWR));
+	EXPECT_OK(ioctl(fd, FIONREAD, &n));
+	REQUIRE_OK(pipe(p));
+	EXPECT_OK(ioctl(p[0], FIONREAD, &n));
+	EXPECT_OK(ioctl(socket(AF_UNIX, SOCK_STREAM, 0), FIONREAD, &n));
+}
+
+TEST(a_device_keeps_what_its_opener_was_denied)
+{
+	pthread_t th;
+	void *fd;
+	int n;
+
+	need(5);
+	REQUIRE(pthread_create(&th, NULL, open_restricted, (void *)(intptr_t)create(IOCTL_DEV, 0)) == 0);
+	REQUIRE(pthread_join(th, &fd) == 0);
+	EXPECT_ERR(ioctl((int)(intptr_t)fd, FIONREAD, &n), EACCES);
+	EXPECT_ERR(ioctl(open("/dev/zero", O_RDONLY), FIONREAD, &n), ENOTTY);
+}
+
+TEST(the_right_to_ioctls_is_one_of_files)
+{
+	int set, fd, n;
+
+	need(5);
+	tree();
+	set = create(IOCTL_DEV | READ_FILE, 0);
+	EXPECT_OK(add_path(set, "a/f", IOCTL_DEV));
+	EXPECT_OK(add_path(set, "/dev", READ_FILE));
+	EXPECT_OK(add_path(set, "/dev/zero", IOCTL_DEV));
+	restrict_to(set);
+	EXPECT_EQ(opens("a/f", O_RDONLY), -EACCES);
+	REQUIRE_OK(fd = open("/dev/zero", O_RDONLY));
+	EXPECT_ERR(ioctl(fd, FIONREAD, &n), ENOTTY);
+	REQUIRE_OK(fd = open("/dev/null", O_RDONLY));
+	EXPECT_ERR(ioctl(fd, FIONREAD, &n), EACCES);
 }
 
 TEST(layers_only_take_away)
@@ -349,6 +466,33 @@ TEST(mounts_are_left_alone)
 	EXPECT_ERR(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), EPERM);
 	EXPECT_ERR(umount2("/", MNT_DETACH), EPERM);
 	EXPECT_ERR(syscall(SYS_pivot_root, "m", "m"), EPERM);
+}
+
+TEST(what_was_moved_out_of_a_mount_has_the_rules_of_both_places)
+{
+	int set, fd;
+	long fixed = syscall(444, NULL, 0, 2);
+
+	if (fixed < 0 || !(fixed & 4))
+		SKIP("a landlock that does not");
+	tree();
+	REQUIRE_OK(mkdir("a/in/deep", 0755));
+	put_file("a/in/deep/g", "");
+	REQUIRE_OK(mkdir("m", 0755));
+	if (unshare(CLONE_NEWNS) < 0)
+		SKIP("no mount namespace");
+	REQUIRE_OK(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	REQUIRE_OK(mount("a/in", "m", NULL, MS_BIND, NULL));
+	REQUIRE_OK(fd = open("m/deep", O_PATH));
+	set = create(READ_FILE | WRITE_FILE, 0);
+	REQUIRE_OK(add_path(set, "m", READ_FILE));
+	REQUIRE_OK(add_path(set, "b", WRITE_FILE));
+	REQUIRE_OK(rename("a/in/deep", "b/deep"));
+	restrict_to(set);
+	EXPECT_OK(openat(fd, "g", O_RDONLY));
+	EXPECT_OK(openat(fd, "g", O_WRONLY));
+	EXPECT_EQ(opens("b/deep/g", O_RDONLY), -EACCES);
+	EXPECT_EQ(opens("b/deep/g", O_WRONLY), 0);
 }
 
 TEST(pipes_and_nameless_files_are_free)

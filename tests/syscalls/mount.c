@@ -179,6 +179,31 @@ TEST(dotdot_leaves_a_mount_and_stops_at_the_root)
 	EXPECT_ERR(access("/m", F_OK), ENOENT);
 }
 
+TEST(dotdot_ends_for_what_was_moved_out_of_a_bind_mount)
+{
+	int in, deep;
+
+	own_namespace();
+	REQUIRE_OK(mkdir("a", 0755));
+	REQUIRE_OK(mkdir("a/in", 0755));
+	REQUIRE_OK(mkdir("a/in/deep", 0755));
+	REQUIRE_OK(mkdir("a/in/deep/er", 0755));
+	REQUIRE_OK(mkdir("m", 0755));
+	REQUIRE_OK(mount("a/in", "m", NULL, MS_BIND, NULL));
+	REQUIRE_OK(in = open("m/deep", O_PATH));
+	REQUIRE_OK(deep = open("m/deep/er", O_PATH));
+	REQUIRE_OK(rename("a/in/deep", "a/deep"));
+	EXPECT_ERR(openat(in, "..", O_PATH), ENOENT);
+	EXPECT_ERR(openat(deep, "..", O_PATH), ENOENT);
+	EXPECT_OK(openat(in, "er", O_PATH));
+	EXPECT_OK(openat(in, ".", O_PATH));
+	EXPECT_ERR(openat(in, "er/..", O_PATH), ENOENT);
+	EXPECT_OK(open("a/deep/er/../..", O_PATH));
+	REQUIRE_OK(rename("a/deep", "a/in/deep"));
+	EXPECT_OK(openat(deep, "../..", O_PATH));
+	EXPECT_OK(openat(deep, "../../../a", O_PATH));
+}
+
 TEST(pivot_root_swaps_the_root)
 {
 	char now[PATH_MAX];
