@@ -127,6 +127,9 @@ static int add_segment(struct exec_build *b, struct elf_file *ef, const struct e
 	u64 file_end = at + s->filesz, file_top = page_up(file_end), top = page_up(at + s->memsz);
 	int r;
 
+	/* The program that asked for it may not run one that needs what it gave up (Linux kills it: it finds out later). */
+	if (s->filesz && (b->mm->mdwe & MDWE_REFUSE_GAIN) && (s->prot & (PROT_WRITE | PROT_EXEC)) == (PROT_WRITE | PROT_EXEC))
+		return -EACCES;
 	if (s->filesz == 0)
 		file_top = start;
 	if (file_top > start) {

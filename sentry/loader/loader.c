@@ -190,6 +190,8 @@ static int make_mm(struct exec_build *b)
 	if (r < 0)
 		return r;
 	b->mm = mm_new(b->t->kernel, as);
+	if (b->mm && b->t->mm)
+		b->mm->mdwe = mm_mdwe_inherited(mm_mdwe(b->t->mm));
 	if (!b->mm) {
 		aspace_unref(as);
 		return -ENOMEM;

@@ -75,6 +75,7 @@ static void copy_layout(struct mm *to, const struct mm *from)
 	memcpy(to->auxv, from->auxv, sizeof(to->auxv));
 	to->auxv_n = from->auxv_n;
 	to->dumpable = from->dumpable;
+	to->mdwe = mm_mdwe_inherited(from->mdwe);
 }
 
 /* Insert a copy of @v into the unpublished @to. */

@@ -64,6 +64,7 @@ struct mm {
 	_Atomic u64 seen_anon, seen_file, seen_shmem;   /* what mm_usage() found last */
 	u64 stack_reserve;                      /* part of the stack that Linux would not have grown yet; immutable after exec */
 	u32 nvmas;                              /* guarded by mu */
+	u32 mdwe;                               /* guarded by mu: MDWE_* */
 	u32 lock_future;                        /* guarded by mu: VMA_LOCKED... for new maps (mlockall) */
 	u64 gap_top, gap_hole;                  /* guarded by mu: gap.c */
 	u64 lo, hi;                             /* what may be mapped; immutable */
@@ -98,6 +99,13 @@ long mm_brk(struct task *t, gaddr_t addr) must_check;
 int mm_madvise(struct task *t, gaddr_t addr, u64 len, int advice) must_check;
 /* No frame needed.  Sealed memory refuses unmapping, protection, moves, and advice that drops what it could not write: -EPERM. */
 int mm_mseal(struct task *t, gaddr_t addr, u64 len) must_check;
+
+/* mdwe.c.  -EPERM: something else was asked for before. */
+#define MDWE_REFUSE_GAIN 1u             /* no memory becomes executable, or is both that and writable */
+#define MDWE_NO_INHERIT  2u             /* with it: only here */
+int mm_set_mdwe(struct mm *mm, u32 bits) must_check;
+u32 mm_mdwe(struct mm *mm);
+u32 mm_mdwe_inherited(u32 bits);                /* by what fork and exec make */
 
 int mm_msync(struct task *t, gaddr_t addr, u64 len, int flags) must_check;
 /* Is all of it mapped?  0 or -ENOMEM; residency itself can't be had (mincore says 1). */

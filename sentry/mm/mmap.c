@@ -164,6 +164,8 @@ static long map_locked(struct vma_edit *e, struct ctx *c, struct map_req *m)
 	m->v.end = m->addr + m->len;
 	if ((m->flags & MAP_FIXED_NOREPLACE) && !mm_range_free(mm, m->v.start, m->v.end))
 		return -EEXIST;
+	if (mm_denies_exec(mm, m->v.prot, m->v.prot))
+		return -EACCES;
 	if (mm_any_sealed(mm, m->v.start, m->v.end))
 		return -EPERM;
 	m->v.madvise |= mm->lock_future;

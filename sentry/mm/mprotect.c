@@ -28,7 +28,7 @@ static int check_range(const struct mm *mm, u64 start, u64 end, int prot, u64 *r
 		if (v->flags & VMA_SEALED)
 			return -EPERM;
 		if (((prot & PROT_WRITE) && (v->flags & VMA_NOWRITE)) ||
-		    ((prot & PROT_EXEC) && (v->flags & VMA_NOEXEC)))
+		    ((prot & PROT_EXEC) && (v->flags & VMA_NOEXEC)) || mm_denies_exec(mm, v->prot, prot))
 			return -EACCES;
 		at = v->end;
 	}

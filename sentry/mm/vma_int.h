@@ -85,5 +85,7 @@ int mm_apply1(struct ctx *c, const struct as_op *op) must_check;
 bool mm_round_range(u64 addr, u64 len, u64 *ret_end) must_check;
 /* Is any of it sealed? mm->mu is held. */
 bool mm_any_sealed(const struct mm *mm, u64 start, u64 end);
+/* Is memory of protection @old (the same, for a new map) not to get @prot (PR_SET_MDWE)?  mm->mu is held. */
+bool mm_denies_exec(const struct mm *mm, int old, int prot);
 /* Unmap [start, end) on the platform and in the set. */
 int mm_unmap_locked(struct vma_edit *e, struct ctx *c, u64 start, u64 end) must_check;

@@ -19,6 +19,7 @@
 #define PR_SET_VMA 0x53564d41
 #define PR_SET_VMA_ANON_NAME 0
 #endif
+#define LX_PR_SET_MDWE 65
 #define LX_PR_GET_MDWE 66
 #define LX_PR_GET_MEMORY_MERGE 68
 #define ARCH_SET_GS_CODE 0x1001
@@ -189,6 +190,13 @@ static long credential_ops(struct task *t, int op, const u64 *v)
 	return -EINVAL;
 }
 
+static long set_mdwe(struct task *t, const u64 *v)
+{
+	if (v[2] || v[3] || v[4] || (v[1] & ~(u64)(MDWE_REFUSE_GAIN | MDWE_NO_INHERIT)) || v[1] == MDWE_NO_INHERIT)
+		return -EINVAL;
+	return mm_set_mdwe(t->mm, (u32)v[1]);
+}
+
 static long process_ops(struct task *t, int op, const u64 *v)
 {
 	switch (op) {
@@ -223,6 +231,10 @@ static long process_ops(struct task *t, int op, const u64 *v)
 		return set_vma_name(t, v);
 	case PR_GET_TID_ADDRESS:
 		return copy_out(t, GADDR(v[1]), &t->clear_child_tid.v, 8);
+	case LX_PR_SET_MDWE:
+		return set_mdwe(t, v);
+	case LX_PR_GET_MDWE:
+		return v[1] || v[2] || v[3] || v[4] ? -EINVAL : (long)mm_mdwe(t->mm);
 	}
 	return -EINVAL;
 }
@@ -260,7 +272,6 @@ static long fixed_ops(struct task *t, int op, const u64 *v)
 		return v[2] || v[3] || v[4] ? -EINVAL : v[1] > PR_SPEC_L1D_FLUSH ? -ENODEV : -EINVAL;
 	case PR_SET_SYSCALL_USER_DISPATCH:
 		return v[1] == 0 && !v[2] && !v[3] && !v[4] ? 0 : -EINVAL;
-	case LX_PR_GET_MDWE:
 	case LX_PR_GET_MEMORY_MERGE:
 		return v[1] || v[2] || v[3] || v[4] ? -EINVAL : 0;
 	case PR_GET_IO_FLUSHER:
@@ -299,6 +310,8 @@ long sys_prctl(struct task *t, const struct sysargs *a)
 	case PR_SET_MM:
 	case PR_SET_VMA:
 	case PR_GET_TID_ADDRESS:
+	case LX_PR_SET_MDWE:
+	case LX_PR_GET_MDWE:
 		return process_ops(t, op, a->v);
 	}
 	return fixed_ops(t, op, a->v);
