@@ -33,7 +33,7 @@ enum trap_kind {
 
 struct trap {
 	enum trap_kind kind;
-	u64 nr, args[6], ip;
+	u64 nr, args[6], ip;            /* nr: only the low half counts, the high one is as given, or 0 if it cannot be known */
 	u64 site;               /* TRAP_INTERRUPT: not 0: see aspace_patch() */
 	struct {
 		int signo, code;        /* SIGSEGV..., SEGV_MAPERR... */

@@ -113,7 +113,7 @@ void pt_resume_fn(struct pt *p, struct pt_req *q)
 /* Calls that touch nothing but the caller's own memory and registers: see systrap's filter. */
 static bool is_native(const struct trap *t)
 {
-	switch (t->nr) {
+	switch ((u32)t->nr) {
 	case SYS_sched_yield:
 	case SYS_rseq:
 	case 449:                       /* futex_waitv, futex_wake, futex_wait, futex_requeue */
@@ -231,7 +231,7 @@ static void native_done(struct pt_ctx *c, const struct user_regs *r)
 	const struct user_regs *call = &c->regs;
 
 	/* The kernel writes to this area whenever the thread returns to user mode: see pt_retire(). */
-	if (call->orig_ax == SYS_rseq && r->ax == 0)
+	if ((u32)call->orig_ax == SYS_rseq && r->ax == 0)
 		memcpy(c->rseq, (const u64[4]){ call->di, call->dx ? 0 : call->si, 0, call->r10 }, sizeof(c->rseq));
 	c->regs.ax = r->ax;
 	c->regs.fs_base = r->fs_base;

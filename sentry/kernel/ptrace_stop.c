@@ -113,7 +113,7 @@ static void stop_here(struct task *t, u32 code, const struct lx_siginfo *info)
 
 	if (!t->ctx || !ctx_has_frame(t->ctx) || ctx_get_regs(t->ctx, &regs) < 0)
 		return;
-	regs.orig_ax = t->call_nr;
+	regs.orig_ax = task_call_ax(t);
 	sig = stop(t, code, info, &regs);
 	if (t->pt->regs_set)
 		(void)!ctx_set_regs(t->ctx, &regs);
@@ -209,7 +209,8 @@ static void take_call(struct task *t, const struct user_regs *r, u64 *nr, u64 ar
 {
 	if (!t->pt->regs_set)
 		return;
-	*nr = r->orig_ax;
+	*nr = (u32)r->orig_ax;
+	t->call_high = (u32)(r->orig_ax >> 32);
 	args[0] = r->di;
 	args[1] = r->si;
 	args[2] = r->dx;
@@ -227,7 +228,7 @@ bool ptrace_call_entry(struct task *t, u64 *nr, u64 args[6], long *ret)
 
 	if (ctx_get_regs(t->ctx, &r) < 0)
 		return true;
-	r.orig_ax = *nr;
+	r.orig_ax = (u64)t->call_high << 32 | *nr;
 	r.ax = (u64)-ENOSYS;
 	sig = call_stop(t, PT_ENTRY, &r);
 	if (sig)
@@ -246,7 +247,7 @@ bool ptrace_seccomp(struct task *t, u64 *nr, u64 args[6], u32 data, long *ret)
 
 	if (ctx_get_regs(t->ctx, &r) < 0)
 		return false;
-	r.orig_ax = *nr;
+	r.orig_ax = (u64)t->call_high << 32 | *nr;
 	r.ax = (u64)-ENOSYS;
 	siginfo_kernel(&si, SIGTRAP, (int)code);
 	mutex_lock(&t->tg->mu);
@@ -275,7 +276,7 @@ long ptrace_call_exit(struct task *t, long result)
 
 	if (ctx_get_regs(t->ctx, &r) < 0)
 		return result;
-	r.orig_ax = t->call_nr;
+	r.orig_ax = task_call_ax(t);
 	if (has)
 		r.ax = (u64)result;
 	t->pt->call_result = (long)r.ax;

@@ -160,7 +160,7 @@ static void end_native_futex(struct task *t, struct user_regs *r, const struct l
 /* Undo the call so that it is made again, or give EINTR.  @act NULL: no handler runs. */
 static void settle_call(struct task *t, struct user_regs *r, long result, const struct lx_sigaction *act)
 {
-	u64 nr = t->call_nr;
+	u64 nr = task_call_ax(t);
 
 	switch (result) {
 	case -ERESTART_RESTARTBLOCK:
@@ -238,14 +238,14 @@ void signal_deliver(struct task *t, long call_result)
 	for (;;) {
 		enum verdict v;
 
-		regs.orig_ax = settled ? (u64)-1 : t->call_nr;
+		regs.orig_ax = settled ? (u64)-1 : task_call_ax(t);
 		if (!settled)
 			regs.ax = (u64)call_result;
 		v = next(t, &si, &act, &regs);
 		/* A tracer that wrote the registers has the last word about the call. */
 		if (t->pt && t->pt->regs_set) {
 			t->pt->regs_set = false;
-			if (!settled && (s64)regs.orig_ax < 0)
+			if (!settled && (s32)regs.orig_ax == -1)
 				settled = call = true;
 			else if (!settled)
 				call_result = (long)regs.ax;

@@ -171,7 +171,8 @@ struct task {
 	} park;
 
 	/* What the current call was: for restarts, tracing and /proc/PID/syscall. Owner. */
-	u64 call_nr, call_args[6];
+	u64 call_nr, call_args[6];              /* the number is 32 bits */
+	u32 call_high;                          /* of the register that had it: means nothing, but is shown, and kept by restarts */
 	long call_result;
 	bool has_result;                        /* call_result still waits for a frame to be acted on */
 	bool call_again, result_in_frame;       /* ENEEDFRAME: the call is to be served at the next trap; its result goes by frame */
@@ -212,6 +213,8 @@ enum task_state { TASK_RUNNING, TASK_SLEEPING, TASK_TRACED, TASK_ZOMBIE, TASK_DE
 
 struct task *task_ref(struct task *t);
 struct task *task_unref(struct task *t);
+/* What the current call's number was given in, whole. */
+static inline u64 task_call_ax(const struct task *t) { return (u64)t->call_high << 32 | t->call_nr; }
 static inline void task_unref_p(struct task **p) { task_unref(*p); }
 #define auto_task cleanup_with(task_unref_p) struct task
 struct tgroup *tgroup_ref(struct tgroup *tg);

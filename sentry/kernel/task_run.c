@@ -140,7 +140,8 @@ static void handle_call(struct task *t, const struct trap *trap)
 {
 	struct sysargs a;
 
-	t->call_nr = trap->nr;
+	t->call_nr = (u32)trap->nr;
+	t->call_high = (u32)(trap->nr >> 32);
 	for (int i = 0; i < 6; i++)
 		t->call_args[i] = a.v[i] = trap->args[i];
 	t->result_in_frame = false;
@@ -152,8 +153,8 @@ static void handle_call(struct task *t, const struct trap *trap)
 		return;
 	}
 	t->park.may = may_park(t);
-	usercopy_begin(t, trap->nr, a.v);
-	call_returned(t, sys_enter(t, trap->nr, trap->ip, &a));
+	usercopy_begin(t, t->call_nr, a.v);
+	call_returned(t, sys_enter(t, t->call_nr, trap->ip, &a));
 }
 
 static void handle_fault(struct task *t, const struct trap *trap)

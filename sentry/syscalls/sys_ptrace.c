@@ -153,7 +153,7 @@ static long call_info(struct task *t, struct task *x, u64 size, gaddr_t at)
 		const u64 args[6] = { r.di, r.si, r.dx, r.r10, r.r8, r.r9 };
 		u64 data;
 
-		i.entry.nr = r.orig_ax;
+		i.entry.nr = (u64)(s64)(s32)r.orig_ax;
 		memcpy(i.entry.args, args, sizeof(args));
 		n = 80;
 		if (which == PT_SECCOMP) {

@@ -204,4 +204,54 @@ TEST(the_vsyscall_page_works_where_maps_shows_it)
 	EXPECT(st == 0 || (st == SIGSEGV && !shown));
 }
 
+static long made(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e)
+{
+	register uint64_t r10 asm("r10") = d, r8 asm("r8") = e, r9 asm("r9") = 0;
+	long r;
+
+	asm volatile("syscall" : "=a"(r) : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9) : "rcx", "r11", "memory");
+	return r;
+}
+
+/* Linux looks at 32 bits of rax. */
+TEST(only_the_low_half_of_a_number_counts)
+{
+	static const uint64_t high[] = { 0, 1ul << 32, 0x7fffffff00000000, 0x8000000000000000, 0xffffffff00000000 };
+	struct timespec none = { 0, 0 };
+	int word = 0, p[2];
+
+	REQUIRE_OK(pipe(p));
+	for (int round = 0; round < 40; round++)        /* a site that is used often is treated otherwise */
+		for (unsigned i = 0; i < sizeof(high) / sizeof(*high); i++) {
+			uint64_t h = high[i];
+			long m;
+
+			EXPECT_EQ(made(h | SYS_getpid, 0, 0, 0, 0, 0), getpid());
+			EXPECT_EQ(made(h | SYS_getppid, 0, 0, 0, 0, 0), getppid());
+			EXPECT_EQ(made(h | SYS_write, (uint64_t)p[1], (uint64_t)"x", 1, 0, 0), 1);
+			EXPECT_EQ(made(h | SYS_read, (uint64_t)p[0], (uint64_t)&(char){ 0 }, 1, 0, 0), 1);
+			EXPECT_EQ(made(h | SYS_sched_yield, 0, 0, 0, 0, 0), 0);
+			EXPECT_EQ(made(h | SYS_futex, (uint64_t)&word, 1 /* WAKE */, 1, 0, 0), 0);
+			EXPECT_EQ(made(h | SYS_futex, (uint64_t)&word, 0 /* WAIT */, 1, (uint64_t)&none, 0), -EAGAIN);
+			EXPECT_EQ(made(h | SYS_nanosleep, (uint64_t)&none, 0, 0, 0, 0), 0);
+			EXPECT_EQ(made(h | SYS_ioctl, BAD_FD, 0, 0, 0, 0), -EBADF);
+			m = made(h | SYS_mmap, 0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, (uint64_t)-1);
+			REQUIRE(m > 0);
+			*(volatile char *)m = 1;
+			EXPECT_EQ(made(h | SYS_munmap, (uint64_t)m, 4096, 0, 0, 0), 0);
+		}
+}
+
+TEST(numbers_of_other_calls_are_refused)
+{
+	static const uint32_t low[] = { 512, 547, 999, 0x40000000, 0x40000000 | SYS_getpid, 0x40000203, 0x7fffffff, 0x80000000,
+		0xbfffffff, 0xffffffc0, 0xfffffffe, 0xffffffff };
+
+	for (unsigned i = 0; i < sizeof(low) / sizeof(*low); i++) {
+		EXPECT_EQ(made(low[i], 0, 0, 0, 0, 0), -ENOSYS);
+		EXPECT_EQ(made(0xffffffff00000000 | low[i], 0, 0, 0, 0, 0), -ENOSYS);
+		EXPECT_EQ(made(1ul << 32 | low[i], 0, 0, 0, 0, 0), -ENOSYS);
+	}
+}
+
 TEST_MAIN()

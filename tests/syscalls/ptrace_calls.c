@@ -517,4 +517,49 @@ TEST(a_parent_without_the_childs_capabilities_is_no_tracer)
 	EXPECT_EQ(WEXITSTATUS(st), EPERM);
 }
 
+/* Only the low half of the number counts. */
+static void asks_who_it_is(void)
+{
+	long r = syscall(SYS_getppid), s = syscall(SYS_getppid);
+
+	_exit(r == getppid() && s == -1 && errno == ENOSYS ? 3 : 4);
+}
+
+TEST(the_high_half_of_a_number_is_the_tracers_to_choose)
+{
+	pid_t pid = traced(asks_who_it_is);
+	struct ptrace_syscall_info info;
+	struct user_regs_struct r;
+
+	EXPECT_OK(pt(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESYSGOOD));
+	/* The first is still the call that stopped it. */
+	do {
+		EXPECT_OK(pt(PTRACE_SYSCALL, pid, 0, 0));
+		REQUIRE(wait_for(pid) == CALL);
+		r = get(pid);
+	} while (r.orig_rax != SYS_getppid);
+	r.orig_rax |= 0x1234567800000000ul;
+	put(pid, &r);
+	EXPECT_EQ(get(pid).orig_rax, 0x1234567800000000l | SYS_getppid);
+	EXPECT(pt(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), (unsigned long)&info) > 0);
+	EXPECT_EQ(info.entry.nr, SYS_getppid);
+	EXPECT_OK(pt(PTRACE_SYSCALL, pid, 0, 0));
+	REQUIRE(wait_for(pid) == CALL);
+	r = get(pid);
+	EXPECT_EQ(r.orig_rax, 0x1234567800000000l | SYS_getppid);
+	EXPECT_EQ(r.rax, getpid());
+	EXPECT_OK(pt(PTRACE_SYSCALL, pid, 0, 0));
+	REQUIRE(wait_for(pid) == CALL);
+	r = get(pid);
+	EXPECT_EQ(r.orig_rax, SYS_getppid);
+	/* There is no such call, however many bits say so. */
+	r.orig_rax = 0xffffffff;
+	r.rax = (unsigned long)-ENOSYS;
+	put(pid, &r);
+	EXPECT(pt(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), (unsigned long)&info) > 0);
+	EXPECT_EQ(info.entry.nr, -1);
+	EXPECT_OK(pt(PTRACE_CONT, pid, 0, 0));
+	EXPECT_EQ(wait_for(pid), 3 << 8);
+}
+
 TEST_MAIN()

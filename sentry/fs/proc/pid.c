@@ -241,7 +241,7 @@ static int show_syscall(struct task *t, struct pseudo_node *n, struct strbuf *ou
 	if (atomic_load(&it->state) == TASK_RUNNING)
 		strbuf_puts(out, "running\n");
 	else
-		strbuf_printf(out, "%lu 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x0 0x0\n", it->call_nr,
+		strbuf_printf(out, "%d 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x0 0x0\n", (int)it->call_nr,
 		              it->call_args[0], it->call_args[1], it->call_args[2], it->call_args[3],
 		              it->call_args[4], it->call_args[5]);
 	return 0;
