@@ -263,8 +263,10 @@ static void tell(struct io_event *e)
 void sigio_flush(struct kernel *k)
 {
 	struct sigio *s = &k->sigio;
+	struct list_head done;
 	struct io_event *e;
 
+	list_init(&done);
 	mutex_lock(&s->flush_mu);
 	for (;;) {
 		mutex_lock(&s->mu);
@@ -276,10 +278,16 @@ void sigio_flush(struct kernel *k)
 			break;
 		tell(e);
 		atomic_fetch_sub(&s->n, 1);
+		list_add_tail(&e->node, &done);
+	}
+	mutex_unlock(&s->flush_mu);
+	/* The last reference may end layers of landlock, and those files. */
+	while (!list_empty(&done)) {
+		e = list_first(&done, struct io_event, node);
+		list_del_init(&e->node);
 		fowner_unref(e->fo);
 		kfree(e);
 	}
-	mutex_unlock(&s->flush_mu);
 }
 
 /* ---- fcntl(2) ---- */
