@@ -19,6 +19,13 @@
 #include "gofer/gofer.h"
 #include "sentry/fs/gofer/rpc.h"
 
+/* A sanitizer makes calls and threads of its own: no jail, no namespaces for what is not a single thread. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define RIG_INSTRUMENTED 1
+#else
+#define RIG_INSTRUMENTED 0
+#endif
+
 static u32 rig_nodes = 600;
 static void (*rig_before)(void);        /* what the gofer's process does first, or NULL */
 

@@ -5,12 +5,6 @@
 #include <sys/prctl.h>
 #include <sys/xattr.h>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define INSTRUMENTED 1
-#else
-#define INSTRUMENTED 0
-#endif
-
 static bool watched;
 
 static int lookup(struct rig *g, u32 dir, const char *name, struct gw_node *n)
@@ -318,7 +312,7 @@ static void a_jailed_gofer_serves_the_same(void **state)
 	bool w;
 
 	(void)state;
-	if (geteuid() != 0 || INSTRUMENTED)     /* a sanitizer makes calls of its own */
+	if (geteuid() != 0 || RIG_INSTRUMENTED)
 		skip();
 	rig_start_as(&g, false, true);
 	struct grpc_make m = { g.root.handle, 0644, 1000, 1000, "f", 1 };
@@ -380,7 +374,7 @@ static void by_doorbell_it_is_the_same(void **state)
 
 	(void)state;
 	assert_int_equal(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-	rig_start_as(&g, false, geteuid() == 0 && !INSTRUMENTED);
+	rig_start_as(&g, false, geteuid() == 0 && !RIG_INSTRUMENTED);
 	assert_int_equal(grpc_bell(&g.rpc), 0);
 	assert_non_null(g.rpc.bell.mem);
 	struct grpc_make m = { g.root.handle, 0640, geteuid(), getegid(), "f", 1 };
