@@ -16,5 +16,8 @@ c_files=$(printf '%s\n' "$sources" | grep '\.[ch]$')
 for f in $(git ls-files '*.sh' .ci/run 2>/dev/null); do
 	sh -n "$f" 2>/dev/null || bash -n "$f" || { echo "$f: syntax"; bad=1; }
 done
+# Nothing that was measured or built is committed: it would be large.
+git ls-files -z 2>/dev/null | xargs -0 stat -c '%s %n' 2>/dev/null |
+	awk '$1 > 200000 { print $2 ": " $1 " bytes are too many for a source"; n++ } END { exit n > 0 }' || bad=1
 [ "$bad" = 0 ] && echo "lint: clean"
 exit $bad
