@@ -162,6 +162,11 @@ void ctx_view_drop(struct ctx *c, u64 key)
 		c->p->ops->view_drop(c, key);
 }
 
+int aspace_resident(struct ctx *c, gaddr_t addr, size_t n, u8 *vec)
+{
+	return n && n <= RESIDENT_MAX ? c->p->ops->resident(c, addr, n, vec) : -EINVAL;
+}
+
 int aspace_cas_u32(struct ctx *c, gaddr_t addr, u32 *val, u32 new_val)
 {
 	return c->p->ops->cas_u32(c, addr, val, new_val);

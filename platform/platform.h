@@ -192,6 +192,12 @@ struct sigframe_at {
 };
 void ctx_lend_frame(struct ctx *c, const struct sigframe_at *f);
 /*
+ * Which of the @n pages at @addr are present, or could be without reading a file: bit 0 of vec[i], as the host tells the application,
+ * which may lie.  @c must be trapped with a frame.  0 or -errno (-ENOMEM: not all of it is mapped).
+ */
+#define RESIDENT_MAX 4096u
+int aspace_resident(struct ctx *c, gaddr_t addr, size_t n, u8 *vec) must_check;
+/*
  * Atomic compare-and-swap of an aligned word.  0 with *val the value found
  * (the swap happened if it equals the old *val), or -EFAULT.
  */

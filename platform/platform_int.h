@@ -44,6 +44,7 @@ struct platform_ops {
 	int (*view_out)(struct ctx *c, gaddr_t dst, u64 key, u64 off, size_t n);        /* these three may be NULL */
 	void (*view_give)(struct ctx *c, u64 key, u64 off, hostfd_t fd);
 	void (*view_drop)(struct ctx *c, u64 key);
+	int (*resident)(struct ctx *c, gaddr_t addr, size_t n, u8 *vec);
 	int (*cas_u32)(struct ctx *c, gaddr_t addr, u32 *val, u32 new_val);
 	int (*futex_wake)(struct ctx *c, gaddr_t addr, int n, bool shared);
 	int (*patch)(struct ctx *c, u64 site, gaddr_t room);    /* may be NULL */

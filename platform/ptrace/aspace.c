@@ -280,6 +280,32 @@ size_t pt_copy_out(struct aspace *base, gaddr_t dst, const void *src, size_t n)
 	return copy_vm(to_pt_as(base), host_vm_writev, (void *)(uintptr_t)src, dst.v, n);
 }
 
+struct resident_req { struct pt_req q; struct pt_ctx *c; u64 addr; size_t n; u8 *vec; int result; };
+
+static void resident_fn(struct pt *p, struct pt_req *q)
+{
+	struct resident_req *r = container_of(q, struct resident_req, q);
+	u64 at = p->stub + PT_STUB_DATA;
+	long got = 0;
+
+	_Static_assert(PT_STUB_DATA + RESIDENT_MAX <= PT_STUB_TITLE, "one page");
+	r->result = pt_inject(p, r->c, SYS_mincore, (const u64[6]){ r->addr, r->n * 4096, at }, &got);
+	if (r->result == 0)
+		r->result = (int)got;
+	if (r->result == 0 && pt_copy_in(r->c->base.as, r->vec, GADDR(at), r->n) != r->n)
+		r->result = -ESRCH;
+}
+
+int pt_resident(struct ctx *base, gaddr_t addr, size_t n, u8 *vec)
+{
+	struct resident_req r = { .q.fn = resident_fn, .c = to_pt_ctx(base), .addr = addr.v, .n = n, .vec = vec };
+
+	if (addr.v >= to_pt(base->p)->stub)
+		return -EINVAL;
+	pt_call(to_pt(base->p), &r.q);
+	return r.result;
+}
+
 struct cas_req { struct pt_req q; struct pt_ctx *c; u64 addr; u32 *val, new_val; int result; };
 
 static void cas_fn(struct pt *p, struct pt_req *q)

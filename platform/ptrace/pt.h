@@ -160,6 +160,7 @@ void pt_ctx_free(struct ctx *base);
 void pt_as_release(struct aspace *base);
 size_t pt_copy_in(struct aspace *base, void *dst, gaddr_t src, size_t n);
 size_t pt_copy_out(struct aspace *base, gaddr_t dst, const void *src, size_t n);
+int pt_resident(struct ctx *base, gaddr_t addr, size_t n, u8 *vec);
 int pt_cas_u32(struct ctx *base, gaddr_t addr, u32 *val, u32 new_val);
 int pt_futex_wake(struct ctx *base, gaddr_t addr, int n, bool shared);
 void pt_interrupt(struct ctx *base);

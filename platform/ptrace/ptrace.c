@@ -64,6 +64,7 @@ const struct platform_ops ptrace_ops = {
 	.apply = pt_apply,
 	.copy_in = pt_copy_in,
 	.copy_out = pt_copy_out,
+	.resident = pt_resident,
 	.cas_u32 = pt_cas_u32,
 	.futex_wake = pt_futex_wake,
 	.cpu_time = cpu_time,

@@ -39,7 +39,7 @@ static const u8 stub_code[] = {
 static int install_filter(u64 stub)
 {
 	static const u32 allowed[] = {
-		SYS_mmap, SYS_munmap, SYS_mprotect, SYS_mremap, SYS_madvise, SYS_clone, SYS_futex,
+		SYS_mmap, SYS_munmap, SYS_mprotect, SYS_mremap, SYS_madvise, SYS_mincore, SYS_clone, SYS_futex,
 		SYS_exit, SYS_recvmsg, SYS_close, SYS_sched_yield, SYS_rseq, SYS_membarrier,
 		449, 454, 455, 456,     /* futex_waitv, futex_wake, futex_wait, futex_requeue */
 		SYS_arch_prctl, SYS_pause,

@@ -539,6 +539,20 @@ size_t systrap_copy_pieces(struct aspace *base, gaddr_t at, const struct iovec *
 	return fn(as->pid, v, (unsigned)n, &r, 1) == (ssize_t)bytes ? bytes : 0;
 }
 
+int systrap_resident(struct ctx *base, gaddr_t addr, size_t n, u8 *vec)
+{
+	struct systrap_ctx *c = to_ctx(base);
+	struct stub_call call = { SYS_mincore, { addr.v, n * 4096, ctx_slot(c) + SLOT_VEC } };
+	u32 done;
+	int r;
+
+	_Static_assert(sizeof(struct slot) <= SLOT_VEC && SLOT_VEC + RESIDENT_MAX <= SLOT_SIZE / 4, "below the frame and the handler's stack");
+	if (!in_range(ctx_systrap(c), addr.v, n * 4096))
+		return -EINVAL;
+	r = command_calls(c, &call, NULL, 1, &done);
+	return r ? r : slot_read(c, SLOT_VEC, vec, n);
+}
+
 int systrap_cas_u32(struct ctx *base, gaddr_t addr, u32 *val, u32 new_val)
 {
 	struct systrap_ctx *c = to_ctx(base);

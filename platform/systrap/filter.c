@@ -7,7 +7,7 @@
  * the application's own close or exit would run natively.
  *
  *   from the stub's text  rt_sigreturn futex close sigaltstack exit, unregistering rseq: allowed
- *                         mmap munmap mprotect mremap madvise clone, trap and wait calls: asked
+ *                         mmap munmap mprotect mremap madvise mincore clone, trap and wait calls: asked
  *                         kick call: SIGSYS
  *                         anything else: killed
  *   from anywhere else    futex wait/wake kinds, sched_yield, private
@@ -74,7 +74,7 @@ static void stub_part(struct prog *p)
 {
 	static const u32 allowed[] = { SYS_rt_sigreturn, SYS_futex, SYS_close, SYS_sigaltstack, SYS_exit };
 	static const u32 asked[] = { STUBCALL_NR, STUBWAIT_NR, STUBFRAME_NR, SYS_mmap, SYS_munmap, SYS_mprotect, SYS_mremap,
-				     SYS_madvise, SYS_clone };
+				     SYS_madvise, SYS_mincore, SYS_clone };
 	static const u32 unregister[] = { 1 };
 
 	load(p, FIELD(nr));

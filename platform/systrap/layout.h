@@ -98,6 +98,7 @@
 #define CMD_WAKE        7       /* futex wake: slot->calls[0], then STUB_DONE */
 
 #define SLOT_CALLS      24
+#define SLOT_VEC        0x800   /* in a slot: a byte a page, from mincore; the far end of the alternate stack */
 
 struct stub_call { uint64_t nr, a[6]; };
 

@@ -67,6 +67,7 @@ const struct platform_ops systrap_ops = {
 	.view_out = systrap_view_out,
 	.view_give = systrap_view_give,
 	.view_drop = systrap_view_drop,
+	.resident = systrap_resident,
 	.cas_u32 = systrap_cas_u32,
 	.futex_wake = systrap_futex_wake,
 	.patch = systrap_patch,

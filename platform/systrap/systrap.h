@@ -420,6 +420,7 @@ int systrap_apply(struct ctx *base, const struct as_op *ops, size_t n, size_t *r
 size_t systrap_copy_in(struct aspace *base, void *dst, gaddr_t src, size_t n);
 size_t systrap_copy_pieces(struct aspace *base, gaddr_t at, const struct iovec *v, size_t n, size_t bytes, bool out);
 size_t systrap_copy_out(struct aspace *base, gaddr_t dst, const void *src, size_t n);
+int systrap_resident(struct ctx *base, gaddr_t addr, size_t n, u8 *vec);
 int systrap_cas_u32(struct ctx *base, gaddr_t addr, u32 *val, u32 new_val);
 int systrap_futex_wake(struct ctx *base, gaddr_t addr, int n, bool shared);
 void as_put(struct systrap_as *as, u32 what);

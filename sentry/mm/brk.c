@@ -28,9 +28,11 @@ static int grow(struct vma_edit *e, struct task *t, const struct mm_limits *lim,
 		r = mm_may_lock(mm, lim, to - from, -EAGAIN);
 	if (r == 0)
 		r = mm_apply1(t->ctx, &op);
-	if (r == 0)
-		vma_insert(e, &v);
-	return r;
+	if (r < 0)
+		return r;
+	vma_insert(e, &v);
+	(void)mm_populate_locked(mm, t->ctx, from, to);
+	return 0;
 }
 
 static int move_break(struct vma_edit *e, struct task *t, const struct mm_limits *lim, u64 want)

@@ -1,10 +1,12 @@
 /*
- * mlock.c - mlock(2) and its family, msync(2), and what mincore(2) can say.
+ * mlock.c - mlock(2) and its family, msync(2).
  *
  * The sandbox's memory is never pinned on the host: locks are counted against
  * RLIMIT_MEMLOCK and shown, and pages are made present where Linux would.
  */
 #include <errno.h>
+#include "platform/platform.h"
+#include "sentry/core/errno.h"
 #include "sentry/kernel/task.h"
 #include "sentry/mm/vma_int.h"
 
@@ -23,6 +25,30 @@ static u64 locked_bytes(const struct mm *mm, u64 start, u64 end)
 	return n;
 }
 
+/* Locked memory is there from the start, unless VMA_LOCKONFAULT: private memory to be written as it will be then. */
+int mm_populate_locked(struct mm *mm, struct ctx *c, u64 start, u64 end)
+{
+	int r = 0;
+
+	for (struct vma *v = vma_find(mm, start); v && v->start < end && r == 0; v = vma_next(v)) {
+		bool write = (v->prot & PROT_WRITE) && (!(v->flags & MAP_SHARED) || !(v->prot & PROT_READ));
+		/* Of a stack no more than Linux would have grown. */
+		u64 at = MAX(v->flags & MAP_GROWSDOWN ? MIN(v->start + mm->stack_reserve, v->end) : v->start, start);
+		struct as_op op = {
+			.kind = AS_ADVISE, .addr = GADDR(at), .len = MIN(v->end, end) - at, .file = HOSTFD_NONE,
+			.advice = write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ,
+		};
+
+		if ((v->madvise & (VMA_LOCKED | VMA_LOCKONFAULT)) != VMA_LOCKED || v->prot == PROT_EXEC || at >= MIN(v->end, end))
+			continue;
+		r = v->prot ? mm_apply1(c, &op) : -EFAULT;
+	}
+	return r;
+}
+
+/* mlock(2)'s words for what went wrong when pages were made present. */
+static int posix_error(int r) { return r == -EFAULT ? -ENOMEM : r == -ENOMEM ? -EAGAIN : r; }
+
 int mm_mlock(struct task *t, gaddr_t addr, u64 len, u32 how)
 {
 	struct mm *mm = t->mm;
@@ -38,6 +64,8 @@ int mm_mlock(struct task *t, gaddr_t addr, u64 len, u32 how)
 		return how ? -ENOMEM : -EINVAL;
 	if (start == end)
 		return 0;
+	if (how == VMA_LOCKED && !ctx_has_frame(t->ctx))
+		return -ENEEDFRAME;
 	r = mm_edit_begin(&e, mm, 2);
 	if (r < 0)
 		return r;
@@ -49,10 +77,21 @@ int mm_mlock(struct task *t, gaddr_t addr, u64 len, u32 how)
 		until = mm_mapped_until(mm, start, end);
 		if (until > start)
 			vma_change(&e, start, until, set_lock, how);
-		r = until < end ? -ENOMEM : 0;
+		r = until < end ? -ENOMEM : how == VMA_LOCKED ? posix_error(mm_populate_locked(mm, t->ctx, start, end)) : 0;
 	}
 	mm_edit_end(&e);
 	return r;
+}
+
+/* What cannot be made present is left as it is. The end of the vma at or above @at. */
+static u64 populate_next(struct mm *mm, struct ctx *c, u64 at)
+{
+	struct vma *v = vma_find(mm, at);
+
+	if (!v)
+		return mm->hi;
+	(void)mm_populate_locked(mm, c, v->start, v->end);
+	return v->end;
 }
 
 int mm_mlockall(struct task *t, int flags)
@@ -66,6 +105,8 @@ int mm_mlockall(struct task *t, int flags)
 	mm_limits_get(t, &lim);
 	if (flags && !lim.lock_any && lim.memlock == 0)
 		return -EPERM;
+	if ((flags & MCL_CURRENT) && how == VMA_LOCKED && !ctx_has_frame(t->ctx))
+		return -ENEEDFRAME;
 	r = mm_edit_begin(&e, mm, 2);
 	if (r < 0)
 		return r;
@@ -75,6 +116,9 @@ int mm_mlockall(struct task *t, int flags)
 		mm->lock_future = flags & MCL_FUTURE ? how : 0;
 		if (flags == 0 || (flags & MCL_CURRENT))
 			vma_change(&e, mm->lo, mm->hi, set_lock, flags ? how : 0);
+		if ((flags & MCL_CURRENT) && how == VMA_LOCKED)
+			for (u64 at = mm->lo; at < mm->hi; )
+				at = populate_next(mm, t->ctx, at);
 	}
 	mm_edit_end(&e);
 	return r;

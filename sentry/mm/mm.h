@@ -108,8 +108,10 @@ u32 mm_mdwe(struct mm *mm);
 u32 mm_mdwe_inherited(u32 bits);                /* by what fork and exec make */
 
 int mm_msync(struct task *t, gaddr_t addr, u64 len, int flags) must_check;
-/* Is all of it mapped?  0 or -ENOMEM; residency itself can't be had (mincore says 1). */
+/* Is all of it mapped?  0 or -ENOMEM. */
 int mm_check_mapped(struct mm *mm, u64 addr, u64 len) must_check;
+/* Which pages are there: a byte each, at @to.  @t is trapped with a frame. */
+int mm_mincore(struct task *t, u64 start, u64 end, gaddr_t to) must_check;
 /* Is all of it ordinary memory, private and writable, that writing to cannot fail? The end must not wrap. */
 bool mm_is_plain(struct mm *mm, u64 addr, u64 len) must_check;
 /* Is @addr in shared memory?  Then what it is, for comparing: *ret_obj (not a reference) and the offset in it. */

@@ -185,6 +185,7 @@ static long map_locked(struct vma_edit *e, struct ctx *c, struct map_req *m)
 		return r;
 	vma_carve(e, m->v.start, m->v.end);
 	vma_insert(e, &m->v);
+	(void)mm_populate_locked(mm, c, m->addr, m->addr + m->len);
 	return (long)m->addr;
 }
 

@@ -69,6 +69,8 @@ static int protect_locked(struct vma_edit *e, struct ctx *c, const struct mm_lim
 	if (r < 0)
 		return r;
 	vma_change(e, start, end, set_prot, (u64)prot);
+	if (prot & PROT_WRITE)
+		(void)mm_populate_locked(mm, c, start, end);
 	return verdict;
 }
 

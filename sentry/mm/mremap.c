@@ -102,6 +102,7 @@ static long move_to(struct vma_edit *e, struct ctx *c, const struct move_req *m,
 	vma_insert(e, &n);
 	if (keep)
 		file_unref(keep);       /* not the last: the new vma has one */
+	(void)mm_populate_locked(e->mm, c, to, to + m->new_len);
 	return (long)to;
 }
 
@@ -161,6 +162,7 @@ static long grow_here(struct vma_edit *e, struct ctx *c, const struct move_req *
 	if (r < 0)
 		return r;
 	vma_change(e, v->start, v->end, set_end, end);
+	(void)mm_populate_locked(mm, c, m->old, end);
 	return (long)m->old;
 }
 

@@ -81,6 +81,9 @@ static inline int vma_host_flags(u32 flags)
 /* The platform's verdict on one change. */
 int mm_apply1(struct ctx *c, const struct as_op *op) must_check;
 
+/* Make what is locked in [start, end) present; the vmas are as they are to be, the context has a frame.  mlock.c. */
+int mm_populate_locked(struct mm *mm, struct ctx *c, u64 start, u64 end);
+
 /* The length rounded up to pages; false when the end would wrap. */
 bool mm_round_range(u64 addr, u64 len, u64 *ret_end) must_check;
 /* Is any of it sealed? mm->mu is held. */

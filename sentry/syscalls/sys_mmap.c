@@ -105,8 +105,6 @@ long sys_mincore(struct task *t, const struct sysargs *a)
 {
 	u64 start = arg_u64(a, 0), len = arg_u64(a, 1), pages;
 	gaddr_t vec = arg_addr(a, 2);
-	u8 ones[512];
-	int r;
 
 	if (start & ~PAGE_MASK)
 		return -EINVAL;
@@ -115,21 +113,7 @@ long sys_mincore(struct task *t, const struct sysargs *a)
 	pages = (len + PAGE_SIZE - 1) / PAGE_SIZE;
 	if (!range_ok(vec.v, pages, PAGE_TOP))
 		return -EFAULT;
-	for (size_t i = 0; i < sizeof(ones); i++)
-		ones[i] = 1;
-	while (pages) {
-		size_t n = MIN(pages, sizeof(ones));
-
-		r = mm_check_mapped(t->mm, start, n * PAGE_SIZE);
-		if (r == 0)
-			r = copy_out(t, vec, ones, n);
-		if (r < 0)
-			return r;
-		start += n * PAGE_SIZE;
-		vec = gaddr_add(vec, n);
-		pages -= n;
-	}
-	return 0;
+	return mm_mincore(t, start, start + pages * PAGE_SIZE, vec);
 }
 
 long sys_mlock(struct task *t, const struct sysargs *a)

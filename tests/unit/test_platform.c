@@ -572,6 +572,7 @@ GUEST(g_frame, "mov $42, %ebx\n" CALL(1000) "mov %rax, %rdi\n" CALL(9));
 static bool on_frame(struct ctx *c, struct trap *t)
 {
 	struct user_regs r;
+	u8 there[1];
 	u32 val;
 
 	if (t->kind == TRAP_INTERRUPT) {
@@ -601,6 +602,13 @@ static bool on_frame(struct ctx *c, struct trap *t)
 		CHECK_EQ(val, 8);
 		CHECK_EQ(aspace_cas_u32(c, GADDR(0x10000), &val, 1), -EFAULT);
 		CHECK_EQ(aspace_cas_u32(c, GADDR(DATA + 2), &val, 1), -EFAULT);
+		/* One page is mapped and was touched; the next is not mapped. */
+		CHECK_EQ(aspace_resident(c, GADDR(DATA), 1, there), 0);
+		CHECK_EQ(there[0] & 1, 1);
+		CHECK_EQ(aspace_resident(c, GADDR(DATA), 0, there), -EINVAL);
+		CHECK_EQ(aspace_resident(c, GADDR(DATA), RESIDENT_MAX + 1, there), -EINVAL);
+		CHECK_EQ(aspace_resident(c, GADDR(0x10000), 1, there), -ENOMEM);
+		CHECK_EQ(aspace_resident(c, GADDR(0x7ffffffff000), 1, there), -EINVAL);
 		CHECK_EQ(ctx_get_regs(c, &r), 0);
 		CHECK_EQ(r.bx, 42);
 		pass();

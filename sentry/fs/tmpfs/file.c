@@ -55,6 +55,23 @@ static void recount_locked(struct tnode *n)
 		lower_charge_locked(n, (u64)st.st_blocks / (BLOCK / 512));
 }
 
+static bool empty_block(const struct tnode *n, u64 off)
+{
+	size_t len = (size_t)MIN(BLOCK, n->i.size - off);
+
+	return n->data[off] == 0 && memcmp(n->data + off, n->data + off + 1, len - 1) == 0;
+}
+
+/* From @off, in the arena, up to the next block of zeros, which need no memory: maps of the file show them as not there (mincore). */
+static u64 data_until(const struct tnode *n, u64 off)
+{
+	u64 end = off;
+
+	while (end < n->i.size && !(empty_block(n, ALIGN_DOWN(end, BLOCK))))
+		end = MIN(ALIGN_DOWN(end, BLOCK) + BLOCK, n->i.size);
+	return end;
+}
+
 int tmpfs_promote_locked(struct tnode *n)
 {
 	hostfd_t fd;
@@ -68,7 +85,8 @@ int tmpfs_promote_locked(struct tnode *n)
 	else
 		return r == -EMFILE || r == -ENFILE ? -ENOSPC : r;
 	for (u64 off = 0; r == 0 && n->data && off < n->i.size;) {
-		ssize_t w = host_pwrite(fd, n->data + off, n->i.size - off, off);
+		u64 len = data_until(n, off) - off;
+		ssize_t w = len ? host_pwrite(fd, n->data + off, len, off) : (ssize_t)MIN(BLOCK, n->i.size - off);
 
 		if (w <= 0)
 			r = w < 0 ? (int)w : -EIO;
