@@ -234,6 +234,8 @@ static int parse_one(const struct ep *e, bool v4, const struct cmsghdr *h, const
 {
 	u16 seg;
 
+	if (e->type == SOCK_STREAM && h->cmsg_level != SOL_SOCKET)
+		return 0;
 	switch (h->cmsg_level) {
 	case SOL_SOCKET:
 		return parse_socket(e, h->cmsg_type, d, n, r);

@@ -184,7 +184,8 @@ int ipopt_get4(struct ep *e, int opt, void *val, size_t *len)
 		*len = 0;
 		return 0;
 	case OPT_IP_PROTOCOL:
-		v = e->type == SOCK_RAW ? e->proto : e->lport;  /* so it is on Linux */
+		/* So it is on Linux. */
+		v = e->type == SOCK_RAW ? e->proto : e->type == SOCK_STREAM && !e->bind.hashed ? 0 : e->lport;
 		break;
 	case IP_UNICAST_IF:
 		v = (int)htonl(e->o.uc_if);
@@ -253,7 +254,7 @@ static int set6_int(struct ep *e, int opt, int v)
 	case OPT_IPV6_ADDRFORM:
 		return set_addrform(e, v);
 	case IPV6_V6ONLY:
-		if (e->lport || e->bind.hashed || e->type == SOCK_RAW)
+		if ((e->lport && e->type != SOCK_STREAM) || e->bind.hashed || e->type == SOCK_RAW)
 			return -EINVAL;
 		e->o.v6only = v != 0;
 		return 0;

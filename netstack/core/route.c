@@ -276,8 +276,9 @@ static struct route *match_locked(struct stack *s, const struct ipaddr *dst, u32
 }
 
 /* Broadcast, multicast and scoped addresses: the link is what matters. */
-static int special_locked(struct stack *s, const struct ipaddr *dst, u32 oif, struct rt *rt)
+static int special_locked(struct stack *s, const struct ipaddr *dst, const struct ipaddr *src, u32 oif, struct rt *rt)
 {
+	struct nicaddr *own = src && !ip_is_any(src) ? addr_local_locked(s, src) : NULL;
 	struct route *y;
 
 	rt->nexthop = *dst;
@@ -289,7 +290,10 @@ static int special_locked(struct stack *s, const struct ipaddr *dst, u32 oif, st
 	if (ip_needs_scope(dst) && rt->type == RTN_UNICAST)
 		return -EINVAL;
 	y = match_locked(s, dst, 0);
-	rt->nic = y && y->nic ? y->nic : any_nic_locked(s);
+	if (ip_is4(dst))                /* who says from where says over which link; else there must be a route */
+		rt->nic = own ? own->nic : y ? y->nic : NULL;
+	else
+		rt->nic = y && y->nic ? y->nic : any_nic_locked(s);
 	return rt->nic ? 0 : -ENETUNREACH;
 }
 
@@ -346,7 +350,7 @@ static bool loopback_bcast_locked(struct stack *s, const struct ipaddr *dst)
 	return false;
 }
 
-static int lookup_locked(struct stack *s, const struct ipaddr *dst, u32 oif, u32 flags,
+static int lookup_locked(struct stack *s, const struct ipaddr *dst, const struct ipaddr *from, u32 oif, u32 flags,
 			 struct rt *rt, struct ipaddr *src)
 {
 	struct nicaddr *x;
@@ -356,7 +360,7 @@ static int lookup_locked(struct stack *s, const struct ipaddr *dst, u32 oif, u32
 	if (oif && !nic_by_index_locked(s, oif))
 		return -ENODEV;
 	if (ip_is_multicast(dst) || ip_is_bcast(dst))
-		return special_locked(s, dst, oif, rt);
+		return special_locked(s, dst, from, oif, rt);
 	if (loopback_bcast_locked(s, dst)) {
 		rt->nic = s->lo;
 		rt->nexthop = *dst;
@@ -376,7 +380,7 @@ static int lookup_locked(struct stack *s, const struct ipaddr *dst, u32 oif, u32
 	if (ip_is_loopback(dst))
 		return ip_is4(dst) && nic_up(s->lo) ? -EINVAL : -ENETUNREACH;
 	if (ip_needs_scope(dst))
-		r = special_locked(s, dst, oif, rt);
+		r = special_locked(s, dst, from, oif, rt);
 	else
 		r = unicast_locked(s, dst, oif, flags, rt, src);
 	return r;
@@ -391,7 +395,7 @@ int rt_lookup(struct stack *s, const struct ipaddr *dst, const struct ipaddr *sr
 	int r;
 
 	mutex_lock(&s->cfg_mu);
-	r = lookup_locked(s, dst, oif, flags, &rt, &pref);
+	r = lookup_locked(s, dst, src, oif, flags, &rt, &pref);
 	if (r == 0 && !nic_up(rt.nic))
 		r = -ENETDOWN;
 	if (r == 0) {

@@ -216,7 +216,8 @@ static int set_linger(struct ep *e, const void *val, size_t len)
 	memcpy(&l, val, sizeof(l));
 	mutex_lock(&e->mu);
 	e->o.linger_on = l.l_onoff != 0;
-	e->o.linger_s = (u32)l.l_linger;
+	if (l.l_onoff)
+		e->o.linger_s = (u32)l.l_linger;
 	mutex_unlock(&e->mu);
 	return 0;
 }

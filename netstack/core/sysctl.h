@@ -101,7 +101,7 @@
 	X("ipv4/icmp_ratelimit",             icmp_ratelimit, 1,       0, INT32_MAX, 1000) \
 	X("ipv4/icmp_msgs_per_sec",          icmp_per_sec, 1,         0, INT32_MAX, 1000) \
 	X("ipv4/tcp_rmem",                   tcp_rmem, 3,             1, INT32_MAX, 4096, 131072, 6291456) \
-	X("ipv4/tcp_wmem",                   tcp_wmem, 3,             1, INT32_MAX, 4096, 65536, 4194304) \
+	X("ipv4/tcp_wmem",                   tcp_wmem, 3,             1, INT32_MAX, 4096, 16384, 4194304) \
 	X("ipv4/tcp_window_scaling",         tcp_wscale, 1,           0, 1, 1) \
 	X("ipv4/tcp_timestamps",             tcp_ts, 1,               0, 2, 1) \
 	X("ipv4/tcp_sack",                   tcp_sack, 1,             0, 1, 1) \

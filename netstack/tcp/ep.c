@@ -48,7 +48,7 @@ void tcp_init_fields(struct tcp_ep *t)
 	t->reo_mult = 1;
 	t->rcv_nxt = t->rcv_adv = t->copied_seq = 0;
 	t->fin_queued = t->fin_sent = t->fin_rcvd = t->urg_out = false;
-	t->urg_valid = t->urg_have = t->connecting = false;
+	t->urg_valid = t->urg_have = false;
 	t->retries = t->probes = t->dupacks = 0;
 	t->first_retry = t->last_send = 0;
 	t->total_retrans = 0;
@@ -107,6 +107,7 @@ struct tcp_ep *tcp_new_child(struct tcp_ep *l)
 	e->uid = l->ep.uid;
 	e->bind.uid = l->ep.bind.uid;
 	e->bind.flags = l->ep.bind.flags & ~(u32)BIND_LISTEN;
+	e->addr_bound = l->ep.addr_bound;
 	t->cc = l->cc;
 	t->nodelay = l->nodelay;
 	t->cork = l->cork;
@@ -151,11 +152,23 @@ void tfo_handshake_done(struct tcp_ep *t)
 	ep_unref(&l->ep);
 }
 
+/* Payload, headers and skb_shared_info, rounded up to a power of two, and 256 bytes of sk_buff. */
+static u32 charge(u32 mss)
+{
+	u32 room = 1024;
+
+	while (room < mss + 640)
+		room *= 2;
+	return room + 256;
+}
+
 void tcp_start_sending(struct tcp_ep *t)
 {
 	u64 now = tcp_now(t);
 
 	t->cwnd = TCP_INIT_CWND * t->mss;
+	if (!t->ep.o.sndbuf_locked)     /* room for twice that, by what Linux charges for a packet */
+		t->ep.o.sndbuf = tcp_tuned(t, t->ep.o.sndbuf, 2 * TCP_INIT_CWND * charge(t->mss), t->ep.stack->sysctl.tcp_wmem);
 	t->drs.at = now;
 	t->drs.seq = t->copied_seq;
 	t->drs.space = t->ep.o.rcvbuf / 4;
@@ -206,12 +219,10 @@ void tcp_done(struct tcp_ep *t, int err)
 		ep_unref(e);
 	}
 	t->in_table = false;
-	if (e->bind.hashed && (!e->owned || (e->bind.flags & (BIND_AUTO | BIND_KID)))) {
+	/* A port that nobody asked for is free now; lport goes on to show it, as in Linux. */
+	if (e->bind.hashed && (!e->owned || !t->port_asked)) {
 		port_unbind(s, &e->bind);
-		if (e->owned && (e->bind.flags & BIND_AUTO)) {
-			e->lport = 0;
-			e->bind.flags &= ~(u32)BIND_AUTO;
-		}
+		e->bind.flags &= ~(u32)(BIND_AUTO | BIND_LISTEN);
 	}
 	e->shut = 3;
 	if (err)
@@ -230,10 +241,11 @@ static int tcp_bind(struct ep *e, const struct net_sa *sa)
 	if (addr_is_group(e->stack, &a))
 		return ip_is4(&a) ? -EADDRNOTAVAIL : -EINVAL;
 	mutex_lock(&e->mu);
-	if (t->state != TCPS_CLOSE || e->bind.hashed || e->addr_bound) {
+	if (t->state != TCPS_CLOSE || e->bind.hashed) {
 		r = -EINVAL;
 	} else if (sa->port == 0 && e->o.bind_noport) {
 		e->laddr = a;
+		e->lport = 0;
 		e->addr_bound = !ip_is_any(&a);
 	} else {
 		e->bind.laddr = a;
@@ -244,6 +256,7 @@ static int tcp_bind(struct ep *e, const struct net_sa *sa)
 			e->laddr = a;
 			e->lport = e->bind.lport;
 			e->addr_bound = !ip_is_any(&a);
+			t->port_asked = sa->port != 0;
 		}
 	}
 	mutex_unlock(&e->mu);
@@ -292,18 +305,48 @@ static int claim(struct tcp_ep *t, u32 *isn)
 	return 0;
 }
 
-/* AF_UNSPEC, or shutdown() of a listener: back to the beginning. */
-static void disconnect(struct tcp_ep *t)
+/* Children that nobody will accept. */
+static void drop_children(struct tcp_ep *l, struct list_head *q)
+{
+	while (!list_empty(q)) {
+		struct tcp_ep *t = list_first(q, struct tcp_ep, acc_node);
+
+		list_del_init(&t->acc_node);
+		mutex_lock(&t->ep.mu);
+		t->parent = NULL;
+		if (in_states(t, STATES_SYNCED))
+			tcp_send_rst(t);
+		tcp_done(t, 0);
+		mutex_unlock(&t->ep.mu);
+		ep_unref(&t->ep);
+		ep_unref(&l->ep);
+	}
+}
+
+/* The peer is owed a RST when we break off. */
+static bool needs_reset(const struct tcp_ep *t)
+{
+	return in_states(t, STATES_CAN_SEND | STATE_BIT(TCPS_FIN_WAIT1) | STATE_BIT(TCPS_FIN_WAIT2) | STATE_BIT(TCPS_SYN_RECV)) ||
+	       (t->snd_nxt != t->write_seq && in_states(t, STATE_BIT(TCPS_CLOSING) | STATE_BIT(TCPS_LAST_ACK)));
+}
+
+/* AF_UNSPEC, or shutdown() of a listener: back to the beginning.  @kids: for drop_children(), once nothing is locked. */
+static void disconnect(struct tcp_ep *t, struct list_head *kids)
 {
 	struct ep *e = &t->ep;
 	struct ipaddr none = e->family == AF_INET ? ip_any4() : ip_any6();
+	bool broken = needs_reset(t) || t->state == TCPS_SYN_SENT;
 
-	if (t->state == TCPS_LISTEN)
+	if (t->state == TCPS_LISTEN) {
 		listen_stop(t);
-	else if (in_states(t, STATES_SYNCED))
+		list_splice_tail_init(&t->aq->ready, kids);
+		t->aq->n = 0;
+		e->bind.flags &= ~(u32)BIND_LISTEN;
+	} else if (needs_reset(t)) {
 		tcp_send_rst(t);
-	tcp_done(t, 0);
-	e->err = 0;
+	}
+	tcp_done(t, broken ? ECONNRESET : 0);
+	t->ss = SS_FREE;
 	e->shut = 0;
 	e->connected = false;
 	e->raddr = none;
@@ -315,22 +358,34 @@ static void disconnect(struct tcp_ep *t)
 	tcp_init_fields(t);
 }
 
-/* The error of a connect() that cannot start by the socket's state; 0 when it can. */
+/* Why the connection that was asked for is not there; telling it leaves a socket as if new. */
+static int tell_failed(struct tcp_ep *t)
+{
+	int r = t->ep.err ? ep_take_err(&t->ep) : -ECONNABORTED;
+	struct list_head none;
+
+	list_init(&none);
+	disconnect(t, &none);           /* closed: it was no listener */
+	return r;
+}
+
+/* What a further connect() comes to by the socket's state: 0 it may begin, 1 the one before has succeeded, or -errno. */
 int tcp_connect_state(struct tcp_ep *t)
 {
-	switch (t->state) {
-	case TCPS_CLOSE:
-		if (t->connecting) {
-			t->connecting = false;
-			t->ep.shut = 0;         /* told: a connection that failed leaves a socket as if new */
-			return t->ep.err ? ep_take_err(&t->ep) : -ECONNABORTED;
-		}
-		return t->ep.connected ? -EISCONN : 0;
-	case TCPS_SYN_SENT:
-	case TCPS_SYN_RECV:
-		return t->fo.deferred ? -EISCONN : -EALREADY;
-	default:
+	switch (t->ss) {
+	case SS_CONNECTED:
 		return -EISCONN;
+	case SS_DISCONNECTING:
+		return -EINVAL;
+	case SS_CONNECTING:
+		if (t->state == TCPS_CLOSE)
+			return tell_failed(t);
+		if (in_states(t, STATE_BIT(TCPS_SYN_SENT) | STATE_BIT(TCPS_SYN_RECV)))
+			return t->fo.deferred ? -EISCONN : -EALREADY;
+		t->ss = SS_CONNECTED;
+		return 1;
+	default:
+		return t->state == TCPS_CLOSE ? 0 : -EISCONN;
 	}
 }
 
@@ -352,8 +407,6 @@ int tcp_prepare(struct tcp_ep *t, const struct net_sa *sa)
 	if (e->rt.type == RTN_BROADCAST)
 		return -ENETUNREACH;
 	tcp_init_fields(t);
-	e->shut = 0;
-	e->err = 0;
 	if (!e->addr_bound)
 		e->laddr = e->rt.src;
 	e->raddr = dst;
@@ -369,6 +422,8 @@ int tcp_prepare(struct tcp_ep *t, const struct net_sa *sa)
 	}
 	if (e->bind.hashed && !(e->bind.flags & BIND_AUTO))
 		port_rekey(e->stack, &e->bind, &e->laddr, &e->raddr, e->rport, e->bind.flags);
+	e->err = 0;
+	t->ss = SS_CONNECTING;
 	t->ts_off = tcp_ts_offset(e->stack, &t->conn.key);
 	t->iss = isn ? isn : tcp_isn(e->stack, &t->conn.key);
 	t->snd_una = t->iss;
@@ -394,7 +449,6 @@ void tcp_launch(struct tcp_ep *t, u32 len)
 		x->flags |= TXR_PSH;
 	tcp_send_syn(t, false, len);
 	tcp_rearm_rexmit(t);
-	t->connecting = true;
 }
 
 static int start_connect(struct tcp_ep *t, const struct net_sa *sa)
@@ -419,23 +473,20 @@ static int start_connect(struct tcp_ep *t, const struct net_sa *sa)
 static int tcp_connect(struct ep *e, const struct net_sa *sa)
 {
 	struct tcp_ep *t = tcp(e);
+	struct list_head kids;
 	int r;
 
+	list_init(&kids);
 	mutex_lock(&e->mu);
 	if (sa->family == AF_UNSPEC) {
-		disconnect(t);
+		disconnect(t, &kids);
 		r = 0;
 	} else {
 		r = tcp_connect_state(t);
-		if (r == 0)
-			r = start_connect(t, sa);
-		else if (r == -EISCONN && t->connecting) {
-			/* The first connect() after an asynchronous one succeeds. */
-			t->connecting = false;
-			r = 0;
-		}
+		r = r == 0 ? start_connect(t, sa) : MIN(r, 0);
 	}
 	mutex_unlock(&e->mu);
+	drop_children(t, &kids);
 	return r;
 }
 
@@ -447,15 +498,12 @@ int tcp_connect_result(struct ep *e)
 	mutex_lock(&e->mu);
 	if (t->state == TCPS_SYN_SENT || t->state == TCPS_SYN_RECV)
 		r = -EINPROGRESS;
-	else if (e->err)
-		r = ep_take_err(e);
+	else if (t->state == TCPS_CLOSE)
+		r = tell_failed(t);
 	else
-		r = t->connecting && t->state == TCPS_CLOSE && !e->connected ? -ECONNABORTED : 0;
-	if (r != -EINPROGRESS)
-		t->connecting = false;
-	/* As in tcp_connect_state(). */
-	if (r < 0 && t->state == TCPS_CLOSE)
-		e->shut = 0;
+		r = 0;
+	if (r == 0)
+		t->ss = SS_CONNECTED;
 	mutex_unlock(&e->mu);
 	return r;
 }
@@ -473,28 +521,27 @@ static void send_fin(struct tcp_ep *t)
 
 static int tcp_shutdown(struct ep *e, int how)
 {
+	const u32 halfway = STATE_BIT(TCPS_SYN_SENT) | STATE_BIT(TCPS_SYN_RECV);
 	struct tcp_ep *t = tcp(e);
+	struct list_head kids;
 	int r = 0;
 
+	list_init(&kids);
 	mutex_lock(&e->mu);
-	if (t->state == TCPS_LISTEN) {
-		if (how != SHUT_WR) {
-			disconnect(t);
-			t->ep.shut = 0;
-			ep_wake(e, POLLIN | POLLHUP);
-		}
-	} else if (t->state == TCPS_CLOSE) {
-		r = -ENOTCONN;
-	} else {
-		e->shut |= (u8)(how + 1);
-		if ((e->shut & 2) && in_states(t, STATES_CAN_SEND | STATE_BIT(TCPS_SYN_RECV)))
+	if (t->ss == SS_CONNECTING)
+		t->ss = in_states(t, halfway | STATE_BIT(TCPS_CLOSE)) ? SS_DISCONNECTING : SS_CONNECTED;
+	if (t->state == TCPS_SYN_SENT || (t->state == TCPS_LISTEN && how != SHUT_WR)) {
+		disconnect(t, &kids);
+	} else if (t->state != TCPS_LISTEN) {
+		r = t->state == TCPS_CLOSE ? -ENOTCONN : 0;
+		e->shut |= (u8)(how + 1);       /* also for the connection that there may be one day */
+		if ((how + 1) & 2 && in_states(t, STATES_CAN_SEND | STATE_BIT(TCPS_SYN_RECV)))
 			send_fin(t);
-		else if ((e->shut & 2) && t->state == TCPS_SYN_SENT)
-			tcp_done(t, 0);
-		ep_wake(e, POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM | POLLRDHUP |
-			   (e->shut == 3 ? POLLHUP : 0));
 	}
+	ep_wake(e, POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM | POLLRDHUP |
+		   (e->shut == 3 || t->state == TCPS_CLOSE ? POLLHUP : 0));
 	mutex_unlock(&e->mu);
+	drop_children(t, &kids);
 	return r;
 }
 
@@ -527,24 +574,6 @@ static void orphan(struct tcp_ep *t)
 		break;
 	default:
 		break;
-	}
-}
-
-/* Children that nobody will accept. */
-static void drop_children(struct tcp_ep *l, struct list_head *q)
-{
-	while (!list_empty(q)) {
-		struct tcp_ep *t = list_first(q, struct tcp_ep, acc_node);
-
-		list_del_init(&t->acc_node);
-		mutex_lock(&t->ep.mu);
-		t->parent = NULL;
-		if (in_states(t, STATES_SYNCED))
-			tcp_send_rst(t);
-		tcp_done(t, 0);
-		mutex_unlock(&t->ep.mu);
-		ep_unref(&t->ep);
-		ep_unref(&l->ep);
 	}
 }
 
@@ -633,7 +662,7 @@ static long tcp_outq(struct ep *e, bool unsent)
 	else if (t->state == TCPS_CLOSE || t->state == TCPS_SYN_SENT)
 		n = 0;
 	else
-		n = (long)(t->write_seq - (unsent ? seq_min(t->snd_nxt, t->write_seq) : t->snd_una));
+		n = (long)(t->write_seq + t->fin_queued - (unsent ? seq_min(t->snd_nxt, t->write_seq + t->fin_queued) : t->snd_una));
 	mutex_unlock(&e->mu);
 	return n;
 }

@@ -286,10 +286,6 @@ static int begin(struct tcp_ep *t, const struct net_sa *name)
 	if (t->fo.deferred)
 		return 0;
 	r = tcp_connect_state(t);
-	if (r == -EISCONN && t->connecting) {
-		t->connecting = false;
-		return 1;
-	}
 	if (r == 0)
 		r = name ? tcp_prepare(t, name) : -EINVAL;
 	return r;

@@ -515,7 +515,7 @@ int tcp_listen(struct ep *e, int backlog)
 		goto out;
 	}
 	r = -EINVAL;
-	if (t->state != TCPS_CLOSE || e->connected)
+	if (t->state != TCPS_CLOSE || t->ss != SS_FREE)
 		goto out;
 	if (!t->aq) {
 		r = -ENOMEM;
@@ -566,6 +566,7 @@ int tcp_accept(struct ep *e, struct net_sa *peer, struct ep **ret)
 		return r;
 	mutex_lock(&t->ep.mu);
 	t->ep.owned = true;
+	t->ss = SS_CONNECTED;
 	t->parent = NULL;
 	if (peer)
 		ep_fill_name(&t->ep, &t->ep.raddr, t->ep.rport, peer);

@@ -102,13 +102,13 @@ static void consume(struct tcp_ep *t, u32 n)
 /* Why there is nothing to read: 0 end of stream, or -errno.  mu held. */
 static int nothing(struct tcp_ep *t)
 {
+	if (t->state == TCPS_LISTEN)
+		return -ENOTCONN;
 	if (t->ep.err)
 		return ep_take_err(&t->ep);
 	if (t->fin_rcvd || (t->ep.shut & 1))
 		return 0;
-	if (t->state == TCPS_CLOSE || t->state == TCPS_LISTEN)
-		return t->ep.connected ? 0 : -ENOTCONN;
-	return -EAGAIN;
+	return t->state == TCPS_CLOSE ? -ENOTCONN : -EAGAIN;
 }
 
 static ssize_t recv_oob(struct tcp_ep *t, struct net_msg *m)
@@ -117,7 +117,9 @@ static ssize_t recv_oob(struct tcp_ep *t, struct net_msg *m)
 	u8 b = 0;
 
 	mutex_lock(&t->ep.mu);
-	if (t->ep.o.oobinline || !t->urg_valid)
+	if (t->state == TCPS_LISTEN)
+		r = -ENOTCONN;
+	else if (t->ep.o.oobinline || !t->urg_valid)
 		r = -EINVAL;
 	else if (!t->urg_have && seq_lt(t->urg_seq, t->rcv_nxt))
 		r = -EINVAL;            /* has been read */

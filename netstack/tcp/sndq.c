@@ -198,10 +198,7 @@ static int can_send(struct tcp_ep *t)
 		return 0;
 	if (t->fo.child && t->state == TCPS_SYN_RECV)
 		return 1;
-	if (!in_states(t, STATES_CAN_SEND))
-		return t->ep.connected ? -EPIPE : t->state == TCPS_LISTEN || t->state == TCPS_CLOSE ?
-			-EPIPE : -ENOTCONN;
-	return 1;
+	return in_states(t, STATES_CAN_SEND) ? 1 : -EPIPE;
 }
 
 /* Take room in the queue: bytes, 0 when full, or -errno. */
@@ -363,11 +360,16 @@ ssize_t tcp_send(struct ep *e, struct net_msg *m)
 {
 	struct tcp_ep *t = tcp(e);
 	size_t left = m->io->len, done = 0;
+	struct send_ctl c;
 	ssize_t r;
 
 	if ((m->flags & MSG_FASTOPEN) || t->fo.deferred)
 		return tfo_send(t, m);
-
+	if (m->ctl_len && in_states(t, STATES_CAN_SEND)) {      /* looked at for its form only */
+		r = epmsg_parse(e, m, &c);
+		if (r < 0)
+			return -EINVAL;
+	}
 	do {
 		r = reserve(t, left);
 		if (left == 0 && r >= 0)

@@ -26,6 +26,9 @@ enum tcp_state {        /* Linux' numbers */
 	TCPS_ESTABLISHED = 1, TCPS_SYN_SENT, TCPS_SYN_RECV, TCPS_FIN_WAIT1, TCPS_FIN_WAIT2,
 	TCPS_TIME_WAIT, TCPS_CLOSE, TCPS_CLOSE_WAIT, TCPS_LAST_ACK, TCPS_LISTEN, TCPS_CLOSING,
 };
+/* Linux' socket->state, which lags behind the connection's own: what was told of it, and how connect() goes on. */
+enum tcp_told { SS_FREE, SS_CONNECTING, SS_CONNECTED, SS_DISCONNECTING };
+
 #define STATE_BIT(s) (1u << (s))
 #define STATES_SYNCED (~(STATE_BIT(TCPS_CLOSE) | STATE_BIT(TCPS_SYN_SENT) | STATE_BIT(TCPS_LISTEN)))
 #define STATES_CAN_SEND (STATE_BIT(TCPS_ESTABLISHED) | STATE_BIT(TCPS_CLOSE_WAIT))
@@ -176,7 +179,8 @@ struct tcp_ep {
 	bool ecn_asked, ecn_ok, ecn_seen, ecn_echo, ecn_cwr;    /* echo: ECE till CWR; cwr: owed to the peer */
 	bool cwnd_limited, was_limited;         /* of congestion control */
 	bool fin_rcvd;
-	bool connecting;                /* the outcome of connect() is not told yet */
+	bool port_asked;                /* by bind(): it stays when the connection ends */
+	u8 ss;                          /* SS_*: what connect() has told */
 	bool nodelay, cork, inq, thin;  /* what the user asked for; thin is only shown */
 	u8 chrono_now;                  /* see chrono */
 

@@ -76,26 +76,34 @@ static int disconnect(struct ep *e)
 	return 0;
 }
 
+/* Who is bound to an address of IPv6 has none of IPv4. */
+static bool only6(const struct ep *e) { return e->o.v6only || (e->addr_bound && !ip_is4(&e->laddr)); }
+
 static int udp_connect(struct ep *e, const struct net_sa *sa)
 {
-	struct ipaddr dst;
+	struct ipaddr dst, had;
 	struct rt rt;
 	u32 oif;
-	int r;
+	int r = 0;
 
 	if (sa->family == AF_UNSPEC)
 		return disconnect(e);
 	mutex_lock(&e->mu);
-	if (sa->family == AF_INET && e->family == AF_INET6 && e->o.v6only)
-		r = -EAFNOSUPPORT;
-	else
-		r = ep_check_dst(e, sa, &dst, &oif);
+	if (!e->lport)
+		r = claim_port(e, &e->laddr, 0) < 0 ? -EAGAIN : 0;
+	had = e->laddr;
+	if (!e->addr_bound)
+		e->laddr = e->family == AF_INET ? ip_any4() : ip_any6();
 	if (r == 0)
-		r = rt_lookup(e->stack, &dst, e->addr_bound ? &e->laddr : NULL, oif, 0, &rt);
+		r = sa->family == AF_INET && e->family == AF_INET6 && only6(e) ? -EAFNOSUPPORT : ep_check_dst(e, sa, &dst, &oif);
+	if (r == 0 && !ip_is4(&dst) && ip_needs_scope(&dst) && !oif)
+		r = -EINVAL;
+	/* The source of a connection before this one stays, unless that is of the other family. */
+	if (r == 0)
+		r = rt_lookup(e->stack, &dst, ip_is4(&had) == ip_is4(&dst) ? &had : NULL, oif, 0, &rt);
 	if (r == 0 && rt.type == RTN_BROADCAST && !e->o.broadcast)
 		r = -EACCES;
-	if (r == 0 && !e->lport)
-		r = claim_port(e, &e->laddr, 0) < 0 ? -EAGAIN : 0;
+	e->laddr = had;
 	if (r == 0) {
 		if (!e->addr_bound)
 			e->laddr = rt.src;
@@ -105,7 +113,6 @@ static int udp_connect(struct ep *e, const struct net_sa *sa)
 		if (ip_needs_scope(&dst))
 			e->o.bound_if = oif;
 		e->rt = rt;
-		e->err = 0;
 		port_rekey(e->stack, &e->bind, &e->laddr, &e->raddr, e->rport, e->bind.flags);
 	}
 	mutex_unlock(&e->mu);
@@ -144,6 +151,26 @@ static void out_opts(struct ep *e, const struct send_ctl *c, struct out *o)
 		o->rt.mtu = o->rt.nic->mtu;
 }
 
+/* Before anything else of a message is looked at: a port of one's own, and a destination.  mu held. */
+static int dest_given(struct ep *e, const struct net_msg *m)
+{
+	int r = e->lport ? 0 : claim_port(e, &e->laddr, 0);
+
+	if (r < 0)
+		return r == -EADDRINUSE ? -EAGAIN : r;
+	if (m->name)
+		return m->name->port ? 0 : -EINVAL;
+	return e->connected || udp_of(e)->cork ? 0 : -EDESTADDRREQ;
+}
+
+/* What Linux looks at last, when it takes memory for the packet.  mu held. */
+static int may_go(struct ep *e)
+{
+	if (e->err)
+		return ep_take_err(e);
+	return e->shut & 2 ? -EPIPE : 0;
+}
+
 /* mu held */
 static int prepare(struct ep *e, const struct net_msg *m, const struct send_ctl *c, struct out *o)
 {
@@ -151,25 +178,15 @@ static int prepare(struct ep *e, const struct net_msg *m, const struct send_ctl 
 	u32 oif;
 	int r;
 
-	if (e->shut & 2)
-		return -EPIPE;
-	if (e->err)
-		return ep_take_err(e);
-	if (!e->lport) {
-		r = claim_port(e, &e->laddr, 0);
-		if (r < 0)
-			return r == -EADDRINUSE ? -EAGAIN : r;
-	}
+	r = dest_given(e, m);
+	if (r < 0)
+		return r;
 	if (m->name) {
-		if (!m->name->port)
-			return -EINVAL;
 		r = ep_check_dst(e, m->name, &o->t.dst, &oif);
 		if (r < 0)
 			return r;
 		o->dport = m->name->port;
 	} else {
-		if (!e->connected)
-			return -EDESTADDRREQ;
 		o->t.dst = e->raddr;
 		o->dport = e->rport;
 		oif = e->o.bound_if;
@@ -311,7 +328,11 @@ static ssize_t udp_send(struct ep *e, struct net_msg *m)
 		return -EOPNOTSUPP;
 	if (len > (e->family == AF_INET ? UDP_MAX : UDP_MAX6))
 		return too_long(e, m);
-	r = epmsg_parse(e, m, &c);
+	mutex_lock(&e->mu);
+	r = dest_given(e, m);
+	mutex_unlock(&e->mu);
+	if (r == 0)
+		r = epmsg_parse(e, m, &c);
 	if (r < 0)
 		return r;
 	r = dgram_gather(e, m->io, len, &p);
@@ -330,6 +351,8 @@ static ssize_t udp_send(struct ep *e, struct net_msg *m)
 		r = -EINVAL;
 	if (r == 0 && !fits(&o, p))
 		r = report_size(e, &o);
+	if (r == 0 && !(m->flags & MSG_PROXY))
+		r = may_go(e);
 	mutex_unlock(&e->mu);
 	if (r < 0 || (m->flags & MSG_PROXY)) {  /* MSG_PROBE: only see whether it could go */
 		pkt_free(p);
@@ -360,6 +383,8 @@ static int flush_cork(struct ep *e)
 	p = udp_of(e)->cork;
 	udp_of(e)->cork = NULL;
 	r = p ? prepare(e, &m, &c, &o) : 0;
+	if (p && r == 0)
+		r = may_go(e);
 	mutex_unlock(&e->mu);
 	if (!p)
 		return 0;

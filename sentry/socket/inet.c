@@ -104,10 +104,16 @@ static int inet_connect(struct task *t, struct socket *s, const void *name, u32 
 	struct net_sa sa;
 	int r = s->family == AF_PACKET ? -EOPNOTSUPP : inet_sa_in(s->family, name, len, &sa);
 
+	if (r == 0 && s->family == AF_INET6 && s->type == SOCK_STREAM && sa.family == AF_INET)
+		r = len < SA_IN6_OLD ? -EINVAL : -EAFNOSUPPORT;
+	if (r < 0 && s->type == SOCK_STREAM && len >= sizeof(sa_family_t)) {
+		/* The state of a stream comes first: it may have another error to tell, or success. */
+		int first = ep_connect_start(ep_of(s), &(struct net_sa){ .family = UINT16_MAX });
+
+		return first == -EAFNOSUPPORT ? r : first;
+	}
 	if (r < 0)
 		return r;
-	if (s->family == AF_INET6 && s->type == SOCK_STREAM && sa.family == AF_INET)
-		return len < SA_IN6_OLD ? -EINVAL : -EAFNOSUPPORT;
 	if (nonblock)
 		return ep_connect_start(ep_of(s), &sa);
 	r = ep_connect(ep_of(s), &sa);

@@ -275,7 +275,7 @@ long inet_ioctl(struct task *t, struct socket *s, u32 cmd, gaddr_t arg)
 	case SIOCOUTQ:
 		return put_int(t, arg, ep_outq(ep));
 	case SIOCOUTQNSD:
-		return put_int(t, arg, ep_outq_unsent(ep));
+		return s->type == SOCK_STREAM ? put_int(t, arg, ep_outq_unsent(ep)) : -ENOTTY;
 	case SIOCATMARK:
 		return put_int(t, arg, ep_atmark(ep));
 	default:

@@ -80,7 +80,7 @@ void socket_init(struct task *t, struct socket *s, const struct sock_ops *ops, i
 	s->family = family;
 	s->type = type;
 	s->proto = proto;
-	s->opt = (struct sock_opts){ .sndbuf = 212992, .rcvbuf = 212992, .rcvlowat = 1, .linger = -1 };
+	s->opt = (struct sock_opts){ .sndbuf = 212992, .rcvbuf = 212992, .rcvlowat = 1 };
 }
 
 void socket_done(struct socket *s)
@@ -288,8 +288,6 @@ static ssize_t socket_fop_write(struct task *t, struct file *f, struct iobuf *b,
 	struct sock_msg m = { .b = b };
 
 	(void)pos;
-	if (!b->left && socket_of(f)->type == SOCK_STREAM)
-		return 0;
 	return socket_send(t, socket_of(f), &m);
 }
 

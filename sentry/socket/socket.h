@@ -84,8 +84,8 @@ struct sock_ops {
 struct sock_opts {
 	s64 rcvtimeo, sndtimeo;         /* ns; 0 = for ever */
 	u32 sndbuf, rcvbuf;             /* as told: doubled already */
-	s32 rcvlowat, priority, linger; /* linger: -1 off, else seconds */
-	bool reuseaddr, reuseport, keepalive, broadcast, oobinline, dontroute;
+	s32 rcvlowat, priority, linger; /* linger: seconds, stays when it is switched off */
+	bool linger_on, reuseaddr, reuseport, keepalive, broadcast, oobinline, dontroute;
 	bool passcred, passpidfd, passsec, timestamp, timestampns, inq;
 	bool rxq_ovfl, wifi, nofcs, select_err, lock_filter, rcvmark, busy;     /* kept and shown */
 	u8 buf_lock;

@@ -59,7 +59,9 @@ static int set_linger(struct socket *s, const void *v, size_t n)
 	if (n < sizeof(l))
 		return -EINVAL;
 	__builtin_memcpy(&l, v, sizeof(l));
-	s->opt.linger = l.l_onoff ? l.l_linger : -1;
+	s->opt.linger_on = l.l_onoff != 0;
+	if (l.l_onoff)
+		s->opt.linger = l.l_linger;
 	return 0;
 }
 
@@ -220,7 +222,7 @@ static int put_peername(struct socket *s, void *v, size_t cap)
 
 int sockopt_get(struct socket *s, int opt, void *v, size_t cap)
 {
-	struct linger l = { .l_onoff = s->opt.linger >= 0, .l_linger = MAX(s->opt.linger, 0) };
+	struct linger l = { .l_onoff = s->opt.linger_on, .l_linger = s->opt.linger };
 	u64 cookie = s->f.anon_ino;
 	bool *flag = flag_of(s, opt);
 

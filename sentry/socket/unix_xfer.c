@@ -106,13 +106,9 @@ static bool wmem_full(struct unix_sock *u)
 	return atomic_load(&u->wmem) >= __atomic_load_n(&u->sndbuf, __ATOMIC_RELAXED);
 }
 
-static ssize_t stream_send(struct task *t, struct unix_sock *u, struct sock_msg *m)
+/* Where a stream's bytes go, and what the sender is called, if anything: references. */
+static int stream_target(struct unix_sock *u, struct unix_sock **to, struct unix_addr **name)
 {
-	struct unix_sock *to = NULL;
-	struct unix_scm *scm = m->prepared;
-	struct unix_pkt *p;
-	u32 len, half, events = POLLIN | POLLRDNORM | ASYNC_IN;
-	bool urgent = m->flags & MSG_OOB, refused;
 	int r = 0;
 
 	mutex_lock(&u->mu);
@@ -121,8 +117,23 @@ static ssize_t stream_send(struct task *t, struct unix_sock *u, struct sock_msg 
 	else if (u->shutdown & 2)
 		r = -EPIPE;
 	else
-		to = unix_ref(u->peer);
+		*to = unix_ref(u->peer);
+	if (r == 0 && u->addr)
+		*name = unix_addr_ref(u->addr);
 	mutex_unlock(&u->mu);
+	return r;
+}
+
+static ssize_t stream_send(struct task *t, struct unix_sock *u, struct sock_msg *m)
+{
+	struct unix_sock *to = NULL;
+	struct unix_scm *scm = m->prepared;
+	struct unix_addr *name = NULL;
+	struct unix_pkt *p;
+	u32 len, half, events = POLLIN | POLLRDNORM | ASYNC_IN;
+	bool urgent = m->flags & MSG_OOB, refused;
+	int r = stream_target(u, &to, &name);
+
 	if (r < 0)
 		return r;
 	if (!m->b->left)
@@ -140,6 +151,8 @@ static ssize_t stream_send(struct task *t, struct unix_sock *u, struct sock_msg 
 	r = pkt_new(u, m, len, &p);
 	if (r < 0)
 		goto out;
+	p->addr = name;
+	name = NULL;
 	r = scm->nfiles ? unix_scm_inflight(t, scm) : 0;
 	if (r < 0) {
 		pkt_drop(p);
@@ -166,6 +179,7 @@ static ssize_t stream_send(struct task *t, struct unix_sock *u, struct sock_msg 
 	waitq_wake(&to->wq, events);
 	r = (int)len;
 out:
+	unix_addr_unref(name);
 	unix_unref(to);
 	return r;
 }
@@ -240,11 +254,14 @@ static int dgram_queue(struct task *t, struct unix_sock *u, struct unix_sock *to
 
 static ssize_t dgram_send(struct task *t, struct unix_sock *u, struct sock_msg *m)
 {
+	const sa_family_t own = AF_UNIX;
 	size_t len = m->b->left;
 	struct unix_sock *to = NULL;
 	struct unix_pkt *p = NULL;
 	int r;
 
+	if (u->type == SOCK_DGRAM && m->namelen && (m->namelen <= sizeof(sa_family_t) || memcmp(m->name, &own, sizeof(own)) != 0))
+		return -EINVAL;
 	if (len > __atomic_load_n(&u->sndbuf, __ATOMIC_RELAXED) - 32)
 		return -EMSGSIZE;
 	if (u->shutdown & 2)
@@ -294,8 +311,14 @@ ssize_t unix_sendmsg(struct task *t, struct socket *s, struct sock_msg *m)
 
 	if (u->type == SOCK_STREAM && m->namelen)
 		return u->state == UNIX_ESTABLISHED ? -EISCONN : -EOPNOTSUPP;
-	if (u->type == SOCK_SEQPACKET && u->state != UNIX_ESTABLISHED)
-		return u->err ? -u->err : -ENOTCONN;
+	if (u->type == SOCK_SEQPACKET) {        /* as in Linux an error is told before anything else */
+		mutex_lock(&u->mu);
+		r = -u->err;
+		u->err = 0;
+		mutex_unlock(&u->mu);
+		if (r < 0 || u->state != UNIX_ESTABLISHED)
+			return r < 0 ? r : -ENOTCONN;
+	}
 	r = prepare(t, m);
 	if (r < 0)
 		return r;
@@ -448,6 +471,8 @@ static void take_rest(struct taken *tk, struct sock_msg *m, struct unix_pkt *p)
 	if (!tk->has_cred) {
 		unix_cred_copy(&tk->cred, &p->cred);
 		tk->has_cred = true;
+		if (!m->copied)
+			m->namelen = p->addr ? (u32)unix_addr_put(p->addr, m->name) : 0;
 	}
 	if (!p->nfiles)
 		return;
@@ -612,7 +637,9 @@ ssize_t unix_recvmsg(struct task *t, struct socket *s, struct sock_msg *m)
 
 	list_init(&tk.done);
 	mutex_lock(&u->mu);
-	n = m->flags & MSG_OOB ? unix_oob_recv(u, m, s->opt.oobinline, &tk.done) : recv_check(u);
+	n = u->type == SOCK_SEQPACKET ? recv_check(u) : 0;
+	if (n == 0)
+		n = m->flags & MSG_OOB ? unix_oob_recv(u, m, s->opt.oobinline, &tk.done) : recv_check(u);
 	if (n == 0 && list_empty(&u->rq)) {
 		n = empty_reason(s, u, m->flags);
 	} else if (n == 0) {
