@@ -79,7 +79,7 @@ endif
 ifeq ($(OPT_$(MODE)),)
 $(error MODE=$(MODE) is not one of release debug asan ubsan tsan cov fuzz)
 endif
-LIBNAMES := libseccomp libcap json-c libnl-3.0 libnl-route-3.0 libbpf libelf zlib
+LIBNAMES := libseccomp libcap json-c libnl-3.0 libnl-route-3.0 libbpf libelf zlib dbus-1
 LIBCFLAGS := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(LIBNAMES) 2>/dev/null))
 CFLAGS   := $(BASE) $(LIBCFLAGS) $(OPT_$(MODE)) -fPIE $(EXTRA_CFLAGS)
 ld-option = $(shell $(CC) -Werror -nostdlib -shared $(1) -x c /dev/null -o /dev/null 2>/dev/null && echo '$(1)')
@@ -89,7 +89,8 @@ RELR     := $(call ld-option,-Wl$(comma)-z$(comma)pack-relative-relocs)
 DYNLIBS   = $(shell pkg-config --libs $(LIBNAMES) 2>/dev/null)
 ifneq ($(filter release debug,$(MODE)),)
 LINK      = $(CC) $(CFLAGS) -static-pie $(LDHARD) $(RELR)
-LIBS      = $(shell pkg-config --static --libs $(LIBNAMES) 2>/dev/null)
+# libdbus asks libsystemd, which has no static variant, for sockets to listen on: setup/systemd_absent.c answers.
+LIBS      = $(filter-out -lsystemd,$(shell pkg-config --static --libs $(LIBNAMES) 2>/dev/null))
 else
 LINK      = $(CC) $(CFLAGS) -pie $(LDHARD)
 LIBS      = $(DYNLIBS)

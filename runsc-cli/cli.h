@@ -73,6 +73,8 @@ static inline bool cli_overlay_dir(const struct cli *cli)
 /* A usage error. */
 int cli_usage(struct cli *cli, const char *fmt, ...) printf_like(2, 3);
 /* A warning: stderr with --debug, always the log. */
+/* Is the caller not root of the host, though maybe of a user namespace? */
+bool cli_rootless(void) must_check;
 void cli_note(struct cli *cli, const char *fmt, ...) printf_like(2, 3);
 int cli_log_setup(struct cli *cli) must_check;
 

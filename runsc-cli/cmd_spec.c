@@ -181,7 +181,7 @@ static struct json_object *linux_features(void)
 	x = json_object_new_object();
 	json_object_object_add(x, "v1", json_object_new_boolean(1));
 	json_object_object_add(x, "v2", json_object_new_boolean(1));
-	json_object_object_add(x, "systemd", json_object_new_boolean(0));
+	json_object_object_add(x, "systemd", json_object_new_boolean(1));
 	json_object_object_add(o, "cgroup", x);
 	json_object_object_add(o, "seccomp", seccomp_features());
 	json_object_object_add(o, "apparmor", enabled(false));

@@ -156,7 +156,7 @@ int cmd_update(struct cli *cli, int argc, char **argv)
 		if (mems)
 			s.res.mems = mems;
 		if (r == 0)
-			r = cgroup_limit(cli, &c, &s.res);
+			r = cgroup_update(cli, &c, &s.res);
 		if (r == 0)
 			r = tell_sentry(cli, &c, &s.res);
 		container_close(&c);

@@ -58,7 +58,7 @@ static void init(struct container *c, struct cli *cli, const char *id)
 	c->id = id;
 	c->root = cli->root;
 	c->dirfd = c->lockfd = -1;
-	c->bundle = c->rootfs = c->created = c->owner = c->sandbox = "";
+	c->bundle = c->rootfs = c->created = c->owner = c->sandbox = c->scope = "";
 }
 
 static int take_lock(struct cli *cli, struct container *c)

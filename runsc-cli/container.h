@@ -31,6 +31,7 @@ struct container {
 	u32 nannotations;
 	const char *cgroups[CGROUP_MAX];        /* directories that we made, deepest of each hierarchy */
 	u32 ncgroups;
+	const char *scope;                      /* systemd's unit that the group belongs to; "" = none */
 };
 
 int container_check_id(struct cli *cli, const char *id) must_check;

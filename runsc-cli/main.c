@@ -5,9 +5,11 @@
  * line on stderr and, with --log, one record in runc's format.
  */
 #include <errno.h>
+#include <limits.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "platform/base/alloc.h"
@@ -125,19 +127,43 @@ static int check_globals(struct cli *cli)
 	return 0;
 }
 
+/* As runc finds out: root only of a user namespace, as rootless engines make one, is not root of the host. */
+bool cli_rootless(void)
+{
+	const char *user = getenv("USER");
+	u32 in = 0, out = 0, n = 0;
+	FILE *f = fopen("/proc/self/uid_map", "re");
+	bool whole = !f || (fscanf(f, "%u %u %u", &in, &out, &n) == 3 && in == 0 && out == 0 && n == UINT32_MAX);
+
+	if (f)
+		fclose(f);
+	return geteuid() || (!whole && (!user || strcmp(user, "root") != 0));
+}
+
+/* Who cannot have a directory in /run has one of his own. @buf: for it. */
+static const char *default_root(char *buf, size_t cap)
+{
+	const char *run = getenv("XDG_RUNTIME_DIR");
+
+	if (!run || run[0] != '/' || !cli_rootless() || snprintf(buf, cap, "%s/csandbox", run) >= (int)cap)
+		return "/run/csandbox";
+	return buf;
+}
+
 int main(int argc, char **argv)
 {
+	char root[PATH_MAX];
 	struct cli cli = {
-		.root = "/run/csandbox", .log_format = "text", .rootless = "auto",
+		.root = default_root(root, sizeof(root)), .log_format = "text", .rootless = "auto",
 		.platform = "systrap", .network = "sandbox", .link = "auto", .overlay = "none",
 	};
 	bool version = false;
 	const struct opt globals[] = {
-		{ "root", 0, OPT_STR, &cli.root, "DIR", "state of containers (/run/csandbox)" },
+		{ "root", 0, OPT_STR, &cli.root, "DIR", "state of containers (/run/csandbox, without root $XDG_RUNTIME_DIR/csandbox)" },
 		{ "log", 0, OPT_STR, &cli.log, "FILE", "append log lines there" },
 		{ "log-format", 0, OPT_STR, &cli.log_format, "text|json", "format of log lines" },
 		{ "debug", 0, OPT_FLAG, &cli.debug, NULL, "log more" },
-		{ "systemd-cgroup", 0, OPT_FLAG, &cli.systemd_cgroup, NULL, "accepted; cgroups are made directly" },
+		{ "systemd-cgroup", 0, OPT_FLAG, &cli.systemd_cgroup, NULL, "the control group is a scope of systemd's; cgroupsPath is SLICE:PREFIX:NAME" },
 		{ "rootless", 0, OPT_STR, &cli.rootless, "auto|true|false", "accepted" },
 		{ "criu", 0, OPT_ACCEPT_ARG, NULL, "PATH", "accepted" },
 		{ "platform", 0, OPT_STR, &cli.platform, "systrap|ptrace", "how application code runs" },

@@ -51,6 +51,7 @@ static struct json_object *to_json(const struct container *c)
 	for (u32 i = 0; i < c->ncgroups; i++)
 		json_object_array_add(cg, json_object_new_string(c->cgroups[i]));
 	json_object_object_add(o, "cgroups", cg);
+	add_str(o, "scope", c->scope);
 	return o;
 }
 
@@ -114,6 +115,8 @@ static int from_json(struct container *c, const struct jnode *n)
 		r = j_pairs(n, "annotations", &c->annotations, &c->nannotations);
 	if (r >= 0)
 		r = j_strv(n, "cgroups", &v, &cnt);
+	if (r >= 0)
+		r = j_str(n, "scope", &c->scope);
 	c->ncgroups = MIN(cnt, (u32)CGROUP_MAX);
 	for (u32 i = 0; i < c->ncgroups; i++)
 		c->cgroups[i] = v[i];

@@ -3,7 +3,7 @@
 # --check only tells what is missing; --demo leaves out what only tests need.
 set -eu
 build="gcc make pkg-config binutils libc6-dev linux-libc-dev libseccomp-dev libcap-dev libjson-c-dev libnl-3-dev
-libnl-route-3-dev libbpf-dev libelf-dev zlib1g-dev busybox-static python3"
+libnl-route-3-dev libbpf-dev libelf-dev zlib1g-dev libdbus-1-dev busybox-static python3"
 tests="clang clang-format libcmocka-dev gawk git curl gcovr procps"
 check=""
 for a in "$@"; do

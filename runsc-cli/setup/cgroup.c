@@ -16,6 +16,7 @@
 #include "platform/base/log.h"
 #include "platform/base/str.h"
 #include "runsc-cli/setup/cgroup_files.h"
+#include "runsc-cli/setup/systemd.h"
 
 /*
  * The path below a hierarchy's root: "/a/b" as it is, "a/b" below /csandbox, systemd's "slice:prefix:name"
@@ -165,13 +166,26 @@ static int check_fresh(struct cli *cli, const char *dir)
 	return 0;
 }
 
+/* Is the group to be a scope of systemd's? */
+static bool of_systemd(const struct cli *cli, const struct oci_spec *s)
+{
+	struct cg_mount m[CGROUP_MAX];
+
+	return cli->systemd_cgroup && systemd_runs() && (*s->cgroups_path || has_limits(&s->res)) &&
+		cg_mounts(m, CGROUP_MAX) == 1 && m[0].v2;
+}
+
 int cgroup_name(struct cli *cli, struct container *c, const struct oci_spec *s)
 {
 	struct cg_mount m[CGROUP_MAX];
 	char rel[1024], dir[PATH_MAX];
+	struct scope scope;
 	size_t n;
-	int r = choose(cli, c->id, s, m, &n, rel, sizeof(rel));
+	int r;
 
+	if (of_systemd(cli, s))
+		return systemd_scope_name(cli, s->cgroups_path, c->id, &scope);
+	r = choose(cli, c->id, s, m, &n, rel, sizeof(rel));
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		if (snprintf(dir, sizeof(dir), "%s%s", m[i].dir, rel) >= (int)sizeof(dir))
 			return err_set(&cli->err, -ENAMETOOLONG, "linux.cgroupsPath is too long");
@@ -183,20 +197,66 @@ int cgroup_name(struct cli *cli, struct container *c, const struct oci_spec *s)
 	return r;
 }
 
-int cgroup_create(struct cli *cli, struct container *c, const struct oci_spec *s)
+/* The group of the unified hierarchy that @pid is in, as we see it: cgroups(7), /proc/PID/cgroup. */
+static int group_of(struct cli *cli, pid_t pid, char *ret, size_t cap)
+{
+	char path[64], line[1024];
+	int r = -ENOENT;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
+	f = fopen(path, "re");
+	while (f && r < 0 && fgets(line, sizeof(line), f)) {
+		line[strcspn(line, "\n")] = 0;
+		if (strncmp(line, "0::/", 4) == 0 && line[4] && !strstr(line, "/..") && str_copy(ret, cap, line + 3))
+			r = 0;
+	}
+	if (f)
+		fclose(f);
+	return r < 0 ? err_set(&cli->err, r, "%s names no control group that we see; systemd did not move process %d", path, pid) : 0;
+}
+
+/* The scope is ours to stop only once it was started; until then it ends with its process. */
+static int scope_create(struct cli *cli, struct container *c, const struct oci_spec *s, pid_t pid)
+{
+	struct cg_mount m[CGROUP_MAX];
+	char rel[1024], dir[PATH_MAX];
+	struct scope scope;
+	int r = systemd_scope_name(cli, s->cgroups_path, c->id, &scope);
+
+	if (r == 0)
+		r = systemd_start(cli, NULL, &scope, pid, &s->res);
+	if (r == 0)
+		r = group_of(cli, pid, rel, sizeof(rel));
+	if (r < 0)
+		return r;
+	if (cg_mounts(m, CGROUP_MAX) != 1 || snprintf(dir, sizeof(dir), "%s%s", m[0].dir, rel) >= (int)sizeof(dir))
+		return err_set(&cli->err, -ENAMETOOLONG, "systemd: the control group %s of %s has too long a path", rel, scope.unit);
+	c->scope = pool_strdup(&c->pool, scope.unit);
+	c->cgroups[0] = pool_strdup(&c->pool, dir);
+	if (!c->scope || !c->cgroups[0])
+		return err_set(&cli->err, -ENOMEM, "no memory for control groups");
+	c->ncgroups = 1;
+	return cgroup_limit(cli, c, &s->res);
+}
+
+int cgroup_create(struct cli *cli, struct container *c, const struct oci_spec *s, pid_t pid)
 {
 	struct cg_mount m[CGROUP_MAX];
 	char rel[1024], dir[PATH_MAX];
 	bool limited = has_limits(&s->res);
 	u32 made = 0;
 	size_t n;
-	int r = choose(cli, c->id, s, m, &n, rel, sizeof(rel));
+	int r;
 
+	if (of_systemd(cli, s))
+		return scope_create(cli, c, s, pid);
+	r = choose(cli, c->id, s, m, &n, rel, sizeof(rel));
 	if (r < 0)
 		return r;
-	if (cli->systemd_cgroup)
+	if (cli->systemd_cgroup && n)
 		log_msg(LOG_WARN, "--systemd-cgroup: %s; control groups are made directly",
-		        access("/run/systemd/system", F_OK) == 0 ? "systemd is not asked" : "systemd does not run here");
+		        systemd_runs() ? "only the unified hierarchy (v2) is systemd's to give" : "systemd does not run here");
 	for (u32 i = 0; i < c->ncgroups; i++) {
 		r = check_fresh(cli, c->cgroups[i]);
 		if (r < 0) {
@@ -283,6 +343,13 @@ int cgroup_join_below(struct cli *cli, struct container *c, const char *where, p
 	return moved ? 0 : err_set(&cli->err, -ENOENT, "--cgroup: the container has no control group for \"%s\"", where);
 }
 
+int cgroup_update(struct cli *cli, struct container *c, const struct oci_resources *r)
+{
+	int ret = *c->scope ? systemd_update(cli, NULL, c->scope, r) : 0;
+
+	return ret < 0 ? ret : cgroup_limit(cli, c, r);
+}
+
 bool cgroup_read(struct container *c, const char *file, u64 *ret)
 {
 	char text[64];
@@ -362,6 +429,12 @@ static void remove_group(struct cli *cli, const struct container *c, const char 
 
 void cgroup_remove(struct cli *cli, struct container *c)
 {
+	if (*c->scope) {
+		for (u32 i = 0; i < c->ncgroups; i++)
+			(void)!cg_write(c->cgroups[i], "cgroup.kill", "1");
+		systemd_stop(cli, NULL, c->scope);
+		c->scope = "";
+	}
 	for (u32 i = 0; i < c->ncgroups; i++)
 		remove_group(cli, c, c->cgroups[i]);
 	c->ncgroups = 0;

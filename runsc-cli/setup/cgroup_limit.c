@@ -51,17 +51,14 @@ static void put_num(struct limits *l, const char *file, s64 v)
 #define PIDS_OWN    128
 #define PIDS_MAX    4194304
 
-static void put_pids(struct limits *l, s64 limit)
+s64 cgroup_pids(s64 limit)
 {
 	if (limit == RES_UNSET || limit == 0)
-		return;
-	if (limit < 0 || limit > (PIDS_MAX - PIDS_OWN) / PIDS_A_TASK)
-		put(l, "pids.max", "max");
-	else
-		put_num(l, "pids.max", limit * PIDS_A_TASK + PIDS_OWN);
+		return RES_UNSET;
+	return limit < 0 || limit > (PIDS_MAX - PIDS_OWN) / PIDS_A_TASK ? -1 : limit * PIDS_A_TASK + PIDS_OWN;
 }
 
-/* v2 says "max" where v1 says -1. */
+/* "max" is -1 in our numbers. */
 static void put_max(struct limits *l, const char *file, s64 v)
 {
 	if (v == RES_UNSET)
@@ -143,7 +140,7 @@ static void block_v2(struct limits *l, const struct oci_resources *r)
 	if (r->blkio_weight > 0 && cg_has(l->dir, "io.bfq.weight"))
 		put_num(l, "io.bfq.weight", r->blkio_weight);
 	else if (r->blkio_weight >= 10)
-		put_num(l, "io.weight", 1 + (r->blkio_weight - 10) * 9999 / 990);
+		put_num(l, "io.weight", cgroup_io_weight(r->blkio_weight));
 	for (u32 i = 0; i < r->nblk; i++) {
 		const struct oci_blk_limit *b = &r->blk[i];
 
@@ -177,7 +174,7 @@ static void huge_pages(struct limits *l, const struct oci_resources *r, const ch
 static void limit_v1(struct limits *l, const struct oci_resources *r)
 {
 	memory_v1(l, r);
-	put_pids(l, r->pids_limit);
+	put_max(l, "pids.max", cgroup_pids(r->pids_limit));
 	if (r->cpu_shares > 0)
 		put_num(l, "cpu.shares", r->cpu_shares);
 	put_pair(l, "cpu.cfs_period_us", r->cpu_period, "cpu.cfs_quota_us", r->cpu_quota);
@@ -187,6 +184,11 @@ static void limit_v1(struct limits *l, const struct oci_resources *r)
 	put_pair(l, "cpu.rt_period_us", r->rt_period, "cpu.rt_runtime_us", r->rt_runtime);
 	block_v1(l, r);
 	huge_pages(l, r, "limit_in_bytes");
+}
+
+u32 cgroup_io_weight(s64 weight)
+{
+	return (u32)(1 + (weight - 10) * 9999 / 990);
 }
 
 u32 cgroup_weight(s64 shares)
@@ -215,17 +217,21 @@ static void cpu_max(struct limits *l, const struct oci_resources *r)
 	put(l, "cpu.max", text);
 }
 
+s64 cgroup_swap(const struct oci_resources *r)
+{
+	if (r->mem_swap > 0 && r->mem_limit > 0 && r->mem_swap >= r->mem_limit)
+		return r->mem_swap - r->mem_limit;
+	return r->mem_swap == -1 || (r->mem_limit == -1 && r->mem_swap == RES_UNSET) ? -1 : RES_UNSET;
+}
+
 static void limit_v2(struct limits *l, const struct oci_resources *r)
 {
 	if (r->mem_limit != 0)
 		put_max(l, "memory.max", r->mem_limit);
 	if (r->mem_reservation > 0)
 		put_num(l, "memory.low", r->mem_reservation);
-	if (r->mem_swap > 0 && r->mem_limit > 0 && r->mem_swap >= r->mem_limit)
-		put_num(l, "memory.swap.max", r->mem_swap - r->mem_limit);
-	else if (r->mem_swap == -1 || (r->mem_limit == -1 && r->mem_swap == RES_UNSET))
-		put(l, "memory.swap.max", "max");
-	put_pids(l, r->pids_limit);
+	put_max(l, "memory.swap.max", cgroup_swap(r));
+	put_max(l, "pids.max", cgroup_pids(r->pids_limit));
 	if (r->cpu_shares >= 2 && r->cpu_shares <= 262144)
 		put_num(l, "cpu.weight", cgroup_weight(r->cpu_shares));
 	cpu_max(l, r);

@@ -277,7 +277,9 @@ static int spawn(struct making *m)
 			return r;
 		tell(m, BOOT_SYNC_MAPPED);
 	}
-	r = cgroup_join(m->cli, c, c->gofer.pid);
+	r = cgroup_create(m->cli, c, &m->l->spec, c->gofer.pid);
+	if (r == 0)
+		r = cgroup_join(m->cli, c, c->gofer.pid);
 	if (r == 0)
 		r = cgroup_join(m->cli, c, pid);
 	return r < 0 ? r : container_save(m->cli, c);
@@ -347,8 +349,6 @@ static int make(struct making *m)
 		r = cgroup_name(m->cli, &l->c, &l->spec);
 	if (r == 0)
 		r = container_save(m->cli, &l->c);      /* from here on `delete --force` finds all */
-	if (r == 0)
-		r = cgroup_create(m->cli, &l->c, &l->spec);
 	if (r == 0)
 		r = spawn(m);
 	if (r == 0)

@@ -278,7 +278,8 @@ static int open_ns(struct container *c, const struct oci_spec *s)
 	for (u32 i = 0; i < s->nns; i++)
 		if (!strcmp(s->ns[i].type, "network"))
 			p = s->ns[i].path;
-	if (!p)
+	/* Without any root the sandbox's own namespace is out of reach, and nobody could have put a link into it. */
+	if (!p || (!*p && geteuid()))
 		return -ENOENT;
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", c->sentry.pid);
 	fd = open(*p ? p : path, O_RDONLY | O_CLOEXEC);

@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "runsc-cli/ctl/ctl.h"
 #include "runsc-cli/setup/procs.h"
@@ -181,36 +182,50 @@ static noreturn_fn void sentry_child(const struct boot_config *cfg, bool own_net
 	_exit(boot_main(&placed));
 }
 
-/* Into @ns before the fork: from inside its user namespace the sentry may not. The way back, or -errno. */
-static int enter_net(int ns)
+/*
+ * Into @ns before the sentry is forked: from inside its user namespace it may not.  A child of ours goes there to do that, as whoever
+ * is root of a user namespace only could not return.  The sentry is our child all the same. Its pid, or -errno.
+ */
+static pid_t fork_in_net(struct cli *cli, int ns, const struct boot_config *cfg, int *ret_pidfd)
 {
-	int back = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	int told[2], r = -ECHILD, status = 0;
+	pid_t mid;
 
-	if (back < 0 || setns(ns, CLONE_NEWNET) < 0) {
-		int e = -errno;
-
-		if (back >= 0)
-			close(back);
-		return e;
+	if (pipe2(told, O_CLOEXEC) < 0)
+		return -errno;
+	mid = setup_fork(0, NULL);
+	if (mid == 0) {
+		if (setns(ns, CLONE_NEWNET) < 0)
+			_exit(errno);
+		r = setup_fork(CLONE_PARENT | CLONE_NEWUSER | CLONE_NEWPID, NULL);
+		if (r == 0)
+			sentry_child(cfg, false);
+		(void)!write(told[1], &r, sizeof(r));
+		_exit(0);
 	}
-	return back;
+	close(told[1]);
+	if (mid < 0)
+		r = mid;
+	else if (read(told[0], &r, sizeof(r)) != sizeof(r))
+		r = -ECHILD;
+	close(told[0]);
+	while (mid > 0 && waitpid(mid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (WIFEXITED(status) && WEXITSTATUS(status))
+		return err_sys(&cli->err, -WEXITSTATUS(status), "linux.namespaces: cannot join the network namespace");
+	if (r > 0)
+		*ret_pidfd = setup_pidfd_open(r);
+	return r;
 }
 
 pid_t spawn_sentry(struct cli *cli, const struct boot_config *cfg, int netns, int *ret_pidfd)
 {
-	int back = netns >= 0 ? enter_net(netns) : -1;
-	pid_t pid;
+	pid_t pid = netns >= 0 ? fork_in_net(cli, netns, cfg, ret_pidfd) : setup_fork(CLONE_NEWUSER | CLONE_NEWPID, ret_pidfd);
 
-	if (netns >= 0 && back < 0)
-		return err_sys(&cli->err, back, "linux.namespaces: cannot join the network namespace");
-	pid = setup_fork(CLONE_NEWUSER | CLONE_NEWPID, ret_pidfd);
 	if (pid == 0)
-		sentry_child(cfg, netns < 0);
-	if (back >= 0) {
-		if (setns(back, CLONE_NEWNET) < 0)
-			return err_sys(&cli->err, -errno, "cannot return to our network namespace");
-		close(back);
-	}
+		sentry_child(cfg, true);
+	if (cli->err.code)
+		return cli->err.code;
 	if (pid == -EPERM || pid == -ENOSPC || pid == -EUSERS)
 		return err_sys(&cli->err, pid, "cannot make a user namespace (is user.max_user_namespaces 0, or "
 		               "kernel.unprivileged_userns_clone off? see csandbox doctor)");

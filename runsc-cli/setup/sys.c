@@ -28,9 +28,9 @@ int setup_pidfd_signal(int pidfd, int sig)
 	return (int)ret_errno(syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0));
 }
 
-pid_t setup_fork(u64 ns_flags, int *ret_pidfd)
+pid_t setup_fork(u64 flags, int *ret_pidfd)
 {
-	struct clone_args a = { .flags = ns_flags, .exit_signal = SIGCHLD };
+	struct clone_args a = { .flags = flags, .exit_signal = flags & CLONE_PARENT ? 0 : SIGCHLD };
 	int pidfd = -1;
 	long tid_addr = 0, r;
 

@@ -10,10 +10,10 @@
 int setup_pidfd_open(pid_t pid) must_check;
 int setup_pidfd_signal(int pidfd, int sig);
 /*
- * fork with CLONE_NEW* flags.  *ret_pidfd (may be NULL) gets a pidfd.  The
+ * fork with CLONE_NEW* flags and CLONE_PARENT.  *ret_pidfd (may be NULL) gets a pidfd.  The
  * child's libc knows its new thread id.  Single-threaded callers only.
  */
-pid_t setup_fork(u64 ns_flags, int *ret_pidfd) must_check;
+pid_t setup_fork(u64 flags, int *ret_pidfd) must_check;
 /* The caller's environment, of which a child has a copy, is nobody else's business: it may hold secrets. */
 void setup_forget_env(void);
 int setup_openat2(int dirfd, const char *path, u64 flags, u64 resolve) must_check;
