@@ -121,7 +121,7 @@ int cmd_doctor(struct cli *cli, int argc, char **argv)
 	tell(&d, sysctl("vm/max_map_count") >= 65530, "vm.max_map_count at least 65530", "sysctl vm.max_map_count=65530");
 	tell(&d, sysctl("vm/overcommit_memory") != 2, "vm.overcommit_memory is not 2", "sysctl vm.overcommit_memory=0; the arena reserves 64 GiB of addresses");
 	check_cgroups(&d);
-	tell(&d, geteuid() == 0, "running as root", "run as root; without it only `do` and `run` work, without control groups");
+	tell(&d, geteuid() == 0, "running as root", "run as root, or as root of a user namespace (podman without root makes one); else only `do` and `run` work, without control groups");
 	printf(d.bad ? "%u of these need attention\n" : "everything is there\n", d.bad);
 	return d.bad ? 1 : 0;
 }

@@ -58,15 +58,15 @@ long sys_setdomainname(struct task *t, const struct sysargs *a)
 long sys_sysinfo(struct task *t, const struct sysargs *a)
 {
 	struct sysinfo si = { 0 };
-	struct sys_totals s;
+	struct sys_totals s = sys_totals(t->kernel);
+	struct sys_memory m = sys_memory(t->kernel, &s);
 	u64 load[3];
 
-	sys_totals(t->kernel, &s);
 	si.uptime = (long)((ktime_boot(t->kernel) + NSEC_PER_SEC - 1) / NSEC_PER_SEC);
-	si.totalram = t->kernel->mem_total;
-	si.freeram = si.totalram - MIN(s.rss, si.totalram);
-	si.sharedram = MIN(s.rss_shmem, si.totalram);
-	si.procs = (unsigned short)MIN(s.ntasks, 65535u);
+	si.totalram = m.total;
+	si.freeram = m.free;
+	si.sharedram = m.shmem;
+	si.procs = (unsigned short)MIN(s.tasks, 65535u);
 	si.mem_unit = 1;
 	loadavg_get(t->kernel, 0, load);
 	for (int i = 0; i < 3; i++)

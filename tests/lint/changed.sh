@@ -15,7 +15,7 @@ if command -v clang >/dev/null 2>&1; then
 		*) o="" ;;
 		esac
 		# shellcheck disable=SC2086
-		clang -std=gnu17 -D_GNU_SOURCE -I. $(pkg-config --cflags-only-I libnl-3.0 2>/dev/null) -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+		clang -std=gnu17 -D_GNU_SOURCE -I. $(pkg-config --cflags-only-I libnl-3.0 dbus-1 2>/dev/null) -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 			-Werror $o -fsyntax-only "$f" || { echo "$f: clang refuses it"; bad=1; }
 	done
 fi

@@ -7,6 +7,6 @@ for h in "$@"; do
 	*) set -- ;;
 	esac
 	printf '#include "%s"\n' "$h" |
-		$cc -std=gnu17 -D_GNU_SOURCE -I. $(pkg-config --cflags-only-I libnl-3.0 2>/dev/null) -Wall -Wextra -Werror "$@" -fsyntax-only -x c - || { echo "$h: does not compile alone"; bad=1; }
+		$cc -std=gnu17 -D_GNU_SOURCE -I. $(pkg-config --cflags-only-I libnl-3.0 dbus-1 2>/dev/null) -Wall -Wextra -Werror "$@" -fsyntax-only -x c - || { echo "$h: does not compile alone"; bad=1; }
 done
 exit $bad

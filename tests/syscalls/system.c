@@ -24,6 +24,33 @@ TEST(uname_is_a_linux)
 	EXPECT_ERR(syscall(SYS_uname, BAD_PTR), EFAULT);
 }
 
+/* kB of one line of /proc/meminfo, 0 if it is not there. */
+static unsigned long meminfo(const char *key)
+{
+	char line[128];
+	unsigned long v = 0;
+	FILE *f = fopen("/proc/meminfo", "re");
+
+	while (f && !v && fgets(line, sizeof(line), f))
+		if (strncmp(line, key, strlen(key)) == 0)
+			v = strtoul(line + strlen(key), NULL, 10);
+	if (f)
+		fclose(f);
+	return v;
+}
+
+/* free(1) subtracts; what busybox's takes from the call and what from the file must fit together. */
+TEST(free_and_cached_memory_fit_into_all)
+{
+	struct sysinfo si;
+
+	EXPECT_OK(sysinfo(&si));
+	EXPECT_EQ(meminfo("MemTotal:"), si.totalram * si.mem_unit >> 10);
+	EXPECT(meminfo("MemFree:") + meminfo("Cached:") + meminfo("AnonPages:") <= meminfo("MemTotal:"));
+	EXPECT((si.freeram * si.mem_unit >> 10) + meminfo("Cached:") <= meminfo("MemTotal:"));
+	EXPECT(meminfo("MemAvailable:") <= meminfo("MemTotal:"));
+}
+
 TEST(sysinfo_knows_memory)
 {
 	struct sysinfo si;

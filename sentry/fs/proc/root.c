@@ -10,78 +10,37 @@
 #include "sentry/ipc/keys.h"
 #include "sentry/kernel/loadavg.h"
 #include "sentry/kernel/pid_ns.h"
+#include "sentry/kernel/sysinfo.h"
 #include "sentry/kernel/task.h"
-#include "sentry/mm/mm.h"
-
-struct totals { u64 rss_anon, rss_file, utime, stime, running, tasks; };
-
-static int add_task(void *arg, struct task *it)
-{
-	struct totals *s = arg;
-
-	s->running += task_runs(it);
-	s->tasks++;
-	return 0;
-}
-
-static int add_process(void *arg, struct tgroup *tg)
-{
-	struct totals *s = arg;
-	struct task *leader = task_find(tg->kernel, tg->tgid);
-	struct mm *mm = leader ? task_mm_get(leader) : NULL;
-	struct mm_usage u;
-	u64 ut, st;
-
-	tgroup_times(tg, &ut, &st);
-	s->utime += ut;
-	s->stime += st;
-	if (mm) {
-		mm_resident(mm, &u);
-		s->rss_anon += u.rss_anon + u.rss_shmem;
-		s->rss_file += u.rss_file;
-		mm_unref(mm);
-	}
-	task_unref(leader);
-	return tgroup_for_each_task(tg, add_task, s);
-}
-
-static struct totals sum(struct kernel *k)
-{
-	struct totals s = { .utime = atomic_load(&k->ended_utime), .stime = atomic_load(&k->ended_stime) };
-
-	(void)tgroup_for_each(k, add_process, &s);
-	return s;
-}
 
 static int show_meminfo(struct task *t, struct pseudo_node *n, struct strbuf *out)
 {
-	struct kernel *k = t->kernel;
-	struct totals s = sum(k);
-	u64 total = k->mem_total >> 10, anon = MIN(s.rss_anon >> 10, total);
-	u64 file = MIN(s.rss_file >> 10, total - anon), avail = total - anon, mfree = avail - file;
+	struct sys_totals s = sys_totals(t->kernel);
+	struct sys_memory m = sys_memory(t->kernel, &s);
+	u64 total = m.total >> 10, anon = m.anon >> 10, shmem = m.shmem >> 10, file = m.file >> 10;
 
 	(void)n;
 	strbuf_printf(out, "MemTotal:       %8lu kB\nMemFree:        %8lu kB\nMemAvailable:   %8lu kB\n"
 	              "Buffers:               0 kB\nCached:         %8lu kB\nSwapCached:            0 kB\n",
-	              total, mfree, avail, file);
+	              total, m.free >> 10, m.avail >> 10, file + shmem);
 	strbuf_printf(out, "Active:         %8lu kB\nInactive:       %8lu kB\nActive(anon):   %8lu kB\n"
-	              "Inactive(anon):        0 kB\nActive(file):          0 kB\nInactive(file): %8lu kB\n"
+	              "Inactive(anon): %8lu kB\nActive(file):          0 kB\nInactive(file): %8lu kB\n"
 	              "Unevictable:           0 kB\nMlocked:               0 kB\nSwapTotal:             0 kB\n"
 	              "SwapFree:              0 kB\nDirty:                 0 kB\nWriteback:             0 kB\n",
-	              anon, file, anon, file);
-	strbuf_printf(out, "AnonPages:      %8lu kB\nMapped:         %8lu kB\nShmem:                 0 kB\n"
+	              anon, shmem + file, anon, shmem, file);
+	strbuf_printf(out, "AnonPages:      %8lu kB\nMapped:         %8lu kB\nShmem:          %8lu kB\n"
 	              "KReclaimable:          0 kB\nSlab:                  0 kB\nSReclaimable:          0 kB\n"
 	              "SUnreclaim:            0 kB\nKernelStack:           0 kB\nPageTables:            0 kB\n"
 	              "CommitLimit:    %8lu kB\nCommitted_AS:   %8lu kB\nVmallocTotal:   34359738367 kB\n"
 	              "VmallocUsed:           0 kB\nVmallocChunk:          0 kB\nAnonHugePages:         0 kB\n"
 	              "HugePages_Total:       0\nHugePages_Free:        0\nHugePages_Rsvd:        0\n"
-	              "HugePages_Surp:        0\nHugepagesize:       2048 kB\n", anon, file, total, anon);
+	              "HugePages_Surp:        0\nHugepagesize:       2048 kB\n", anon, file, shmem, total, anon + shmem);
 	return 0;
 }
 
 static int show_uptime(struct task *t, struct pseudo_node *n, struct strbuf *out)
 {
-	struct totals s = sum(t->kernel);
+	struct sys_totals s = sys_totals(t->kernel);
 	u64 up = (u64)ktime_boot(t->kernel) / 10000000, all = up * t->kernel->ncpus;
 	u64 idle = all - MIN(all, (s.utime + s.stime) / 10000000);
 
@@ -93,7 +52,7 @@ static int show_uptime(struct task *t, struct pseudo_node *n, struct strbuf *out
 static int show_stat(struct task *t, struct pseudo_node *n, struct strbuf *out)
 {
 	struct kernel *k = t->kernel;
-	struct totals s = sum(k);
+	struct sys_totals s = sys_totals(k);
 	u64 up = (u64)ktime_boot(k) / 10000000, all = up * k->ncpus;
 	u64 user = MIN(s.utime / 10000000, all), sys = MIN(s.stime / 10000000, all - user);
 	u64 boot = (u64)(ktime_real(k) - ktime_boot(k)) / (u64)NSEC_PER_SEC;
@@ -110,7 +69,7 @@ static int show_stat(struct task *t, struct pseudo_node *n, struct strbuf *out)
 
 static int show_loadavg(struct task *t, struct pseudo_node *n, struct strbuf *out)
 {
-	struct totals s = sum(t->kernel);
+	struct sys_totals s = sys_totals(t->kernel);
 	u64 avg[3];
 
 	loadavg_get(t->kernel, s.running, avg);
