@@ -151,7 +151,6 @@ static struct cred *make_cred(const struct ctl_process *p)
 	c->cap_eff = p->cap_eff & c->cap_prm;
 	c->cap_inh = p->cap_inh & all;
 	c->cap_amb = p->cap_amb & c->cap_prm & c->cap_inh;
-	c->no_new_privs = p->no_new_privs;
 	/* As when runc changes the id just before exec: without ambient ones, others than root keep none. */
 	if (p->uid != 0) {
 		c->cap_prm = c->cap_eff = c->cap_amb;
@@ -344,7 +343,8 @@ static int create(struct boot *b, const struct ctl_process *p, struct parts *x, 
 		.mnt_ns = mnt_ns_ref(b->mnt_ns), .oom_score_adj = p->oom_score_adj, .personality = p->personality, .sched = &x->sched,
 		.ctty = x->tty ? tty_file_link(x->tty) : NULL,
 		.pid = b->number || b->held || b->started ? 0 : 1, .container = b->number,
-		.nsset = b->nsset ? nsset_ref(b->nsset) : NULL, .seccomp = b->seccomp, .hold = hold,
+		.nsset = b->nsset ? nsset_ref(b->nsset) : NULL, .seccomp = b->seccomp, .no_new_privs = p->no_new_privs,
+		.hold = hold,
 	};
 	int pid = 0, r;
 

@@ -22,7 +22,6 @@ struct cred {
 	u32 securebits;
 	struct user_ns *user_ns;                /* a reference: where the capabilities hold; NULL: the first */
 	struct landlock *landlock;              /* a reference, or NULL (vfs/landlock.h) */
-	bool no_new_privs;                      /* per task in Linux; inherited alike */
 };
 
 struct cred *cred_new(void) must_check;

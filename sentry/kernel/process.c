@@ -45,6 +45,7 @@ static struct task *make_task(struct kernel *k, struct process_args *a)
 	t->mnt_ns = a->mnt_ns;
 	t->files = a->files;
 	seccomp_give(t, a->seccomp, 0);
+	t->no_new_privs = a->no_new_privs;
 	return t;
 fail:
 	cred_unref(a->cred);

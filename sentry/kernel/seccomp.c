@@ -337,6 +337,25 @@ void seccomp_give(struct task *t, struct seccomp_prog *p, int mode)
 		use_locked(t, seccomp_ref(p));
 }
 
+void seccomp_inherit(struct task *n, struct task *t)
+{
+	mutex_lock(&t->tg->mu);
+	seccomp_give(n, t->seccomp, t->seccomp_mode);
+	n->no_new_privs = t->no_new_privs;
+	mutex_unlock(&t->tg->mu);
+}
+
+void seccomp_follow_locked(struct task *n, struct task *t)
+{
+	struct seccomp_prog *old = n->seccomp;
+
+	if (old != t->seccomp) {
+		use_locked(n, seccomp_ref(t->seccomp));
+		seccomp_unref(old);
+	}
+	n->no_new_privs = t->no_new_privs;
+}
+
 static bool is_ancestor(const struct seccomp_prog *a, const struct seccomp_prog *of)
 {
 	while (of && of != a)
@@ -366,27 +385,10 @@ static void sync_threads_locked(struct task *t)
 		if (x == t || x->exiting)
 			continue;
 		use_locked(x, seccomp_ref(t->seccomp));
+		if (t->no_new_privs)
+			x->no_new_privs = true;
 		seccomp_unref(old);
 	}
-}
-
-/* 0, or the thread that TSYNC fails on; @p is taken only on success. */
-static int attach(struct task *t, struct seccomp_prog *p, bool tsync)
-{
-	int tid;
-
-	mutex_lock(&t->tg->mu);
-	tid = tsync ? unsyncable_locked(t) : 0;
-	if (tid == 0) {
-		p->prev = t->seccomp;           /* the task's reference moves along */
-		for (int i = 0; p->prev && i < SECCOMP_ALLOW_WORDS; i++)
-			p->allow[i] &= p->prev->allow[i];
-		use_locked(t, p);
-		if (tsync)
-			sync_threads_locked(t);
-	}
-	mutex_unlock(&t->tg->mu);
-	return tid;
 }
 
 static bool has_listener(const struct seccomp_prog *p)
@@ -396,14 +398,38 @@ static bool has_listener(const struct seccomp_prog *p)
 	return p != NULL;
 }
 
+/* 0, -errno, or the thread that TSYNC fails on; @p is taken only on success. Other threads may have given @t filters until now. */
+static int attach(struct task *t, struct seccomp_prog *p, bool tsync)
+{
+	int r;
+
+	mutex_lock(&t->tg->mu);
+	p->total = p->n + (t->seccomp ? t->seccomp->total + 4 : 0);
+	p->depth = seccomp_count(t->seccomp) + 1;
+	if (p->total > MAX_CHAIN_INSNS)
+		r = -ENOMEM;
+	else if (p->listener && has_listener(t->seccomp))
+		r = -EBUSY;
+	else
+		r = tsync ? unsyncable_locked(t) : 0;
+	if (r == 0) {
+		p->prev = t->seccomp;           /* the task's reference moves along */
+		for (int i = 0; p->prev && i < SECCOMP_ALLOW_WORDS; i++)
+			p->allow[i] &= p->prev->allow[i];
+		use_locked(t, p);
+		if (tsync)
+			sync_threads_locked(t);
+	}
+	mutex_unlock(&t->tg->mu);
+	return r;
+}
+
 /* With a supervisor: its descriptor, once the filter is in force. */
 static long attach_listened(struct task *t, struct seccomp_prog *p, u32 flags)
 {
 	auto_file *f = NULL;
 	int fd, r;
 
-	if (has_listener(t->seccomp))
-		return -EBUSY;
 	r = listener_new(t, flags & SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &p->listener, &f);
 	if (r < 0)
 		return r;
@@ -443,17 +469,13 @@ long seccomp_set_filter(struct task *t, u32 flags, gaddr_t addr)
 		return -EINVAL;
 	if (copy_in(t, &head, addr, sizeof(head)) < 0)
 		return -EFAULT;
-	if (!t->cred->no_new_privs && !self_capable(t, CAP_SYS_ADMIN))
+	if (!t->no_new_privs && !self_capable(t, CAP_SYS_ADMIN))
 		return -EACCES;
 	p = read_prog(t, addr, &err);
 	if (!p)
 		return err;
-	p->total = p->n + (t->seccomp ? t->seccomp->total + 4 : 0);
-	p->depth = seccomp_count(t->seccomp) + 1;
 	p->log = flags & SECCOMP_FILTER_FLAG_LOG;
-	if (p->total > MAX_CHAIN_INSNS)
-		r = -ENOMEM;
-	else if (flags & SECCOMP_FILTER_FLAG_NEW_LISTENER)
+	if (flags & SECCOMP_FILTER_FLAG_NEW_LISTENER)
 		r = attach_listened(t, p, flags);
 	else
 		r = attach(t, p, flags & SECCOMP_FILTER_FLAG_TSYNC);

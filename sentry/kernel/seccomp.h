@@ -34,3 +34,6 @@ long seccomp_metadata(struct task *t, struct task *x, u64 size, gaddr_t at);
 struct seccomp_prog *seccomp_new(const struct sock_filter *f, u32 n) must_check;
 /* To a new task that nobody else sees: a reference to @p (NULL: none), and the mode. */
 void seccomp_give(struct task *t, struct seccomp_prog *p, int mode);
+/* To a new task @n what its maker @t has; and again, tg->mu of @t held, when others get to see it: what another thread gave @t since. */
+void seccomp_inherit(struct task *n, struct task *t);
+void seccomp_follow_locked(struct task *n, struct task *t);

@@ -193,6 +193,7 @@ struct task {
 	bool traced_call;                       /* owner: call_again because a tracer is to see it (also: by a filter) */
 	struct seccomp_prog *seccomp;           /* owner, or under tg->mu: the guest's own filters */
 	int seccomp_mode;                       /* owner: SECCOMP_MODE_* */
+	atomic_bool no_new_privs;               /* of the owner, and of others by a filter that they share (seccomp.c); never taken back */
 	_Atomic u64 seccomp_allow[8];           /* of the filters: calls that need no look (seccomp.c); only ever shrinks */
 	int nice, ioprio;
 	int sched_policy, sched_prio;           /* answered, not enforced */
@@ -330,6 +331,7 @@ struct process_args {
 	const struct sched_start *sched;        /* or NULL */
 	u32 personality;
 	struct seccomp_prog *seccomp;           /* referenced; NULL = none */
+	bool no_new_privs;
 	u32 container;                          /* boot's number of the container: 0 = the first */
 	bool hold;                              /* made, but runs only after process_release() */
 };

@@ -127,7 +127,7 @@ static void inherit(struct task *t, struct task *n, const struct clone_req *q)
 	if ((f & (CLONE_VM | CLONE_VFORK)) == CLONE_VM)
 		n->altstack = (struct lx_sigaltstack){ .flags = SS_DISABLE };
 	n->timer_slack = n->timer_slack_def = atomic_load(&t->timer_slack);
-	seccomp_give(n, t->seccomp, t->seccomp_mode);
+	seccomp_inherit(n, t);
 	n->personality = t->personality;
 	n->mempolicy = t->mempolicy;
 	n->nice = t->nice;
@@ -261,6 +261,7 @@ static int publish(struct task *t, struct task *n, const struct clone_req *q)
 		goto out;
 	n->tid = pid;
 	atomic_fetch_add(&k->nforks, 1);
+	seccomp_follow_locked(n, t);
 	pid_set_task_locked(k, pid, task_ref(n));
 	if (thread) {
 		tgroup_add_thread_locked(tg, n);

@@ -59,7 +59,7 @@ static void apply_setid(struct cred *c, const struct kstat *st)
 }
 
 /* The new permitted, effective and ambient sets. */
-static int apply_caps(struct cred *c, const struct cred *old, const struct file_caps *fc, bool *ret_eff)
+static int apply_caps(struct cred *c, const struct cred *old, const struct file_caps *fc, bool nnp, bool *ret_eff)
 {
 	bool setid = c->euid != old->uid || c->egid != old->gid, eff = fc->effective;
 	bool root = !(c->securebits & SECBIT_NOROOT) && (is_root(c, c->euid) || is_root(c, c->uid));
@@ -76,7 +76,7 @@ static int apply_caps(struct cred *c, const struct cred *old, const struct file_
 		eff = eff || is_root(c, c->euid);
 	}
 	/* Being root gives nothing then that one has given up. */
-	if (old->no_new_privs)
+	if (nnp)
 		permitted &= old->cap_prm;
 	if (fc->present || setid)
 		c->cap_amb = 0;
@@ -96,7 +96,7 @@ static bool same(const struct cred *a, const struct cred *b)
 int exec_cred(struct task *t, struct file *f, struct cred **ret, bool *ret_secure)
 {
 	const struct cred *old = task_cred(t);
-	bool nosuid = old->no_new_privs || (f->path.mnt && (mount_flags(f->path.mnt) & MNT_NOSUID));
+	bool nnp = t->no_new_privs, nosuid = nnp || (f->path.mnt && (mount_flags(f->path.mnt) & MNT_NOSUID));
 	struct file_caps fc = { 0 };
 	struct cred *c = cred_dup(old);
 	bool eff = false, setid;
@@ -116,7 +116,7 @@ int exec_cred(struct task *t, struct file *f, struct cred **ret, bool *ret_secur
 		read_file_caps(t, f->inode, &fc);
 	}
 	setid = c->euid != old->uid || c->egid != old->gid;
-	r = apply_caps(c, old, &fc, &eff);
+	r = apply_caps(c, old, &fc, nnp, &eff);
 	if (r < 0) {
 		cred_unref(c);
 		return r;

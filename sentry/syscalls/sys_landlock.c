@@ -131,7 +131,7 @@ long sys_landlock_restrict_self(struct task *t, const struct sysargs *a)
 	auto_file *set = NULL;
 	int r;
 
-	if (!task_cred(t)->no_new_privs && !self_capable(t, CAP_SYS_ADMIN))
+	if (!t->no_new_privs && !self_capable(t, CAP_SYS_ADMIN))
 		return -EPERM;
 	if (arg_u32(a, 1))
 		return -EINVAL;

@@ -62,7 +62,6 @@ static long edit_cred(struct task *t, void (*fn)(struct cred *c, u64 v), u64 v)
 	return 0;
 }
 
-static void edit_nnp(struct cred *c, u64 v unused_ok) { c->no_new_privs = true; }
 static void edit_drop_bound(struct cred *c, u64 cap) { c->cap_bnd &= ~(1ull << cap); }
 static void edit_amb_raise(struct cred *c, u64 cap) { c->cap_amb |= 1ull << cap; }
 static void edit_amb_lower(struct cred *c, u64 cap) { c->cap_amb &= ~(1ull << cap); }
@@ -166,9 +165,12 @@ static long credential_ops(struct task *t, int op, const u64 *v)
 {
 	switch (op) {
 	case PR_SET_NO_NEW_PRIVS:
-		return v[1] != 1 || v[2] || v[3] || v[4] ? -EINVAL : edit_cred(t, edit_nnp, 0);
+		if (v[1] != 1 || v[2] || v[3] || v[4])
+			return -EINVAL;
+		t->no_new_privs = true;
+		return 0;
 	case PR_GET_NO_NEW_PRIVS:
-		return v[1] || v[2] || v[3] || v[4] ? -EINVAL : task_cred(t)->no_new_privs;
+		return v[1] || v[2] || v[3] || v[4] ? -EINVAL : t->no_new_privs;
 	case PR_CAPBSET_READ:
 	case PR_CAPBSET_DROP:
 		return capbset(t, op, v[1]);

@@ -132,17 +132,23 @@ static void req_free(struct aio_req *q)
 	kfree(q);
 }
 
+/* May be the last reference to files of any kind, whose ends take any lock: the caller holds none. */
+static void free_all(struct list_head *reqs)
+{
+	while (!list_empty(reqs)) {
+		struct aio_req *q = list_first(reqs, struct aio_req, node);
+
+		list_del_init(&q->node);
+		req_free(q);
+	}
+}
+
 void aio_unref(struct aio_ring *r)
 {
 	if (!r || !ref_put(&r->ref))
 		return;
 	list_splice_tail_init(&r->polls, &r->done);
-	while (!list_empty(&r->done)) {
-		struct aio_req *q = list_first(&r->done, struct aio_req, node);
-
-		list_del_init(&q->node);
-		req_free(q);
-	}
+	free_all(&r->done);
 	kfree(r);
 }
 
@@ -212,13 +218,18 @@ int aio_req_new(struct aio_ring *r, u64 data, u64 obj, struct aio_req **ret)
 	return 0;
 }
 
-void aio_req_drop(struct aio_req *q)
+static void uncharge(struct aio_req *q)
 {
 	struct aio_ring *r = q->ring;
 
 	mutex_lock(&r->mu);
 	r->nreqs--;
 	mutex_unlock(&r->mu);
+}
+
+void aio_req_drop(struct aio_req *q)
+{
+	uncharge(q);
 	req_free(q);
 }
 
@@ -346,6 +357,7 @@ static void push_back(struct aio_req *q)
 /* Hand out up to @max of what is there. How many, or -EFAULT. */
 static long hand_out(struct task *t, struct aio_ring *r, long max, gaddr_t dst)
 {
+	struct list_head used = LIST_INIT(used);
 	struct aio_req *q;
 	long n = 0;
 	int err = 0;
@@ -366,9 +378,11 @@ static long hand_out(struct task *t, struct aio_ring *r, long max, gaddr_t dst)
 			break;
 		}
 		n++;
-		aio_req_drop(q);
+		uncharge(q);
+		list_add_tail(&q->node, &used);
 	}
 	mutex_unlock(&r->fetch_mu);
+	free_all(&used);
 	return n ? n : err;
 }
 

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 
@@ -277,6 +278,29 @@ TEST(a_poll_can_be_cancelled_and_may_be_left_behind)
 	close(p[0]);
 	EXPECT_OK(destroy(ctx));
 	EXPECT_ERR(write(p[1], "x", 1), EPIPE);
+}
+
+/* The end of a file may take any lock, so it comes after the results are handed out. */
+TEST(a_poll_is_the_last_to_hold_a_terminal)
+{
+	struct io_event ev = { 0 };
+	struct iocb cb;
+	aio_context_t ctx = 0;
+	int zero = 0, master = open("/dev/ptmx", O_RDWR | O_NOCTTY), slave;
+
+	if (master < 0)
+		SKIP("no terminals");
+	REQUIRE_OK(setup(8, &ctx));
+	REQUIRE_OK(ioctl(master, TIOCSPTLCK, &zero));
+	slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY);
+	REQUIRE_OK(slave);
+	EXPECT_EQ(write(slave, "x", 1), 1);
+	cb = request(IOCB_CMD_POLL, master, (void *)POLLIN, 0, 0);
+	REQUIRE(submit1(ctx, &cb) == 1);
+	close(master);
+	EXPECT_EQ(fetch(ctx, 1, 1, &ev, NULL), 1);
+	EXPECT(ev.res & POLLIN);
+	EXPECT_ERR(write(slave, "x", 1), EIO);
 }
 
 TEST(results_count_in_an_eventfd)

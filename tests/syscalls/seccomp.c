@@ -5,6 +5,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/prctl.h>
@@ -192,6 +193,82 @@ TEST(tsync_reaches_running_threads)
 	__atomic_store_n(&go, 1, __ATOMIC_RELEASE);
 	pthread_join(th, &filtered);
 	EXPECT(filtered != NULL);
+}
+
+struct meeting { _Atomic int made; _Atomic bool filtered; };
+
+static void *has_filter(void *arg)
+{
+	struct meeting *m = arg;
+
+	while (!m->filtered)
+		sched_yield();
+	return (void *)(long)(prctl(PR_GET_SECCOMP) == SECCOMP_MODE_FILTER);
+}
+
+static void *make_threads(void *arg)
+{
+	struct meeting *m = arg;
+	pthread_t t[6];
+	void *has = NULL;
+	long n = 0;
+
+	for (int i = 0; i < 6; i++, m->made++)
+		REQUIRE(pthread_create(&t[i], NULL, has_filter, m) == 0);
+	for (int i = 0; i < 6; i++) {
+		pthread_join(t[i], &has);
+		n += has != NULL;
+	}
+	return (void *)n;
+}
+
+TEST(tsync_reaches_threads_that_are_just_being_made)
+{
+	struct sock_filter f[] = { ALLOW };
+
+	REQUIRE(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+	for (int i = 0; i < 40; i++) {
+		pid_t pid = fork();
+		int status;
+
+		if (pid == 0) {
+			struct meeting m = { 0 };
+			pthread_t maker;
+			void *n = NULL;
+
+			REQUIRE(pthread_create(&maker, NULL, make_threads, &m) == 0);
+			while (m.made < i % 5)
+				sched_yield();
+			REQUIRE(attach(f, 1, SECCOMP_FILTER_FLAG_TSYNC) == 0);
+			m.filtered = true;
+			pthread_join(maker, &n);
+			_exit((long)n != 6);
+		}
+		REQUIRE(waitpid(pid, &status, 0) == pid);
+		EXPECT_EQ(status, 0);
+	}
+}
+
+static void *ask_no_new_privs(void *arg)
+{
+	while (!__atomic_load_n((int *)arg, __ATOMIC_ACQUIRE))
+		usleep(1000);
+	return (void *)(long)prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0);
+}
+
+TEST(tsync_takes_new_privileges_from_other_threads_too)
+{
+	struct sock_filter f[] = { ALLOW };
+	pthread_t th;
+	void *none = NULL;
+	int go = 0;
+
+	REQUIRE(pthread_create(&th, NULL, ask_no_new_privs, &go) == 0);
+	REQUIRE(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+	EXPECT_EQ(attach(f, 1, SECCOMP_FILTER_FLAG_TSYNC), 0);
+	__atomic_store_n(&go, 1, __ATOMIC_RELEASE);
+	pthread_join(th, &none);
+	EXPECT_EQ((long)none, 1);
 }
 
 static void *die(void *arg)

@@ -227,7 +227,7 @@ static void put_caps(struct task *t, struct strbuf *out)
 
 	strbuf_printf(out, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\n"
 	              "CapAmb:\t%016lx\nNoNewPrivs:\t%d\n", c->cap_inh, c->cap_prm, c->cap_eff, c->cap_bnd,
-	              c->cap_amb, c->no_new_privs);
+	              c->cap_amb, t->no_new_privs);
 	cred_unref(c);
 }
 
