@@ -89,8 +89,12 @@ enum { PARITY_CONNECT = 0, PARITY_BIND = 1 };
 /* Ports to choose from; IP_LOCAL_PORT_RANGE narrows them, where it lies inside.  True: it has a say. */
 static bool port_range(const struct stack *s, const struct bindnode *n, u32 *lo, u32 *count)
 {
-	u32 own = n->ep->o.port_range, first = (u32)s->sysctl.port_range[0], last = (u32)s->sysctl.port_range[1], low = first;
+	u32 own = n->ep->o.port_range, first, last, low;
+	s32 both[2];
 
+	sysctl_pair(s->sysctl.port_range, both);
+	low = first = (u32)both[0];
+	last = (u32)both[1];
 	if ((own & 0xffff) >= first && (own & 0xffff) <= last)
 		low = own & 0xffff;
 	if (own >> 16 >= first && own >> 16 <= last)

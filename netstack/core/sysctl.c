@@ -94,6 +94,20 @@ static int set_cc(struct stack *s, const char *val)
 	return 0;
 }
 
+/* What readers without a lock see are whole ints, and whole pairs. */
+static void store(s32 *to, const s32 *v, u32 n)
+{
+	u64 both;
+
+	if (n == 2) {
+		memcpy(&both, v, sizeof(both));
+		__atomic_store_n((u64 *)(void *)to, both, __ATOMIC_RELAXED);
+		return;
+	}
+	for (u32 i = 0; i < n; i++)
+		__atomic_store_n(&to[i], v[i], __ATOMIC_RELAXED);
+}
+
 int stack_sysctl_set(struct stack *s, const char *name, const char *val)
 {
 	const struct row *r = find(name);
@@ -129,7 +143,7 @@ int stack_sysctl_set(struct stack *s, const char *name, const char *val)
 	if (strcmp(name, "ipv4/ip_local_port_range") == 0 && v[1] < v[0])
 		return -EINVAL;
 	mutex_lock(&s->cfg_mu);
-	memcpy((char *)&s->sysctl + r->off, v, r->n * sizeof(s32));
+	store((s32 *)(void *)((char *)&s->sysctl + r->off), v, r->n);
 	stack_changed(s);
 	mutex_unlock(&s->cfg_mu);
 	return 0;

@@ -3,9 +3,11 @@
  *
  * One row a setting: path, field, how many integers, default, bounds.  Writers
  * hold cfg_mu; readers read single ints without a lock (torn reads of one int
- * do not happen on x86-64, and a stale value is harmless).
+ * do not happen on x86-64, and a stale value is harmless).  Two that belong together
+ * are written and read as one (sysctl_pair()).
  */
 #pragma once
+#include <string.h>
 #include "platform/base/compiler.h"
 
 /* Of all interfaces, and of those to come: @at is "all" or "default", @f begins the fields' names. */
@@ -149,10 +151,18 @@
 	NET_SYSCTLS_CT(X)
 
 struct net_sysctl {
-#define X(path, field, n, ...) s32 field[n];
+#define X(path, field, n, ...) _Alignas((n) == 2 ? 8 : 4) s32 field[n];
 	NET_SYSCTLS(X)
 #undef X
 	const struct cc_ops *tcp_cc;            /* ipv4/tcp_congestion_control */
 };
+
+/* Both ints of a setting that has two, of one time. */
+static inline void sysctl_pair(const s32 v[2], s32 ret[2])
+{
+	u64 both = __atomic_load_n((const u64 *)(const void *)v, __ATOMIC_RELAXED);
+
+	memcpy(ret, &both, sizeof(both));
+}
 
 void sysctl_init(struct net_sysctl *s);

@@ -232,10 +232,49 @@ static void sockets_are_listed_while_others_are_made(void **state)
 	stack_free(l.s);
 }
 
+static void *ranges(void *arg)
+{
+	static const char *const r[] = { "1000 1999", "2000 2999" };
+	struct live *l = arg;
+
+	for (u32 i = 0; !l->stop; i++)
+		if (stack_sysctl_set(l->s, "ipv4/ip_local_port_range", r[i % 2]) < 0)
+			return arg;
+	return NULL;
+}
+
+/* With the end of one range and the beginning of the other there were no ports to choose from. */
+static void a_port_is_chosen_while_the_range_changes(void **state)
+{
+	struct net_sa sa = rig_sa(ip_any4(), 0), got;
+	struct live l = { 0 };
+	pthread_t changer;
+	void *bad;
+
+	(void)state;
+	assert_int_equal(stack_new(&live_ops, &l, &l.s), 0);
+	assert_int_equal(stack_sysctl_set(l.s, "ipv4/ip_local_port_range", "1000 1999"), 0);
+	pthread_create(&changer, NULL, ranges, &l);
+	for (int i = 0; i < 20000; i++) {
+		struct ep *e = NULL;
+
+		assert_int_equal(ep_new(l.s, AF_INET, SOCK_DGRAM, 0, NULL, NULL, &e), 0);
+		assert_int_equal(ep_bind(e, &sa), 0);
+		assert_int_equal(ep_name(e, false, &got), 0);
+		assert_in_range(got.port, 1000, 2999);
+		ep_close(e);
+	}
+	l.stop = true;
+	pthread_join(changer, &bad);
+	assert_null(bad);
+	stack_free(l.s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest t[] = {
 		cmocka_unit_test(threads_share_a_stack), cmocka_unit_test(sockets_are_listed_while_others_are_made),
+		cmocka_unit_test(a_port_is_chosen_while_the_range_changes),
 	};
 
 	return cmocka_run_group_tests(t, unit_setup, NULL);
