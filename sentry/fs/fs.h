@@ -58,6 +58,7 @@ void eventfd_signal(struct file *f);
 int eventfd_create(struct task *t, u32 count, u32 flags, struct file **ret) must_check;
 int timerfd_create_file(struct task *t, int clockid, u32 flags, struct file **ret) must_check;
 struct itimerspec;
+int timerfd_check(int flags, const struct itimerspec *its) must_check;
 int timerfd_set(struct file *f, int flags, const struct itimerspec *its, struct itimerspec *ret_old) must_check;
 int timerfd_get(struct file *f, struct itimerspec *ret) must_check;
 int signalfd_set_mask(struct task *t, struct file *f, u64 mask) must_check;     /* -EINVAL: another kind */

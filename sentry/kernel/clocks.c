@@ -19,6 +19,11 @@ bool clock_is_cpu(clockid_t id)
 	return id < 0 || id == CLOCK_PROCESS_CPUTIME_ID || id == CLOCK_THREAD_CPUTIME_ID;
 }
 
+bool clock_is_dynamic(clockid_t id)
+{
+	return id < 0 && (id & CPUCLOCK_KIND) == CPUCLOCK_FD && (id & CPUCLOCK_PERTHREAD) == 0;
+}
+
 ktime_t process_cpu_time(struct tgroup *tg, bool user_only)
 {
 	u64 ut, st;

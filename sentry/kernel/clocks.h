@@ -12,6 +12,8 @@ int clock_read(struct task *t, clockid_t id, ktime_t *ret) must_check;
 int clock_resolution(struct task *t, clockid_t id, ktime_t *ret) must_check;
 /* Does the clock count CPU time? */
 bool clock_is_cpu(clockid_t id);
+/* Is it one behind a descriptor?  There are none such here. */
+bool clock_is_dynamic(clockid_t id);
 /*
  * The CLOCK_MONOTONIC moment at which wall clock @id will show @when.  A later
  * step of the realtime clock is not followed: nothing in a sandbox can step it.

@@ -13,7 +13,8 @@ struct clone_req {
 	gaddr_t tls;
 	gaddr_t parent_tid, child_tid;
 	gaddr_t pidfd;
-	int want_tid;                           /* clone3's set_tid; 0 = next free */
+	int want_tid[33];                       /* clone3's set_tid, innermost namespace first; beyond nwant: the next free */
+	u32 nwant;
 };
 
 /* The new tid, or -errno.  The caller has a frame.  Waits for the child if CLONE_VFORK. */

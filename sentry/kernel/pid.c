@@ -85,15 +85,14 @@ static int find_free(struct kernel *k)
 	return -EAGAIN;
 }
 
-int pid_alloc_locked(struct kernel *k, struct pid_ns *ns, int want)
+int pid_alloc_locked(struct kernel *k, struct pid_ns *ns, const int *wanted, u32 n)
 {
-	int want_here = ns->level ? want : 0, r, pid;
+	int want = n > ns->level ? wanted[ns->level] : 0, r, pid = want;
 
 	if (want < 0 || want >= PID_MAX)
 		return -EINVAL;
 	if (k->max_tasks != 0 && k->ntasks >= k->max_tasks)
 		return -EAGAIN;
-	pid = want = ns->level ? 0 : want;
 	if (want == 0)
 		pid = find_free(k);
 	else if (!is_free(k, want))
@@ -102,7 +101,7 @@ int pid_alloc_locked(struct kernel *k, struct pid_ns *ns, int want)
 		return pid;
 	r = ent_make(k, pid);
 	if (r == 0)
-		r = pid_nums_make_locked(ns, pid, want_here, &ent(k, pid)->nums);
+		r = pid_nums_make_locked(ns, pid, wanted, n, &ent(k, pid)->nums);
 	if (r < 0)
 		return r;
 	ent(k, pid)->reserved = true;

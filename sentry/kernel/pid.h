@@ -22,10 +22,10 @@ struct pid_nums;
 struct pid_table *pid_table_new(void) must_check;
 
 /*
- * Reserve a number for a task of @ns (@want, there: 0 = the next free one) and count the task
- * against the limit.  The number, -EAGAIN (limit, or none free), -EEXIST, -ENOMEM (@ns is dead, too).
+ * Reserve a number for a task of @ns and count the task against the limit.  @n numbers are wanted: in @ns, and in
+ * those around it; else it is the next free one.  The number, -EAGAIN (limit, or none free), -EEXIST, -ENOMEM (@ns is dead, too).
  */
-int pid_alloc_locked(struct kernel *k, struct pid_ns *ns, int want) must_check;
+int pid_alloc_locked(struct kernel *k, struct pid_ns *ns, const int *want, u32 n) must_check;
 /* Its numbers in namespaces: borrowed, NULL: none. */
 const struct pid_nums *pid_nums_locked(struct kernel *k, int pid);
 

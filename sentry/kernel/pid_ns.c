@@ -135,7 +135,7 @@ void pid_nums_free_locked(struct pid_nums *p)
 	kfree(p);
 }
 
-int pid_nums_make_locked(struct pid_ns *ns, int pid, int want, struct pid_nums **ret)
+int pid_nums_make_locked(struct pid_ns *ns, int pid, const int *want, u32 nwant, struct pid_nums **ret)
 {
 	struct pid_nums *p;
 
@@ -144,13 +144,17 @@ int pid_nums_make_locked(struct pid_ns *ns, int pid, int want, struct pid_nums *
 		return 0;
 	if (ns->dead || (!ns->init && ns->last))
 		return -ENOMEM;
+	/* The first of a namespace is its init. */
+	if (nwant && !ns->init && want[0] != 1)
+		return -EINVAL;
 	p = kbuf_alloc(sizeof(*p) + (ns->level + 1) * sizeof(p->nr[0]));
 	if (!p)
 		return -ENOMEM;
 	ns_ref(&ns->ns);
 	p->ns = ns;
 	for (struct pid_ns *n = ns; n->level > 0; n = n->parent) {
-		int nr = take_number(n, pid, n == ns ? want : 0);
+		u32 out = ns->level - n->level;
+		int nr = take_number(n, pid, out < nwant ? want[out] : 0);
 
 		if (nr < 0) {
 			pid_nums_free_locked(p);

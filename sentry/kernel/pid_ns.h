@@ -36,8 +36,8 @@ bool pid_ns_within(struct ns *ns, struct tgroup *tg);   /* is it that of @tg or 
 /* That of the children to come, and that of @t itself: borrowed. */
 struct pid_ns *task_pid_ns_for_children(struct task *t);
 
-/* For pid.c, kernel->mu held: numbers for @pid in @ns and above (@want in @ns, 0 = any); and back. */
-int pid_nums_make_locked(struct pid_ns *ns, int pid, int want, struct pid_nums **ret) must_check;
+/* For pid.c, kernel->mu held: numbers for @pid in @ns and above, the first @n as wanted; and back. */
+int pid_nums_make_locked(struct pid_ns *ns, int pid, const int *want, u32 n, struct pid_nums **ret) must_check;
 void pid_nums_free_locked(struct pid_nums *p);
 /* Is @p known in @ns? Its number there, or 0. */
 int pid_nums_in(const struct pid_nums *p, const struct pid_ns *ns);

@@ -86,7 +86,7 @@ static int enter_tables(struct task *t, struct process_args *a, struct session *
 	int pid;
 
 	mutex_lock(&k->mu);
-	pid = pid_alloc_locked(k, tg->pid_ns, a->pid);
+	pid = pid_alloc_locked(k, tg->pid_ns, &a->pid, a->pid != 0);
 	if (pid < 0)
 		goto out;
 	first = pid == 1 || (tg->pid_ns->level > 0 && pid_nr_in_locked(tg->pid_ns, pid) == 1);

@@ -198,6 +198,8 @@ static int set_target(struct task *t, struct ptimer *p, const struct ptimer_even
 
 	if (notify != SIGEV_SIGNAL && notify != SIGEV_NONE && notify != SIGEV_THREAD)
 		return -EINVAL;
+	if ((ev->notify & SIGEV_THREAD_ID) && notify != SIGEV_SIGNAL)
+		return -EINVAL;
 	if (notify != SIGEV_NONE && (ev->signo < 1 || ev->signo > NSIG_GUEST))
 		return -EINVAL;
 	if (ev->notify & SIGEV_THREAD_ID) {

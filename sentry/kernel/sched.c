@@ -72,15 +72,39 @@ int sched_set_nice(struct task *t, int pid, int nice)
 struct prio_walk {
 	struct task *t;
 	int which, who;
-	int nice;
-	bool set;
+	int nice;                               /* or the I/O priority */
+	bool set, io;
 	long result;
 };
 
+static int set_one_ioprio(struct task *t, struct task *x, int ioprio)
+{
+	const struct cred *c = task_cred(t), *xc = task_cred_get(x);
+	bool ok = c->euid == xc->uid || c->uid == xc->uid || capable(t, CAP_SYS_NICE);
+
+	cred_unref(xc);
+	if (ok)
+		x->ioprio = ioprio;
+	return ok ? 0 : -EPERM;
+}
+
+#define IOPRIO_BE (2 << 13)             /* best effort */
+
+static void visit_ioprio(struct prio_walk *w, struct task *x)
+{
+	long v = x->ioprio;
+
+	if (w->which != PRIO_PROCESS && v >> 13 == 0)
+		v = IOPRIO_BE | (x->nice + 20) / 5;
+	w->result = w->result < 0 ? v : MIN(w->result, v);
+}
+
 static void visit(struct prio_walk *w, struct task *x)
 {
-	if (w->set) {
-		int r = set_one(w->t, x, w->nice);
+	if (w->io && !w->set) {
+		visit_ioprio(w, x);
+	} else if (w->set) {
+		int r = w->io ? set_one_ioprio(w->t, x, w->nice) : set_one(w->t, x, w->nice);
 
 		if (w->result == -ESRCH || r < 0)
 			w->result = r;
@@ -147,6 +171,20 @@ long sched_get_priority(struct task *t, int which, int who)
 long sched_set_priority(struct task *t, int which, int who, int nice)
 {
 	struct prio_walk w = { .t = t, .which = which, .who = who, .nice = nice, .set = true };
+
+	return walk(&w);
+}
+
+long sched_get_ioprio(struct task *t, int which, int who)
+{
+	struct prio_walk w = { .t = t, .which = which, .who = who, .io = true };
+
+	return walk(&w);
+}
+
+long sched_set_ioprio(struct task *t, int which, int who, int ioprio)
+{
+	struct prio_walk w = { .t = t, .which = which, .who = who, .nice = ioprio, .set = true, .io = true };
 
 	return walk(&w);
 }

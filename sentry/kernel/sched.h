@@ -23,4 +23,7 @@ void sched_all_cpus(struct kernel *k, u64 ret[2]);
 int sched_set_nice(struct task *t, int pid, int nice) must_check;
 /* @which: PRIO_*. 20 - the lowest nice value found (1..40), or -ESRCH, -EINVAL. */
 long sched_get_priority(struct task *t, int which, int who) must_check;
+/* The same of I/O priorities (ioprio_set(2)): class and level.  Of several the best is told, and what was not set is by the nice value. */
+long sched_get_ioprio(struct task *t, int which, int who) must_check;
+long sched_set_ioprio(struct task *t, int which, int who, int ioprio) must_check;
 long sched_set_priority(struct task *t, int which, int who, int nice) must_check;

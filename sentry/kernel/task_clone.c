@@ -57,7 +57,7 @@ static int check_flags(struct task *t, const struct clone_req *q)
 	if (f & CLONE_NEWTIME_FLAG)
 		return -EINVAL;
 	if ((f & CLONE_NEWIPC) && (f & CLONE_SYSVSEM))
-		return -EINVAL;
+		return f & CLONE_NEWUSER || self_capable(t, CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
 	/* A process is in one pid namespace, its threads too. */
 	if ((f & CLONE_THREAD) && task_pid_ns_for_children(t) != t->tg->pid_ns)
 		return -EINVAL;
@@ -256,7 +256,7 @@ static int publish(struct task *t, struct task *n, const struct clone_req *q)
 		goto out;
 	}
 	ns = thread ? tg->pid_ns : task_pid_ns_for_children(n);
-	pid = pid_alloc_locked(k, ns, q->want_tid);
+	pid = pid_alloc_locked(k, ns, q->want_tid, q->nwant);
 	if (pid < 0)
 		goto out;
 	n->tid = pid;

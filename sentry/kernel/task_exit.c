@@ -160,7 +160,7 @@ static void fill_chld(struct tgroup *tg, struct lx_siginfo *si, int sig)
 static bool notify_parent_exit(struct tgroup *tg)
 {
 	struct tgroup *parent = tg->parent;
-	int sig = tg->exit_signal;
+	int sig = tg->exit_signal <= NSIG_GUEST ? tg->exit_signal : 0;
 	struct lx_siginfo si;
 	bool reap = false;
 

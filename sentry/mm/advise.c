@@ -24,6 +24,11 @@
 #define MADV_SOFT_OFFLINE 101
 #endif
 
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#define MADV_GUARD_REMOVE 103
+#endif
+
 enum advice_kind { ADV_UNKNOWN, ADV_HINT, ADV_PASS, ADV_FORBIDDEN };
 
 /* MADV_MERGEABLE is -EINVAL, as on a Linux without KSM: there is no /sys/kernel/mm/ksm. */
@@ -52,6 +57,8 @@ static enum advice_kind classify(int advice)
 	case MADV_POPULATE_READ:
 	case MADV_POPULATE_WRITE:
 	case MADV_COLLAPSE:
+	case MADV_GUARD_INSTALL:
+	case MADV_GUARD_REMOVE:
 		return ADV_PASS;
 	case MADV_HWPOISON:
 	case MADV_SOFT_OFFLINE:
@@ -71,6 +78,7 @@ static bool breaks_seal(const struct vma *v, int advice)
 	case MADV_REMOVE:
 	case MADV_DONTFORK:
 	case MADV_WIPEONFORK:
+	case MADV_GUARD_INSTALL:
 		return (v->flags & VMA_SEALED) && !(v->flags & MAP_SHARED) && !(v->prot & PROT_WRITE);
 	default:
 		return false;
@@ -95,6 +103,8 @@ static int check_vma(const struct vma *v, int advice)
 		if ((v->madvise & VMA_LOCKED) || !v->file)
 			return -EINVAL;
 		return (v->flags & MAP_SHARED) && !(v->flags & VMA_NOWRITE) ? 0 : -EACCES;
+	case MADV_GUARD_INSTALL:
+		return v->madvise & VMA_LOCKED || v->flags & VMA_DONTEXPAND ? -EINVAL : 0;
 	case MADV_COLD:
 	case MADV_PAGEOUT:
 		return v->madvise & VMA_LOCKED ? -EINVAL : 0;
@@ -179,6 +189,13 @@ static int advise_locked(struct vma_edit *e, struct ctx *c, u64 start, u64 end, 
 	return hole;
 }
 
+/* As a whole, and for good: it may have pages that nobody can reach, which the set of vmas does not show. */
+static void mark_guarded(struct mm *mm, u64 start, u64 end)
+{
+	for (struct vma *v = vma_find(mm, start); v && v->start < end; v = vma_next(v))
+		v->madvise |= VMA_GUARDED;
+}
+
 int mm_madvise(struct task *t, gaddr_t addr, u64 len, int advice)
 {
 	enum advice_kind kind = classify(advice);
@@ -197,6 +214,8 @@ int mm_madvise(struct task *t, gaddr_t addr, u64 len, int advice)
 	r = mm_edit_begin(&e, t->mm, 2);
 	if (r < 0)
 		return -EAGAIN;
+	if (advice == MADV_GUARD_INSTALL && ctx_has_frame(t->ctx))
+		mark_guarded(t->mm, addr.v, end);
 	r = advise_locked(&e, t->ctx, addr.v, end, advice);
 	if (r == 0 || r == -ENOMEM)
 		vma_change(&e, addr.v, end, set_advice, (u64)advice);

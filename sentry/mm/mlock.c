@@ -5,6 +5,7 @@
  * RLIMIT_MEMLOCK and shown, and pages are made present where Linux would.
  */
 #include <errno.h>
+#include "platform/base/overflow.h"
 #include "platform/platform.h"
 #include "sentry/core/errno.h"
 #include "sentry/kernel/task.h"
@@ -60,8 +61,10 @@ int mm_mlock(struct task *t, gaddr_t addr, u64 len, u32 how)
 	mm_limits_get(t, &lim);
 	if (how && !lim.lock_any && lim.memlock == 0)
 		return -EPERM;
-	if (!mm_round_range(start, len + (addr.v - start), &end) || end < start)
-		return how ? -ENOMEM : -EINVAL;
+	/* As Linux does: a length that wraps is a short one. */
+	len = ALIGN_UP(len + (addr.v - start), PAGE_SIZE);
+	if (add_overflows(start, len, &end))
+		return how && !lim.lock_any && len > lim.memlock ? -ENOMEM : -EINVAL;
 	if (start == end)
 		return 0;
 	if (how == VMA_LOCKED && !ctx_has_frame(t->ctx))
@@ -170,7 +173,7 @@ int mm_msync(struct task *t, gaddr_t addr, u64 len, int flags)
 	if ((flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) || (at & ~PAGE_MASK) ||
 	    ((flags & MS_ASYNC) && (flags & MS_SYNC)))
 		return -EINVAL;
-	if (!mm_round_range(at, len, &end))
+	if (add_overflows(at, ALIGN_UP(len, PAGE_SIZE), &end))
 		return -ENOMEM;
 	while (at < end && (f = next_to_sync(t->mm, &at, end, flags, &err))) {
 		int r = file_fsync(t, f, true);

@@ -204,7 +204,7 @@ u64 mm_pick(struct mm *mm, u64 len)
 /* The program's own file cannot become shorter while it runs; any other could. */
 static bool is_plain(const struct mm *mm, const struct vma *v)
 {
-	return !(v->flags & MAP_SHARED) && (v->prot & PROT_WRITE) && (!v->file || v->file == mm->exe ||
+	return !(v->flags & MAP_SHARED) && (v->prot & PROT_WRITE) && !(v->madvise & VMA_GUARDED) && (!v->file || v->file == mm->exe ||
 		(mm->exe && v->file->inode && v->file->inode == mm->exe->inode));
 }
 

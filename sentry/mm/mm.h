@@ -40,6 +40,7 @@ struct ctx;
 #define VMA_DONTDUMP    0x04u
 #define VMA_LOCKED      0x08u
 #define VMA_LOCKONFAULT 0x10u
+#define VMA_GUARDED     0x20u           /* MADV_GUARD_INSTALL was asked for somewhere in it */
 
 struct vma {
 	struct rb_node node;

@@ -288,7 +288,7 @@ int mm_remap_file_pages(struct task *t, gaddr_t addr, u64 len, u64 pgoff, int fl
 		return -EINVAL;
 	mutex_lock(&mm->mu);
 	v = vma_at(mm, addr.v);
-	if (v && (v->flags & MAP_SHARED) && v->file && v->end >= end) {
+	if (v && (v->flags & MAP_SHARED) && !(v->flags & VMA_NOWRITE) && v->file && v->end >= end) {
 		f = file_ref(v->file);
 		prot = v->prot;
 	}

@@ -40,6 +40,9 @@ long sys_timerfd_settime(struct task *t, const struct sysargs *a)
 	r = copy_in(t, &its, arg_addr(a, 2), sizeof(its));
 	if (r < 0)
 		return r;
+	r = timerfd_check(arg_s32(a, 1), &its);
+	if (r < 0)
+		return r;
 	f = fd_get(t, arg_fd(a, 0));
 	if (!f)
 		return -EBADF;

@@ -70,12 +70,12 @@ static void edit_bits(struct cred *c, u64 v) { c->securebits = (u32)v; }
 
 static long capbset(struct task *t, int op, u64 cap)
 {
-	if (cap > CAP_LAST_CAP)
-		return -EINVAL;
 	if (op == PR_CAPBSET_READ)
-		return (task_cred(t)->cap_bnd >> cap) & 1;
+		return cap > CAP_LAST_CAP ? -EINVAL : (long)(task_cred(t)->cap_bnd >> cap & 1);
 	if (!self_capable(t, CAP_SETPCAP))
 		return -EPERM;
+	if (cap > CAP_LAST_CAP)
+		return -EINVAL;
 	return edit_cred(t, edit_drop_bound, cap);
 }
 
@@ -260,7 +260,7 @@ static long fixed_ops(struct task *t, int op, const u64 *v)
 	case PR_GET_ENDIAN:
 		return -EINVAL;
 	case PR_MCE_KILL_GET:
-		return PR_MCE_KILL_DEFAULT;
+		return v[1] || v[2] || v[3] || v[4] ? -EINVAL : PR_MCE_KILL_DEFAULT;
 	case PR_MCE_KILL:
 		return v[1] > PR_MCE_KILL_SET || v[3] || v[4] || (v[1] == PR_MCE_KILL_CLEAR && v[2]) || v[2] > PR_MCE_KILL_DEFAULT ?
 			-EINVAL : 0;

@@ -2,6 +2,7 @@
  * sys_process.c - making processes, their end, waiting for them, their numbers.
  */
 #include <errno.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <sched.h>
 #include <string.h>
@@ -15,12 +16,14 @@
 #include "sentry/kernel/pidfd.h"
 #include "sentry/kernel/ptrace.h"
 #include "sentry/kernel/task.h"
+#include "sentry/kernel/user_ns.h"
 #include "sentry/kernel/wait.h"
 #include "sentry/mm/mm.h"
 #include "sentry/syscalls/syscall.h"
 #include "sentry/vfs/file.h"
 
 #define P_PIDFD_ID 3
+#define CLONE_INTO_CGROUP_FLAG 0x200000000ull
 
 long sys_fork(struct task *t, const struct sysargs *a unused_ok)
 {
@@ -32,7 +35,7 @@ long sys_vfork(struct task *t, const struct sysargs *a unused_ok)
 	return task_clone(t, &(struct clone_req){ .flags = CLONE_VFORK | CLONE_VM, .exit_signal = SIGCHLD });
 }
 
-/* The low byte of clone's flags is the exit signal; the number of bits is the old ABI's. */
+/* The low byte of clone's flags is the exit signal, where none is sent for what is no signal; the number of bits is the old ABI's. */
 long sys_clone(struct task *t, const struct sysargs *a)
 {
 	u64 f = arg_u64(a, 0) & 0xffffffff;
@@ -47,8 +50,6 @@ long sys_clone(struct task *t, const struct sysargs *a)
 	};
 
 	if ((f & CLONE_PIDFD) && (f & CLONE_PARENT_SETTID))
-		return -EINVAL;
-	if (q.exit_signal > NSIG_GUEST)
 		return -EINVAL;
 	return task_clone(t, &q);
 }
@@ -65,25 +66,47 @@ static int get_clone_args(struct task *t, gaddr_t addr, size_t size, struct lx_c
 	return size < 64 ? -EINVAL : copy_struct_in(t, ret, sizeof(*ret), addr, size);
 }
 
+/* set_tid: numbers in the child's namespace and those around it, innermost first; CLONE_NEWPID makes one more. */
 static int get_set_tid(struct task *t, const struct lx_clone_args *c, struct clone_req *q)
 {
-	struct user_ns *owner;
-	s32 tid;
+	struct pid_ns *ns = task_pid_ns_for_children(t);
+	u32 fresh = c->flags & CLONE_NEWPID ? 1 : 0;
 
+	if (c->set_tid_size > ARRAY_SIZE(q->want_tid) || (c->set_tid_size == 0) != (c->set_tid == 0))
+		return -EINVAL;
 	if (c->set_tid_size == 0)
-		return c->set_tid ? -EINVAL : 0;
-	/* One number: that in the innermost namespace. */
-	if (c->set_tid_size > 1 || !c->set_tid)
-		return -EINVAL;
-	if (copy_in(t, &tid, GADDR(c->set_tid), sizeof(tid)) < 0)
+		return 0;
+	if (copy_in(t, q->want_tid, GADDR(c->set_tid), c->set_tid_size * sizeof(s32)) < 0)
 		return -EFAULT;
-	if (tid < 1)
+	q->nwant = (u32)c->set_tid_size;
+	if (q->nwant > ns->level + 1 + fresh)
 		return -EINVAL;
-	owner = task_pid_ns_for_children(t)->ns.owner;
-	if (!ns_capable(t, owner, CAP_SYS_ADMIN) && !ns_capable(t, owner, CAP_CHECKPOINT_RESTORE))
-		return -EPERM;
-	q->want_tid = tid;
+	for (u32 i = 0; i < q->nwant; i++) {
+		const struct user_ns *owner = i < fresh ? task_user_ns(t) : ns->ns.owner;
+
+		if (q->want_tid[i] < 1 || q->want_tid[i] >= PID_MAX || (i < fresh && q->want_tid[i] != 1))
+			return -EINVAL;
+		/* Who makes a user namespace as well may do all to what belongs to it. */
+		if (!(i < fresh && (c->flags & CLONE_NEWUSER)) && !ns_capable(t, owner, CAP_SYS_ADMIN) &&
+		    !ns_capable(t, owner, CAP_CHECKPOINT_RESTORE))
+			return -EPERM;
+		if (i >= fresh)
+			ns = ns->parent;
+	}
 	return 0;
+}
+
+/* CLONE_INTO_CGROUP needs a cgroup tree of the sandbox's own: no descriptor is one of it. */
+static int check_cgroup(struct task *t, const struct lx_clone_args *c)
+{
+	auto_file *f = NULL;
+
+	if (!(c->flags & CLONE_INTO_CGROUP_FLAG))
+		return 0;
+	if (c->cgroup > INT_MAX)
+		return -EINVAL;
+	f = fd_get(t, (int)c->cgroup);
+	return f ? -EINVAL : -EBADF;
 }
 
 long sys_clone3(struct task *t, const struct sysargs *a)
@@ -94,8 +117,7 @@ long sys_clone3(struct task *t, const struct sysargs *a)
 
 	if (r < 0)
 		return r;
-	/* CLONE_INTO_CGROUP needs a cgroup tree of the sandbox's own: refused like any unknown flag. */
-	if ((c.flags & (CSIGNAL | CLONE_DETACHED | 0x200000000ull)) || c.flags >> 34)
+	if ((c.flags & (CSIGNAL | CLONE_DETACHED)) || c.flags >> 34)
 		return -EINVAL;
 	if (c.exit_signal & ~(u64)CSIGNAL || c.exit_signal > NSIG_GUEST)
 		return -EINVAL;
@@ -113,6 +135,8 @@ long sys_clone3(struct task *t, const struct sysargs *a)
 		.pidfd = GADDR(c.pidfd),
 	};
 	r = get_set_tid(t, &c, &q);
+	if (r == 0)
+		r = check_cgroup(t, &c);
 	return r < 0 ? r : task_clone(t, &q);
 }
 

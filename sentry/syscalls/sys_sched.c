@@ -80,14 +80,18 @@ static long set_policy(struct task *t, int pid, int policy, int prio)
 	x = find(t, pid, &r);
 	if (!x)
 		return r;
-	if (policy < 0)
+	if (policy < 0) {
 		policy = x->sched_policy;
-	else
+		reset = x->sched_reset_on_fork;
+	} else {
 		policy &= ~SCHED_RESET_ON_FORK;
+	}
 	r = check_policy(policy, prio);
 	if (r < 0)
 		return r;
 	if (!may_change(t, x))
+		return -EPERM;
+	if (x->sched_reset_on_fork && !reset && !capable(t, CAP_SYS_NICE))
 		return -EPERM;
 	if (realtime(policy) && !capable(t, CAP_SYS_NICE) && (u64)prio > task_rlimit(x, RLIMIT_RTPRIO))
 		return -EPERM;
@@ -246,7 +250,8 @@ long sys_sched_setattr(struct task *t, const struct sysargs *a)
 			    (int)at.priority);
 	if (r < 0 || realtime((int)at.policy))
 		return r;
-	return sched_set_nice(t, arg_s32(a, 0), at.nice);
+	r = sched_set_nice(t, arg_s32(a, 0), at.nice);
+	return r == -EACCES ? -EPERM : r;
 }
 
 /* ---- affinity ---- */
@@ -318,17 +323,17 @@ long sys_setpriority(struct task *t, const struct sysargs *a)
 	return sched_set_priority(t, arg_s32(a, 0), arg_s32(a, 1), arg_s32(a, 2));
 }
 
+#define IOPRIO_RT 1
+#define IOPRIO_WHO_PROCESS 1
+#define IOPRIO_WHO_USER 3
+
 long sys_ioprio_get(struct task *t, const struct sysargs *a)
 {
-	auto_task *x = NULL;
-	int r;
+	int which = arg_s32(a, 0);
 
-	if (arg_s32(a, 0) < 1 || arg_s32(a, 0) > 3)
+	if (which < IOPRIO_WHO_PROCESS || which > IOPRIO_WHO_USER)
 		return -EINVAL;
-	if (arg_s32(a, 0) != 1)
-		return t->ioprio;
-	x = find(t, arg_s32(a, 1), &r);
-	return x ? x->ioprio : -ESRCH;
+	return sched_get_ioprio(t, which - IOPRIO_WHO_PROCESS, arg_s32(a, 1));
 }
 
 /* Classes: none (which has no level), real-time, best effort, idle; levels 0 to 7, hints above them. */
@@ -339,19 +344,11 @@ static bool ioprio_ok(int class, int level, int v)
 
 long sys_ioprio_set(struct task *t, const struct sysargs *a)
 {
-	int v = arg_s32(a, 2), class = v >> 13;
-	auto_task *x = NULL;
-	int r;
+	int which = arg_s32(a, 0), v = arg_s32(a, 2), class = v >> 13;
 
-	if (arg_s32(a, 0) < 1 || arg_s32(a, 0) > 3 || !ioprio_ok(class, v & 7, v))
+	if (class == IOPRIO_RT && !capable(t, CAP_SYS_ADMIN) && !capable(t, CAP_SYS_NICE))
+		return -EPERM;
+	if (which < IOPRIO_WHO_PROCESS || which > IOPRIO_WHO_USER || !ioprio_ok(class, v & 7, v))
 		return -EINVAL;
-	if (class == 1 && !capable(t, CAP_SYS_ADMIN) && !capable(t, CAP_SYS_NICE))
-		return -EPERM;
-	x = arg_s32(a, 0) == 1 ? find(t, arg_s32(a, 1), &r) : task_ref(t);
-	if (!x)
-		return -ESRCH;
-	if (!may_change(t, x))
-		return -EPERM;
-	x->ioprio = v;
-	return 0;
+	return sched_set_ioprio(t, which - IOPRIO_WHO_PROCESS, arg_s32(a, 1), v);
 }

@@ -40,7 +40,12 @@ long sys_setsid(struct task *t, const struct sysargs *a unused_ok)
 
 long sys_setpgid(struct task *t, const struct sysargs *a)
 {
-	return session_setpgid(t, pid_arg(t, arg_s32(a, 0)), pid_arg(t, arg_s32(a, 1)));
+	int pid = arg_s32(a, 0), pgid = arg_s32(a, 1);
+
+	/* Group 0 is that of the process's own number: a negative one, too. */
+	if ((pgid ? pgid : pid) < 0)
+		return -EINVAL;
+	return session_setpgid(t, pid_arg(t, pid), pid_arg(t, pgid));
 }
 
 long sys_getpgid(struct task *t, const struct sysargs *a)

@@ -40,14 +40,17 @@ long sys_clock_getres(struct task *t, const struct sysargs *a)
 
 long sys_clock_settime(struct task *t, const struct sysargs *a)
 {
+	clockid_t clock = arg_s32(a, 0);
 	struct timespec ts;
 	ktime_t v;
 	int r;
 
-	if (arg_s32(a, 0) != CLOCK_REALTIME)
-		return clock_read(t, arg_s32(a, 0), &v) < 0 || arg_s32(a, 0) >= 0 ? -EINVAL : -EPERM;
+	if (clock > 0)
+		return -EINVAL;
 	if (copy_in(t, &ts, arg_addr(a, 1), sizeof(ts)) < 0)
 		return -EFAULT;
+	if (clock != CLOCK_REALTIME)
+		return clock_read(t, clock, &v) < 0 ? -EINVAL : -EPERM;
 	r = ktime_from_timespec(&ts, &v);
 	return r < 0 ? r : -EPERM;
 }
@@ -67,13 +70,19 @@ long sys_gettimeofday(struct task *t, const struct sysargs *a)
 
 long sys_settimeofday(struct task *t, const struct sysargs *a)
 {
-	struct timeval tv;
+	struct timeval tv = { 0 };
+	struct timezone tz = { 0 };
 
 	if (arg_addr(a, 0).v && copy_in(t, &tv, arg_addr(a, 0), sizeof(tv)) < 0)
 		return -EFAULT;
-	if (arg_addr(a, 0).v && (tv.tv_usec < 0 || tv.tv_usec > 1000000))
+	if (tv.tv_usec < 0 || tv.tv_usec > 1000000)
 		return -EINVAL;
-	return -EPERM;
+	if (arg_addr(a, 1).v && copy_in(t, &tz, arg_addr(a, 1), sizeof(tz)) < 0)
+		return -EFAULT;
+	/* 1000000 is one too many, which Linux notices later. */
+	if (tv.tv_usec == 1000000 || tv.tv_sec < 0)
+		return -EINVAL;
+	return capable(t, CAP_SYS_TIME) && (tz.tz_minuteswest < -15 * 60 || tz.tz_minuteswest > 15 * 60) ? -EINVAL : -EPERM;
 }
 
 long sys_time(struct task *t, const struct sysargs *a)
@@ -85,16 +94,49 @@ long sys_time(struct task *t, const struct sysargs *a)
 	return now;
 }
 
+#define ADJ_ADJTIME 0x8000              /* ADJ_OFFSET_SINGLESHOT and ADJ_OFFSET_SS_READ have it */
+#define ADJ_READONLY 0x2000
+#define TICK_MIN 9000                   /* us, of 100 in a second */
+#define TICK_MAX 11000
+
+/* May the clock be changed so?  What is valid is -EPERM all the same. */
+static int check_timex(struct task *t, const struct timex *tx)
+{
+	u32 m = tx->modes;
+
+	if (m & ADJ_ADJTIME) {
+		if (!(m & ADJ_OFFSET))
+			return -EINVAL;
+		if (m & ADJ_READONLY)
+			return 0;
+		return -EPERM;
+	}
+	if (m && !capable(t, CAP_SYS_TIME))
+		return -EPERM;
+	if ((m & ADJ_TICK) && (tx->tick < TICK_MIN || tx->tick > TICK_MAX))
+		return -EINVAL;
+	if ((m & ADJ_SETOFFSET) && (tx->time.tv_usec < 0 || tx->time.tv_usec >= (m & ADJ_NANO ? NSEC_PER_SEC : 1000000)))
+		return -EINVAL;
+	return m ? -EPERM : 0;
+}
+
 /* Reading the state of the clock is allowed to all; changing it to nobody. */
-static long read_timex(struct task *t, gaddr_t addr)
+static long read_timex(struct task *t, gaddr_t addr, clockid_t clock)
 {
 	struct timex tx;
 	ktime_t now = ktime_real(t->kernel);
+	int r;
 
 	if (copy_in(t, &tx, addr, sizeof(tx)) < 0)
 		return -EFAULT;
-	if (tx.modes != 0 && tx.modes != ADJ_OFFSET_SS_READ)
-		return -EPERM;
+	if (clock != CLOCK_REALTIME) {
+		bool some = clock < 0 ? !clock_is_dynamic(clock) : clock_read(t, clock, &now) == 0;
+
+		return some ? -EOPNOTSUPP : -EINVAL;
+	}
+	r = check_timex(t, &tx);
+	if (r < 0)
+		return r;
 	tx = (struct timex){ .tick = 10000, .maxerror = 16000000, .esterror = 16000000, .status = STA_UNSYNC,
 			     .constant = 2, .precision = 1, .tolerance = 32768000 };
 	tx.time.tv_sec = now / NSEC_PER_SEC;
@@ -104,16 +146,12 @@ static long read_timex(struct task *t, gaddr_t addr)
 
 long sys_adjtimex(struct task *t, const struct sysargs *a)
 {
-	return read_timex(t, arg_addr(a, 0));
+	return read_timex(t, arg_addr(a, 0), CLOCK_REALTIME);
 }
 
 long sys_clock_adjtime(struct task *t, const struct sysargs *a)
 {
-	ktime_t now;
-
-	if (arg_s32(a, 0) == CLOCK_REALTIME)
-		return read_timex(t, arg_addr(a, 1));
-	return clock_read(t, arg_s32(a, 0), &now) < 0 ? -EINVAL : -EOPNOTSUPP;
+	return read_timex(t, arg_addr(a, 1), arg_s32(a, 0));
 }
 
 /* ---- sleeping ---- */
@@ -189,8 +227,6 @@ static long cpu_clock_sleep(struct task *t, clockid_t clock, bool absolute, ktim
 	ktime_t now;
 	int r;
 
-	if (clock == CLOCK_THREAD_CPUTIME_ID)
-		return -EOPNOTSUPP;
 	r = clock_read(t, clock, &now);
 	if (r < 0)
 		return r;
@@ -209,13 +245,16 @@ long sys_clock_nanosleep(struct task *t, const struct sysargs *a)
 	case CLOCK_REALTIME_COARSE:
 	case CLOCK_MONOTONIC_COARSE:
 	case CLOCK_MONOTONIC_RAW:
+	case CLOCK_THREAD_CPUTIME_ID:
 		return -EOPNOTSUPP;
 	case CLOCK_REALTIME_ALARM:
 	case CLOCK_BOOTTIME_ALARM:
 		if (!capable(t, CAP_WAKE_ALARM))
 			return -EPERM;
 	}
-	if (clock_read(t, clock, &now) < 0)
+	if (clock_is_dynamic(clock))
+		return -EOPNOTSUPP;
+	if (clock >= 0 && clock_read(t, clock, &now) < 0)
 		return -EINVAL;
 	r = get_interval(t, arg_addr(a, 2), &d);
 	if (r < 0)

@@ -29,7 +29,7 @@ static struct task *add_thread(struct tgroup *tg)
 	int pid;
 
 	mutex_lock(&k->mu);
-	pid = pid_alloc_locked(k, pid_ns_of(k->nsset->of[NS_PID]), 0);
+	pid = pid_alloc_locked(k, pid_ns_of(k->nsset->of[NS_PID]), NULL, 0);
 	assert_true(pid > 0);
 	t->tid = pid;
 	pid_set_task_locked(k, pid, task_ref(t));

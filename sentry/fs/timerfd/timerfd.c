@@ -242,6 +242,16 @@ static ktime_t to_deadline(const struct timerfd *td, ktime_t value, bool absolut
 	return MAX(at, 1);
 }
 
+int timerfd_check(int flags, const struct itimerspec *its)
+{
+	ktime_t v;
+	int r = flags & ~(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET) ? -EINVAL : 0;
+
+	if (r == 0)
+		r = ktime_from_timespec(&its->it_value, &v);
+	return r < 0 ? r : ktime_from_timespec(&its->it_interval, &v);
+}
+
 int timerfd_set(struct file *f, int flags, const struct itimerspec *its, struct itimerspec *ret_old)
 {
 	struct timerfd *td = td_of(f);
@@ -250,9 +260,9 @@ int timerfd_set(struct file *f, int flags, const struct itimerspec *its, struct 
 
 	if (f->ops != &timerfd_ops)
 		return -EINVAL;
-	if (flags & ~(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET))
-		return -EINVAL;
-	r = ktime_from_timespec(&its->it_value, &value);
+	r = timerfd_check(flags, its);
+	if (r == 0)
+		r = ktime_from_timespec(&its->it_value, &value);
 	if (r == 0)
 		r = ktime_from_timespec(&its->it_interval, &interval);
 	if (r < 0)
