@@ -248,10 +248,32 @@ static int write_map(struct cli *cli, pid_t pid, const char *file, const char *t
 	return r;
 }
 
+/* Is there an @id in our own user namespace?  @file: uid_map or gid_map. */
+static bool have_id(const char *file, u32 id)
+{
+	char path[64];
+	u32 in, out, n;
+	bool hit = false;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/%s", file);
+	f = fopen(path, "re");
+	while (f && !hit && fscanf(f, "%u %u %u", &in, &out, &n) == 3)
+		hit = id >= in && id - in < n;
+	if (f)
+		fclose(f);
+	return hit;
+}
+
+/* An id that is nobody's; who is not root of the host and has none to give gives his own. */
+static u32 outer_id(const char *file, u32 own)
+{
+	return own || (cli_rootless() && !have_id(file, SENTRY_ID)) ? own : SENTRY_ID;
+}
+
 int map_sentry_ids(struct cli *cli, pid_t pid)
 {
-	uid_t uid = geteuid() ? geteuid() : SENTRY_ID;
-	gid_t gid = geteuid() ? getegid() : SENTRY_ID;
+	u32 uid = outer_id("uid_map", geteuid()), gid = outer_id("gid_map", geteuid() ? getegid() : 0);
 	char text[64];
 	int r = 0;
 
