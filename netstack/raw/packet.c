@@ -54,6 +54,10 @@ static void packet_close(struct ep *e)
 	list_del_init(&e->kind_node);
 	mutex_unlock(&e->stack->eps_mu);
 	atomic_fetch_sub(&e->stack->npackets, 1);
+	/* deliver() may have found it before; the ring's memory is the owner's. */
+	mutex_lock(&e->mu);
+	pk(e)->ring.on = false;
+	mutex_unlock(&e->mu);
 }
 
 static int packet_bind(struct ep *e, const struct net_sa *sa)

@@ -49,9 +49,9 @@ struct mnt_ns *mount_detached_root(const struct path *p)
 
 	mutex_lock(&v->mu);
 	ns = p->mnt->ns;
-	if (ns && ns->detached && ns->root == p->mnt && p->dentry == p->mnt->root)
-		mnt_ns_ref(ns);
-	else
+	/* Its last descriptor may be closed right now: the mounts leave it under this lock, after its last reference is gone. */
+	if (!ns || !ns->detached || ns->root != p->mnt || p->dentry != p->mnt->root ||
+	    !ref_get_unless_zero(&mnt_ns_common(ns)->ref))
 		ns = NULL;
 	mutex_unlock(&v->mu);
 	return ns;

@@ -1,4 +1,5 @@
 /* fsopen, fsconfig, fsmount, open_tree, move_mount, mount_setattr, and what a user namespace may not undo. */
+#include <pthread.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/statvfs.h>
@@ -94,6 +95,51 @@ TEST(fsopen_and_fsconfig_check_what_they_get)
 	EXPECT_ERR(sys_fsconfig(0, 1, "a", "b", 0), EINVAL);
 	EXPECT_ERR(read(fs, buf, sizeof(buf)), ENODATA);
 	EXPECT_ERR(sys_fsmount(fs, 0, 0x8000000), EINVAL);
+}
+
+static void *close_trees(void *arg)
+{
+	_Atomic int *slot = arg;
+
+	for (;;) {
+		int fd = *slot;
+
+		if (fd == -2)
+			return NULL;
+		if (fd >= 0) {
+			close(fd);
+			*slot = -1;
+		}
+	}
+}
+
+/* The tree is dissolved when its descriptor is closed, or it is somewhere by then. */
+TEST(a_tree_is_placed_while_its_descriptor_is_closed)
+{
+	_Atomic int slot = -1;
+	pthread_t closer;
+
+	own_mounts();
+	REQUIRE_OK(mkdir("a", 0755));
+	REQUIRE_OK(mkdir("b", 0755));
+	REQUIRE(pthread_create(&closer, NULL, close_trees, (void *)&slot) == 0);
+	for (int i = 0; i < 1500; i++) {
+		int t = sys_open_tree(AT_FDCWD, "a", TREE_CLONE | O_CLOEXEC), here;
+
+		REQUIRE_OK(t);
+		here = openat(t, ".", O_PATH | O_DIRECTORY);
+		REQUIRE_OK(here);
+		slot = t;
+		if (sys_move_mount(here, "", AT_FDCWD, "b", FROM_EMPTY) == 0)
+			EXPECT_OK(umount2("b", MNT_DETACH));
+		else
+			EXPECT_EQ(errno, EINVAL);
+		close(here);
+		while (slot != -1)
+			sched_yield();
+	}
+	slot = -2;
+	pthread_join(closer, NULL);
 }
 
 TEST(open_tree_clones_a_tree)

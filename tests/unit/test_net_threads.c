@@ -1,4 +1,5 @@
 /* Many threads over loopback: no deadlock, no lost byte, no leak. */
+#include <linux/if_ether.h>
 #include <pthread.h>
 #include <sched.h>
 #include <time.h>
@@ -270,11 +271,77 @@ static void a_port_is_chosen_while_the_range_changes(void **state)
 	stack_free(l.s);
 }
 
+struct ring_memory { _Atomic bool gone, late; _Atomic u32 used; };
+
+static void use_ring(struct ring_memory *m)
+{
+	m->used++;
+	if (m->gone)
+		m->late = true;
+}
+
+static void write_ring(void *ctx, u64 off unused_ok, const void *buf unused_ok, size_t n unused_ok) { use_ring(ctx); }
+
+static u32 read_ring(void *ctx, u64 off unused_ok)
+{
+	use_ring(ctx);
+	return 0;
+}
+
+static const struct packet_ring_ops watched_ring = { .write = write_ring, .read32 = read_ring };
+
+static void *sends(void *arg)
+{
+	struct net_sa sa = rig_sa(ip_from4n(0x7f000001), 7000);
+	struct live *l = arg;
+	struct ep *e = NULL;
+
+	if (ep_new(l->s, AF_INET, SOCK_DGRAM, 0, NULL, NULL, &e) < 0 || ep_connect(e, &sa) < 0)
+		return l;
+	while (!l->stop)
+		(void)!rig_send(e, "x", 1);
+	ep_close(e);
+	return NULL;
+}
+
+/* Its memory may be gone when ep_close() returns. */
+static void a_ring_is_left_alone_once_its_socket_is_closed(void **state)
+{
+	static struct ring_memory m[2000];
+	struct live l = { 0 };
+	pthread_t sender;
+	void *bad;
+
+	(void)state;
+	assert_int_equal(stack_new(&live_ops, &l, &l.s), 0);
+	rig_lo_up(l.s);
+	pthread_create(&sender, NULL, sends, &l);
+	for (size_t i = 0; i < ARRAY_SIZE(m); i++) {
+		struct packet_ring_cfg c = { .ops = &watched_ring, .ctx = &m[i], .block_size = 4096, .block_nr = 1,
+					     .frame_size = 2048, .frame_nr = 2 };
+		struct ep *e = NULL;
+
+		assert_int_equal(ep_new(l.s, AF_PACKET, SOCK_RAW, __builtin_bswap16(ETH_P_ALL), NULL, NULL, &e), 0);
+		assert_int_equal(ep_packet_ring(e, &c), 0);
+		while (m[i].used == 0)
+			sched_yield();
+		ep_close(e);
+		m[i].gone = true;
+	}
+	l.stop = true;
+	pthread_join(sender, &bad);
+	assert_null(bad);
+	for (size_t i = 0; i < ARRAY_SIZE(m); i++)
+		assert_false(m[i].late);
+	stack_free(l.s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest t[] = {
 		cmocka_unit_test(threads_share_a_stack), cmocka_unit_test(sockets_are_listed_while_others_are_made),
 		cmocka_unit_test(a_port_is_chosen_while_the_range_changes),
+		cmocka_unit_test(a_ring_is_left_alone_once_its_socket_is_closed),
 	};
 
 	return cmocka_run_group_tests(t, unit_setup, NULL);
