@@ -103,7 +103,35 @@ long sys_readahead(struct task *t, const struct sysargs *a)
 	return f->inode && S_ISREG(f->inode->mode) ? 0 : -EINVAL;
 }
 
-/* Every page of the file that is in the range is called cached: the host's page cache cannot be asked. */
+#define EXTENTS_MAX 65536u              /* looked at; beyond, all is called cached */
+
+/* The pages of @f in [off, end) that are no hole. */
+static u64 pages_there(struct task *t, struct file *f, u64 off, u64 end)
+{
+	u64 next = 0, n = 0;            /* the first page that was not counted */
+
+	for (u32 i = 0; off < end; i++) {
+		s64 d = (s64)off, h = (s64)end;
+
+		if (f->ops->lseek && i < EXTENTS_MAX) {
+			d = f->ops->lseek(t, f, d, SEEK_DATA);
+			if (d == -ENXIO)
+				break;
+			d = d < (s64)off ? (s64)off : d;
+			h = f->ops->lseek(t, f, d, SEEK_HOLE);
+			h = h <= d ? (s64)end : h;
+		}
+		off = MIN((u64)h, end);
+		if ((u64)d >= off)
+			break;
+		next = MAX(next, (u64)d / 4096);
+		n += (off - 1) / 4096 + 1 - MIN(next, (off - 1) / 4096 + 1);
+		next = (off - 1) / 4096 + 1;
+	}
+	return n;
+}
+
+/* What files that are kept in memory have there is known; of others the host's page cache cannot be asked, and what is no hole is called cached. */
 long sys_cachestat(struct task *t, const struct sysargs *a)
 {
 	struct { u64 cache, dirty, writeback, evicted, recently; } st = { 0 };
@@ -117,17 +145,18 @@ long sys_cachestat(struct task *t, const struct sysargs *a)
 		return -EBADF;
 	if (copy_in(t, &range, arg_addr(a, 1), sizeof(range)) < 0)
 		return -EFAULT;
-	if (!f->inode || !S_ISREG(f->inode->mode))
-		return -EOPNOTSUPP;
+	if (f->inode && (file_flags(f) & O_ACCMODE) == O_RDONLY && !inode_owner_or_capable(t, f->inode) &&
+	    inode_permission(t, f->inode, W_OK) < 0)
+		return -EPERM;
 	if (arg_u32(a, 3))
 		return -EINVAL;
-	r = inode_getattr(t, f->inode, &k);
-	if (r < 0)
-		return r;
-	if (range.len == 0 || add_overflows(range.off, range.len, &end))
-		end = UINT64_MAX;
-	end = MIN(end, k.size);
-	if (end > range.off)
-		st.cache = (end - 1) / 4096 - range.off / 4096 + 1;
+	if (f->inode && S_ISREG(f->inode->mode)) {
+		r = inode_getattr(t, f->inode, &k);
+		if (r < 0)
+			return r;
+		/* As on Linux, what wraps is an empty range. */
+		end = range.len ? range.off + range.len : UINT64_MAX;
+		st.cache = pages_there(t, f, range.off, MIN(end, k.size));
+	}
 	return copy_out(t, arg_addr(a, 2), &st, sizeof(st));
 }

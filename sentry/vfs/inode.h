@@ -164,6 +164,9 @@ struct super {
 	struct kernel *kernel;                  /* immutable */
 	const char *source;                     /* immutable: first column of /proc/mounts */
 	struct pid_ns *pid_ns;                  /* immutable: whose numbers proc shows; a reference, or NULL */
+	u32 proc_gid;                           /* immutable: proc's options (fs/proc/options.c) */
+	u8 proc_hide;
+	bool proc_pids_only;
 	struct dcache dcache;
 	struct mutex rename_mu;                 /* RANK_MOUNT: moves of directories between parents */
 	struct mutex acl_mu;                    /* RANK_LEAF: acl[] of its inodes */

@@ -19,20 +19,33 @@
 #include "sentry/mm/mm.h"
 #include "sentry/vfs/landlock.h"
 
-int proc_permit(struct task *t, struct pseudo_node *n)
+bool proc_may_trace(struct task *t, struct task *x)
 {
 	const struct cred *me = task_cred(t), *it;
 	bool same;
 
-	if (n->task == t || n->tg == t->tg)
-		return 0;
-	it = task_cred_get(n->task);
+	if (x->tg == t->tg)
+		return true;
+	it = task_cred_get(x);
 	same = me->fsuid == it->uid && me->fsuid == it->euid && me->fsuid == it->suid &&
 	       me->fsgid == it->gid && me->fsgid == it->egid && me->fsgid == it->sgid &&
 	       me->user_ns == it->user_ns && (it->cap_prm & ~me->cap_prm) == 0;
 	same = (same || cred_ns_capable(me, it->user_ns, CAP_SYS_PTRACE)) && landlock_may_trace(me, it);
 	cred_unref(it);
-	return same ? 0 : -EACCES;
+	return same;
+}
+
+int proc_permit(struct task *t, struct pseudo_node *n)
+{
+	return proc_may_trace(t, n->task) ? 0 : -EACCES;
+}
+
+/* hidepid=noaccess. */
+static int dir_permission(struct task *t, struct pseudo_node *n, int mask)
+{
+	if (proc_hidden(t, n->inode.sb, n->task, HIDE_NOACCESS))
+		return -EPERM;
+	return (mask & W_OK) && !capable(t, CAP_DAC_OVERRIDE) ? -EACCES : 0;
 }
 
 static int show_comm(struct task *t, struct pseudo_node *n, struct strbuf *out)
@@ -373,6 +386,9 @@ static const struct pseudo_entry tid_entries[] = { COMMON_ENTRIES };
 static const struct pseudo_dir pid_dir = { .entries = pid_entries, .n = ARRAY_SIZE(pid_entries) };
 static const struct pseudo_dir tid_dir = { .entries = tid_entries, .n = ARRAY_SIZE(tid_entries) };
 static const struct pseudo_entry pid_entry = { .name = "", .mode = S_IFDIR | 0555, .dir = &pid_dir };
+static const struct pseudo_entry guarded_pid_entry = {
+	.name = "", .mode = S_IFDIR | 0555, .dir = &pid_dir, .permission = dir_permission,
+};
 static const struct pseudo_entry tid_entry = { .name = "", .mode = S_IFDIR | 0555, .dir = &tid_dir };
 
 struct tgroup *procfs_tgroup(struct file *f)
@@ -381,7 +397,7 @@ struct tgroup *procfs_tgroup(struct file *f)
 
 	if (!i || strcmp(i->sb->ops->fstype, "proc") || (i->mode & S_IFMT) != S_IFDIR)
 		return NULL;
-	return to_pseudo(i)->e == &pid_entry ? tgroup_ref(to_pseudo(i)->tg) : NULL;
+	return to_pseudo(i)->e == &pid_entry || to_pseudo(i)->e == &guarded_pid_entry ? tgroup_ref(to_pseudo(i)->tg) : NULL;
 }
 
 /* ---- lists ---- */
@@ -420,14 +436,14 @@ int proc_pid_find(struct task *t, struct pseudo_node *root, const char *name, si
 	if (number_of(name, len, &pid) < 0)
 		return -ENOENT;
 	it = task_find(t->kernel, pid_from_nr_in(root->inode.sb->pid_ns, (int)pid));
-	if (!it)
+	if (!it || proc_hidden(t, root->inode.sb, it, HIDE_INVISIBLE))
 		return -ENOENT;
 	/* As on Linux, a thread's number opens its process's directory, unlisted. */
-	*ret = dir_node(root->inode.sb, &pid_entry, ino, it);
+	*ret = dir_node(root->inode.sb, root->inode.sb->proc_hide ? &guarded_pid_entry : &pid_entry, ino, it);
 	return *ret ? 0 : -ENOMEM;
 }
 
-struct lister { struct pseudo_node *dir; struct dir_ctx *c; };
+struct lister { struct pseudo_node *dir; struct dir_ctx *c; struct task *t; };
 
 static int emit_number(struct lister *l, int id)
 {
@@ -443,12 +459,22 @@ static int emit_number(struct lister *l, int id)
 	return 0;
 }
 
-static int list_process(void *arg, struct tgroup *tg) { return emit_number(arg, tg->tgid); }
+static int list_process(void *arg, struct tgroup *tg)
+{
+	struct lister *l = arg;
+	const struct super *sb = l->dir->inode.sb;
+	auto_task *it = sb->proc_hide ? task_find(l->t->kernel, tg->tgid) : NULL;
+
+	if (it && proc_hidden(l->t, sb, it, HIDE_INVISIBLE))
+		return 0;
+	return emit_number(l, tg->tgid);
+}
+
 static int list_thread(void *arg, struct task *it) { return emit_number(arg, it->tid); }
 
 int proc_pid_list(struct task *t, struct pseudo_node *root, struct dir_ctx *c)
 {
-	struct lister l = { root, c };
+	struct lister l = { root, c, t };
 
 	(void)tgroup_for_each(t->kernel, list_process, &l);
 	return 0;
@@ -456,7 +482,7 @@ int proc_pid_list(struct task *t, struct pseudo_node *root, struct dir_ctx *c)
 
 static int task_list(struct task *t, struct pseudo_node *dir, struct dir_ctx *c)
 {
-	struct lister l = { dir, c };
+	struct lister l = { dir, c, t };
 
 	(void)t;
 	(void)tgroup_for_each_task(dir->tg, list_thread, &l);

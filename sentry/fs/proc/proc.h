@@ -18,6 +18,19 @@ int proc_pid_find(struct task *t, struct pseudo_node *root, const char *name, si
 /* May @t look into the process of @n (ptrace(2) access rules)? 0, -EACCES, or -ESRCH when it is gone. */
 int proc_permit(struct task *t, struct pseudo_node *n);
 
+/* Are @t and @it one process, or may the one trace the other? */
+bool proc_may_trace(struct task *t, struct task *it);
+
+/* options.c.  @opts may be NULL.  @t NULL: by the bundle. */
+#define HIDE_OFF         0
+#define HIDE_NOACCESS    1
+#define HIDE_INVISIBLE   2
+#define HIDE_UNTRACEABLE 4
+int proc_set_options(struct task *t, struct super *sb, const char *opts) must_check;
+void proc_show_options(struct super *sb, struct strbuf *out);
+/* Is process @it kept from @t, if hidepid is @from at least? */
+bool proc_hidden(struct task *t, const struct super *sb, struct task *it, u8 from);
+
 /* One of our numbers as this mount of proc shows it; 0: not at all. */
 int proc_nr(struct pseudo_node *n, int pid);
 

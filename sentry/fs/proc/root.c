@@ -199,6 +199,16 @@ static const struct pseudo_dir root_dir = {
 };
 static const struct pseudo_entry root = { .name = "", .mode = S_IFDIR | 0555, .dir = &root_dir };
 
+/* subset=pid */
+static const struct pseudo_entry pids_entries[] = {
+	{ .name = "self", .mode = S_IFLNK | 0777, .show = show_self },
+	{ .name = "thread-self", .mode = S_IFLNK | 0777, .show = show_thread_self },
+};
+static const struct pseudo_dir pids_dir = {
+	.entries = pids_entries, .n = ARRAY_SIZE(pids_entries), .list = proc_pid_list, .find = proc_pid_find,
+};
+static const struct pseudo_entry pids_root = { .name = "", .mode = S_IFDIR | 0555, .dir = &pids_dir };
+
 static void proc_release(struct super *sb)
 {
 	if (sb->pid_ns)
@@ -206,20 +216,33 @@ static void proc_release(struct super *sb)
 	pseudo_super_release(sb);
 }
 
-static const struct super_ops proc_super = { .fstype = "proc", .release = proc_release };
+static const struct super_ops proc_super = { .fstype = "proc", .show_options = proc_show_options, .release = proc_release };
 
 int procfs_make(struct task *t, struct kernel *k, const char *source, const char *opts,
                 struct super **ret_sb, struct inode **ret_root)
 {
 	struct pid_ns *ns = t && t->nsset ? t->tg->pid_ns : NULL;
+	struct super *sb;
+	struct inode *top;
 	int r;
 
 	(void)source;
-	(void)opts;
-	r = pseudo_mount(k, &proc_super, PROC_SUPER_MAGIC, &root, ret_sb, ret_root);
-	if (r == 0 && ns && ns->level > 0) {
-		ns_ref(&ns->ns);
-		(*ret_sb)->pid_ns = ns;
+	r = pseudo_mount(k, &proc_super, PROC_SUPER_MAGIC, &root, &sb, &top);
+	if (r < 0)
+		return r;
+	r = proc_set_options(t, sb, opts);
+	if (r < 0) {
+		inode_unref(top);
+		super_unref(sb);
+		return r;
 	}
-	return r;
+	if (sb->proc_pids_only)
+		to_pseudo(top)->e = &pids_root;         /* nobody has seen it yet */
+	if (ns && ns->level > 0) {
+		ns_ref(&ns->ns);
+		sb->pid_ns = ns;
+	}
+	*ret_sb = sb;
+	*ret_root = top;
+	return 0;
 }
