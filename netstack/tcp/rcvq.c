@@ -416,6 +416,9 @@ void rcv_urgent(struct tcp_ep *t, struct pktbuf *p, const struct tcp_seg *g)
 	if (!g->h.urg || seq_lt(up, t->copied_seq))
 		return;
 	if (!t->urg_valid || seq_gt(up, t->urg_seq)) {
+		/* The reader stands on the last one, which nobody gets any more: the mark is to be where he is when he comes to the new one. */
+		if (t->urg_valid && t->urg_seq == t->copied_seq && t->rcvq_len && !t->ep.o.oobinline)
+			rcv_consume(t, 1);
 		t->urg_valid = true;
 		t->urg_have = false;
 		t->urg_seq = up;

@@ -78,8 +78,7 @@ static u32 copy_views(struct views *vs, struct net_io *io, bool discard, bool *r
 	return done;
 }
 
-/* Take @n bytes off the queue.  mu held. */
-static void consume(struct tcp_ep *t, u32 n)
+void rcv_consume(struct tcp_ep *t, u32 n)
 {
 	n = MIN(n, t->rcvq_len);
 	t->copied_seq += n;
@@ -139,14 +138,19 @@ static ssize_t recv_oob(struct tcp_ep *t, struct net_msg *m)
 	return m->io->copy(m->io, &b, 1) < 0 ? -EFAULT : 1;
 }
 
-/* Skip the urgent byte when the reader stands on it.  mu held. */
-static void skip_urgent(struct tcp_ep *t, bool peek)
+static bool at_mark(const struct tcp_ep *t, u32 off) { return t->urg_valid && t->urg_seq == t->copied_seq + off; }
+
+/* Skip the urgent byte when the reader stands on it, @off bytes on; who only peeks leaves it there.  mu held. */
+static u32 skip_urgent(struct tcp_ep *t, u32 off, bool peek)
 {
-	if (!t->urg_valid || t->urg_seq != t->copied_seq || t->rcvq_len == 0)
-		return;
-	if (!t->ep.o.oobinline && !peek)
-		consume(t, 1);
-	t->urg_valid = t->urg_valid && peek;
+	if (!at_mark(t, off) || t->rcvq_len <= off)
+		return off;
+	if (peek)
+		return t->ep.o.oobinline ? off : off + 1;
+	if (!t->ep.o.oobinline)
+		rcv_consume(t, 1);
+	t->urg_valid = false;
+	return off;
 }
 
 /* SO_PEEK_OFF goes on with what was looked at, and back with what was taken. */
@@ -170,8 +174,12 @@ static ssize_t recv_bytes(struct tcp_ep *t, struct net_msg *m)
 
 	while (left && !fault) {
 		mutex_lock(&t->ep.mu);
-		if (off == 0)
-			skip_urgent(t, peek && done);
+		/* Never across the mark. */
+		if (done && at_mark(t, off)) {
+			mutex_unlock(&t->ep.mu);
+			break;
+		}
+		off = skip_urgent(t, off, peek);
 		want = (u32)MIN(left, (size_t)1 << 30);
 		want = MIN(want, until_mark(t, t->copied_seq + off, want));
 		collect(t, off, want, &vs);
@@ -185,7 +193,7 @@ static ssize_t recv_bytes(struct tcp_ep *t, struct net_msg *m)
 			off += n;
 		} else if (n) {
 			mutex_lock(&t->ep.mu);
-			consume(t, n);
+			rcv_consume(t, n);
 			rcv_tune(t);
 			ack_after_read(t, n);
 			mutex_unlock(&t->ep.mu);
@@ -193,8 +201,6 @@ static ssize_t recv_bytes(struct tcp_ep *t, struct net_msg *m)
 		}
 		done += n;
 		left -= n;
-		if (t->urg_valid && t->copied_seq == t->urg_seq)
-			break;          /* never read across the mark */
 	}
 	if (done && t->ep.o.peek_off_on)
 		move_peek_off(t, peek, (u32)MIN(done, (size_t)INT32_MAX));

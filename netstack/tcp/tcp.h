@@ -370,6 +370,7 @@ u32 rcv_clamp(const struct tcp_ep *t);          /* the largest window ever */
 u32 rcv_select_window(struct tcp_ep *t);        /* what to advertise, unscaled, never shrinking */
 void rcv_purge(struct tcp_ep *t);
 void rcv_purge_ooo(struct tcp_ep *t);
+void rcv_consume(struct tcp_ep *t, u32 n);              /* take bytes off the queue; mu held */
 void rcv_init(struct tcp_ep *t);
 ssize_t tcp_recv(struct ep *e, struct net_msg *m);
 void rcv_tune(struct tcp_ep *t);
