@@ -192,6 +192,23 @@ TEST(tmpfile_is_made_in_the_upper_layer)
 	EXPECT_OK(close(fd));
 }
 
+/* What comes of it is not defined, but the file is there, once. */
+TEST(a_directory_of_the_upper_layer_gets_another_name_underneath)
+{
+	int old, new;
+
+	make_overlay();
+	REQUIRE_OK(mkdir("n", 0755));
+	put_file("n/f", "text");
+	old = open("n", O_RDONLY | O_DIRECTORY);
+	REQUIRE_OK(old);
+	REQUIRE_OK(rename("../up/n", "../up/o"));
+	new = open("o", O_RDONLY | O_DIRECTORY);
+	(void)!renameat(old, "f", new, "f");
+	EXPECT_STR(content("../up/o/f"), "text");
+	EXPECT_STR(names("../up/o"), "f ");
+}
+
 TEST(overlays_lie_upon_each_other_twice_and_no_deeper)
 {
 	make_overlay();

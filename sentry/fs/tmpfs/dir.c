@@ -350,15 +350,17 @@ static int tmpfs_rename(struct task *t, struct inode *odir, const char *oname, s
 		r = -ENOENT;
 	else if (flags & RENAME_EXCHANGE)
 		r = exchange_locked(odir, old, ndir, over);
-	else
+	else if (old != over)
 		r = move_locked(ts, odir, old, ndir, over, moved, &gone);
-	if (r == 0 && white) {
+	else
+		old = NULL;             /* two directories of an overlay may come to be the same one here: it has that name */
+	if (r == 0 && old && white) {
 		enter_locked(ts, tnode_of(odir), white, wnode);
 		white = NULL;
 		wnode = NULL;
 	}
 	mutex_unlock(&ts->mu);
-	if (r == 0 && !(flags & RENAME_EXCHANGE)) {
+	if (r == 0 && old && !(flags & RENAME_EXCHANGE)) {
 		kfree(old);
 		moved = NULL;
 	}
