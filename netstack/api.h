@@ -285,6 +285,13 @@ int ep_setsockopt(struct ep *e, int level, int opt, const void *val, size_t len)
 int ep_getsockopt(struct ep *e, int level, int opt, void *val, size_t *len) must_check;
 
 /*
+ * IPV6_FLOWLABEL_MGR: @val is a struct in6_flowlabel_req, whose label is filled in.  Who asks: a label may be
+ * one process's or one user's.
+ */
+struct flow_caller { u32 pid, uid; bool admin; };
+int ep_flowlabel(struct ep *e, void *val, size_t len, const struct flow_caller *who) must_check;
+
+/*
  * A receive ring for a packet socket (PACKET_RX_RING): geometry and access to its memory, which the
  * owner keeps until the ring is taken away (@c NULL) or the endpoint closed.  -EBUSY, -EINVAL.
  */

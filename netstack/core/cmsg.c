@@ -88,6 +88,11 @@ static void fill6(struct ep *e, struct pktbuf *p, struct epmsg_out *c)
 		put_int(c, IPPROTO_IPV6, IPV6_HOPLIMIT, p->ttl);
 	if (e->o.recvtclass)
 		put_int(c, IPPROTO_IPV6, IPV6_TCLASS, p->tos);
+	if (e->o.recvflow && (p->flowlabel || p->tos)) {
+		u32 info = htonl((u32)p->tos << 20 | p->flowlabel);
+
+		epmsg_put(c, IPPROTO_IPV6, OPT_IPV6_FLOWINFO, &info, sizeof(info));
+	}
 	if (e->o.opktinfo6) {
 		struct in6_pktinfo i = { .ipi6_ifindex = p->ifindex };
 
@@ -117,7 +122,8 @@ void epmsg_fill(struct ep *e, struct pktbuf *p, struct net_msg *m)
 		if (c.trunc)
 			m->ret_flags |= MSG_CTRUNC;
 	} else if (e->o.pktinfo || e->o.pktinfo6 || e->o.recvttl || e->o.recvhlim || e->o.timestamp ||
-		   e->o.timestampns || e->o.tsflags || e->o.recvtos || e->o.recvtclass || e->o.origdst) {
+		   e->o.timestampns || e->o.tsflags || e->o.recvtos || e->o.recvtclass || e->o.origdst ||
+		   e->o.recvflow) {
 		m->ret_flags |= MSG_CTRUNC;
 	}
 	m->ctl_len = c.used;
@@ -189,6 +195,12 @@ static int parse_ip6(int type, const u8 *d, size_t n, struct send_ctl *r)
 		if (get_int(d, n, &v) < 0 || v < -1 || v > 255)
 			return -EINVAL;
 		r->tos = v;
+		return 0;
+	case OPT_IPV6_FLOWINFO:
+		if (n < sizeof(u32))
+			return -EINVAL;
+		r->flow = get_be32(d) & FLOWLABEL_MASK;
+		r->has_flow = true;
 		return 0;
 	case IPV6_DONTFRAG:
 		if (get_int(d, n, &v) < 0)

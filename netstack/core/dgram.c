@@ -134,8 +134,25 @@ void dgram_out_opts(struct ep *e, const struct send_ctl *c, struct ip_tx *t)
 		t->ttl = (u8)(e->o.mc_hlim6 >= 0 ? e->o.mc_hlim6 : 1);
 	else
 		t->ttl = (u8)(e->o.hlim >= 0 ? e->o.hlim : y->hlim[0]);
+	if (!v4 && !t->flowlabel)
+		t->flowlabel = flowlabel_auto(e, &t->src, &t->dst, (u32)e->lport << 16 | e->rport, t->proto);
 	t->mc_loop = v4 ? e->o.mc_loop : e->o.mc_loop6;
 	t->df = disc == IP_PMTUDISC_DO || disc == IP_PMTUDISC_PROBE || c->dontfrag || (!v4 && e->o.dontfrag6);
+}
+
+/* The flow label that a message asks for, by control message, by its name, or as connect() did.  mu held. */
+int dgram_label(struct ep *e, const struct net_msg *m, const struct send_ctl *c, u32 *ret)
+{
+	int r = m->name ? flowlabel_given(e, m->name, ret) : 0;
+
+	if (!m->name)
+		*ret = e->flowlabel;
+	if (r < 0 || !c->has_flow)
+		return r;
+	if (*ret && *ret != c->flow)
+		return -EINVAL;
+	*ret = c->flow;
+	return flowlabel_usable(e, c->flow);
 }
 
 /* Copy @n bytes from @off of a packet to the caller, block by block. */

@@ -57,6 +57,7 @@ struct ep *ep_alloc(struct stack *s, const struct ep_ops *ops, int family, int t
 	list_init(&e->dgrams);
 	list_init(&e->errq);
 	list_init(&e->members);
+	list_init(&e->labels);
 	list_init(&e->all_node);
 	list_init(&e->kind_node);
 	default_opts(e);
@@ -162,6 +163,7 @@ void ep_close(struct ep *e)
 	e->ready = NULL;
 	mutex_unlock(&e->mu);
 	mc_leave_all(e);
+	flowlabel_drop_all(e);
 	if (e->ops->close)
 		e->ops->close(e);
 	if (e->ops != &tcp_ops && e->bind.hashed)
@@ -243,6 +245,8 @@ int ep_name(struct ep *e, bool peer, struct net_sa *ret)
 		ep_fill_name(e, &e->raddr, e->rport, ret);
 	else    /* a raw socket's port is its protocol */
 		ep_fill_name(e, &e->laddr, e->ops == &raw_ops ? e->proto : e->lport, ret);
+	if (r == 0 && peer && e->family == AF_INET6 && e->o.flowinfo_send)
+		ret->flowinfo = htonl(e->flowlabel);
 	mutex_unlock(&e->mu);
 	return r;
 }

@@ -57,7 +57,7 @@ struct sockopts {
 	bool rxq_ovfl, recvfragsize, rcvbuf_locked, sndbuf_locked, busy, debug, select_err, zerocopy;
 	bool retopts, passsec, recvcsum, rfc4884, mc_all6, dontfrag6, recvpathmtu, recvrthdr, recvhopopts;
 	bool recvdstopts, flowinfo_send, recvflow, nodefrag, ra, ra_isolate;
-	bool opktinfo6, ohlim, ohopopts, odstopts, orthdr;      /* IPV6_2292* */
+	bool autoflow_set, opktinfo6, ohlim, ohopopts, odstopts, orthdr;      /* IPV6_2292* */
 	bool wifi, nofcs, rcvmark, stamp_new, txtime, txrehash_off;
 	bool paced;                     /* SO_MAX_PACING_RATE was set once */
 	bool peek_off_on;
@@ -115,6 +115,8 @@ struct ep {
 	_Atomic u32 wmem;
 	u32 nmembers;
 	u64 last_stamp;
+	struct list_head labels;        /* leases; flowlabel.h */
+	u32 flowlabel;                  /* of what is sent to the peer; 0: none was asked for */
 	struct list_head members;       /* struct mcmember: multicast groups, nmembers */
 
 	struct list_head all_node, kind_node;   /* guarded by stack->eps_mu */
@@ -188,6 +190,7 @@ struct send_ctl;
 struct ip_tx;
 /* TOS, TTL, multicast loop and fragmentation of one message to @t->dst: the socket's, and what @c overrides.  mu held. */
 void dgram_out_opts(struct ep *e, const struct send_ctl *c, struct ip_tx *t);
+int dgram_label(struct ep *e, const struct net_msg *m, const struct send_ctl *c, u32 *ret) must_check;
 /* Copy the caller's message into a fresh packet of at most 64 KiB. */
 int dgram_gather(struct ep *e, struct net_io *io, size_t len, struct pktbuf **ret) must_check;
 
@@ -209,7 +212,8 @@ struct send_ctl {
 	s16 ttl;
 	int tos;                /* -1: not given */
 	u16 gso_size;
-	bool has_src, dontfrag;
+	bool has_src, dontfrag, has_flow;
+	u32 flow;               /* label: IPV6_FLOWINFO */
 	u32 tsflags;            /* SOF_TIMESTAMPING_TX_* */
 };
 int epmsg_parse(struct ep *e, const struct net_msg *m, struct send_ctl *ret) must_check;

@@ -334,6 +334,8 @@ static int get6_other(struct ep *e, int opt, void *val, size_t *len)
 	case IPV6_HOPOPTS: case IPV6_RTHDRDSTOPTS: case IPV6_RTHDR: case IPV6_DSTOPTS:
 		*len = 0;
 		return 0;
+	case OPT_IPV6_FLOWLABEL_MGR:
+		return flowlabel_get(e, val, len);
 	case IPV6_PATHMTU:
 		return get_path_mtu(e, val, len);
 	case IPV6_ROUTER_ALERT:

@@ -121,6 +121,8 @@ static int set_bool(struct ep *e, const struct boolopt *b, const void *val, size
 		return r;
 	mutex_lock(&e->mu);
 	*bool_at(e, b) = v != 0;
+	if (b->off == offsetof(struct sockopts, autoflow))
+		e->o.autoflow_set = true;
 	if (e->ops->rekey)
 		e->ops->rekey(e);
 	mutex_unlock(&e->mu);

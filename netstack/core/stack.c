@@ -82,6 +82,7 @@ int stack_new(const struct stack_ops *ops, void *ctx, struct stack **ret)
 	backlog_init(&s->backlog);
 	porttab_init(&s->ports);
 	nf_init(s);
+	flowlabels_init(s);
 	tfo_init(s);
 	r = conntab_init(&s->conns);
 	if (r < 0)
@@ -137,6 +138,7 @@ void stack_free(struct stack *s)
 	addr_life_done(s);
 	fragtab_done(s);
 	conntab_done(&s->conns);
+	flowlabels_done(s);
 	tfo_done(s);
 	timers_done(&s->timers);
 	pkt_pool_done(&s->pool);

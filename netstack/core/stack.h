@@ -15,6 +15,7 @@
 #include "platform/base/lock.h"
 #include "netstack/api.h"
 #include "netstack/core/backlog.h"
+#include "netstack/core/flowlabel.h"
 #include "netstack/core/frag.h"
 #include "netstack/core/mib.h"
 #include "netstack/core/pktbuf.h"
@@ -61,6 +62,7 @@ struct stack {
 	struct conntab conns;
 	struct tfo tfo;
 	struct fragtab frags;
+	struct flowlabels labels;
 	struct nf nf;
 	struct ratelimit icmp_limit, chal_limit;
 	_Atomic u32 ip_id;

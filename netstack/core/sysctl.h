@@ -61,6 +61,7 @@
 	X("core/netdev_max_backlog", netdev_backlog, 1, 0, INT32_MAX, 1000) \
 	X("core/busy_poll", busy_poll, 1, 0, INT32_MAX, 0) \
 	X("core/busy_read", busy_read, 1, 0, INT32_MAX, 0) \
+	X("ipv6/flowlabel_consistency", flow_consistency, 1, 0, 1, 1) \
 	X("ipv4/icmp_ratemask", icmp_ratemask, 1, 0, INT32_MAX, 6168) \
 	X("ipv4/icmp_ignore_bogus_error_responses", icmp_bogus, 1, 0, 1, 1) \
 	X("ipv4/icmp_errors_use_inbound_ifaddr", icmp_inbound, 1, 0, 1, 0) \
@@ -147,6 +148,8 @@
 	X("ipv6/conf/all/accept_ra",         accept_ra, 1,            0, 2, 1) \
 	X("ipv6/conf/all/accept_dad",        accept_dad, 1,           0, 2, 1) \
 	X("ipv6/conf/all/hop_limit",         hlim, 1,                 1, 255, 64) \
+	X("ipv6/auto_flowlabels",            auto_flowlabels, 1,      0, 3, 1) \
+	X("ipv6/flowlabel_reflect",          flowlabel_reflect, 1,    0, 7, 0) \
 	X("ipv6/bindv6only",                 bindv6only, 1,           0, 1, 0) \
 	NET_SYSCTLS_CT(X)
 

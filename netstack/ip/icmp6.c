@@ -75,6 +75,8 @@ void icmp6_error(struct nic *n, struct pktbuf *p, u8 type, u8 code, u32 rest)
 	finish(s, &rt, r, &t);
 }
 
+enum { REFLECT_ECHO = 4 };              /* of flowlabel_reflect */
+
 static void echo(struct nic *n, struct pktbuf *p)
 {
 	struct stack *s = n->stack;
@@ -97,6 +99,8 @@ static void echo(struct nic *n, struct pktbuf *p)
 	icmp_emit(pkt_push(r, ICMP_HLEN), ICMP6_ECHOREPLY, 0, get_be32(hdr + 4));
 	t.src = rt.src;
 	t.ttl = (u8)s->sysctl.hlim[0];
+	if (s->sysctl.flowlabel_reflect[0] & REFLECT_ECHO)
+		t.flowlabel = p->flowlabel;
 	finish(s, &rt, r, &t);
 }
 

@@ -71,7 +71,7 @@ static int raw_bind(struct ep *e, const struct net_sa *sa)
 static int raw_connect(struct ep *e, const struct net_sa *sa)
 {
 	struct ipaddr dst;
-	u32 oif;
+	u32 oif, label = 0;
 	int r = 0;
 
 	mutex_lock(&e->mu);
@@ -86,10 +86,13 @@ static int raw_connect(struct ep *e, const struct net_sa *sa)
 
 		r = sa->family != e->family ? -EAFNOSUPPORT : ep_check_dst(e, sa, &dst, &oif);
 		if (r == 0)
+			r = flowlabel_given(e, sa, &label);
+		if (r == 0)
 			r = rt_lookup(e->stack, &dst, e->addr_bound ? &e->laddr : NULL, oif, 0, &rt);
 		if (r == 0) {
 			e->raddr = dst;
 			e->rport = sa->port;
+			e->flowlabel = label;
 			e->connected = true;
 			if (!e->addr_bound)
 				e->laddr = rt.src;
@@ -134,6 +137,9 @@ static int prepare(struct ep *e, const struct net_msg *m, const struct send_ctl 
 	} else {
 		return -EDESTADDRREQ;
 	}
+	r = dgram_label(e, m, c, &t->flowlabel);
+	if (r < 0)
+		return r;
 	if (c->oif)
 		oif = c->oif;
 	r = rt_lookup(e->stack, &t->dst, &src, oif, e->o.hdrincl ? RT_NO_SRC_CHECK : 0, rt);

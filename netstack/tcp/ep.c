@@ -43,6 +43,7 @@ void tcp_init_fields(struct tcp_ep *t)
 	int i;
 
 	t->state = TCPS_CLOSE;
+	t->auto_label = 0;
 	t->conn.kind = CONN_EP;
 	t->ssthresh = UINT32_MAX;
 	t->reo_mult = 1;
@@ -393,13 +394,16 @@ int tcp_prepare(struct tcp_ep *t, const struct net_sa *sa)
 {
 	struct ep *e = &t->ep;
 	struct ipaddr dst, old = e->laddr;
-	u32 oif, isn = 0;
+	u32 oif, label, isn = 0;
 	int r = ep_check_dst(e, sa, &dst, &oif);
 
 	if (r < 0)
 		return r;
 	if (ip_is_multicast(&dst) || ip_is_bcast(&dst))
 		return -ENETUNREACH;
+	r = flowlabel_given(e, sa, &label);
+	if (r < 0)
+		return r;
 	r = rt_lookup(e->stack, &dst, e->addr_bound ? &e->laddr : NULL, oif,
 		      e->o.freebind ? RT_NO_SRC_CHECK : 0, &e->rt);
 	if (r < 0)
@@ -411,6 +415,7 @@ int tcp_prepare(struct tcp_ep *t, const struct net_sa *sa)
 		e->laddr = e->rt.src;
 	e->raddr = dst;
 	e->rport = sa->port;
+	e->flowlabel = label;
 	if (ip_needs_scope(&dst))
 		e->o.bound_if = oif;
 	r = claim(t, &isn);

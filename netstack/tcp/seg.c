@@ -116,6 +116,17 @@ static u8 ecn_marks(struct tcp_ep *t, struct tcp_hdr *h, u32 plen)
 	return fresh ? 2 : 0;
 }
 
+static u32 label_of(struct tcp_ep *t)
+{
+	const struct ep *e = &t->ep;
+
+	if (e->flowlabel)
+		return e->flowlabel;
+	if (!t->auto_label)
+		t->auto_label = flowlabel_auto(e, &e->laddr, &e->raddr, (u32)e->lport << 16 | e->rport, IPPROTO_TCP);
+	return t->auto_label;
+}
+
 static int emit(struct tcp_ep *t, struct pktbuf *p, u32 seq, u8 flags, const struct tcp_opts *o)
 {
 	struct ep *e = &t->ep;
@@ -153,6 +164,7 @@ static int emit(struct tcp_ep *t, struct pktbuf *p, u32 seq, u8 flags, const str
 	ip.ttl = v4 ? (u8)(e->o.ttl >= 0 ? e->o.ttl : e->stack->sysctl.ttl[0]) :
 		      (u8)(e->o.hlim >= 0 ? e->o.hlim : e->stack->sysctl.hlim[0]);
 	ip.df = v4 && e->o.pmtudisc != IP_PMTUDISC_DONT;
+	ip.flowlabel = v4 ? 0 : label_of(t);
 	p->flow = t->conn.hash;
 	ep_sign(e, p);
 	if (flags & TH_ACK) {

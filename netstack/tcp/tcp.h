@@ -179,6 +179,7 @@ struct tcp_ep {
 	bool ecn_asked, ecn_ok, ecn_seen, ecn_echo, ecn_cwr;    /* echo: ECE till CWR; cwr: owed to the peer */
 	bool cwnd_limited, was_limited;         /* of congestion control */
 	bool fin_rcvd;
+	u32 auto_label;                 /* of IPv6, worked out with the first segment */
 	bool port_asked;                /* by bind(): it stays when the connection ends */
 	u8 ss;                          /* SS_*: what connect() has told */
 	bool nodelay, cork, inq, thin;  /* what the user asked for; thin is only shown */

@@ -83,7 +83,7 @@ static int udp_connect(struct ep *e, const struct net_sa *sa)
 {
 	struct ipaddr dst, had;
 	struct rt rt;
-	u32 oif;
+	u32 oif, label = 0;
 	int r = 0;
 
 	if (sa->family == AF_UNSPEC)
@@ -96,6 +96,8 @@ static int udp_connect(struct ep *e, const struct net_sa *sa)
 		e->laddr = e->family == AF_INET ? ip_any4() : ip_any6();
 	if (r == 0)
 		r = sa->family == AF_INET && e->family == AF_INET6 && only6(e) ? -EAFNOSUPPORT : ep_check_dst(e, sa, &dst, &oif);
+	if (r == 0)
+		r = flowlabel_given(e, sa, &label);
 	if (r == 0 && !ip_is4(&dst) && ip_needs_scope(&dst) && !oif)
 		r = -EINVAL;
 	/* The source of a connection before this one stays, unless that is of the other family. */
@@ -109,6 +111,7 @@ static int udp_connect(struct ep *e, const struct net_sa *sa)
 			e->laddr = rt.src;
 		e->raddr = dst;
 		e->rport = sa->port;
+		e->flowlabel = label;
 		e->connected = true;
 		if (ip_needs_scope(&dst))
 			e->o.bound_if = oif;
@@ -191,6 +194,9 @@ static int prepare(struct ep *e, const struct net_msg *m, const struct send_ctl 
 		o->dport = e->rport;
 		oif = e->o.bound_if;
 	}
+	r = dgram_label(e, m, c, &o->t.flowlabel);
+	if (r < 0)
+		return r;
 	if (c->oif)
 		oif = c->oif;
 	if (c->has_src)

@@ -10,9 +10,11 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/if_packet.h>
+#include <linux/in6.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 
 #include "netstack/api.h"
 #include "platform/base/alloc.h"
@@ -411,6 +413,22 @@ static int attach_filter(struct task *t, struct socket *s, const void *v, size_t
 	return r;
 }
 
+/* The kernel's choice of a label is told where the request was; as in Linux a fault there is no error. */
+static int lease_label(struct task *t, struct socket *s, const void *v, size_t n)
+{
+	const struct flow_caller who = {
+		.pid = (u32)t->tid, .uid = task_cred(t)->euid, .admin = net_capable(t, s->net, CAP_NET_ADMIN),
+	};
+	u8 req[sizeof(struct in6_flowlabel_req)];
+	int r;
+
+	memcpy(req, v, MIN(n, sizeof(req)));
+	r = ep_flowlabel(ep_of(s), req, n, &who);
+	if (r == 0 && t->call_nr == SYS_setsockopt && memcmp(req, v, sizeof(req)) != 0)
+		(void)!copy_out(t, GADDR(t->call_args[3]), req, sizeof(req));
+	return r;
+}
+
 static int inet_setsockopt(struct task *t, struct socket *s, int level, int opt, const void *v, size_t n)
 {
 	int r = sockopt_allowed(t, s, level, opt, v, n);
@@ -419,6 +437,8 @@ static int inet_setsockopt(struct task *t, struct socket *s, int level, int opt,
 		return r;
 	if (netfilter_opt(s, level, opt))
 		return netfilter_setsockopt(t, s, level, opt, v, n);
+	if (level == IPPROTO_IPV6 && opt == SOCK_FLOWLABEL_MGR && s->family == AF_INET6)
+		return lease_label(t, s, v, n);
 	if (level == SOL_SOCKET && opt == SO_ATTACH_FILTER)
 		return attach_filter(t, s, v, n);
 	if (level == SOL_SOCKET && (opt == SO_ATTACH_BPF || opt == SO_ATTACH_REUSEPORT_EBPF))

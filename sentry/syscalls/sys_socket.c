@@ -235,6 +235,11 @@ static int longest(struct task *t, struct socket *s, int level, int opt)
 	return netfilter_opt(s, level, opt) ? netfilter_optlen(t, s, opt) : OPTLEN_MAX;
 }
 
+static bool flowlabel_opt(const struct socket *s, int level, int opt)
+{
+	return s->family == AF_INET6 && level == IPPROTO_IPV6 && opt == SOCK_FLOWLABEL_MGR;
+}
+
 long sys_setsockopt(struct task *t, const struct sysargs *a)
 {
 	auto_file *f = NULL;
@@ -290,8 +295,8 @@ long sys_getsockopt(struct task *t, const struct sysargs *a)
 		if (!v)
 			return -ENOBUFS;
 	}
-	/* Some options of packet sockets (PACKET_HDRLEN) and iptables' read what the caller put there. */
-	if ((s->family == AF_PACKET || netfilter_opt(s, arg_s32(a, 1), arg_s32(a, 2))) && copy_in(t, v, arg_addr(a, 3), (size_t)len) < 0)
+	/* Some options of packet sockets (PACKET_HDRLEN), flow labels and iptables' read what the caller put there. */
+	if ((s->family == AF_PACKET || flowlabel_opt(s, arg_s32(a, 1), arg_s32(a, 2)) || netfilter_opt(s, arg_s32(a, 1), arg_s32(a, 2))) && copy_in(t, v, arg_addr(a, 3), (size_t)len) < 0)
 		return -EFAULT;
 	r = s->ops->getsockopt ? s->ops->getsockopt(t, s, arg_s32(a, 1), arg_s32(a, 2), v, (size_t)len)
 		: -ENOPROTOOPT;

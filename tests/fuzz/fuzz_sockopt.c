@@ -93,7 +93,8 @@ static int level_of(u8 b)
 static struct net_sa name_of(const u8 *a, const u8 *p, size_t n)
 {
 	static const u16 families[] = { AF_INET, AF_INET6, AF_PACKET, AF_UNSPEC };
-	struct net_sa sa = { .family = families[a[0] & 3], .port = a[1], .scope = a[2] & 3 };
+	struct net_sa sa = { .family = families[a[0] & 3], .port = a[1], .scope = a[2] & 3,
+			     .flowinfo = (u32)(a[2] & 7) << 24 };
 
 	sa.ip = sa.family == AF_INET ? ip_from4n(0x7f000001) : ip_any6();
 	if (a[0] & 4)
@@ -157,6 +158,10 @@ static void call(struct world *w, u8 op, struct ep **slot, const u8 *a, u8 *p, s
 		r = ep_setsockopt(e, SOL_SOCKET, SO_ATTACH_FILTER, p, n & ~(size_t)7);
 		break;
 	default:
+		if (op & 16) {
+			r = ep_flowlabel(e, p, n & 63, &(struct flow_caller){ a[0] & 3, a[1] & 3, a[2] & 1 });
+			break;
+		}
 		(void)(ep_poll(e) + (u32)ep_inq(e) + (u32)ep_outq(e));
 		w->now += (u64)a[0] * 10000000;
 		stack_run(w->s);

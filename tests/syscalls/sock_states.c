@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <sys/un.h>
 #include "tests/lib/inet.h"
+#include "tests/lib/ownnet.h"
 
 static const struct kind { const char *name; int af, type; } kinds[] = {
 	{ "tcp4", AF_INET, SOCK_STREAM }, { "tcp6", AF_INET6, SOCK_STREAM }, { "udp4", AF_INET, SOCK_DGRAM },
@@ -537,19 +538,6 @@ static const char *const op_names[OPS] = {
 
 /* ---- the table ---- */
 
-static void own_network(void)
-{
-	struct ifreq r = { .ifr_name = "lo", .ifr_flags = IFF_UP };
-	int fd;
-
-	if (unshare(CLONE_NEWNET) < 0)
-		SKIP("no network namespaces");
-	fd = socket(AF_INET, SOCK_DGRAM, 0);
-	REQUIRE_OK(ioctl(fd, SIOCSIFFLAGS, &r));
-	close(fd);
-	signal(SIGPIPE, SIG_IGN);
-}
-
 /* One operation on a socket in the state; the sum goes on with its line. */
 static uint32_t one(int (*state)(void), int op, bool show, uint32_t sum)
 {
@@ -584,6 +572,7 @@ static void check(const char *name, int (*state)(void), const uint32_t want[KIND
 	bool print = getenv("SOCK_STATES_PRINT");
 
 	own_network();
+	signal(SIGPIPE, SIG_IGN);
 	if (print)
 		fprintf(stderr, "STATE(%s", name);
 	for (k = kinds; k < kinds + KINDS; k++) {
