@@ -306,6 +306,12 @@ struct packet_ring_cfg {
 };
 int ep_packet_ring(struct ep *e, const struct packet_ring_cfg *c) must_check;
 
+/* Socket filters for sockets that are not endpoints (netlink): the instructions, checked; kfree() ends one.  -EINVAL, -ENOMEM. */
+struct filter;
+int net_filter_new(const void *insns, size_t len, struct filter **ret) must_check;
+/* How many of the @len bytes it keeps; 0: drop them. */
+u32 net_filter_run(const struct filter *f, const void *p, u32 len);
+
 /* SO_RCVTIMEO and SO_SNDTIMEO: ns, 0 = for ever. */
 u64 ep_rcvtimeo(struct ep *e);
 u64 ep_sndtimeo(struct ep *e);

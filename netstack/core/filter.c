@@ -55,13 +55,11 @@ static bool insn_ok(const struct sock_filter *f, u32 i, u32 n)
 	return BPF_CLASS(f->code) == BPF_ALU && BPF_OP(f->code) <= BPF_XOR && f->code <= 0xff;
 }
 
-int filter_attach(struct ep *e, const void *insns, size_t len)
+int net_filter_new(const void *insns, size_t len, struct filter **ret)
 {
 	u32 i, n = (u32)(len / sizeof(struct sock_filter));
-	struct filter *f, *old;
+	struct filter *f;
 
-	if (e->type == SOCK_STREAM)
-		return -ENOPROTOOPT;    /* no part of TCP looks at one */
 	if (n == 0 || n > BPF_MAXINSNS || len % sizeof(struct sock_filter))
 		return -EINVAL;
 	f = kbuf_alloc(sizeof(*f) + len);
@@ -75,6 +73,17 @@ int filter_attach(struct ep *e, const void *insns, size_t len)
 		kfree(f);
 		return -EINVAL;
 	}
+	*ret = f;
+	return 0;
+}
+
+int filter_attach(struct ep *e, const void *insns, size_t len)
+{
+	struct filter *f, *old;
+	int r = e->type == SOCK_STREAM ? -ENOPROTOOPT : net_filter_new(insns, len, &f);        /* no part of TCP looks at one */
+
+	if (r < 0)
+		return r;
 	mutex_lock(&e->mu);
 	old = f;
 	if (!e->filter_locked) {
@@ -102,8 +111,16 @@ int filter_detach(struct ep *e)
 	return r;
 }
 
-static bool ancillary(const struct ep *e, const struct pktbuf *p, u32 off, u32 *ret)
+/* What a program looks at: a packet of an endpoint, or bare bytes. */
+struct seen { const struct ep *e; const struct pktbuf *p; const u8 *bytes; u32 len; };
+
+static bool ancillary(const struct seen *s, u32 off, u32 *ret)
 {
+	const struct pktbuf *p = s->p;
+
+	*ret = 0;
+	if (!p)
+		return true;
 	switch (off) {
 	case SKF_AD_PROTOCOL: *ret = p->ethertype; return true;
 	case SKF_AD_PKTTYPE: *ret = p->pkttype; return true;
@@ -112,22 +129,25 @@ static bool ancillary(const struct ep *e, const struct pktbuf *p, u32 off, u32 *
 	case SKF_AD_HATYPE: *ret = p->nic ? p->nic->arphrd : 0; return p->nic;
 	case SKF_AD_RXHASH: *ret = p->flow; return true;
 	case SKF_AD_PAY_OFFSET: *ret = p->l4_off; return true;
-	case SKF_AD_RANDOM: *ret = stack_rand32(e->stack); return true;
+	case SKF_AD_RANDOM: *ret = stack_rand32(s->e->stack); return true;
 	default: *ret = 0; return true; /* queue, CPU, VLAN tag: none */
 	}
 }
 
 /* Bytes at @off in network order; false: outside. */
-static bool load(const struct ep *e, const struct pktbuf *p, u32 off, u32 size, u32 *ret)
+static bool load(const struct seen *s, u32 off, u32 size, u32 *ret)
 {
 	u8 b[4] = { 0 };
 	u32 i, v = 0;
 
 	if (off >= (u32)SKF_AD_OFF && off < (u32)SKF_AD_OFF + SKF_AD_MAX)
-		return ancillary(e, p, off - (u32)SKF_AD_OFF, ret);
-	if (off > p->len || p->len - off < size)
+		return ancillary(s, off - (u32)SKF_AD_OFF, ret);
+	if (off > s->len || s->len - off < size)
 		return false;
-	pkt_copy(p, off, b, size);
+	if (s->p)
+		pkt_copy(s->p, off, b, size);
+	else
+		memcpy(b, s->bytes + off, size);
 	for (i = 0; i < size; i++)
 		v = v << 8 | b[i];
 	*ret = v;
@@ -166,7 +186,7 @@ static bool jump(const struct sock_filter *f, u32 a, u32 b)
 
 struct regs { u32 a, x, mem[BPF_MEMWORDS]; };
 
-static bool load_insn(const struct ep *e, const struct pktbuf *p, const struct sock_filter *f, struct regs *r)
+static bool load_insn(const struct seen *s, const struct sock_filter *f, struct regs *r)
 {
 	bool to_x = BPF_CLASS(f->code) == BPF_LDX;
 	u32 v = 0;
@@ -174,39 +194,36 @@ static bool load_insn(const struct ep *e, const struct pktbuf *p, const struct s
 	switch (BPF_MODE(f->code)) {
 	case BPF_IMM: v = f->k; break;
 	case BPF_MEM: v = r->mem[f->k]; break;
-	case BPF_LEN: v = p->len; break;
+	case BPF_LEN: v = s->len; break;
 	case BPF_MSH:
-		if (!load(e, p, f->k, 1, &v))
+		if (!load(s, f->k, 1, &v))
 			return false;
 		v = (v & 15) * 4;
 		break;
 	case BPF_IND:
-		if (r->x + f->k < r->x || !load(e, p, r->x + f->k, size_of(f->code), &v))
+		if (r->x + f->k < r->x || !load(s, r->x + f->k, size_of(f->code), &v))
 			return false;
 		break;
 	default:
-		if (!load(e, p, f->k, size_of(f->code), &v))
+		if (!load(s, f->k, size_of(f->code), &v))
 			return false;
 	}
 	*(to_x ? &r->x : &r->a) = v;
 	return true;
 }
 
-u32 filter_run(const struct ep *e, const struct pktbuf *p)
+static u32 run(const struct filter *prog, const struct seen *s)
 {
-	const struct filter *prog = e->filter;
 	struct regs r = { 0 };
 	u32 i;
 
-	if (!prog)
-		return UINT32_MAX;
 	for (i = 0; i < prog->n; i++) {
 		const struct sock_filter *f = &prog->code[i];
 		u32 b = BPF_SRC(f->code) == BPF_X ? r.x : f->k;
 
 		switch (BPF_CLASS(f->code)) {
 		case BPF_LD: case BPF_LDX:
-			if (!load_insn(e, p, f, &r))
+			if (!load_insn(s, f, &r))
 				return 0;
 			break;
 		case BPF_ST:
@@ -235,4 +252,14 @@ u32 filter_run(const struct ep *e, const struct pktbuf *p)
 		}
 	}
 	return 0;
+}
+
+u32 filter_run(const struct ep *e, const struct pktbuf *p)
+{
+	return e->filter ? run(e->filter, &(struct seen){ .e = e, .p = p, .len = p->len }) : UINT32_MAX;
+}
+
+u32 net_filter_run(const struct filter *f, const void *p, u32 len)
+{
+	return run(f, &(struct seen){ .bytes = p, .len = len });
 }

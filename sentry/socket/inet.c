@@ -28,8 +28,6 @@
 #include "sentry/socket/socket.h"
 #include "sentry/vfs/fasync.h"
 
-#define FILTER_INSN      8u             /* sizeof(struct sock_filter) */
-#define FILTER_INSNS_MAX 4096
 #define MUCH             32768
 
 struct inet_socket {
@@ -389,24 +387,12 @@ static int sockopt_allowed(struct task *t, struct socket *s, int level, int opt,
 	}
 }
 
-/* The guest gives a length and a pointer; the stack wants the instructions. */
 static int attach_filter(struct task *t, struct socket *s, const void *v, size_t n)
 {
-	struct { u16 len; u8 pad[6]; u64 insns; } prog;
 	size_t bytes;
 	u8 *b;
-	int r;
+	int r = sockopt_filter_in(t, v, n, &b, &bytes);
 
-	if (n != sizeof(prog))
-		return -EINVAL;
-	memcpy(&prog, v, sizeof(prog));
-	if (prog.len == 0 || prog.len > FILTER_INSNS_MAX)
-		return -EINVAL;
-	bytes = prog.len * FILTER_INSN;
-	b = kbuf_alloc(bytes);
-	if (!b)
-		return -ENOMEM;
-	r = copy_in(t, b, GADDR(prog.insns), bytes);
 	if (r == 0)
 		r = ep_setsockopt(ep_of(s), SOL_SOCKET, SO_ATTACH_FILTER, b, bytes);
 	kfree(b);

@@ -26,6 +26,7 @@
 #define MSG_BYTES_MAX (128 * 1024)      /* largest datagram taken from the guest */
 #define ROUTE_GROUPS 39         /* RTNLGRP_MAX */
 #define OTHER_GROUPS 32
+#define WORDS_MAX 256                   /* of an error's explanation */
 #define MEMBERS_MAX 64                  /* that are told of one change */
 
 struct nl_pkt {
@@ -50,6 +51,7 @@ struct nl_sock {
 	u64 groups GUARDED_BY(mu);
 	struct nl_dump dump GUARDED_BY(mu);
 	bool dumping GUARDED_BY(mu);
+	struct filter *filter GUARDED_BY(mu);   /* SO_ATTACH_FILTER, or NULL */
 	bool pktinfo, cap_ack, strict, ext_ack, no_enobufs, bcast_error, all_nsid;      /* single words */
 };
 
@@ -175,6 +177,10 @@ static void enqueue_for(struct nl_sock *ns, const void *data, u32 len, u32 group
 {
 	struct nl_pkt *p;
 
+	if (ns->filter)
+		len = MIN(len, net_filter_run(ns->filter, data, len));
+	if (!len)
+		return;
 	if (ns->rq_bytes + len > ns->s.opt.rcvbuf)
 		goto lost;
 	p = knew(struct nl_pkt);
@@ -294,10 +300,13 @@ static void dump_more(struct nl_sock *ns) REQUIRES(ns->mu)
 	if (b.len)
 		enqueue(ns, room, b.len);
 	if (!ns->dumping) {
-		s32 zero = 0;
+		s32 err = d->err;
+		bool words = d->why && ns->ext_ack;
 
 		b = (struct nl_buf){ .p = room, .cap = NL_DGRAM };
-		nl_begin(&b, NLMSG_DONE, NLM_F_MULTI | d->flags, d->seq, d->portid, &zero, sizeof(zero));
+		nl_begin(&b, NLMSG_DONE, NLM_F_MULTI | d->flags | (words ? NLM_F_ACK_TLVS : 0), d->seq, d->portid, &err, sizeof(err));
+		if (words)
+			nl_attr_str(&b, NLMSGERR_ATTR_MSG, d->why);
 		(void)nl_end(&b);
 		enqueue(ns, room, b.len);
 	}
@@ -305,11 +314,13 @@ static void dump_more(struct nl_sock *ns) REQUIRES(ns->mu)
 }
 
 /* NLMSG_ERROR for @h, which lies before its @len - 16 bytes of body; error 0 is an acknowledgement. */
-static void acknowledge(struct nl_sock *ns, const struct nlmsghdr *h, const u8 *msg, int error) REQUIRES(ns->mu)
+static void acknowledge(struct nl_sock *ns, const struct nlmsghdr *h, const u8 *msg, int error, const struct nl_ext *x)
+	REQUIRES(ns->mu)
 {
-	bool cut = !error || ns->cap_ack;
+	bool cut = !error || ns->cap_ack, words = error && ns->ext_ack && (x->msg || x->at);
 	u32 echo = cut ? sizeof(*h) : h->nlmsg_len;
-	struct nl_buf b = { .cap = NLMSG_HDRLEN + sizeof(s32) + NLMSG_ALIGN(echo) };
+	struct nl_buf b = { .cap = NLMSG_HDRLEN + sizeof(s32) + NLMSG_ALIGN(echo) + (words ? WORDS_MAX : 0) };
+	u16 flags = (cut ? NLM_F_CAPPED : 0) | (words ? NLM_F_ACK_TLVS : 0);
 	u8 *fixed = kbuf_alloc(sizeof(s32) + echo);
 	s32 e = error;
 
@@ -317,8 +328,11 @@ static void acknowledge(struct nl_sock *ns, const struct nlmsghdr *h, const u8 *
 	if (b.p && fixed) {
 		memcpy(fixed, &e, sizeof(e));
 		memcpy(fixed + sizeof(e), msg, echo);
-		nl_begin(&b, NLMSG_ERROR, cut ? NLM_F_CAPPED : 0, h->nlmsg_seq, atomic_load(&ns->portid),
-			 fixed, sizeof(e) + echo);
+		nl_begin(&b, NLMSG_ERROR, flags, h->nlmsg_seq, atomic_load(&ns->portid), fixed, sizeof(e) + echo);
+		if (words && x->msg)
+			nl_attr_str(&b, NLMSGERR_ATTR_MSG, x->msg);
+		if (words && x->at)
+			nl_attr_u32(&b, NLMSGERR_ATTR_OFFS, x->at);
 		if (nl_end(&b))
 			enqueue(ns, b.p, b.len);
 	} else {
@@ -329,7 +343,7 @@ static void acknowledge(struct nl_sock *ns, const struct nlmsghdr *h, const u8 *
 }
 
 static int one_request(struct task *t, struct nl_sock *ns, const struct nlmsghdr *h, const u8 *msg,
-		       struct nl_batch *batch, struct list_head *notes) REQUIRES(ns->mu)
+		       struct nl_batch *batch, struct list_head *notes, struct nl_ext *ret_ext) REQUIRES(ns->mu)
 {
 	u8 *room = kbuf_alloc(2 * NL_DGRAM);
 	struct nl_buf b = { .p = room, .cap = NL_DGRAM }, note = { .p = room + NL_DGRAM, .cap = NL_DGRAM };
@@ -344,6 +358,7 @@ static int one_request(struct task *t, struct nl_sock *ns, const struct nlmsghdr
 	if (!room)
 		return -ENOBUFS;
 	r = ns->request(&q);
+	*ret_ext = q.ext;
 	keep_note(notes, &q);
 	d.st = q.st;
 	if (r == NL_DUMP && ns->dumping) {
@@ -365,6 +380,7 @@ static void requests(struct task *t, struct nl_sock *ns, const u8 *buf, u32 len,
 	struct nl_batch batch = { 0 };
 
 	while (len >= NLMSG_HDRLEN) {
+		struct nl_ext x = { 0 };
 		struct nlmsghdr h;
 		u32 step;
 		int r = 0;
@@ -373,9 +389,9 @@ static void requests(struct task *t, struct nl_sock *ns, const u8 *buf, u32 len,
 		if (h.nlmsg_len < NLMSG_HDRLEN || h.nlmsg_len > len)
 			break;
 		if ((h.nlmsg_flags & NLM_F_REQUEST) && h.nlmsg_type >= NLMSG_MIN_TYPE)
-			r = one_request(t, ns, &h, buf, &batch, notes);
+			r = one_request(t, ns, &h, buf, &batch, notes, &x);
 		if (r < 0 || ((h.nlmsg_flags & NLM_F_ACK) && r != NL_DUMP))
-			acknowledge(ns, &h, buf, r);
+			acknowledge(ns, &h, buf, r, &x);
 		step = MIN((u32)NLMSG_ALIGN(h.nlmsg_len), len);
 		buf += step;
 		len -= step;
@@ -532,12 +548,40 @@ static bool *flag_of(struct nl_sock *ns, int opt)
 	}
 }
 
+static int set_filter(struct task *t, struct nl_sock *ns, bool attach, const void *v, size_t n)
+{
+	struct filter *f = NULL, *old;
+	size_t bytes = 0;
+	u8 *code = NULL;
+	int r = attach ? sockopt_filter_in(t, v, n, &code, &bytes) : 0;
+
+	if (r == 0 && attach)
+		r = net_filter_new(code, bytes, &f);
+	kfree(code);
+	if (r < 0)
+		return r;
+	mutex_lock(&ns->mu);
+	old = f;
+	if (ns->s.opt.lock_filter) {
+		r = -EPERM;
+	} else {
+		old = ns->filter;
+		ns->filter = f;
+		r = attach || old ? 0 : -ENOENT;
+	}
+	mutex_unlock(&ns->mu);
+	kfree(old);
+	return r;
+}
+
 static int nl_setsockopt(struct task *t, struct socket *s, int level, int opt, const void *v, size_t n)
 {
 	struct nl_sock *ns = to_nl(s);
 	bool *flag = flag_of(ns, opt);
 	u32 val = 0;
 
+	if (level == SOL_SOCKET && (opt == SO_ATTACH_FILTER || opt == SO_DETACH_FILTER))
+		return set_filter(t, ns, opt == SO_ATTACH_FILTER, v, n);
 	if (level == SOL_SOCKET)
 		return sockopt_set(t, s, opt, v, n);
 	if (level != SOL_NETLINK)
@@ -564,9 +608,9 @@ static int nl_setsockopt(struct task *t, struct socket *s, int level, int opt, c
 }
 
 /* Whole words, as many as fit; nothing for who never was in a group. */
-static int put_groups(u64 groups, void *v, size_t cap)
+static int put_groups(u64 groups, u32 count, void *v, size_t cap)
 {
-	size_t n = groups ? MIN(cap & ~(size_t)3, sizeof(groups)) : 0;
+	size_t n = groups ? MIN(cap & ~(size_t)3, count > 32 ? sizeof(groups) : sizeof(u32)) : 0;
 
 	memcpy(v, &groups, n);
 	return (int)n;
@@ -591,7 +635,7 @@ static int nl_getsockopt(struct task *t, struct socket *s, int level, int opt, v
 		mutex_lock(&ns->mu);
 		groups = ns->groups;
 		mutex_unlock(&ns->mu);
-		return put_groups(groups, v, cap);
+		return put_groups(groups, s->proto == NETLINK_ROUTE ? ROUTE_GROUPS : OTHER_GROUPS, v, cap);
 	} else if (level == SOL_NETLINK && flag) {
 		val = *flag;
 	} else {
@@ -629,6 +673,7 @@ static void nl_release(struct socket *s)
 		kfree(p->data);
 		kfree(p);
 	}
+	kfree(ns->filter);
 	socket_done(s);
 	kfree(ns);
 }
@@ -664,7 +709,7 @@ int netlink_create(struct task *t, int type, int proto, struct file **ret)
 	if (!nt)
 		return -EAFNOSUPPORT;
 	if (proto != NETLINK_ROUTE && proto != NETLINK_KOBJECT_UEVENT && proto != NETLINK_SOCK_DIAG &&
-	    proto != NETLINK_NETFILTER)
+	    proto != NETLINK_NETFILTER && proto != NETLINK_GENERIC)
 		return -EPROTONOSUPPORT;
 	ns = knew(struct nl_sock);
 	if (!ns)
@@ -675,7 +720,7 @@ int netlink_create(struct task *t, int type, int proto, struct file **ret)
 	list_init(&ns->node);
 	ns->table = nt;
 	ns->request = proto == NETLINK_ROUTE ? netlink_route : proto == NETLINK_SOCK_DIAG ? netlink_sock_diag :
-		      proto == NETLINK_NETFILTER ? netlink_netfilter : uevent_request;
+		      proto == NETLINK_NETFILTER ? netlink_netfilter : proto == NETLINK_GENERIC ? netlink_generic : uevent_request;
 	socket_init(t, &ns->s, &nl_ops, AF_NETLINK, kind, proto, (u32)type, &ns->wq);
 	*ret = &ns->s.f;
 	return 0;

@@ -55,11 +55,16 @@ struct nl_dump {
 	u8 family;
 	u32 ifindex, table;             /* filters of a strict request; 0 = any */
 	u32 proto, states, ext;         /* sock_diag */
+	int err;                        /* said at the end, with why: -errno */
+	const char *why;
 	struct nft_filter nft;
 };
 
 /* What the messages of one sendmsg() build up together: a change of nf_tables. */
 struct nl_batch { struct nft_batch *nft; bool failed; };
+
+/* Why a request is refused, and for which attribute: the offset from the message's header, or 0. */
+struct nl_ext { const char *msg; u32 at; };
 
 struct nl_req {
 	struct task *t;
@@ -73,6 +78,7 @@ struct nl_req {
 	struct nl_buf *reply;           /* NL_DGRAM of room */
 	struct nl_batch *batch;
 	struct nl_dump *dump;           /* fill it and return NL_DUMP */
+	struct nl_ext ext;
 	struct nl_buf *note;            /* a change: what is told to the members of note_group; NL_DGRAM of room */
 	u32 note_group;                 /* RTNLGRP_*; 0: nobody is told */
 };
@@ -84,11 +90,20 @@ const void *nl_find(const struct nl_req *q, size_t fixed, u16 type, size_t min, 
 /* The body's fixed part, zeros beyond what was sent; false if less than @min was. */
 bool nl_fixed(const struct nl_req *q, void *dst, size_t n, size_t min);
 
+/* @error, and @why for those who asked for words (NETLINK_EXT_ACK). */
+int nl_refuse(struct nl_req *q, int error, const char *why);
+/* The dump ends at once, with @error. */
+int nl_dump_nothing(struct nl_dump *d, struct nl_buf *b);
+/* netlink_check.c */
+int netlink_check_lengths(struct nl_req *q) must_check;
+int netlink_check_strict(struct nl_req *q) must_check;
+
 /* 0, NL_DUMP or -errno (told as NLMSG_ERROR). */
 int netlink_route(struct nl_req *q) must_check;
 int netlink_route_change(struct nl_req *q) must_check;
 int netlink_sock_diag(struct nl_req *q) must_check;
 int netlink_netfilter(struct nl_req *q) must_check;
+int netlink_generic(struct nl_req *q) must_check;
 
 /* Tell the members of a group of what q, which is RTM_NEW* or RTM_DEL*, has changed. */
 struct addr_info;

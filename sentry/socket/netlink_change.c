@@ -59,20 +59,24 @@ static int change_addr(struct nl_req *q, bool add)
 	int r;
 
 	if (!nl_fixed(q, &m, sizeof(m), sizeof(m)))
-		return -EINVAL;
+		return nl_refuse(q, -EINVAL, "Invalid header length");
 	if (m.ifa_family != AF_INET && m.ifa_family != AF_INET6)
 		return -EOPNOTSUPP;
 	v4 = m.ifa_family == AF_INET;
 	local = attr_ip(q, sizeof(m), IFA_LOCAL, v4, &a.ip);
 	peer = attr_ip(q, sizeof(m), IFA_ADDRESS, v4, &a.peer);
-	if ((!local && !peer) || m.ifa_prefixlen > (v4 ? 32 : 128))
+	if (m.ifa_prefixlen > (v4 ? 32 : 128))
+		return nl_refuse(q, -EINVAL, v4 ? "ipv4: Invalid prefix length" : "ipv6: Invalid prefix length");
+	if (!local && (!peer || v4) && add)
+		return nl_refuse(q, -EINVAL, v4 ? "ipv4: Local address is not supplied" : NULL);
+	if (!local && !peer)
 		return -EINVAL;
 	if (!local)
 		a.ip = a.peer;
 	if (!peer)
 		a.peer = a.ip;
 	if (link_get(q->st, m.ifa_index, &l) < 0)
-		return -ENODEV;
+		return nl_refuse(q, -ENODEV, v4 ? "ipv4: Device not found" : "ipv6: Unable to find the interface");
 	(void)attr_ip(q, sizeof(m), IFA_BROADCAST, v4, &a.brd);
 	a.ifindex = m.ifa_index;
 	a.plen = m.ifa_prefixlen;
@@ -84,7 +88,7 @@ static int change_addr(struct nl_req *q, bool add)
 	if (p) {
 		memcpy(&ci, p, sizeof(ci));
 		if (!ci.ifa_valid || ci.ifa_prefered > ci.ifa_valid)
-			return -EINVAL;
+			return nl_refuse(q, -EINVAL, v4 ? "ipv4: address lifetime invalid" : "ipv6: address lifetime invalid");
 		a.valid_s = ci.ifa_valid;
 		a.preferred_s = ci.ifa_prefered;
 		if (ci.ifa_valid != UINT32_MAX)
@@ -97,6 +101,10 @@ static int change_addr(struct nl_req *q, bool add)
 		r = addr_set_life(q->st, a.ifindex, &a.ip, a.valid_s, a.preferred_s);
 	if (r == 0)
 		netlink_note_addr(q, &a);
+	if (r == -EEXIST)
+		return nl_refuse(q, r, v4 ? "ipv4: Address already assigned" : "ipv6: address already assigned");
+	if (r == -EADDRNOTAVAIL && !add)
+		return nl_refuse(q, r, v4 ? "ipv4: Address not found" : "ipv6: address not found");
 	return r;
 }
 
@@ -126,6 +134,14 @@ static struct route_info find_route(struct stack *st, const struct route_info *w
 	return *want;
 }
 
+/* Bits of an IPv4 network beyond its prefix. */
+static bool stray_bits(const struct ipaddr *ip, u8 plen)
+{
+	u32 bits = (u32)ip->b[12] << 24 | (u32)ip->b[13] << 16 | (u32)ip->b[14] << 8 | ip->b[15];
+
+	return plen < 32 && bits << plen;
+}
+
 static int change_route(struct nl_req *q, bool add)
 {
 	struct route_info r = { 0 }, full;
@@ -139,7 +155,9 @@ static int change_route(struct nl_req *q, bool add)
 	if (m.rtm_family != AF_INET && m.rtm_family != AF_INET6)
 		return -EOPNOTSUPP;
 	v4 = m.rtm_family == AF_INET;
-	if (m.rtm_dst_len > (v4 ? 32 : 128) || m.rtm_src_len)
+	if (m.rtm_dst_len > (v4 ? 32 : 128))
+		return nl_refuse(q, -EINVAL, "Invalid prefix length");
+	if (m.rtm_src_len)
 		return -EINVAL;
 	if (nl_find(q, sizeof(m), RTA_MULTIPATH, 0, NULL) || nl_find(q, sizeof(m), RTA_ENCAP, 0, NULL))
 		return -EOPNOTSUPP;
@@ -153,6 +171,8 @@ static int change_route(struct nl_req *q, bool add)
 		if (v4)
 			r.dst.b[10] = r.dst.b[11] = 0xff;
 	}
+	if (v4 && stray_bits(&r.dst, m.rtm_dst_len))
+		return nl_refuse(q, -EINVAL, "Invalid prefix for given prefix length");
 	r.family = m.rtm_family;
 	r.plen = m.rtm_dst_len;
 	r.table = table ? (u8)table : RT_TABLE_MAIN;
@@ -173,12 +193,13 @@ static int change_route(struct nl_req *q, bool add)
 		full = find_route(q->st, &r);
 	if (e == 0)
 		netlink_note_route(q, &full);
-	return e;
+	return e == -ENETUNREACH && add && r.has_gw ? nl_refuse(q, e, "Nexthop has invalid gateway") : e;
 }
 
 static int change_neigh(struct nl_req *q, bool add)
 {
 	struct neigh_info n = { 0 };
+	struct link_info l;
 	struct ndmsg m;
 	const void *mac;
 	int r;
@@ -187,7 +208,13 @@ static int change_neigh(struct nl_req *q, bool add)
 		return -EINVAL;
 	if (m.ndm_family != AF_INET && m.ndm_family != AF_INET6)
 		return -EOPNOTSUPP;
-	if (!attr_ip(q, sizeof(m), NDA_DST, m.ndm_family == AF_INET, &n.ip) || m.ndm_ifindex <= 0)
+	if (!nl_find(q, sizeof(m), NDA_DST, 0, NULL))
+		return nl_refuse(q, -EINVAL, "Network address not specified");
+	if (m.ndm_ifindex > 0 && link_get(q->st, (u32)m.ndm_ifindex, &l) < 0)
+		return -ENODEV;
+	if (!attr_ip(q, sizeof(m), NDA_DST, m.ndm_family == AF_INET, &n.ip))
+		return nl_refuse(q, -EINVAL, "Invalid network address");
+	if (m.ndm_ifindex <= 0)
 		return -EINVAL;
 	mac = nl_find(q, sizeof(m), NDA_LLADDR, sizeof(n.mac), NULL);
 	n.ifindex = (u32)m.ndm_ifindex;
@@ -237,6 +264,20 @@ static int change_link(struct nl_req *q)
 	return r;
 }
 
+/* Links are neither made nor removed, but whether there is such a one is told. */
+static int delete_link(struct nl_req *q)
+{
+	char name[NET_IFNAMSIZ];
+	struct ifinfomsg m;
+	struct link_info l;
+
+	if (!nl_fixed(q, &m, sizeof(m), sizeof(m)))
+		return -EINVAL;
+	if (m.ifi_index <= 0 && !attr_name(q, sizeof(m), IFLA_IFNAME, name))
+		return -EINVAL;
+	return (m.ifi_index > 0 ? link_get(q->st, (u32)m.ifi_index, &l) : link_by_name(q->st, name, &l)) < 0 ? -ENODEV : -EOPNOTSUPP;
+}
+
 int netlink_route_change(struct nl_req *q)
 {
 	switch (q->h.nlmsg_type) {
@@ -252,6 +293,8 @@ int netlink_route_change(struct nl_req *q)
 	case RTM_NEWLINK:
 	case RTM_SETLINK:
 		return change_link(q);
+	case RTM_DELLINK:
+		return delete_link(q);
 	default:
 		return -EOPNOTSUPP;
 	}

@@ -35,6 +35,13 @@ static void put_ip(struct nl_buf *b, u16 type, const struct ipaddr *ip, bool v4)
 	nl_attr(b, type, v4 ? ip->b + 12 : ip->b, v4 ? 4 : 16);
 }
 
+static bool is_zero_v4(const struct ipaddr *ip)
+{
+	static const u8 zero[4];
+
+	return !memcmp(ip->b + 12, zero, 4);
+}
+
 static bool is_zero(const struct ipaddr *ip)
 {
 	static const u8 zero[16];
@@ -260,6 +267,8 @@ static int get_route(struct nl_req *q)
 	v4 = m.rtm_family == AF_INET;
 	(void)find_ip(q, RTA_DST, v4, &dst);
 	has_src = find_ip(q, RTA_SRC, v4, &src);
+	if (v4 && is_zero_v4(&dst))     /* no address is our own */
+		memcpy(dst.b + 12, "\x7f\0\0\1", 4);
 	e = route_query(q->st, &dst, has_src ? &src : NULL, find_u32(q, sizeof(m), RTA_OIF), &r);
 	if (e < 0)
 		return e;
@@ -287,6 +296,40 @@ static bool put_neigh(struct nl_dump *d, struct nl_buf *b, const struct neigh_in
 	nl_attr_u32(b, NDA_PROBES, 0);
 	nl_attr(b, NDA_CACHEINFO, &ci, sizeof(ci));
 	return nl_end(b);
+}
+
+static int get_neigh(struct nl_req *q)
+{
+	struct nl_dump d = { .seq = q->h.nlmsg_seq, .portid = q->portid };
+	struct neigh_info n;
+	struct ipaddr dst;
+	struct link_info l;
+	struct nlmsghdr h;
+	struct ndmsg m;
+	bool v4;
+
+	if (!nl_fixed(q, &m, sizeof(m), sizeof(m)))
+		return nl_refuse(q, -EINVAL, "Invalid header for neighbor get request");
+	v4 = m.ndm_family == AF_INET;
+	if (!v4 && m.ndm_family != AF_INET6)
+		return -EOPNOTSUPP;
+	if (!find_ip(q, NDA_DST, v4, &dst))
+		return nl_refuse(q, -EINVAL, "Network address not specified");
+	if (m.ndm_ifindex <= 0)
+		return nl_refuse(q, -EINVAL, "No device specified");
+	if (link_get(q->st, (u32)m.ndm_ifindex, &l) < 0)
+		return nl_refuse(q, -ENODEV, "Unknown device ifindex");
+	for (unsigned i = 0; neigh_nth(q->st, i, &n) == 0; i++) {
+		if (n.ifindex != (u32)m.ndm_ifindex || memcmp(&n.ip, &dst, sizeof(dst)) != 0)
+			continue;
+		if (put_neigh(&d, q->reply, &n)) {
+			memcpy(&h, q->reply->p, sizeof(h));
+			h.nlmsg_flags = 0;
+			memcpy(q->reply->p, &h, sizeof(h));
+		}
+		return 0;
+	}
+	return nl_refuse(q, -ENOENT, "Neighbour entry not found");
 }
 
 static int dump_neighs(struct nl_dump *d, struct nl_buf *b)
@@ -332,7 +375,7 @@ static int dump_rules(struct nl_dump *d, struct nl_buf *b)
 	return 0;
 }
 
-static int dump_nothing(struct nl_dump *d, struct nl_buf *b)
+int nl_dump_nothing(struct nl_dump *d, struct nl_buf *b)
 {
 	(void)d;
 	(void)b;
@@ -387,14 +430,24 @@ void netlink_note_neigh(struct nl_req *q, const struct neigh_info *n)
 
 /* ---- dispatch ---- */
 
-/* Which interface or table only: asked for by a strict request. */
-static void dump_filters(struct nl_req *q, struct nl_dump *d)
+/* The main table is always there, others while they have routes. */
+static bool has_table(struct stack *st, u8 family, u32 table)
 {
+	struct route_info r;
+
+	for (unsigned i = 0; route_nth(st, i, &r) == 0; i++)
+		if (r.family == family && r.table == table)
+			return true;
+	return table == RT_TABLE_MAIN || table == RT_TABLE_LOCAL;
+}
+
+/* Which interface or table only: asked for by a strict request. */
+static int dump_filters(struct nl_req *q, struct nl_dump *d)
+{
+	struct link_info l;
 	struct ifaddrmsg am;
 	struct rtmsg rm;
 
-	if (!q->strict)
-		return;
 	if (q->h.nlmsg_type == RTM_GETADDR && nl_fixed(q, &am, sizeof(am), sizeof(am)))
 		d->ifindex = am.ifa_index;
 	if (q->h.nlmsg_type == RTM_GETROUTE && nl_fixed(q, &rm, sizeof(rm), sizeof(rm))) {
@@ -402,16 +455,30 @@ static void dump_filters(struct nl_req *q, struct nl_dump *d)
 		d->table = find_u32(q, sizeof(rm), RTA_TABLE);
 		if (!d->table)
 			d->table = rm.rtm_table;
+		if (d->table && rm.rtm_family && !has_table(q->st, rm.rtm_family, d->table))
+			return nl_refuse(q, -ENOENT, rm.rtm_family == AF_INET6 ? "ipv6: FIB table does not exist" :
+					 "ipv4: FIB table does not exist");
 	}
 	if (q->h.nlmsg_type == RTM_GETNEIGH)
 		d->ifindex = find_u32(q, sizeof(struct ndmsg), NDA_IFINDEX);
 	if (d->ifindex || d->table)
 		d->flags = NLM_F_DUMP_FILTERED;
+	return d->ifindex && q->h.nlmsg_type != RTM_GETNEIGH && link_get(q->st, d->ifindex, &l) < 0 ? -ENODEV : 0;
+}
+
+/* As in Linux a dump that is refused is one that ends at once. */
+static int end_dump(struct nl_req *q, int error)
+{
+	q->dump->err = error;
+	q->dump->why = q->ext.msg;
+	q->dump->fill = nl_dump_nothing;
+	return NL_DUMP;
 }
 
 static int start_dump(struct nl_req *q)
 {
 	struct nl_dump *d = q->dump;
+	int r = q->strict ? netlink_check_strict(q) : 0;
 	struct rtmsg rm;
 
 	d->st = q->st;
@@ -426,7 +493,7 @@ static int start_dump(struct nl_req *q)
 	case RTM_GETROUTE:
 		/* Cloned ones are a cache of routes, which there is not. */
 		d->fill = nl_fixed(q, &rm, sizeof(rm), sizeof(rm)) && (rm.rtm_flags & RTM_F_CLONED) ?
-			  dump_nothing : dump_routes;
+			  nl_dump_nothing : dump_routes;
 		break;
 	case RTM_GETNEIGH:
 		d->fill = dump_neighs;
@@ -434,18 +501,23 @@ static int start_dump(struct nl_req *q)
 	case RTM_GETRULE:
 		d->fill = dump_rules;
 		break;
+	case RTM_GETNSID: case RTM_GETNEXTHOP:
+		d->fill = nl_dump_nothing;
+		break;
 	default:
 		return -EOPNOTSUPP;
 	}
 	if (d->family == AF_BRIDGE)
-		d->fill = dump_nothing;
-	dump_filters(q, d);
-	return NL_DUMP;
+		d->fill = nl_dump_nothing;
+	if (r == 0 && q->strict)
+		r = dump_filters(q, d);
+	return r < 0 ? end_dump(q, r) : NL_DUMP;
 }
 
 int netlink_route(struct nl_req *q)
 {
 	bool get = (q->h.nlmsg_type & 3) == 2;
+	int r;
 
 	if (q->h.nlmsg_type > RTM_MAX)
 		return -EOPNOTSUPP;
@@ -453,10 +525,17 @@ int netlink_route(struct nl_req *q)
 		return 0;
 	if (!get && !net_capable(q->t, q->net, CAP_NET_ADMIN))
 		return -EPERM;
+	if (get && (q->h.nlmsg_flags & NLM_F_DUMP))
+		return start_dump(q);
+	r = get && q->strict ? netlink_check_strict(q) : 0;
+	if (r == 0)
+		r = netlink_check_lengths(q);
+	if (r < 0)
+		return r;
 	if (!get)
 		return netlink_route_change(q);
-	if (q->h.nlmsg_flags & NLM_F_DUMP)
-		return start_dump(q);
+	if (q->h.nlmsg_type == RTM_GETNEIGH)
+		return get_neigh(q);
 	if (q->h.nlmsg_type == RTM_GETLINK)
 		return get_link(q);
 	return q->h.nlmsg_type == RTM_GETROUTE ? get_route(q) : -EOPNOTSUPP;

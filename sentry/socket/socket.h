@@ -122,6 +122,8 @@ ssize_t socket_recv(struct task *t, struct socket *s, struct sock_msg *m) must_c
 int sockopt_set(struct task *t, struct socket *s, int opt, const void *v, size_t n) must_check;
 int sockopt_get(struct socket *s, int opt, void *v, size_t cap) must_check;
 /* An option whose value is the descriptor of an eBPF program, of which there are none: what is wrong with it. */
+/* The instructions of SO_ATTACH_FILTER, which the guest gives as a length and a pointer: kfree(). */
+int sockopt_filter_in(struct task *t, const void *v, size_t n, u8 **ret, size_t *ret_bytes) must_check;
 int sockopt_no_bpf(struct task *t, const void *v, size_t n) must_check;
 
 /* Deadline of a wait that may last @ns (0 = for ever). */

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <sys/time.h>
+#include "platform/base/alloc.h"
+#include "sentry/core/usercopy.h"
 
 #include "sentry/kernel/cred.h"
 #include "sentry/kernel/fdtable.h"
@@ -50,6 +52,32 @@ static int set_timeo(s64 *dst, const void *v, size_t n)
 	else
 		*dst = tv.tv_sec * NSEC_PER_SEC + tv.tv_usec * 1000;
 	return 0;
+}
+
+#define FILTER_INSN      8u             /* sizeof(struct sock_filter) */
+#define FILTER_INSNS_MAX 4096
+
+int sockopt_filter_in(struct task *t, const void *v, size_t n, u8 **ret, size_t *ret_bytes)
+{
+	struct { u16 len; u8 pad[6]; u64 insns; } prog;
+	int r;
+
+	*ret = NULL;
+	if (n != sizeof(prog))
+		return -EINVAL;
+	__builtin_memcpy(&prog, v, sizeof(prog));
+	if (prog.len == 0 || prog.len > FILTER_INSNS_MAX)
+		return -EINVAL;
+	*ret_bytes = prog.len * FILTER_INSN;
+	*ret = kbuf_alloc(*ret_bytes);
+	if (!*ret)
+		return -ENOMEM;
+	r = copy_in(t, *ret, GADDR(prog.insns), *ret_bytes);
+	if (r < 0) {
+		kfree(*ret);
+		*ret = NULL;
+	}
+	return r;
 }
 
 static int set_linger(struct socket *s, const void *v, size_t n)
