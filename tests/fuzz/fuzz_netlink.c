@@ -21,7 +21,7 @@
 #include "sentry/socket/net.h"
 #include "sentry/socket/netlink.h"
 
-#define SOCKS 4
+#define SOCKS 5
 
 static void must(bool ok)
 {
@@ -125,7 +125,7 @@ static void repair(u8 *p, size_t n, const u8 *a, int proto)
 
 	if (n < sizeof(h))
 		return;
-	h.nlmsg_type = proto == NETLINK_SOCK_DIAG ? SOCK_DIAG_BY_FAMILY : proto == NETLINK_NETFILTER ?
+	h.nlmsg_type = proto == NETLINK_SOCK_DIAG ? SOCK_DIAG_BY_FAMILY : proto == NETLINK_GENERIC ? (u16)(16 + (a[0] & 1)) : proto == NETLINK_NETFILTER ?
 		       (u16)((a[0] & 32 ? 0xb00 : 0xa00) + a[0] % 32) : (u16)(RTM_BASE + a[0] % 32);
 	h.nlmsg_flags = (u16)(NLM_F_REQUEST | (a[1] & 4) | (u32)a[2] << 8);
 	memcpy(p, &h, sizeof(h));
@@ -166,7 +166,7 @@ int LLVMFuzzerTestOneInput(const u8 *p, size_t n);
 
 int LLVMFuzzerTestOneInput(const u8 *p, size_t n)
 {
-	static const int protos[SOCKS] = { NETLINK_ROUTE, NETLINK_ROUTE, NETLINK_SOCK_DIAG, NETLINK_NETFILTER };
+	static const int protos[SOCKS] = { NETLINK_ROUTE, NETLINK_ROUTE, NETLINK_SOCK_DIAG, NETLINK_NETFILTER, NETLINK_GENERIC };
 	static struct task *t;
 	struct file *f[SOCKS];
 	struct ep *e[3];

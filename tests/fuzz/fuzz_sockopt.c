@@ -131,6 +131,7 @@ static void call_recv(struct ep *e, const u8 *a)
 static void call(struct world *w, u8 op, struct ep **slot, const u8 *a, u8 *p, size_t n)
 {
 	struct ep *e = *slot, *kid;
+	struct filter *f;
 	struct net_sa sa = name_of(a, p, n);
 	u8 out[256];
 	size_t len = a[2];
@@ -156,6 +157,10 @@ static void call(struct world *w, u8 op, struct ep **slot, const u8 *a, u8 *p, s
 	case 13: call_ring(e, a, p, n); break;
 	case 14:
 		r = ep_setsockopt(e, SOL_SOCKET, SO_ATTACH_FILTER, p, n & ~(size_t)7);
+		if (net_filter_new(p, n & ~(size_t)7, &f) == 0) {
+			r = (int)net_filter_run(f, p, (u32)n);
+			kfree(f);
+		}
 		break;
 	default:
 		if (op & 16) {
