@@ -26,6 +26,7 @@
 #include "runsc-cli/setup/hooks.h"
 #include "runsc-cli/setup/member.h"
 #include "runsc-cli/setup/netjoin.h"
+#include "runsc-cli/setup/oom_adj.h"
 #include "runsc-cli/setup/preserve.h"
 #include "runsc-cli/setup/procs.h"
 #include "runsc-cli/setup/sys.h"
@@ -41,6 +42,7 @@ struct making {
 	int socks[1 + GOFER_CTL][2];
 	int null_fd, slave;
 	int extra[CTL_EXTRA_FDS];
+	s32 oom_adj;
 	struct container first;                 /* member: whose sandbox it is made in */
 	bool member;
 };
@@ -250,6 +252,7 @@ static int spawn(struct making *m)
 	int r, netns;
 	pid_t pid;
 
+	m->oom_adj = oom_adj_take(m->cli, &m->l->spec);
 	pid = spawn_gofer(m->cli, m->roots, m->socks, ARRAY_SIZE(m->socks), m->boot.log_fd);
 	if (pid < 0)
 		return pid;
@@ -263,9 +266,11 @@ static int spawn(struct making *m)
 	if (m->member) {
 		pid = spawn_keeper(m->cli, c, &m->first, &m->boot, m->sync, &m->l->sentry_pidfd);
 	} else {
+		(void)oom_adj_set(0, oom_adj_stub(&m->l->spec.res, m->oom_adj));        /* its stubs keep that */
 		netns = net_named(&m->l->spec);
 		pid = spawn_sentry(m->cli, &m->boot, netns, &m->l->sentry_pidfd);
 		close_p(&netns);
+		(void)oom_adj_set(0, m->oom_adj);
 	}
 	if (pid < 0)
 		return pid;
@@ -358,6 +363,7 @@ static int make(struct making *m)
 	if (r == 0) {
 		tell(m, BOOT_SYNC_GO);
 		r = await(m, BOOT_SYNC_READY);
+		(void)oom_adj_set(l->c.sentry.pid, m->oom_adj);         /* its zygotes are there */
 	}
 	if (r == 0 && m->o->pidfd_socket)
 		r = console_send_pidfd(m->cli, m->o->pidfd_socket, l->sentry_pidfd);

@@ -5,7 +5,6 @@ themselves are fetched with ptrace(PTRACE_SECCOMP_GET_FILTER) and walked for eve
 are the kernel's, not our tables'.
 """
 import ctypes
-import glob
 import json
 import os
 import re
@@ -202,15 +201,22 @@ def examine(kind, pid):
     check(name + ": no call of the 32-bit or x32 tables", not other, other)
 
 
+def pid_ns(pid):
+    """None: it has ended."""
+    try:
+        return os.readlink("/proc/%d/ns/pid" % pid)
+    except OSError:
+        return None
+
+
 def main():
     subprocess.run(cli + ["run", "--detach", "--bundle", w, "p"], check=True, stdin=subprocess.DEVNULL,
                    stdout=subprocess.DEVNULL, env=dict(os.environ, ITS_SECRET="of the caller"))
     time.sleep(0.5)
     state = json.load(open(w + "/state/p/state.json"))
     sentry, gofer = state["sentry"]["pid"], state["gofer"]["pid"]
-    ns = os.readlink("/proc/%d/ns/pid" % sentry)
-    stubs = sorted(int(p.split("/")[2]) for p in glob.glob("/proc/[0-9]*/ns/pid")
-                   if os.path.exists(p) and os.readlink(p) == ns and int(p.split("/")[2]) != sentry)
+    ns = pid_ns(sentry)
+    stubs = sorted(p for p in map(int, filter(str.isdigit, os.listdir("/proc"))) if p != sentry and pid_ns(p) == ns)
     ours = [sentry, gofer] + stubs
     check("sentry, gofer and at least four stubs run", len(ours) >= 6, ours)
     try:
@@ -218,6 +224,8 @@ def main():
         examine("gofer", gofer)
         for s in stubs:
             examine("stub", s)
+        adj = [int(open("/proc/%d/oom_score_adj" % p).read()) for p in ours]
+        check("the host kills as config.json says, and stubs first", adj[:2] == [300, 300] and set(adj[2:]) == {301}, adj)
         knows = [p for p in ours if b"SECRET" in open("/proc/%d/environ" % p, "rb").read()]
         check("none has the launcher's environment", not knows, knows)
         if shutil.which("nsenter"):

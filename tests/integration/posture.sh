@@ -6,5 +6,5 @@ w=$(mktemp -d)
 trap 'rm -rf "$w"' EXIT
 chmod 755 "$w"
 "$here/../lib/busybox_root.sh" "$w/rootfs"
-python3 "$here/../lib/bundle.py" "$w" /bin/sh -c 'sleep 300 & (while :; do :; done) & sleep 300'
+BUNDLE_ADD='{"process": {"oomScoreAdj": 300}}' python3 "$here/../lib/bundle.py" "$w" /bin/sh -c 'sleep 300 & (while :; do :; done) & sleep 300'
 python3 "$here/posture.py" "$1" "$w" "${@:2}"

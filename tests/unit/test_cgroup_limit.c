@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "runsc-cli/setup/cgroup.h"
 #include "runsc-cli/setup/cgroup_files.h"
+#include "runsc-cli/setup/oom_adj.h"
 
 #define TOP "\"ociVersion\":\"1.0.2\",\"root\":{\"path\":\"rootfs\"}"
 
@@ -212,9 +213,26 @@ static int remove_dir(void **state)
 	return rmdir(dir);
 }
 
+/* 8 MiB of the limit, in thousandths of it. */
+static void stubs_are_killed_before_their_sentry(void **state)
+{
+	static const struct { s64 limit; s32 adj, want; } rows[] = {
+		{ RES_UNSET, 0, 1 }, { -1, -998, -997 }, { 0, 5, 6 }, { 1ll << 30, 0, 8 }, { 256 << 20, 300, 332 },
+		{ 64 << 20, 0, 100 }, { 1, 0, 100 }, { 256 << 20, 990, 1000 }, { INT64_MAX, 1000, 1000 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct oci_resources r = { .mem_limit = rows[i].limit };
+
+		assert_int_equal(oom_adj_stub(&r, rows[i].adj), rows[i].want);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(stubs_are_killed_before_their_sentry),
 		cmocka_unit_test(v2_gets_its_own_words),
 		cmocka_unit_test(no_limit_is_max_and_zero_is_not_given),
 		cmocka_unit_test(an_update_of_one_half_leaves_the_other),
