@@ -166,13 +166,26 @@ static int check_fresh(struct cli *cli, const char *dir)
 	return 0;
 }
 
+/* The unified hierarchy, if no other is mounted. */
+static bool unified(struct cg_mount *ret)
+{
+	struct cg_mount m[CGROUP_MAX];
+	size_t n = cg_mounts(m, CGROUP_MAX);
+
+	for (size_t i = 0; i < n; i++)
+		if (!m[i].v2)
+			return false;
+	if (n)
+		*ret = m[0];
+	return n;
+}
+
 /* Is the group to be a scope of systemd's? */
 static bool of_systemd(const struct cli *cli, const struct oci_spec *s)
 {
-	struct cg_mount m[CGROUP_MAX];
+	struct cg_mount top;
 
-	return cli->systemd_cgroup && systemd_runs() && (*s->cgroups_path || has_limits(&s->res)) &&
-		cg_mounts(m, CGROUP_MAX) == 1 && m[0].v2;
+	return cli->systemd_cgroup && systemd_runs() && (*s->cgroups_path || has_limits(&s->res)) && unified(&top);
 }
 
 int cgroup_name(struct cli *cli, struct container *c, const struct oci_spec *s)
@@ -219,7 +232,7 @@ static int group_of(struct cli *cli, pid_t pid, char *ret, size_t cap)
 /* The scope is ours to stop only once it was started; until then it ends with its process. */
 static int scope_create(struct cli *cli, struct container *c, const struct oci_spec *s, pid_t pid)
 {
-	struct cg_mount m[CGROUP_MAX];
+	struct cg_mount top;
 	char rel[1024], dir[PATH_MAX];
 	struct scope scope;
 	int r = systemd_scope_name(cli, s->cgroups_path, c->id, &scope);
@@ -230,7 +243,7 @@ static int scope_create(struct cli *cli, struct container *c, const struct oci_s
 		r = group_of(cli, pid, rel, sizeof(rel));
 	if (r < 0)
 		return r;
-	if (cg_mounts(m, CGROUP_MAX) != 1 || snprintf(dir, sizeof(dir), "%s%s", m[0].dir, rel) >= (int)sizeof(dir))
+	if (!unified(&top) || snprintf(dir, sizeof(dir), "%s%s", top.dir, rel) >= (int)sizeof(dir))
 		return err_set(&cli->err, -ENAMETOOLONG, "systemd: the control group %s of %s has too long a path", rel, scope.unit);
 	c->scope = pool_strdup(&c->pool, scope.unit);
 	c->cgroups[0] = pool_strdup(&c->pool, dir);
