@@ -2,7 +2,7 @@
  * pid.c - the pid table; see pid.h.
  *
  * Numbers are handed out in a circle, as on Linux, so that a number is not
- * reused at once.  Chunks of the table are made on first use and kept.
+ * reused at once.  Chunks of the table are made on first use; an empty one goes, but for the one that numbers are handed out from.
  */
 #include "sentry/kernel/pid.h"
 
@@ -22,11 +22,13 @@ struct pid_ent {
 	struct tgroup *tg;
 	u32 holds;
 	bool reserved;          /* allocated, and not free until task and process are gone */
+	bool counted;           /* in its chunk's used: set when it was allocated, until nothing is left of it */
 	struct pid_nums *nums;  /* owned: in pid namespaces below the first */
 };
 
 struct pid_table {
 	struct pid_ent *chunk[NCHUNKS];
+	u16 used[NCHUNKS];
 	int last;
 };
 
@@ -61,7 +63,15 @@ static bool is_free(struct kernel *k, int pid)
 	return !e || (!e->reserved && !e->task && !e->tg && e->holds == 0);
 }
 
-/* Numbers in namespaces go with the last user. */
+static void chunk_drop(struct pid_table *p, int n)
+{
+	if (p->used[n] || n == p->last / CHUNK)
+		return;
+	kfree(p->chunk[n]);
+	p->chunk[n] = NULL;
+}
+
+/* Numbers in namespaces go with the last user, and the entry may go, too. */
 static void drop_if_free(struct kernel *k, int pid)
 {
 	struct pid_ent *e = ent(k, pid);
@@ -70,6 +80,9 @@ static void drop_if_free(struct kernel *k, int pid)
 		return;
 	pid_nums_free_locked(e->nums);
 	e->nums = NULL;
+	k->pids->used[pid / CHUNK] -= e->counted;
+	e->counted = false;
+	chunk_drop(k->pids, pid / CHUNK);
 }
 
 static int find_free(struct kernel *k)
@@ -102,11 +115,18 @@ int pid_alloc_locked(struct kernel *k, struct pid_ns *ns, const int *wanted, u32
 	r = ent_make(k, pid);
 	if (r == 0)
 		r = pid_nums_make_locked(ns, pid, wanted, n, &ent(k, pid)->nums);
-	if (r < 0)
+	if (r < 0) {
+		chunk_drop(k->pids, pid / CHUNK);
 		return r;
-	ent(k, pid)->reserved = true;
-	if (want == 0 || pid > k->pids->last)
+	}
+	ent(k, pid)->reserved = ent(k, pid)->counted = true;
+	k->pids->used[pid / CHUNK]++;
+	if (want == 0 || pid > k->pids->last) {
+		int from = k->pids->last / CHUNK;
+
 		k->pids->last = pid;
+		chunk_drop(k->pids, from);
+	}
 	k->ntasks++;
 	return pid;
 }
