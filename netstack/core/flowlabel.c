@@ -190,14 +190,18 @@ static int take(struct ep *e, const struct in6_flowlabel_req *q, const struct fl
 	u32 label = ntohl(q->flr_label);
 	struct flowlabel want, *f = label ? find(s, label) : NULL;
 	struct lease *l;
+	u32 count = count_leases(e);
 	int r = draft(s, q, who, &want);
 
+	/* Linux lets a socket lease one label for ever; we count. */
+	if (r == 0 && count >= FL_TOTAL)
+		r = -ENOBUFS;
 	/* One that only lingers is found by who would make it. */
 	if (r == 0 && f && (f->users || (q->flr_flags & IPV6_FL_F_CREATE)))
 		r = share_it(f, &want, q->flr_flags);
 	else if (r == 0 && !(q->flr_flags & IPV6_FL_F_CREATE))
 		r = -ENOENT;
-	else if (r == 0 && !room(&s->labels, count_leases(e), who->admin))
+	else if (r == 0 && !room(&s->labels, count, who->admin))
 		r = -ENOBUFS;
 	if (r < 0)
 		return r;

@@ -3,6 +3,7 @@
  *
  * Peer one is frames made here; peer two is a whole stack at the other end of the wire.
  */
+#include <linux/in6.h>
 #include "tests/unit/net_rig.h"
 #include "netstack/core/stack.h"
 #include "netstack/tcp/tcp.h"
@@ -333,6 +334,27 @@ static void a_million_segments_out_of_order(void **state)
 	finish(&w);
 }
 
+/* A guest, not a peer: the leases of one socket have an end, and go with it. */
+static void a_label_leased_again_and_again(void **state)
+{
+	const struct flow_caller who = { 1, 0, true };
+	struct in6_flowlabel_req q = { .flr_dst.s6_addr = { 0xfd }, .flr_label = htonl(5), .flr_share = IPV6_FL_S_ANY,
+	                               .flr_flags = IPV6_FL_F_CREATE };
+	struct world w;
+	struct ep *e;
+	int n = 0, r;
+
+	(void)state;
+	begin(&w);
+	e = rig_sock(w.r.s[0], AF_INET6, SOCK_DGRAM);
+	while ((r = ep_flowlabel(e, &q, sizeof(q), &who)) == 0 && n < 100000)
+		n++;
+	assert_int_equal(r, -ENOBUFS);
+	assert_int_equal(n, 4096);
+	ep_close(e);
+	finish(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -342,6 +364,7 @@ int main(void)
 		cmocka_unit_test(a_million_neighbours),
 		cmocka_unit_test(a_million_ipv6_neighbours),
 		cmocka_unit_test(a_million_segments_out_of_order),
+		cmocka_unit_test(a_label_leased_again_and_again),
 	};
 
 	return cmocka_run_group_tests(tests, unit_setup, NULL);
