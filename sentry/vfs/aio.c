@@ -93,11 +93,14 @@ int aio_setup(struct task *t, u32 nr, gaddr_t *ret_id)
 	list_init(&r->polls);
 	list_init(&r->done);
 	waitq_init(&r->wq);
-	/* First in the list: should the guest have unmapped the page of an older one, this one has the name now. */
+	*ret_id = GADDR(r->id);
+	/*
+	 * First in the list: should the guest have unmapped the page of an older one, this one has the name now.
+	 * And from here on another thread that guesses the name may destroy it.
+	 */
 	mutex_lock(&t->mm->mu);
 	list_add(&r->node, &t->mm->aio);
 	mutex_unlock(&t->mm->mu);
-	*ret_id = GADDR(r->id);
 	return 0;
 }
 

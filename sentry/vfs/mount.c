@@ -880,6 +880,8 @@ int mount_pivot(struct task *t, const struct path *root, const struct path *new,
 		r = -EBUSY;
 	else if (root->dentry != root->mnt->root || new->dentry != new->mnt->root || !new->mnt->parent || new->mnt->locked)
 		r = -EINVAL;
+	else if (!mount_is_below_locked(new->mnt, root->mnt))
+		r = -EINVAL;    /* who is in a chroot may hold what lies above: the tree would hang from itself */
 	else if (!mount_is_below_locked(put_old->mnt, new->mnt) || put_old->mnt->group || new->mnt->parent->group ||
 		 (root->mnt->parent && root->mnt->parent->group))
 		r = -EINVAL;

@@ -204,6 +204,19 @@ TEST(dotdot_ends_for_what_was_moved_out_of_a_bind_mount)
 	EXPECT_OK(openat(deep, "../../../a", O_PATH));
 }
 
+TEST(pivot_root_wants_a_new_root_below_the_old_one)
+{
+	own_namespace();
+	REQUIRE_OK(mkdir("n", 0755));
+	REQUIRE_OK(mount("n", "n", "tmpfs", 0, NULL));
+	REQUIRE_OK(chdir("n"));
+	REQUIRE_OK(mkdir("r", 0755));
+	REQUIRE_OK(mount("r", "r", "tmpfs", 0, NULL));
+	REQUIRE_OK(chroot("r"));
+	EXPECT_ERR(syscall(SYS_pivot_root, ".", "."), EINVAL);
+	EXPECT_OK(access("r", F_OK));
+}
+
 TEST(pivot_root_swaps_the_root)
 {
 	char now[PATH_MAX];

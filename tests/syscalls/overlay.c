@@ -209,6 +209,23 @@ TEST(a_directory_of_the_upper_layer_gets_another_name_underneath)
 	EXPECT_STR(names("../up/o"), "f ");
 }
 
+/* What the overlay knows of its directories is not true any more: the upper layer stays a tree. */
+TEST(directories_moved_underneath_are_not_put_into_themselves)
+{
+	int a;
+
+	make_overlay();
+	REQUIRE_OK(mkdir("a", 0755));
+	REQUIRE_OK(mkdir("b", 0755));
+	a = open("a", O_RDONLY | O_DIRECTORY);
+	REQUIRE_OK(a);
+	REQUIRE_OK(rename("../up/a", "../up/b/a"));
+	EXPECT(renameat(AT_FDCWD, "b", a, "b") < 0);
+	EXPECT_STR(names("../up/b"), "a ");
+	EXPECT_OK(rename("../up/b/a", "../up/a"));
+	EXPECT_STR(names("../up"), "a b ");
+}
+
 TEST(overlays_lie_upon_each_other_twice_and_no_deeper)
 {
 	make_overlay();

@@ -66,6 +66,8 @@ static void enter_locked(struct tmpfs *ts, struct tnode *dir, struct tentry *e, 
 	htable_add(&dir->names, &e->by_name, hash_bytes(&ts->key, e->name, e->len));
 	rb_add(&dir->order, &e->by_cookie, cookie_less);
 	dir->i.size += DIRENT_SIZE;
+	if (S_ISDIR(node->i.mode))
+		node->up = dir;
 	touch_dir(dir);
 }
 
@@ -74,6 +76,7 @@ static void leave_locked(struct tnode *dir, struct tentry *e)
 	htable_del(&dir->names, &e->by_name);
 	rb_erase(&dir->order, &e->by_cookie);
 	dir->i.size -= DIRENT_SIZE;
+	e->node->up = NULL;
 	touch_dir(dir);
 }
 
@@ -84,7 +87,7 @@ static void add_link(struct inode *i, int n)
 }
 
 /* Directories that nobody else holds go to @todo, as they are. */
-static void drop_entries(struct tnode *n, struct tentry **todo)
+static void drop_entries(struct tmpfs *ts, struct tnode *n, struct tentry **todo)
 {
 	struct hnode *h;
 
@@ -92,6 +95,11 @@ static void drop_entries(struct tnode *n, struct tentry **todo)
 		struct tentry *e = hnode_entry(h, struct tentry, by_name);
 
 		htable_del(&n->names, h);
+		if (S_ISDIR(e->node->i.mode)) {
+			mutex_lock(&ts->mu);
+			e->node->up = NULL;     /* whoever holds it may look upwards */
+			mutex_unlock(&ts->mu);
+		}
 		if (S_ISDIR(e->node->i.mode) && ref_is_last(&e->node->i.ref)) {
 			e->next = *todo;
 			*todo = e;
@@ -105,12 +113,13 @@ static void drop_entries(struct tnode *n, struct tentry **todo)
 /* A loop, not a recursion: how deep the tree is says the guest. */
 void tmpfs_dir_done(struct tnode *n)
 {
+	struct tmpfs *ts = tmpfs_of(&n->i);
 	struct tentry *todo = NULL, *e;
 
-	drop_entries(n, &todo);
+	drop_entries(ts, n, &todo);
 	while ((e = todo)) {
 		todo = e->next;
-		drop_entries(e->node, &todo);
+		drop_entries(ts, e->node, &todo);
 		inode_unref(&e->node->i);
 		kfree(e);
 	}
@@ -290,12 +299,31 @@ static void move_dotdot(struct inode *from, struct inode *to, struct inode *dir)
 	add_link(to, 1);
 }
 
+/*
+ * Would @node come to lie below itself in @dir?  vfs has asked the names that it knows; an overlay's
+ * may have been moved here, underneath it.
+ */
+static bool makes_loop_locked(const struct tnode *node, const struct tnode *dir)
+{
+	if (!S_ISDIR(node->i.mode))
+		return false;
+	while (dir && dir != node)
+		dir = dir->up;
+	return dir != NULL;
+}
+
 static int exchange_locked(struct inode *odir, struct tentry *a, struct inode *ndir, struct tentry *b)
 {
 	struct tnode *n = a->node;
 
+	if (makes_loop_locked(n, tnode_of(ndir)) || makes_loop_locked(b->node, tnode_of(odir)))
+		return -EINVAL;
 	a->node = b->node;
 	b->node = n;
+	if (S_ISDIR(n->i.mode))
+		n->up = tnode_of(ndir);
+	if (S_ISDIR(a->node->i.mode))
+		a->node->up = tnode_of(odir);
 	move_dotdot(odir, ndir, &n->i);
 	move_dotdot(ndir, odir, &a->node->i);
 	touch_dir(tnode_of(odir));
@@ -310,6 +338,8 @@ static int move_locked(struct tmpfs *ts, struct inode *odir, struct tentry *old,
 {
 	struct inode *i = &old->node->i;
 
+	if (makes_loop_locked(old->node, tnode_of(ndir)))
+		return -EINVAL;
 	if (target && S_ISDIR(target->node->i.mode) && target->node->names.count > 0)
 		return -ENOTEMPTY;
 	if (target) {

@@ -56,6 +56,7 @@ struct tnode {
 	struct htable names;
 	struct rb_root order;
 	s64 next_cookie;
+	struct tnode *up;               /* borrowed: the directory that it is entered in, or NULL */
 	/* regular files: guarded by i.mu */
 	u8 *data;                       /* cap bytes; those at and after i.size are zero */
 	size_t cap;
