@@ -226,6 +226,17 @@ TEST(directories_moved_underneath_are_not_put_into_themselves)
 	EXPECT_STR(names("../up"), "a b ");
 }
 
+TEST(the_upper_layer_must_take_every_kind_of_change)
+{
+	make_overlay();
+	REQUIRE_OK(mkdir("../p", 0755));
+	REQUIRE_OK(mkdir("../q", 0755));
+	if (mount("p", "../p", "proc", 0, NULL) < 0)
+		SKIP("no proc here");
+	EXPECT_ERR(mount("o", "../q", "overlay", 0, "lowerdir=../low,upperdir=../p,workdir=../wk"), EINVAL);
+	EXPECT(mkdir("../q/new", 0755) == 0);
+}
+
 TEST(overlays_lie_upon_each_other_twice_and_no_deeper)
 {
 	make_overlay();

@@ -50,6 +50,8 @@ static int copy_content(struct task *t, struct inode *lower, struct inode *upper
 	r = lower->ops->open(t, lower, NULL, O_RDONLY, &from);
 	if (r == 0)
 		r = upper->ops->open(t, upper, NULL, O_WRONLY, &to);
+	if (r == 0 && (!from->ops->read || !to->ops->write))
+		r = -EINVAL;
 	return r < 0 ? r : copy_bytes(t, from, to, buf);
 }
 

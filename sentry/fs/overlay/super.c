@@ -199,6 +199,15 @@ static u32 depth_of(const struct layers *l)
 	return depth + 1;
 }
 
+/* Everything that is asked of an upper directory: those of tmpfs and the gofer have it, proc's and their like don't. */
+static bool fit_as_upper(const struct inode *i)
+{
+	const struct inode_ops *ops = i->ops;
+
+	return ops->lookup && ops->open && ops->create && ops->mkdir && ops->mknod && ops->symlink && ops->unlink &&
+	       ops->rmdir && ops->rename;
+}
+
 int overlay_make(struct task *t, struct kernel *k, const char *source, const char *opts, struct super **ret_sb,
                  struct inode **ret_root)
 {
@@ -206,7 +215,7 @@ int overlay_make(struct task *t, struct kernel *k, const char *source, const cha
 	auto_kfree char *copy = kbuf_strdup(opts ? opts : "");
 	int r = l && copy ? parse(t, l, copy) : -ENOMEM;
 
-	if (r == 0 && (l->n == 0 || depth_of(l) > DEPTH_MAX))
+	if (r == 0 && (l->n == 0 || depth_of(l) > DEPTH_MAX || (l->upper && !fit_as_upper(l->upper))))
 		r = -EINVAL;
 	if (r == 0)
 		r = overlay_new(t, k, &(struct parts){ .upper = l->upper, .lower = l->lower, .nlower = l->n,
