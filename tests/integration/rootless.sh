@@ -13,7 +13,7 @@ chown -R $user:$user "$w/run" "$w/rootfs"
 check() {       # what got want
 	if [ "$2" = "$3" ]; then echo "ok $1"; passed=$((passed + 1)); else echo "not ok $1: \"$2\", not \"$3\""; failed=$((failed + 1)); fi
 }
-as_user() ( cd "$w" && timeout -k 1 60 setpriv --reuid=$user --regid=$user --clear-groups env PATH="$PATH" XDG_RUNTIME_DIR="$w/run" w="$w" "$@" )
+as_user() ( cd "$w" && timeout -k 1 60 setpriv --reuid=$user --regid=$user --clear-groups env USER=tenant PATH="$PATH" XDG_RUNTIME_DIR="$w/run" w="$w" "$@" )
 bundle() { tests/lib/bundle.py "$w" "$@"; chmod 644 "$w/config.json"; }
 finish() { echo "rootless: $passed passed, $failed failed, $skipped skipped"; [ $failed = 0 ]; exit; }
 if ! as_user unshare -Urn true 2>/dev/null; then
@@ -60,9 +60,9 @@ export -f commands joined
 
 plain
 bundle sleep 100
-check "run, list, exec, delete as root of a user namespace" "$(as_user unshare -Urn bash -c commands 2>&1 | tr '\n' ' ')" "c c 0 5 "
+check "run, list, exec, delete as root of a user namespace" "$(as_user unshare -Urn bash --norc -c commands 2>&1 | tr '\n' ' ')" "c c 0 5 "
 mkdir "$w/b"; ln -s ../rootfs "$w/b/rootfs"
 BUNDLE_NETNS=/proc/@NS@/ns/net tests/lib/bundle.py "$w/b" ping -c 1 -W 20 10.79.0.1
 mv "$w/b/config.json" "$w/b/joined.json"; chmod 644 "$w/b/joined.json"; chown $user "$w/b"
-check "the links of its network namespace" "$(as_user unshare -Urn bash -c joined 2>&1 | tr '\n' ' ')" "1 packets received 10.79.0.1 "
+check "the links of its network namespace" "$(as_user unshare -Urn bash --norc -c joined 2>&1 | tr '\n' ' ')" "1 packets received 10.79.0.1 "
 finish
