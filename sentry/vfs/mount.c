@@ -278,8 +278,8 @@ void mount_dissolve_locked(struct mount *top, struct list_head *gone)
 	struct list_head kept = LIST_INIT(kept);
 	struct mount *m, *up;
 
-	do {
-		m = leaf_of(top);
+	for (m = leaf_of(top); m; m = m == top ? NULL : leaf_of(up)) {
+		up = m->parent;
 		list_del_init(&m->sibling);
 		leave_ns_locked(m);
 		if (m != top && m->locked) {
@@ -289,7 +289,7 @@ void mount_dissolve_locked(struct mount *top, struct list_head *gone)
 		if (m->point)
 			atomic_fetch_sub(&m->point->nmounts, 1);
 		list_add_tail(&m->ns_node, gone);
-	} while (m != top);
+	}
 	while (!list_empty(&kept)) {
 		m = list_first(&kept, struct mount, ns_node);
 		up = m->parent;
