@@ -210,8 +210,11 @@ int cgroup_name(struct cli *cli, struct container *c, const struct oci_spec *s)
 	return r;
 }
 
-/* The group of the unified hierarchy that @pid is in, as we see it: cgroups(7), /proc/PID/cgroup. */
-static int group_of(struct cli *cli, pid_t pid, char *ret, size_t cap)
+/*
+ * The group of @unit, which @pid is in, as we see it: cgroups(7), /proc/PID/cgroup.  Any other is not ours: it would be given
+ * limits, and killed as a whole in the end.
+ */
+static int group_of(struct cli *cli, pid_t pid, const char *unit, char *ret, size_t cap)
 {
 	char path[64], line[1024];
 	int r = -ENOENT;
@@ -221,12 +224,13 @@ static int group_of(struct cli *cli, pid_t pid, char *ret, size_t cap)
 	f = fopen(path, "re");
 	while (f && r < 0 && fgets(line, sizeof(line), f)) {
 		line[strcspn(line, "\n")] = 0;
-		if (strncmp(line, "0::/", 4) == 0 && line[4] && !strstr(line, "/..") && str_copy(ret, cap, line + 3))
+		if (strncmp(line, "0::/", 4) == 0 && strcmp(strrchr(line, '/') + 1, unit) == 0 && !strstr(line, "/..") &&
+		    str_copy(ret, cap, line + 3))
 			r = 0;
 	}
 	if (f)
 		fclose(f);
-	return r < 0 ? err_set(&cli->err, r, "%s names no control group that we see; systemd did not move process %d", path, pid) : 0;
+	return r < 0 ? err_set(&cli->err, r, "%s does not name the control group of %s; systemd did not move the process", path, unit) : 0;
 }
 
 /* The scope is ours to stop only once it was started; until then it ends with its process. */
@@ -240,7 +244,7 @@ static int scope_create(struct cli *cli, struct container *c, const struct oci_s
 	if (r == 0)
 		r = systemd_start(cli, NULL, &scope, pid, &s->res);
 	if (r == 0)
-		r = group_of(cli, pid, rel, sizeof(rel));
+		r = group_of(cli, pid, scope.unit, rel, sizeof(rel));
 	if (r < 0)
 		return r;
 	if (!unified(&top) || snprintf(dir, sizeof(dir), "%s%s", top.dir, rel) >= (int)sizeof(dir))
