@@ -224,8 +224,8 @@ pid_t spawn_sentry(struct cli *cli, const struct boot_config *cfg, int netns, in
 
 	if (pid == 0)
 		sentry_child(cfg, true);
-	if (cli->err.code)
-		return cli->err.code;
+	if (pid < 0 && cli->err.code)
+		return pid;
 	if (pid == -EPERM || pid == -ENOSPC || pid == -EUSERS)
 		return err_sys(&cli->err, pid, "cannot make a user namespace (is user.max_user_namespaces 0, or "
 		               "kernel.unprivileged_userns_clone off? see csandbox doctor)");

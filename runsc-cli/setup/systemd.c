@@ -130,12 +130,12 @@ int systemd_start(struct cli *cli, const char *where, const struct scope *s, pid
 {
 	DBusMessage *q = start_call(cli, s, pid, r);
 	struct bus b;
-	int err = cli->err.code;
+	int err;
 
-	if (err < 0)
-		return err;
+	if (!q)
+		return cli->err.code ? cli->err.code : err_set(&cli->err, -ENOMEM, "no memory to ask systemd");
 	err = manager_open(cli, &b, where);
-	if (err < 0 && q)
+	if (err < 0)
 		dbus_message_unref(q);
 	if (err == 0 && !bus_job(&b, q)) {
 		/* A failed one of this name is still remembered: of a container that has ended. */
