@@ -260,6 +260,7 @@ struct net_msg {
 	size_t ctl_len;         /* send: bytes there; recv: room, then bytes used */
 	u32 ret_flags;          /* recv: MSG_TRUNC, MSG_CTRUNC, MSG_OOB, MSG_ERRQUEUE */
 	size_t taken;           /* send: bytes that left in a SYN, with -EINPROGRESS (see ep_send) */
+	bool net_raw;           /* send: the sender has CAP_NET_RAW, which some options need */
 };
 
 /*
@@ -283,6 +284,9 @@ ssize_t ep_recv(struct ep *e, struct net_msg *m) must_check;
 int ep_setsockopt(struct ep *e, int level, int opt, const void *val, size_t len) must_check;
 /* In: room at @val; out: bytes written. */
 int ep_getsockopt(struct ep *e, int level, int opt, void *val, size_t *len) must_check;
+
+/* IP_OPTIONS, some of which need CAP_NET_RAW; by ep_setsockopt() it is set as without. */
+int ep_set_ip_options(struct ep *e, const void *val, size_t len, bool net_raw) must_check;
 
 /*
  * IPV6_FLOWLABEL_MGR: @val is a struct in6_flowlabel_req, whose label is filled in.  Who asks: a label may be

@@ -68,6 +68,7 @@ static void fill4(struct ep *e, struct pktbuf *p, struct epmsg_out *c)
 		put_int(c, IPPROTO_IP, IP_TTL, p->ttl);
 	if (e->o.recvtos)
 		epmsg_put(c, IPPROTO_IP, IP_TOS, &p->tos, 1);
+	hdropt_fill4(e, p, c);
 	if (e->o.origdst) {
 		struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(p->dport) };
 
@@ -123,7 +124,7 @@ void epmsg_fill(struct ep *e, struct pktbuf *p, struct net_msg *m)
 			m->ret_flags |= MSG_CTRUNC;
 	} else if (e->o.pktinfo || e->o.pktinfo6 || e->o.recvttl || e->o.recvhlim || e->o.timestamp ||
 		   e->o.timestampns || e->o.tsflags || e->o.recvtos || e->o.recvtclass || e->o.origdst ||
-		   e->o.recvflow) {
+		   e->o.recvflow || (p->ext && (e->o.recvopts || e->o.retopts))) {
 		m->ret_flags |= MSG_CTRUNC;
 	}
 	m->ctl_len = c.used;
@@ -137,7 +138,7 @@ static int get_int(const u8 *d, size_t n, int *ret)
 	return 0;
 }
 
-static int parse_ip4(int type, const u8 *d, size_t n, struct send_ctl *r)
+static int parse_ip4(const struct ep *ep, bool net_raw, int type, const u8 *d, size_t n, struct send_ctl *r)
 {
 	struct in_pktinfo i;
 	int v, e;
@@ -166,6 +167,9 @@ static int parse_ip4(int type, const u8 *d, size_t n, struct send_ctl *r)
 		else if (get_int(d, n, &r->tos) < 0 || r->tos < 0 || r->tos > 255)
 			return -EINVAL;
 		return 0;
+	case IP_RETOPTS:
+		r->has_opts4 = true;
+		return ip4opt_set(ep->stack, d, MIN(n, (size_t)IP4OPT_MAX), net_raw, &r->opts4);
 	default:
 		return -EINVAL;
 	}
@@ -242,7 +246,8 @@ static int parse_socket(const struct ep *e, int type, const u8 *d, size_t n, str
 }
 
 /* As in Linux a level that is not of the way that the message goes is passed over. */
-static int parse_one(const struct ep *e, bool v4, const struct cmsghdr *h, const u8 *d, size_t n, struct send_ctl *r)
+static int parse_one(const struct ep *e, bool v4, bool net_raw, const struct cmsghdr *h, const u8 *d, size_t n,
+		     struct send_ctl *r)
 {
 	u16 seg;
 
@@ -252,7 +257,7 @@ static int parse_one(const struct ep *e, bool v4, const struct cmsghdr *h, const
 	case SOL_SOCKET:
 		return parse_socket(e, h->cmsg_type, d, n, r);
 	case IPPROTO_IP:
-		return v4 ? parse_ip4(h->cmsg_type, d, n, r) : 0;
+		return v4 ? parse_ip4(e, net_raw, h->cmsg_type, d, n, r) : 0;
 	case IPPROTO_IPV6:
 		return e->family == AF_INET6 ? parse_ip6(h->cmsg_type, d, n, r) : 0;
 	case IPPROTO_UDP:
@@ -283,7 +288,7 @@ int epmsg_parse(struct ep *e, const struct net_msg *m, struct send_ctl *ret)
 		memcpy(&h, p, sizeof(h));
 		if (h.cmsg_len < sizeof(h) || h.cmsg_len > left)
 			return -EINVAL;
-		r = parse_one(e, v4, &h, p + sizeof(h), h.cmsg_len - sizeof(h), &c);
+		r = parse_one(e, v4, m->net_raw, &h, p + sizeof(h), h.cmsg_len - sizeof(h), &c);
 		if (r < 0)
 			return r;
 		step = ALIGN_UP(h.cmsg_len, sizeof(size_t));

@@ -140,6 +140,19 @@ void dgram_out_opts(struct ep *e, const struct send_ctl *c, struct ip_tx *t)
 	t->df = disc == IP_PMTUDISC_DO || disc == IP_PMTUDISC_PROBE || c->dontfrag || (!v4 && e->o.dontfrag6);
 }
 
+void dgram_ip4_opts(struct ep *e, const struct send_ctl *c, struct ipaddr *dst, struct ip4_opts *ret)
+{
+	*ret = (struct ip4_opts){ 0 };
+	if (!ip_is4(dst))
+		return;
+	if (c->has_opts4)
+		*ret = c->opts4;
+	else if (e->opts4)
+		*ret = *e->opts4;
+	if (ret->srr)
+		*dst = ip_from4(ret->hop);
+}
+
 /* The flow label that a message asks for, by control message, by its name, or as connect() did.  mu held. */
 int dgram_label(struct ep *e, const struct net_msg *m, const struct send_ctl *c, u32 *ret)
 {

@@ -92,6 +92,7 @@ struct ep *ep_unref(struct ep *e)
 	pkt_purge(&e->dgrams);
 	pkt_purge(&e->errq);
 	kfree(e->filter);
+	kfree(e->opts4);
 	kfree(e);
 	return NULL;
 }
@@ -330,14 +331,17 @@ int ep_check_dst(struct ep *e, const struct net_sa *sa, struct ipaddr *ret, u32 
 int ep_route(struct ep *e)
 {
 	struct rt rt;
+	struct ipaddr to = e->raddr;
 	u32 oif = e->o.bound_if;
 	int r;
 
 	if (e->rt.valid && e->rt.gen == stack_gen(e->stack))
 		return 0;
+	if (e->opts4 && e->opts4->srr && ip_is4(&to))
+		to = ip_from4(e->opts4->hop);
 	if (!oif)
 		oif = preferred_if(e, &e->raddr);
-	r = rt_lookup(e->stack, &e->raddr, &e->laddr, oif,
+	r = rt_lookup(e->stack, &to, &e->laddr, oif,
 		      (e->o.dontroute ? RT_DONTROUTE : 0) | (e->o.freebind ? RT_NO_SRC_CHECK : 0), &rt);
 	if (r < 0)
 		return r;

@@ -20,6 +20,7 @@
 #include "netstack/core/port.h"
 #include "netstack/core/route.h"
 #include "netstack/core/stack.h"
+#include "netstack/ip/ip4opt.h"
 
 struct ep;
 
@@ -106,6 +107,7 @@ struct ep {
 	struct rt rt;                   /* cached route to raddr */
 	struct sockopts o;
 	struct filter *filter;          /* NULL: none */
+	struct ip4_opts *opts4;         /* IP_OPTIONS; NULL: none */
 
 	struct list_head dgrams;        /* received datagrams */
 	u32 rmem, drops;
@@ -144,6 +146,7 @@ extern const struct ep_ops tcp_ops, udp_ops, raw_ops, ping_ops, packet_ops;
 
 /* Beyond the table. */
 int tcp_connect_result(struct ep *e);
+void tcp_opts_changed(struct ep *e);            /* what the IP header takes of a segment; mu held */
 int tcp_atmark(struct ep *e);
 /* Where a stream's stamps are counted from: what is queued last, or the first byte not acknowledged.  mu held. */
 int tcp_tskey(struct ep *e, bool from_queued) must_check;
@@ -191,6 +194,8 @@ struct ip_tx;
 /* TOS, TTL, multicast loop and fragmentation of one message to @t->dst: the socket's, and what @c overrides.  mu held. */
 void dgram_out_opts(struct ep *e, const struct send_ctl *c, struct ip_tx *t);
 int dgram_label(struct ep *e, const struct net_msg *m, const struct send_ctl *c, u32 *ret) must_check;
+/* The IPv4 options of one message to @dst, which becomes where a source route goes first.  mu held. */
+void dgram_ip4_opts(struct ep *e, const struct send_ctl *c, struct ipaddr *dst, struct ip4_opts *ret);
 /* Copy the caller's message into a fresh packet of at most 64 KiB. */
 int dgram_gather(struct ep *e, struct net_io *io, size_t len, struct pktbuf **ret) must_check;
 
@@ -212,9 +217,10 @@ struct send_ctl {
 	s16 ttl;
 	int tos;                /* -1: not given */
 	u16 gso_size;
-	bool has_src, dontfrag, has_flow;
+	bool has_src, dontfrag, has_flow, has_opts4;
 	u32 flow;               /* label: IPV6_FLOWINFO */
 	u32 tsflags;            /* SOF_TIMESTAMPING_TX_* */
+	struct ip4_opts opts4;  /* IP_RETOPTS */
 };
 int epmsg_parse(struct ep *e, const struct net_msg *m, struct send_ctl *ret) must_check;
 void epmsg_fill(struct ep *e, struct pktbuf *p, struct net_msg *m);
@@ -230,6 +236,10 @@ int ipopt_set6(struct ep *e, int opt, const void *val, size_t len) must_check;
 int ipopt_get4(struct ep *e, int opt, void *val, size_t *len) must_check;
 int ipopt_get6(struct ep *e, int opt, void *val, size_t *len) must_check;
 int epopt_int(const void *val, size_t len, int *ret) must_check;
+/* hdropt.c: what stands in IP headers */
+int hdropt_set4(struct ep *e, const void *val, size_t len, bool net_raw) must_check;
+int hdropt_get4(struct ep *e, void *val, size_t *len) must_check;
+void hdropt_fill4(const struct ep *e, const struct pktbuf *p, struct epmsg_out *c);
 int epopt_put(void *val, size_t *len, const void *src, size_t n) must_check;
 int epopt_put_int(void *val, size_t *len, int v) must_check;
 

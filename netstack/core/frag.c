@@ -205,6 +205,9 @@ static struct pktbuf *join_locked(struct stack *s, struct fragq *q)
 	r->pkttype = first->pkttype;
 	r->ethertype = first->ethertype;
 	r->flow = first->flow;
+	r->ext = first->ext;
+	if (r->ext)
+		pblock_ref(r->ext);
 	r->flags = first->flags & (PKT_MCAST | PKT_BCAST | PKT_LOOPED);
 	return r;
 }

@@ -95,7 +95,7 @@ static int set4_sized(struct ep *e, int opt, const void *val, size_t len)
 	case IP_UNICAST_IF:
 		return set_unicast_if(e, val, len, &e->o.uc_if);
 	case IP_OPTIONS:
-		return len == 0 ? 0 : len > 40 ? -EINVAL : -ENOPROTOOPT;
+		return hdropt_set4(e, val, len, false);
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -181,8 +181,7 @@ int ipopt_get4(struct ep *e, int opt, void *val, size_t *len)
 		*len = 0;
 		return 0;
 	case IP_OPTIONS:
-		*len = 0;
-		return 0;
+		return hdropt_get4(e, val, len);
 	case OPT_IP_PROTOCOL:
 		/* So it is on Linux. */
 		v = e->type == SOCK_RAW ? e->proto : e->type == SOCK_STREAM && !e->bind.hashed ? 0 : e->lport;

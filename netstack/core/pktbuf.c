@@ -163,6 +163,8 @@ void pkt_free(struct pktbuf *k)
 	k->nfrags = 0;
 	if (unlikely(k->ct))
 		nfct_forget(k);
+	if (unlikely(k->ext))
+		pblock_unref(k->ext);
 	p = k->pool;
 	mutex_lock(&p->mu);
 	keep = p->npkts < PKTS_KEEP;
@@ -262,6 +264,8 @@ struct pktbuf *pkt_clone(const struct pktbuf *p)
 	list_init(&c->node);
 	if (unlikely(c->ct))
 		nfct_ref(c->ct);
+	if (unlikely(c->ext))
+		pblock_ref(c->ext);
 	memcpy(c->hdr + c->hdr_off, p->hdr + p->hdr_off, p->hdr_len);
 	for (i = 0; i < p->nfrags; i++) {
 		c->frag[i] = p->frag[i];

@@ -83,6 +83,7 @@ struct pktbuf {
 	u32 mark;
 	u32 uid, gid;                   /* PKT_OWNED */
 	struct nfct *ct;                /* a reference, or NULL */
+	struct pblock *ext;             /* what it came with: struct ip4_opts, or an IPv6 header and its extensions; or NULL */
 	u32 ifindex;                    /* where it came in */
 	u32 sender;                     /* low half of the packet socket's cookie that made it, or 0 */
 	u32 flowlabel;
@@ -114,6 +115,13 @@ struct pktbuf *pkt_room(struct pkt_pool *p, size_t n, u8 **ret_data) must_check;
 struct pktbuf *pkt_clone(const struct pktbuf *p) must_check;
 void pkt_free(struct pktbuf *p);                                        /* NULL is fine */
 void pkt_purge(struct list_head *q);
+
+static inline void pkt_drop_ext(struct pktbuf *p)
+{
+	if (unlikely(p->ext))
+		pblock_unref(p->ext);
+	p->ext = NULL;
+}
 
 u8 *pkt_push(struct pktbuf *p, size_t n);               /* n bytes in front; headers only */
 void pkt_pull(struct pktbuf *p, size_t n);              /* drop n <= len bytes in front */

@@ -560,3 +560,8 @@ int epopt_get(struct ep *e, int level, int opt, void *val, size_t *len)
 		return ipopt_get6(e, opt, val, len);
 	}
 }
+
+int ep_set_ip_options(struct ep *e, const void *val, size_t len, bool net_raw)
+{
+	return no_ip4(e) ? -ENOPROTOOPT : hdropt_set4(e, val, len, net_raw);
+}

@@ -11,18 +11,29 @@
 #include "netstack/core/rtnl.h"
 #include "netstack/core/stack.h"
 #include "netstack/ip/ip.h"
+#include "netstack/ip/ip4opt.h"
 #include "netstack/raw/raw.h"
 #include "netstack/tcp/tcp.h"
 #include "netstack/udp/udp.h"
 #include "netstack/wire/icmp.h"
 #include "netstack/wire/ip4.h"
 
-static void send_icmp(struct stack *s, const struct rt *rt, const struct ipaddr *dst, u8 tos,
-		 struct pktbuf *p)
+/* Options that an answer to @p carries; false: it cannot be given. */
+static bool echoed(struct stack *s, const struct pktbuf *p, struct ip4_opts *ret)
+{
+	*ret = (struct ip4_opts){ 0 };
+	return !p->ext || ip4opt_echo(s, (const struct ip4_opts *)(const void *)p->ext->data, ret);
+}
+
+static void send_icmp(struct stack *s, const struct rt *rt, const struct ipaddr *dst, u8 tos, const struct ip4_opts *o,
+		      struct pktbuf *p)
 {
 	struct ip_tx t = { .src = rt->src, .dst = *dst, .proto = IPPROTO_ICMP, .tos = tos };
 	u16 sum = csum_fold(pkt_csum(p, 0, p->len));
+	u8 room[IP4OPT_MAX];
 
+	if (o->len)
+		ip4opt_put(s, o, dst, &t, room);
 	t.ttl = (u8)s->sysctl.ttl[0];
 	memcpy(pkt_data(p) + 2, &sum, 2);
 	MIB(s, Icmp_OutMsgs);
@@ -33,6 +44,7 @@ void icmp4_error(struct nic *n, struct pktbuf *p, u8 type, u8 code, u32 rest)
 {
 	struct stack *s = n->stack;
 	struct ip4_hdr h;
+	struct ip4_opts o;
 	struct pktbuf *r;
 	struct rt rt;
 	u32 quote;
@@ -59,7 +71,9 @@ void icmp4_error(struct nic *n, struct pktbuf *p, u8 type, u8 code, u32 rest)
 	}
 	if (rt_lookup(s, &p->src, addr_is_local(s, &p->dst) ? &p->dst : NULL, 0, 0, &rt) < 0)
 		return;
-	quote = MIN(p->len, 576u - IP4_HLEN - ICMP_HLEN);
+	if (!echoed(s, p, &o))
+		return;
+	quote = MIN(p->len, 576u - IP4_HLEN - ICMP_HLEN - o.len);
 	r = pkt_room(&s->pool, ICMP_HLEN + quote, &d);
 	if (!r)
 		return;
@@ -69,7 +83,7 @@ void icmp4_error(struct nic *n, struct pktbuf *p, u8 type, u8 code, u32 rest)
 		MIB(s, Icmp_OutDestUnreachs);
 	else if (type == ICMP4_TIMEX)
 		MIB(s, Icmp_OutTimeExcds);
-	send_icmp(s, &rt, &p->src, (u8)(p->tos & 0x1e) | 0xc0, r);
+	send_icmp(s, &rt, &p->src, (u8)(p->tos & 0x1e) | 0xc0, &o, r);
 }
 
 void icmp_port_unreach(struct nic *n, struct pktbuf *p)
@@ -159,6 +173,7 @@ static void echo(struct nic *n, struct pktbuf *p)
 {
 	struct stack *s = n->stack;
 	struct ipaddr to = p->src;
+	struct ip4_opts o;
 	struct pktbuf *r;
 	struct rt rt;
 	u8 hdr[ICMP_HLEN];
@@ -167,7 +182,7 @@ static void echo(struct nic *n, struct pktbuf *p)
 	if (s->sysctl.echo_ignore_all[0] ||
 	    ((p->flags & (PKT_MCAST | PKT_BCAST)) && s->sysctl.echo_ignore_bcast[0]))
 		return;
-	if (rt_lookup(s, &to, (p->flags & (PKT_MCAST | PKT_BCAST)) ? NULL : &p->dst, 0, 0, &rt) < 0)
+	if (!echoed(s, p, &o) || rt_lookup(s, &to, (p->flags & (PKT_MCAST | PKT_BCAST)) ? NULL : &p->dst, 0, 0, &rt) < 0)
 		return;
 	pkt_copy(p, p->l4_off, hdr, sizeof(hdr));
 	r = pkt_slice(p, p->l4_off + ICMP_HLEN, p->len - p->l4_off - ICMP_HLEN);
@@ -177,7 +192,7 @@ static void echo(struct nic *n, struct pktbuf *p)
 	r->flags = 0;
 	icmp_emit(pkt_push(r, ICMP_HLEN), ICMP4_ECHOREPLY, 0, get_be32(hdr + 4));
 	MIB(s, Icmp_OutEchoReps);
-	send_icmp(s, &rt, &to, p->tos, r);
+	send_icmp(s, &rt, &to, p->tos, &o, r);
 }
 
 void icmp4_rx(struct nic *n, struct pktbuf *p)

@@ -8,6 +8,7 @@
 #include "netstack/core/rtnl.h"
 #include "netstack/core/stack.h"
 #include "netstack/ip/ip.h"
+#include "netstack/ip/ip4opt.h"
 #include "netstack/raw/raw.h"
 #include "netstack/tcp/tcp.h"
 #include "netstack/udp/udp.h"
@@ -60,6 +61,17 @@ void ip_deliver(struct nic *n, struct pktbuf *p)
 	pkt_free(p);
 }
 
+/* We are the next of those that are recorded. */
+static void forward_opts(struct stack *s, const struct rt *rt, struct pktbuf *p, u8 *opts)
+{
+	struct ip4_opts *o = (struct ip4_opts *)(void *)p->ext->data;
+	struct ipaddr own = ip_any4();
+
+	addr_pick(s, rt->nic, &p->dst, &own);
+	ip4opt_forward(s, &own, o);
+	memcpy(opts, o->data, o->len);
+}
+
 static void forward4(struct nic *n, struct pktbuf *p, const struct ip4_hdr *h)
 {
 	struct stack *s = n->stack;
@@ -90,6 +102,8 @@ static void forward4(struct nic *n, struct pktbuf *p, const struct ip4_hdr *h)
 	if (nf_on(&s->nf, false, NF_FWD) && !nf_pass(s, NF_FWD, n, rt.nic, p))
 		return;
 	pkt_copy(p, 0, hdr, h->hlen);
+	if (p->ext)
+		forward_opts(s, &rt, p, hdr + IP4_HLEN);
 	hdr[8]--;
 	hdr[10] = hdr[11] = 0;
 	sum = csum_fold(csum_bytes(hdr, h->hlen, 0));
@@ -182,11 +196,46 @@ static struct pktbuf *prerouting4(struct nic *n, struct pktbuf *p, struct ip4_hd
 	return nf_pass(n->stack, NF_PRE, n, NULL, p) ? p : NULL;
 }
 
+/*
+ * The options of an arriving packet, ours filled in, in its header and in p->ext.  False: they are nonsense, or name a route,
+ * which nobody takes here (net.ipv4.conf.all.accept_source_route).
+ */
+static bool options4(struct nic *n, struct pktbuf *p, const struct ip4_hdr *h)
+{
+	struct stack *s = n->stack;
+	struct ipaddr own = p->dst;
+	struct ip4_opts *o;
+	u8 bad;
+
+	p->ext = pblock_new(p->pool, sizeof(*o));
+	if (!p->ext)
+		return false;
+	o = (struct ip4_opts *)(void *)p->ext->data;
+	memset(o, 0, sizeof(*o));
+	o->len = (u8)(h->hlen - IP4_HLEN);
+	pkt_copy(p, IP4_HLEN, o->data, o->len);
+	if (!addr_is_local(s, &own) && !addr_pick(s, n, &p->src, &own))
+		own = ip_any4();
+	bad = ip4opt_rx(s, &own, o);
+	if (bad) {
+		pkt_drop_ext(p);
+		icmp4_error(n, p, ICMP4_PARAM, 0, (u32)bad << 24);
+		MIB(s, Ip_InHdrErrors);
+		return false;
+	}
+	if (o->srr)
+		return false;
+	if (p->hdr_len < h->hlen)
+		pkt_into_hdr(p, h->hlen);       /* blocks may be shared */
+	memcpy(pkt_data(p) + IP4_HLEN, o->data, o->len);
+	return true;
+}
+
 void ip4_rx(struct nic *n, struct pktbuf *p)
 {
 	struct stack *s = n->stack;
 	struct ip4_hdr h;
-	bool fwd, route;
+	bool ours, fwd;
 	u8 *d;
 
 	MIB(s, Ip_InReceives);
@@ -196,8 +245,6 @@ void ip4_rx(struct nic *n, struct pktbuf *p)
 	if (ip4_parse(d, p->len, &h) < 0)
 		goto bad;
 	if (!(p->flags & PKT_LOOPED) && csum_fold(csum_bytes(d, h.hlen, 0)) != 0)
-		goto bad;
-	if (h.hlen > IP4_HLEN && (!ip4_options_ok(d + IP4_HLEN, h.hlen - IP4_HLEN, &route) || route))
 		goto bad;
 	pkt_trim(p, h.len);
 	p->src = ip_from4(h.src);
@@ -211,7 +258,13 @@ void ip4_rx(struct nic *n, struct pktbuf *p)
 		if (!p)
 			return;
 	}
-	if (!for_us4(n, p, &fwd)) {
+	ours = for_us4(n, p, &fwd);
+	pkt_drop_ext(p);                /* of a packet that this one was made from */
+	if (h.hlen > IP4_HLEN && (ours || fwd) && !options4(n, p, &h)) {
+		pkt_free(p);
+		return;
+	}
+	if (!ours) {
 		if (fwd)
 			forward4(n, p, &h);
 		else

@@ -7,6 +7,7 @@
 #include "netstack/core/rtnl.h"
 #include "netstack/core/stack.h"
 #include "netstack/ip/ip.h"
+#include "netstack/ip/ip4opt.h"
 #include "netstack/wire/ip4.h"
 #include "netstack/wire/ip6.h"
 
@@ -76,12 +77,15 @@ static int fragment4(struct stack *s, const struct rt *rt, struct pktbuf *p, con
 		     struct ip4_hdr *h)
 {
 	u32 room = (rt->mtu - h->hlen) & ~7u, off, total = p->len;
+	u8 opts[IP4OPT_MAX];
 	int r = 0;
 
-	if (!pkt_csum_finish(p)) {
+	if (rt->mtu < h->hlen + 8u || !pkt_csum_finish(p)) {
 		pkt_free(p);
-		return -ENOMEM;
+		return rt->mtu < h->hlen + 8u ? -EMSGSIZE : -ENOMEM;
 	}
+	if (t->opts_len)
+		memcpy(opts, t->opts, t->opts_len);
 	for (off = 0; off < total && r == 0; off += room) {
 		u32 n = MIN(room, total - off);
 		struct pktbuf *c = pkt_slice(p, off, n);
@@ -94,8 +98,8 @@ static int fragment4(struct stack *s, const struct rt *rt, struct pktbuf *p, con
 		h->len = (u16)(h->hlen + n);
 		h->frag = (u16)(off / 8 | (off + n < total ? IP4_MF : 0));
 		d = pkt_push(c, h->hlen);
-		if (t->opts_len)
-			memcpy(d + IP4_HLEN, t->opts, t->opts_len);
+		memcpy(d + IP4_HLEN, opts, t->opts_len);
+		ip4opt_strip(opts, t->opts_len);
 		ip4_emit(d, h);
 		MIB(s, Ip_FragCreates);
 		r = xmit(s, rt, c, t);

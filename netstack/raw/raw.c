@@ -114,11 +114,12 @@ static int raw_shutdown(struct ep *e, int how)
 	return r;
 }
 
-/* Route and options of one message.  mu held. */
+/* Route and options of one message; @room is for those of IPv4.  mu held. */
 static int prepare(struct ep *e, const struct net_msg *m, const struct send_ctl *c, struct rt *rt,
-		   struct ip_tx *t)
+		   struct ip_tx *t, u8 room[IP4OPT_MAX])
 {
-	struct ipaddr src = c->has_src ? c->src : e->laddr;
+	struct ipaddr src = c->has_src ? c->src : e->laddr, end;
+	struct ip4_opts opts;
 	u32 oif = e->o.bound_if;
 	int r;
 
@@ -142,6 +143,10 @@ static int prepare(struct ep *e, const struct net_msg *m, const struct send_ctl 
 		return r;
 	if (c->oif)
 		oif = c->oif;
+	end = t->dst;
+	dgram_ip4_opts(e, c, &t->dst, &opts);
+	if (opts.len && e->o.hdrincl)
+		return -EINVAL;         /* the header is the caller's */
 	r = rt_lookup(e->stack, &t->dst, &src, oif, e->o.hdrincl ? RT_NO_SRC_CHECK : 0, rt);
 	if (r < 0)
 		return r;
@@ -150,6 +155,8 @@ static int prepare(struct ep *e, const struct net_msg *m, const struct send_ctl 
 	t->src = rt->src;
 	t->proto = (u8)e->proto;
 	dgram_out_opts(e, c, t);
+	if (opts.len)
+		ip4opt_put(e->stack, &opts, &end, t, room);
 	return 0;
 }
 
@@ -195,6 +202,7 @@ static int put_csum6(struct raw_ep *r, struct pktbuf *p, const struct ip_tx *t)
 static ssize_t raw_send(struct ep *e, struct net_msg *m)
 {
 	struct ip_tx t = { 0 };
+	u8 room[IP4OPT_MAX];
 	struct send_ctl c;
 	struct pktbuf *p;
 	struct rt rt;
@@ -212,7 +220,7 @@ static ssize_t raw_send(struct ep *e, struct net_msg *m)
 	if (r < 0)
 		return r;
 	mutex_lock(&e->mu);
-	r = prepare(e, m, &c, &rt, &t);
+	r = prepare(e, m, &c, &rt, &t, room);
 	mutex_unlock(&e->mu);
 	ep_sign(e, p);
 	if (r == 0 && !ip_is4(&t.dst))
@@ -423,6 +431,7 @@ static ssize_t ping_send(struct ep *e, struct net_msg *m)
 {
 	u8 want = e->family == AF_INET ? ICMP4_ECHO : ICMP6_ECHO;
 	struct ip_tx t = { 0 };
+	u8 room[IP4OPT_MAX];
 	struct send_ctl c;
 	struct pktbuf *p;
 	struct rt rt;
@@ -443,7 +452,7 @@ static ssize_t ping_send(struct ep *e, struct net_msg *m)
 		return r;
 	d = pkt_data(p);
 	mutex_lock(&e->mu);
-	r = d[0] != want || d[1] != 0 ? -EINVAL : prepare(e, m, &c, &rt, &t);
+	r = d[0] != want || d[1] != 0 ? -EINVAL : prepare(e, m, &c, &rt, &t, room);
 	mutex_unlock(&e->mu);
 	if (r == 0 && !e->lport)
 		r = take_id(e, 0);

@@ -21,6 +21,7 @@ void req_free(struct synreq *q)
 	timers_unreserve(&q->stack->timers);
 	atomic_fetch_sub(&q->stack->conns.n_req, 1);
 	ep_unref(&q->listener->ep);
+	kfree(q->opts4);
 	kfree(q);
 }
 
@@ -49,7 +50,7 @@ static u16 reply_mss(const struct rt *rt, const struct connkey *k)
 static void send_synack(struct synreq *q)
 {
 	struct tcp_reply r = { .key = q->conn.key, .seq = q->iss, .ack = q->irs + 1,
-			       .flags = TH_SYN | TH_ACK, .tos = q->tos };
+			       .flags = TH_SYN | TH_ACK, .tos = q->tos, .opts4 = q->opts4 };
 	u32 win = q->listener->ep.o.rcvbuf / 2;
 
 	if (q->ecn_ok)
@@ -102,11 +103,13 @@ static void req_timer(struct ntimer *n)
 static void send_cookie(struct tcp_ep *l, struct nic *n, struct pktbuf *p, struct tcp_seg *g)
 {
 	struct stack *s = n->stack;
-	struct tcp_reply r = { .flags = TH_SYN | TH_ACK, .ack = g->h.seq + 1 };
+	struct ip4_opts opts;
+	struct tcp_reply r = { .flags = TH_SYN | TH_ACK, .ack = g->h.seq + 1, .opts4 = &opts };
 	struct rt rt;
 
 	r.key = (struct connkey){ p->dst, p->src, g->h.dport, g->h.sport };
-	if (rt_lookup(s, &p->src, &p->dst, ip_needs_scope(&p->src) ? n->ifindex : 0, RT_NO_SRC_CHECK, &rt) < 0)
+	if (!tcp_opts_echo(s, p, &opts) ||
+	    rt_lookup(s, &p->src, &p->dst, ip_needs_scope(&p->src) ? n->ifindex : 0, RT_NO_SRC_CHECK, &rt) < 0)
 		return;
 	r.seq = cookie_make(s, &r.key, g->h.seq, g->o.has_mss ? g->o.mss : TCP_MSS_DEFAULT);
 	r.wnd = (u16)MIN(l->ep.o.rcvbuf / 2, 65535u);
@@ -114,6 +117,18 @@ static void send_cookie(struct tcp_ep *l, struct nic *n, struct pktbuf *p, struc
 	r.o.mss = reply_mss(&rt, &r.key);
 	MIB(s, TcpExt_SyncookiesSent);
 	tcp_send_reply(s, &rt, &r);
+}
+
+/* Without memory, or a way to turn them round, an answer goes without. */
+static void keep_opts(struct synreq *q, const struct pktbuf *p)
+{
+	struct ip4_opts o;
+
+	if (!p->ext || !tcp_opts_echo(q->stack, p, &o) || !o.len)
+		return;
+	q->opts4 = knew(struct ip4_opts);
+	if (q->opts4)
+		*q->opts4 = o;
 }
 
 static struct synreq *req_new(struct tcp_ep *l, struct nic *n, struct pktbuf *p, struct tcp_seg *g)
@@ -153,6 +168,7 @@ static struct synreq *req_new(struct tcp_ep *l, struct nic *n, struct pktbuf *p,
 	q->ifindex = n->ifindex;
 	q->fo.len = -1;
 	q->sent = stack_now(s);
+	keep_opts(q, p);
 	return q;
 }
 
@@ -191,6 +207,8 @@ struct tcp_ep *req_to_child(struct synreq *q)
 	t->rcv_wscale = q->rcv_wscale;
 	t->rcv_adv = t->rcv_nxt + MIN(l->ep.o.rcvbuf / 2, 65535u);
 	t->state = TCPS_SYN_RECV;
+	t->ep.opts4 = q->opts4;
+	q->opts4 = NULL;
 	tcp_sync_mss(t);
 	t->rcv_mss = MIN((u32)t->mss, TCP_MSS_DEFAULT);
 	mtup_begin(t);

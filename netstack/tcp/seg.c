@@ -20,6 +20,7 @@ int tcp_route(struct tcp_ep *t)
 
 static u32 segments(u32 bytes, u32 mss) { return (bytes + mss - 1) / mss; }
 static u32 ip_hlen(const struct tcp_ep *t) { return ip_is4(&t->ep.raddr) ? 20 : 40; }
+static u32 ip_opts_len(const struct tcp_ep *t) { return t->ep.opts4 && ip_is4(&t->ep.raddr) ? t->ep.opts4->len : 0; }
 
 /* Payload of a full segment on this path, options of every segment taken off. */
 void tcp_sync_mss(struct tcp_ep *t)
@@ -34,11 +35,13 @@ void tcp_sync_mss(struct tcp_ep *t)
 	mss = MIN(mss, limit);
 	if (t->user_mss)
 		mss = MIN(mss, (u32)t->user_mss);
-	mss = MAX(mss, TCP_MSS_MIN);
+	mss = MAX(mss, TCP_MSS_MIN + ip_opts_len(t)) - ip_opts_len(t);
 	if (t->ts_ok)
 		mss -= 12;
 	t->mss = (u16)mss;
 }
+
+void tcp_opts_changed(struct ep *e) { tcp_sync_mss(container_of(e, struct tcp_ep, ep)); }
 
 /* What we tell the peer. */
 static u16 adv_mss(const struct tcp_ep *t)
@@ -135,7 +138,7 @@ static int emit(struct tcp_ep *t, struct pktbuf *p, u32 seq, u8 flags, const str
 	bool v4 = ip_is4(&e->raddr), full = flags & TH_SYN, gso;
 	u32 plen = p->len, wnd;
 	u8 ecn = 0;
-	u8 ob[40];
+	u8 ob[40], room[IP4OPT_MAX];
 	size_t on;
 
 	on = tcp_emit_opts(ob, o);
@@ -165,6 +168,10 @@ static int emit(struct tcp_ep *t, struct pktbuf *p, u32 seq, u8 flags, const str
 		      (u8)(e->o.hlim >= 0 ? e->o.hlim : e->stack->sysctl.hlim[0]);
 	ip.df = v4 && e->o.pmtudisc != IP_PMTUDISC_DONT;
 	ip.flowlabel = v4 ? 0 : label_of(t);
+	if (unlikely(ip_opts_len(t)))
+		ip4opt_put(e->stack, e->opts4, &e->raddr, &ip, room);
+	if (unlikely(v4 && e->opts4 && e->opts4->srr))
+		ip.dst = ip_from4(e->opts4->hop);
 	p->flow = t->conn.hash;
 	ep_sign(e, p);
 	if (flags & TH_ACK) {
@@ -324,6 +331,12 @@ bool tcp_retransmit(struct tcp_ep *t, struct txr *x)
 
 /* ------------------------------------------------------ without an endpoint */
 
+bool tcp_opts_echo(struct stack *s, const struct pktbuf *p, struct ip4_opts *ret)
+{
+	*ret = (struct ip4_opts){ 0 };
+	return !p->ext || !ip_is4(&p->dst) || ip4opt_echo(s, (const struct ip4_opts *)(const void *)p->ext->data, ret);
+}
+
 void tcp_send_reply(struct stack *s, struct rt *rt, const struct tcp_reply *r)
 {
 	struct ip_tx ip = { .src = r->key.laddr, .dst = r->key.raddr, .proto = IPPROTO_TCP,
@@ -331,7 +344,7 @@ void tcp_send_reply(struct stack *s, struct rt *rt, const struct tcp_reply *r)
 	struct tcp_hdr h = { .sport = r->key.lport, .dport = r->key.rport, .seq = r->seq, .ack = r->ack,
 			     .flags = r->flags, .wnd = r->wnd };
 	struct pktbuf *p;
-	u8 ob[40];
+	u8 ob[40], room[IP4OPT_MAX];
 	size_t on;
 
 	if ((!rt->valid || rt->gen != stack_gen(s)) &&
@@ -346,6 +359,8 @@ void tcp_send_reply(struct stack *s, struct rt *rt, const struct tcp_reply *r)
 	tcp_emit(pkt_push(p, TCP_HLEN), &h);
 	ip_csum_begin(p, 16, &r->key.laddr, &r->key.raddr, IPPROTO_TCP);
 	ip.ttl = (u8)(ip_is4(&ip.dst) ? s->sysctl.ttl[0] : s->sysctl.hlim[0]);
+	if (r->opts4 && r->opts4->len)
+		ip4opt_put(s, r->opts4, &ip.dst, &ip, room);
 	p->flow = conn_hash(s, &r->key);
 	MIB(s, Tcp_OutSegs);
 	if (r->flags & TH_RST)
@@ -355,10 +370,13 @@ void tcp_send_reply(struct stack *s, struct rt *rt, const struct tcp_reply *r)
 
 void tcp_rst_stray(struct nic *n, struct pktbuf *p, const struct tcp_seg *g)
 {
-	struct tcp_reply r = { .flags = TH_RST };
+	struct ip4_opts opts;
+	struct tcp_reply r = { .flags = TH_RST, .opts4 = &opts };
 	struct rt rt = { 0 };
 
 	if ((g->h.flags & TH_RST) || (p->flags & (PKT_MCAST | PKT_BCAST)))
+		return;
+	if (!tcp_opts_echo(n->stack, p, &opts))
 		return;
 	r.key = (struct connkey){ p->dst, p->src, g->h.dport, g->h.sport };
 	if (g->h.flags & TH_ACK) {

@@ -236,6 +236,7 @@ struct synreq {
 	u32 ifindex;
 	u64 sent;
 	struct tfo_cookie fo;
+	struct ip4_opts *opts4;         /* what the SYN brought, turned round; NULL: nothing */
 	struct rt rt;
 };
 
@@ -439,7 +440,10 @@ struct tcp_reply {
 	u16 wnd;
 	struct tcp_opts o;
 	u32 flow;
+	const struct ip4_opts *opts4;   /* NULL: none */
 };
+/* The IPv4 options of an answer to @p; false: there can be none. */
+bool tcp_opts_echo(struct stack *s, const struct pktbuf *p, struct ip4_opts *ret) must_check;
 void tcp_send_reply(struct stack *s, struct rt *rt, const struct tcp_reply *r);
 void tcp_rst_stray(struct nic *n, struct pktbuf *p, const struct tcp_seg *g);
 

@@ -143,6 +143,9 @@ struct out {
 	u16 sport, dport;
 	u16 gso;
 	u32 flow;
+	struct ip4_opts opts;
+	struct ipaddr end;      /* where a source route ends */
+	u8 room[IP4OPT_MAX];
 };
 
 static void out_opts(struct ep *e, const struct send_ctl *c, struct out *o)
@@ -201,7 +204,9 @@ static int prepare(struct ep *e, const struct net_msg *m, const struct send_ctl 
 		oif = c->oif;
 	if (c->has_src)
 		src = c->src;
-	if (!m->name && !c->has_src && !c->oif) {
+	o->end = o->t.dst;
+	dgram_ip4_opts(e, c, &o->t.dst, &o->opts);
+	if (!m->name && !c->has_src && !c->oif && !o->opts.srr) {
 		r = ep_route(e);
 		o->rt = e->rt;
 	} else {
@@ -234,6 +239,8 @@ static int transmit(struct ep *e, struct out *o, struct pktbuf *p)
 	udp_emit(pkt_push(p, UDP_HLEN), o->sport, o->dport, (u16)len);
 	p->flow = o->flow;
 	ep_sign(e, p);
+	if (o->opts.len)
+		ip4opt_put(s, &o->opts, &o->end, &o->t, o->room);
 	if (o->gso && len - UDP_HLEN > o->gso) {
 		p->gso_size = o->gso;
 		p->gso_type = GSO_UDP;
@@ -288,9 +295,9 @@ static int cork(struct ep *e, struct net_msg *m, struct pktbuf *p, struct pktbuf
 static bool fits(const struct out *o, const struct pktbuf *p)
 {
 	bool v4 = ip_is4(&o->t.dst);
-	size_t hdr = v4 ? IP4_HLEN : IP6_HLEN, len = p->len + UDP_HLEN;
+	size_t hdr = v4 ? IP4_HLEN + o->opts.len : IP6_HLEN, len = p->len + UDP_HLEN;
 
-	if (len > (v4 ? UDP_MAX : UDP_MAX6) + UDP_HLEN)
+	if (len > (v4 ? UDP_MAX - o->opts.len : UDP_MAX6) + UDP_HLEN)
 		return false;
 	return !o->t.df || o->gso || len + hdr <= o->rt.mtu;
 }
@@ -301,7 +308,7 @@ static int report_size(struct ep *e, struct out *o)
 	struct net_sa dst = { .ip = o->t.dst, .port = o->dport };
 
 	if (ip_is4(&o->t.dst) ? e->o.recverr : e->o.recverr6)
-		errq_add(e, NULL, EMSGSIZE, EE_ORIGIN_LOCAL, 0, 0, o->rt.mtu, NULL, &dst);
+		errq_add(e, NULL, EMSGSIZE, EE_ORIGIN_LOCAL, 0, 0, o->rt.mtu - o->opts.len, NULL, &dst);
 	return -EMSGSIZE;
 }
 

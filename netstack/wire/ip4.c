@@ -42,24 +42,3 @@ void ip4_emit(u8 *p, const struct ip4_hdr *h)
 	sum = csum_fold(csum_bytes(p, h->hlen, 0));
 	memcpy(p + 10, &sum, 2);
 }
-
-bool ip4_options_ok(const u8 *o, size_t n, bool *ret_source_route)
-{
-	size_t i = 0;
-
-	*ret_source_route = false;
-	while (i < n) {
-		if (o[i] == 0)                          /* end of list */
-			return true;
-		if (o[i] == 1) {                        /* no-op */
-			i++;
-			continue;
-		}
-		if (i + 1 >= n || o[i + 1] < 2 || o[i + 1] > n - i)
-			return false;
-		if (o[i] == 131 || o[i] == 137)         /* loose, strict source route */
-			*ret_source_route = true;
-		i += o[i + 1];
-	}
-	return true;
-}

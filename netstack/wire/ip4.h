@@ -23,5 +23,3 @@ struct ip4_hdr {
 int ip4_parse(const u8 *p, size_t len, struct ip4_hdr *ret) must_check;
 /* 20 bytes (or h->hlen with options already behind it), checksum included. */
 void ip4_emit(u8 *p, const struct ip4_hdr *h);
-/* True when every option's length stays inside; finds record-route/source-route (bad: false). */
-bool ip4_options_ok(const u8 *opts, size_t n, bool *ret_source_route);

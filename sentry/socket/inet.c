@@ -274,7 +274,8 @@ static ssize_t fastopen_rest(struct task *t, struct socket *s, struct sock_msg *
 static ssize_t inet_sendmsg(struct task *t, struct socket *s, struct sock_msg *m)
 {
 	struct lent l = { .io = { m->b->left, copy_from_caller, pieces_from_caller }, .b = m->b };
-	struct net_msg nm = { .io = &l.io, .flags = m->flags, .ctl = (void *)m->ctl, .ctl_len = m->ctl_len };
+	struct net_msg nm = { .io = &l.io, .flags = m->flags, .ctl = (void *)m->ctl, .ctl_len = m->ctl_len,
+			      .net_raw = m->ctl_len && net_capable(t, s->net, CAP_NET_RAW) };
 	size_t before = m->b->done;
 	struct net_sa sa;
 	ssize_t n;
@@ -425,6 +426,8 @@ static int inet_setsockopt(struct task *t, struct socket *s, int level, int opt,
 		return netfilter_setsockopt(t, s, level, opt, v, n);
 	if (level == IPPROTO_IPV6 && opt == SOCK_FLOWLABEL_MGR && s->family == AF_INET6)
 		return lease_label(t, s, v, n);
+	if (level == IPPROTO_IP && opt == IP_OPTIONS)
+		return ep_set_ip_options(ep_of(s), v, n, net_capable(t, s->net, CAP_NET_RAW));
 	if (level == SOL_SOCKET && opt == SO_ATTACH_FILTER)
 		return attach_filter(t, s, v, n);
 	if (level == SOL_SOCKET && (opt == SO_ATTACH_BPF || opt == SO_ATTACH_REUSEPORT_EBPF))
