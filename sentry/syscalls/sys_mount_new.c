@@ -239,7 +239,7 @@ long sys_move_mount(struct task *t, const struct sysargs *a)
 	ns = mount_detached_root(&from);
 	if (!ns)
 		return mount_move(t, &from, &to);
-	r = mount_attach(t, from.mnt, &to);
+	r = mount_attach(t, from.mnt, ns, &to);
 	mnt_ns_unref(ns);
 	return r;
 }

@@ -27,6 +27,8 @@ int vfs_init(struct kernel *k)
 	list_init(&v->inotify_users);
 	list_init(&v->lock_waiters);
 	list_init(&v->anon_locks);
+	hash_key_init(&v->places_key);
+	htable_init(&v->places);
 	v->next_id = 20;
 	v->next_group = 1;
 	v->stamp = 1;
@@ -158,14 +160,41 @@ bool path_is_mount_root(const struct path *p)
 
 /* ---- crossing ---- */
 
+static u64 place_hash(const struct vfs *v, const struct mount *parent, const struct dentry *point)
+{
+	const void *key[2] = { parent, point };
+
+	return hash_bytes(&v->places_key, key, sizeof(key));
+}
+
 struct mount *mount_child_locked(struct mount *m, const struct dentry *at)
+{
+	struct vfs *v = mount_vfs(m);
+
+	struct mount *c;
+
+	if (!m->ns) {           /* only what is kept from then, see mount_dissolve_locked() */
+		list_for_each(c, &m->children, sibling)
+			if (c->point == at)
+				return c;
+		return NULL;
+	}
+	for (struct hnode *n = htable_find(&v->places, place_hash(v, m, at)); n; n = htable_find_next(n)) {
+		c = hnode_entry(n, struct mount, place);
+		if (c->parent == m && c->point == at)
+			return c;
+	}
+	return NULL;
+}
+
+/* What is seen at @p: the topmost mount there. No references. */
+static struct path topmost_locked(struct path p)
 {
 	struct mount *c;
 
-	list_for_each(c, &m->children, sibling)
-		if (c->point == at)
-			return c;
-	return NULL;
+	while ((c = mount_child_locked(p.mnt, p.dentry)))
+		p = (struct path){ c, c->root };
+	return p;
 }
 
 bool mount_cross(struct path *p)
@@ -228,10 +257,21 @@ static void enter_ns_locked(struct mount *m, struct mnt_ns *ns)
 
 static void link_locked(struct mount *m, struct mount *parent, struct dentry *point)
 {
+	struct vfs *v = mount_vfs(m);
+
 	m->parent = mount_ref(parent);
 	m->point = dentry_ref(point);
 	atomic_fetch_add(&point->nmounts, 1);
 	list_add(&m->sibling, &parent->children);
+	htable_add(&v->places, &m->place, place_hash(v, parent, point));
+}
+
+/* What link_locked() did for the lists. */
+static void leave_place_locked(struct mount *m)
+{
+	if (m->parent)
+		htable_del(&mount_vfs(m)->places, &m->place);
+	list_del_init(&m->sibling);
 }
 
 /* The parent and point that @m leaves are the caller's to drop. */
@@ -239,9 +279,9 @@ static struct path unlink_locked(struct mount *m)
 {
 	struct path old = { m->parent, m->point };
 
+	leave_place_locked(m);
 	if (m->point)
 		atomic_fetch_sub(&m->point->nmounts, 1);
-	list_del_init(&m->sibling);
 	m->parent = NULL;
 	m->point = NULL;
 	return old;
@@ -269,8 +309,8 @@ static void leave_ns_locked(struct mount *m)
 }
 
 /*
- * Take @top and all below it out of their namespace, leaves first.  They keep
- * parent and point (for put_tree) but nobody can walk into them any more; but for locked ones, which keep
+ * Take @top and all below it out of their namespace, leaves first.  Nobody can walk into them any more, nor out of
+ * them upwards: parent and point are put_tree()'s alone; but for locked ones, which keep
  * covering what they cover from those who hold the mount below.
  */
 void mount_dissolve_locked(struct mount *top, struct list_head *gone)
@@ -280,7 +320,7 @@ void mount_dissolve_locked(struct mount *top, struct list_head *gone)
 
 	for (m = leaf_of(top); m; m = m == top ? NULL : leaf_of(up)) {
 		up = m->parent;
-		list_del_init(&m->sibling);
+		leave_place_locked(m);
 		leave_ns_locked(m);
 		if (m != top && m->locked) {
 			list_add_tail(&m->ns_node, &kept);
@@ -288,6 +328,8 @@ void mount_dissolve_locked(struct mount *top, struct list_head *gone)
 		}
 		if (m->point)
 			atomic_fetch_sub(&m->point->nmounts, 1);
+		m->parent = NULL;
+		m->was_in = up;
 		list_add_tail(&m->ns_node, gone);
 	}
 	while (!list_empty(&kept)) {
@@ -305,10 +347,10 @@ static void put_tree(struct list_head *gone)
 {
 	while (!list_empty(gone)) {
 		struct mount *m = list_first(gone, struct mount, ns_node);
-		struct path up = { m->parent, m->point };
+		struct path up = { m->was_in, m->point };
 
 		list_del_init(&m->ns_node);
-		m->parent = NULL;
+		m->was_in = NULL;
 		m->point = NULL;
 		mount_unref(m);
 		if (up.mnt)
@@ -328,10 +370,12 @@ void mount_relink_locked(struct mount *m, struct mount *parent, struct dentry *p
 void mount_link_below_locked(struct mount *m, struct mount *parent, struct dentry *point)
 {
 	struct mount *there = mount_child_locked(parent, point);
+	struct path top = { m, m->root };
 
+	top = topmost_locked(top);
 	link_locked(m, parent, point);
 	if (there)
-		mount_relink_locked(there, m, m->root);
+		mount_relink_locked(there, top.mnt, top.dentry);
 }
 
 static struct mount *clone_locked(struct vfs *v, struct mount *from, struct dentry *root, u32 how)
@@ -375,10 +419,13 @@ static bool has_locked_below(const struct mount *m, struct dentry *root)
 static int copy_tree_locked(struct vfs *v, struct mount *from, struct dentry *root, bool recursive, u32 how,
                             struct mnt_ns *ns, const struct user_ns *owner, struct mount **ret)
 {
-	struct mount *top = ns->count < MOUNTS_MAX ? clone_locked(v, from, root, how) : NULL, *m, *c;
+	bool named = !(how & COPY_NAMES) && nsfs_mnt_ns(root->inode);
+	struct mount *top = !named && ns->count < MOUNTS_MAX ? clone_locked(v, from, root, how) : NULL, *m, *c;
 	struct list_head gone = LIST_INIT(gone);
 	int r;
 
+	if (named)
+		return -EINVAL;
 	if (!top)
 		return -ENOSPC;
 	top->copy_of = from;
@@ -390,7 +437,8 @@ static int copy_tree_locked(struct vfs *v, struct mount *from, struct dentry *ro
 
 			if (m == top && !dentry_is_below(c->point, root))
 				continue;
-			if (c->unbindable && !(how & COPY_UNBINDABLE) && !c->locked)
+			if ((c->unbindable && !(how & COPY_UNBINDABLE) && !c->locked) ||
+			    (!(how & COPY_NAMES) && nsfs_mnt_ns(c->root->inode)))
 				continue;
 			/* Without a locked one what it covers would be seen. */
 			r = c->unbindable && !(how & COPY_UNBINDABLE) ? -EPERM : -ENOSPC;
@@ -576,16 +624,27 @@ bool mount_may_admin(struct task *t)
 
 /* ---- changes ---- */
 
-/* A mount goes where a directory is, or a file where a file is. */
-static int check_place_locked(struct task *t, const struct path *at, const struct dentry *root)
+/* Namespaces that hold each other's names would live for ever: one may hold those of younger ones only. */
+static bool names_fit_locked(struct mount *top, const struct mnt_ns *into)
 {
+	for (struct mount *m = top; m; m = mount_next_locked(m, top))
+		if (!nsfs_may_bind(m->root->inode, into))
+			return false;
+	return true;
+}
+
+/* The tree at @m goes where a directory is, or a file where a file is. */
+static int check_place_locked(struct task *t, const struct path *at, struct mount *m)
+{
+	const struct dentry *root = m->root;
+
 	if (!at->mnt->ns || (t && t->mnt_ns && at->mnt->ns != t->mnt_ns))
 		return -EINVAL;
 	if (!S_ISDIR(root->inode->mode) != !S_ISDIR(at->dentry->inode->mode))
 		return -ENOTDIR;
 	if (at->mnt->ns->count >= MOUNTS_MAX)
 		return -ENOSPC;
-	return 0;
+	return names_fit_locked(m, at->mnt->ns) ? 0 : -ELOOP;
 }
 
 /* Move every mount of the tree at @top to the namespace @ns. */
@@ -610,11 +669,11 @@ static void change_ns_locked(struct mount *top, struct mnt_ns *ns)
 		old->root = NULL;
 }
 
-int mount_attach(struct task *t, struct mount *m, const struct path *at)
+int mount_attach(struct task *t, struct mount *m, const struct mnt_ns *was, const struct path *at)
 {
 	struct vfs *v = mount_vfs(m);
 	struct list_head fresh = LIST_INIT(fresh), gone = LIST_INIT(gone);
-	struct path place = *at;
+	struct path place = *at, top;
 	int r;
 
 	path_get(&place);
@@ -626,16 +685,17 @@ int mount_attach(struct task *t, struct mount *m, const struct path *at)
 		return -ENOENT;
 	}
 	mutex_lock(&v->mu);
-	/* Two may have seen the same detached tree: it goes to one place. */
-	r = m->parent || (m->ns && !m->ns->detached) ? -EINVAL : check_place_locked(t, &place, m->root);
+	/* Two may have seen the same place, and the same detached tree: it goes to one place, and once unmounted nowhere. */
+	top = topmost_locked(place);
+	r = m->parent || m->ns != was ? -EINVAL : check_place_locked(t, &top, m);
 	if (r == 0)
-		r = prop_mount_locked(v, m, place.mnt, place.dentry, &fresh, &gone);
+		r = prop_mount_locked(v, m, top.mnt, top.dentry, &fresh, &gone);
 	if (r == 0) {
 		if (!m->id)
 			m->id = v->next_id++;
-		change_ns_locked(m, place.mnt->ns);
-		link_locked(m, place.mnt, place.dentry);
-		prop_commit_locked(&fresh, place.dentry);
+		change_ns_locked(m, top.mnt->ns);
+		link_locked(m, top.mnt, top.dentry);
+		prop_commit_locked(&fresh, top.dentry);
 	}
 	mutex_unlock(&v->mu);
 	put_tree(&gone);
@@ -655,7 +715,7 @@ int mount_add(struct task *t, const struct path *at, struct super *sb, struct in
 	m = mount_new(sb, d, flags, source);
 	if (!m)
 		return -ENOMEM;
-	r = mount_attach(t, m, at);     /* the namespace keeps our reference */
+	r = mount_attach(t, m, NULL, at);       /* the namespace keeps our reference */
 	if (r < 0)
 		mount_unref(m);
 	return r;
@@ -669,7 +729,7 @@ static bool may_clone_locked(struct task *t, const struct path *from, bool recur
 
 	if ((!m->ns || (m->ns != t->mnt_ns && !m->ns->detached)) && !nsfs_is(i))
 		return false;
-	return !m->unbindable && nsfs_may_bind(i, t->mnt_ns) && (recursive || !has_locked_below(m, from->dentry));
+	return !m->unbindable && (recursive || !has_locked_below(m, from->dentry));
 }
 
 int mount_clone(struct task *t, const struct path *from, bool recursive, struct mnt_ns **ret)
@@ -686,7 +746,7 @@ int mount_clone(struct task *t, const struct path *from, bool recursive, struct 
 	if (!may_clone_locked(t, from, recursive))
 		r = -EINVAL;
 	else
-		r = copy_tree_locked(v, from->mnt, from->dentry, recursive, 0, ns, NULL, &ns->root);
+		r = copy_tree_locked(v, from->mnt, from->dentry, recursive, COPY_NAMES, ns, NULL, &ns->root);
 	list_for_each(m, &ns->mounts, ns_node)
 		m->copy_of = NULL;
 	mutex_unlock(&v->mu);
@@ -719,13 +779,13 @@ int mount_new_ns(struct task *t, struct super *sb, struct inode *root, u32 flags
 int mount_bind(struct task *t, const struct path *from, const struct path *at, bool recursive, u32 flags)
 {
 	struct mnt_ns *ns;
-	int r = mount_clone(t, from, recursive, &ns);
+	int r = nsfs_may_bind(path_inode(from), t->mnt_ns) ? mount_clone(t, from, recursive, &ns) : -EINVAL;
 
 	if (r < 0)
 		return r;
 	if (flags)
 		atomic_fetch_or(&ns->root->flags, flags);
-	r = mount_attach(t, ns->root, at);
+	r = mount_attach(t, ns->root, ns, at);
 	mnt_ns_unref(ns);
 	return r;
 }
@@ -748,14 +808,6 @@ int mount_remount(struct task *t, const struct path *at, u32 flags)
 	return r;
 }
 
-/* Below @top, itself included? */
-static bool in_tree(const struct mount *m, const struct mount *top, bool recursive)
-{
-	while (m && m != top && recursive)
-		m = m->parent;
-	return m == top;
-}
-
 int mount_set_attr(struct task *t, const struct path *at, const struct mount_attrs *a, bool recursive)
 {
 	struct vfs *v = t->kernel->vfs;
@@ -767,12 +819,10 @@ int mount_set_attr(struct task *t, const struct path *at, const struct mount_att
 		r = -EINVAL;
 	if (r < 0)
 		goto out;
-	list_for_each(m, &top->ns->mounts, ns_node)
-		if (in_tree(m, top, recursive) && (m->locked_flags & a->clear & ~a->set))
+	for (m = top; m; m = recursive ? mount_next_locked(m, top) : NULL)
+		if (m->locked_flags & a->clear & ~a->set)
 			r = -EPERM;
-	list_for_each(m, &top->ns->mounts, ns_node) {
-		if (r < 0 || !in_tree(m, top, recursive))
-			continue;
+	for (m = r < 0 ? NULL : top; m; m = recursive ? mount_next_locked(m, top) : NULL) {
 		atomic_store(&m->flags, (mount_flags(m) & ~a->clear) | a->set);
 		if (a->prop >= 0)
 			prop_set_locked(v, m, (enum propagation)a->prop);
@@ -836,24 +886,25 @@ int mount_move(struct task *t, const struct path *from, const struct path *to)
 	struct vfs *v = t->kernel->vfs;
 	struct list_head fresh = LIST_INIT(fresh), gone = LIST_INIT(gone);
 	struct mount *m = from->mnt;
-	struct path old = { 0 };
+	struct path old = { 0 }, top;
 	int r;
 
 	dentry_pin_path(to->dentry);
 	mutex_lock(&v->mu);
+	top = topmost_locked(*to);
 	if (from->dentry != m->root || m->ns != t->mnt_ns || !m->parent || m->locked || m->parent->group ||
-	    (to->mnt->group && prop_has_unbindable_locked(m)))
+	    (top.mnt->group && prop_has_unbindable_locked(m)))
 		r = -EINVAL;
-	else if (mount_is_below_locked(to->mnt, m))
+	else if (mount_is_below_locked(top.mnt, m))
 		r = -ELOOP;
 	else
-		r = check_place_locked(t, to, m->root);
+		r = check_place_locked(t, &top, m);
 	if (r == 0)
-		r = prop_mount_locked(v, m, to->mnt, to->dentry, &fresh, &gone);
+		r = prop_mount_locked(v, m, top.mnt, top.dentry, &fresh, &gone);
 	if (r == 0) {
 		old = unlink_locked(m);
-		link_locked(m, to->mnt, to->dentry);
-		prop_commit_locked(&fresh, to->dentry);
+		link_locked(m, top.mnt, top.dentry);
+		prop_commit_locked(&fresh, top.dentry);
 	}
 	mutex_unlock(&v->mu);
 	put_tree(&gone);
@@ -869,20 +920,21 @@ int mount_move(struct task *t, const struct path *from, const struct path *to)
 int mount_pivot(struct task *t, const struct path *root, const struct path *new, const struct path *put_old)
 {
 	struct vfs *v = t->kernel->vfs;
-	struct path old_new = { 0 }, old_root = { 0 };
+	struct path old_new = { 0 }, old_root = { 0 }, place;
 	int r = 0;
 
 	dentry_pin_path(put_old->dentry);
 	mutex_lock(&v->mu);
-	if (new->mnt->ns != t->mnt_ns || root->mnt->ns != t->mnt_ns || put_old->mnt->ns != t->mnt_ns)
+	place = topmost_locked(*put_old);
+	if (new->mnt->ns != t->mnt_ns || root->mnt->ns != t->mnt_ns || place.mnt->ns != t->mnt_ns)
 		r = -EINVAL;
-	else if (new->mnt == root->mnt || put_old->mnt == root->mnt)
+	else if (new->mnt == root->mnt || place.mnt == root->mnt)
 		r = -EBUSY;
 	else if (root->dentry != root->mnt->root || new->dentry != new->mnt->root || !new->mnt->parent || new->mnt->locked)
 		r = -EINVAL;
 	else if (!mount_is_below_locked(new->mnt, root->mnt))
 		r = -EINVAL;    /* who is in a chroot may hold what lies above: the tree would hang from itself */
-	else if (!mount_is_below_locked(put_old->mnt, new->mnt) || put_old->mnt->group || new->mnt->parent->group ||
+	else if (!mount_is_below_locked(place.mnt, new->mnt) || place.mnt->group || new->mnt->parent->group ||
 		 (root->mnt->parent && root->mnt->parent->group))
 		r = -EINVAL;
 	if (r == 0) {
@@ -892,7 +944,7 @@ int mount_pivot(struct task *t, const struct path *root, const struct path *new,
 			link_locked(new->mnt, old_root.mnt, old_root.dentry);
 		else
 			t->mnt_ns->root = new->mnt;
-		link_locked(root->mnt, put_old->mnt, put_old->dentry);
+		link_locked(root->mnt, place.mnt, place.dentry);
 		/* What may not be taken from its place is the new one now. */
 		new->mnt->locked = root->mnt->locked;
 		root->mnt->locked = false;

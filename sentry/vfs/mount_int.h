@@ -11,6 +11,7 @@
  *       stays covered then: it stays among the children of its parent, which holds the reference to it from now on.
  */
 #pragma once
+#include "platform/base/hash.h"
 #include "platform/base/list.h"
 #include "sentry/kernel/ns.h"
 #include "sentry/vfs/dentry.h"
@@ -32,6 +33,8 @@ struct mount {
 	struct mount *parent;                   /* a reference; NULL: root of a namespace, or in no tree */
 	struct dentry *point;                   /* a reference; in parent */
 	struct list_head children, sibling;     /* sibling: in parent->children, newest first */
+	struct hnode place;                     /* in vfs->places, while there is a parent */
+	struct mount *was_in;                   /* a reference; once out of the tree, until it is dropped */
 	struct mnt_ns *ns;                      /* borrowed; NULL: in no tree */
 	struct list_head ns_node;
 	int group;                              /* of peers (propagate.c); 0: not shared */
@@ -60,6 +63,8 @@ struct mnt_ns {
 
 struct vfs {
 	struct mutex mu;                        /* RANK_MOUNT */
+	struct hash_key places_key;             /* immutable */
+	struct htable places;                   /* guarded by mu: what has a parent, by (parent, point); one at most each */
 	int next_id, next_group;                /* guarded by mu */
 	u64 stamp;                              /* guarded by mu: number of the operation at hand */
 	struct mutex locks_mu;                  /* RANK_FILE: every advisory lock, see lock.c */
@@ -76,6 +81,7 @@ struct vfs {
 #define COPY_MAKE_SHARED     2u         /* and member of a group in any case */
 #define COPY_SHARED_TO_SLAVE 4u         /* its slave, if it is shared */
 #define COPY_UNBINDABLE      8u         /* those too */
+#define COPY_NAMES           16u        /* and the names of mount namespaces */
 
 /* mount.c, for propagate.c. Mounts to be dropped after the lock go to @gone. */
 int mount_copy_tree_locked(struct vfs *v, struct mount *from, u32 how, struct mnt_ns *ns, struct user_ns *owner,
@@ -120,5 +126,8 @@ const char *mount_point_name_locked(const struct mount *m, const struct path *ro
 const char *mount_root_name(const struct mount *m, char *buf, size_t cap);
 /* A file that stands for a namespace. */
 bool nsfs_is(const struct inode *i);
-/* A mount namespace may hold only older ones, or they would keep each other. */
+const char *nsfs_text(const struct inode *i, char *buf, size_t cap);    /* such as net:[4026531840] */
+/* The mount namespace that @i is a name of, or NULL. */
+const struct ns *nsfs_mnt_ns(const struct inode *i);
+/* A mount namespace may hold the names of younger ones only, or they would keep each other. */
 bool nsfs_may_bind(const struct inode *i, const struct mnt_ns *into);

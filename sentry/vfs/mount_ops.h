@@ -9,9 +9,9 @@
 #include <sys/mount.h>
 #include "sentry/vfs/vfs.h"
 
-/* In no tree yet; one reference, which mount_attach hands to the namespace. */
+/* In no tree yet; one reference, which mount_attach hands to the namespace. @was: where the caller saw it, NULL: in none. */
 struct mount *mount_new(struct super *sb, struct dentry *root, u32 flags, const char *source) must_check;
-int mount_attach(struct task *t, struct mount *m, const struct path *at) must_check;
+int mount_attach(struct task *t, struct mount *m, const struct mnt_ns *was, const struct path *at) must_check;
 
 int mount_clone(struct task *t, const struct path *from, bool recursive, struct mnt_ns **ret) must_check;
 int mount_new_ns(struct task *t, struct super *sb, struct inode *root, u32 flags, const char *source,

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/nsfs.h>
+#include <stdio.h>
 #include "platform/base/alloc.h"
 #include "sentry/core/usercopy.h"
 #include "sentry/kernel/fdtable.h"
@@ -36,11 +37,26 @@ struct ns *nsfs_ns(struct file *f)
 
 bool nsfs_is(const struct inode *i) { return i->ops == &ns_inode_ops; }
 
-bool nsfs_may_bind(const struct inode *i, const struct mnt_ns *into)
+const char *nsfs_text(const struct inode *i, char *buf, size_t cap)
+{
+	const struct ns *ns = container_of(i, struct ns_inode, inode)->ns;
+
+	(void)snprintf(buf, cap, "%s:[%lu]", ns_name(ns->kind), ns->ino);
+	return buf;
+}
+
+const struct ns *nsfs_mnt_ns(const struct inode *i)
 {
 	const struct ns *ns = nsfs_is(i) ? container_of(i, struct ns_inode, inode)->ns : NULL;
 
-	return !ns || ns->kind != NS_MNT || ns->ino < into->ns.ino;
+	return ns && ns->kind == NS_MNT ? ns : NULL;
+}
+
+bool nsfs_may_bind(const struct inode *i, const struct mnt_ns *into)
+{
+	const struct ns *ns = nsfs_mnt_ns(i);
+
+	return !ns || ns->ino > into->ns.ino;
 }
 
 /* ---- files ---- */

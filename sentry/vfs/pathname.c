@@ -117,6 +117,8 @@ const char *mount_root_name(const struct mount *m, char *buf, size_t cap)
 	struct dentry *top;
 
 	*b.p = 0;
+	if (nsfs_is(m->root->inode))
+		return nsfs_text(m->root->inode, buf, cap);
 	return prepend_dentries(&b, m->root, NULL, NULL, &top) && *b.p ? b.p : "/";
 }
 

@@ -322,18 +322,19 @@ static bool may_go(const struct mount *m)
 /* Those with something else mounted inside stay, and so what holds them in turn. */
 static void spare_some(struct list_head *victims)
 {
-	struct mount *m, *n;
-	bool again = true;
+	struct list_head seen = LIST_INIT(seen);
 
-	while (again) {
-		again = false;
-		list_for_each_safe(m, n, victims, victim_node)
-			if (!may_go(m)) {
-				m->victim = false;
-				list_del_init(&m->victim_node);
-				again = true;
-			}
+	while (!list_empty(victims)) {
+		struct mount *m = list_first(victims, struct mount, victim_node);
+
+		list_del_init(&m->victim_node);
+		list_add_tail(&m->victim_node, &seen);
+		for (; m && !list_empty(&m->victim_node) && !may_go(m); m = m->parent) {
+			m->victim = false;
+			list_del_init(&m->victim_node);
+		}
 	}
+	list_splice_tail_init(&seen, victims);
 }
 
 void prop_umount_locked(struct vfs *v, struct mount *top, struct list_head *gone)

@@ -13,6 +13,8 @@
 #include "sentry/kernel/fdtable.h"
 #include "sentry/kernel/task.h"
 #include "sentry/vfs/dentry.h"
+#include "sentry/vfs/mount_int.h"
+#include "sentry/vfs/mount_ops.h"
 #include "sentry/vfs/vfs.h"
 
 /* Terminals are no part of this test. */
@@ -223,6 +225,31 @@ static void vectors_move_and_rewind(void **state)
 	assert_int_equal(iobuf_get(&b, out, 1), 0);
 }
 
+/* Who looked up a detached tree before another thread moved it and took it off again has nothing to move. */
+static void a_tree_that_is_gone_goes_nowhere(void **state)
+{
+	struct task *t = new_task();
+	struct path root, d, top;
+	struct mnt_ns *ns;
+
+	(void)state;
+	assert_int_equal(vfs_mkdir(t, AT_FDCWD, "/d", 0755), 0);
+	assert_int_equal(vfs_lookup(t, AT_FDCWD, "/d", 0, &d), 0);
+	root = mnt_ns_root(t->mnt_ns);
+	assert_int_equal(mount_clone(t, &root, false, &ns), 0);
+	top = mnt_ns_root(ns);
+	assert_int_equal(mount_attach(t, top.mnt, ns, &d), 0);
+	assert_int_equal(mount_attach(t, top.mnt, ns, &d), -EINVAL);
+	assert_int_equal(mount_umount(t, &top, MNT_DETACH), 0);
+	assert_false(mount_up(&top));
+	assert_int_equal(mount_attach(t, top.mnt, ns, &d), -EINVAL);
+	assert_int_equal(atomic_load(&top.mnt->ref.n), 1);
+	path_put(&top);
+	path_put(&root);
+	path_put(&d);
+	mnt_ns_unref(ns);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -233,6 +260,7 @@ int main(void)
 		cmocka_unit_test(record_locks_are_cut_joined_and_dropped),
 		cmocka_unit_test(descriptors_are_lowest_first_and_limited),
 		cmocka_unit_test(vectors_move_and_rewind),
+		cmocka_unit_test(a_tree_that_is_gone_goes_nowhere),
 	};
 
 	if (alloc_init(1ul << 32) < 0)
