@@ -285,8 +285,9 @@ int ep_setsockopt(struct ep *e, int level, int opt, const void *val, size_t len)
 /* In: room at @val; out: bytes written. */
 int ep_getsockopt(struct ep *e, int level, int opt, void *val, size_t *len) must_check;
 
-/* IP_OPTIONS, some of which need CAP_NET_RAW; by ep_setsockopt() it is set as without. */
+/* IP_OPTIONS and IPV6_2292PKTOPTIONS, of which some need CAP_NET_RAW; by ep_setsockopt() they are set as without. */
 int ep_set_ip_options(struct ep *e, const void *val, size_t len, bool net_raw) must_check;
+int ep_set_ip6_options(struct ep *e, const void *val, size_t len, bool net_raw) must_check;
 
 /*
  * IPV6_FLOWLABEL_MGR: @val is a struct in6_flowlabel_req, whose label is filled in.  Who asks: a label may be

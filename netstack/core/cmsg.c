@@ -94,6 +94,7 @@ static void fill6(struct ep *e, struct pktbuf *p, struct epmsg_out *c)
 
 		epmsg_put(c, IPPROTO_IPV6, OPT_IPV6_FLOWINFO, &info, sizeof(info));
 	}
+	hdropt_fill6(e, p, c);
 	if (e->o.opktinfo6) {
 		struct in6_pktinfo i = { .ipi6_ifindex = p->ifindex };
 
@@ -102,6 +103,14 @@ static void fill6(struct ep *e, struct pktbuf *p, struct epmsg_out *c)
 	}
 	if (e->o.ohlim)
 		put_int(c, IPPROTO_IPV6, OPT_IPV6_2292HOPLIMIT, p->ttl);
+	hdropt_fill6_old(e, p, c);
+}
+
+static bool wants_ext(const struct ep *e, const struct pktbuf *p)
+{
+	if (ip_is4(&p->dst))
+		return e->o.recvopts || e->o.retopts;
+	return e->o.recvhopopts || e->o.recvdstopts || e->o.recvrthdr || e->o.ohopopts || e->o.odstopts || e->o.orthdr;
 }
 
 void epmsg_fill(struct ep *e, struct pktbuf *p, struct net_msg *m)
@@ -124,7 +133,7 @@ void epmsg_fill(struct ep *e, struct pktbuf *p, struct net_msg *m)
 			m->ret_flags |= MSG_CTRUNC;
 	} else if (e->o.pktinfo || e->o.pktinfo6 || e->o.recvttl || e->o.recvhlim || e->o.timestamp ||
 		   e->o.timestampns || e->o.tsflags || e->o.recvtos || e->o.recvtclass || e->o.origdst ||
-		   e->o.recvflow || (p->ext && (e->o.recvopts || e->o.retopts))) {
+		   e->o.recvflow || (p->ext && wants_ext(e, p))) {
 		m->ret_flags |= MSG_CTRUNC;
 	}
 	m->ctl_len = c.used;
@@ -175,12 +184,41 @@ static int parse_ip4(const struct ep *ep, bool net_raw, int type, const u8 *d, s
 	}
 }
 
-static int parse_ip6(int type, const u8 *d, size_t n, struct send_ctl *r)
+/* Extension headers stay where they are: the view points there. */
+static int parse_ext(bool net_raw, int type, const u8 *d, size_t n, struct ip6_ext *x)
+{
+	int kind = type == IPV6_HOPOPTS || type == OPT_IPV6_2292HOPOPTS ? IP6EXT_HOP : type == IPV6_RTHDRDSTOPTS ? IP6EXT_DST0 :
+		   type == IPV6_RTHDR || type == OPT_IPV6_2292RTHDR ? IP6EXT_RT : IP6EXT_DST1;
+	struct ip6_ext one = { { NULL }, { 0 } };
+
+	if ((kind == IP6EXT_HOP && x->h[kind]) || (kind == IP6EXT_RT && (n < 4 || !ip6ext_rt_ok(d, n, false))))
+		return -EINVAL;
+	if (ip6ext_add(&one, kind, d, n) < 0)
+		return -EINVAL;
+	if (kind != IP6EXT_RT && !net_raw)
+		return -EPERM;
+	if (x->h[kind])
+		return -EINVAL;
+	x->h[kind] = one.h[kind];
+	x->len[kind] = one.len[kind];
+	if (type == OPT_IPV6_2292RTHDR && x->h[IP6EXT_DST1]) {         /* those options come before it */
+		x->h[IP6EXT_DST0] = x->h[IP6EXT_DST1];
+		x->len[IP6EXT_DST0] = x->len[IP6EXT_DST1];
+		x->h[IP6EXT_DST1] = NULL;
+		x->len[IP6EXT_DST1] = 0;
+	}
+	return 0;
+}
+
+static int parse_ip6(bool net_raw, int type, const u8 *d, size_t n, struct send_ctl *r)
 {
 	struct in6_pktinfo i;
 	int v;
 
 	switch (type) {
+	case IPV6_HOPOPTS: case OPT_IPV6_2292HOPOPTS: case IPV6_RTHDRDSTOPTS: case IPV6_DSTOPTS: case OPT_IPV6_2292DSTOPTS:
+	case IPV6_RTHDR: case OPT_IPV6_2292RTHDR:
+		return parse_ext(net_raw, type, d, n, &r->ext);
 	case IPV6_PKTINFO: case OPT_IPV6_2292PKTINFO:
 		if (n < sizeof(i))
 			return -EINVAL;
@@ -251,15 +289,13 @@ static int parse_one(const struct ep *e, bool v4, bool net_raw, const struct cms
 {
 	u16 seg;
 
-	if (e->type == SOCK_STREAM && h->cmsg_level != SOL_SOCKET)
-		return 0;
 	switch (h->cmsg_level) {
 	case SOL_SOCKET:
 		return parse_socket(e, h->cmsg_type, d, n, r);
 	case IPPROTO_IP:
 		return v4 ? parse_ip4(e, net_raw, h->cmsg_type, d, n, r) : 0;
 	case IPPROTO_IPV6:
-		return e->family == AF_INET6 ? parse_ip6(h->cmsg_type, d, n, r) : 0;
+		return e->family == AF_INET6 ? parse_ip6(net_raw, h->cmsg_type, d, n, r) : 0;
 	case IPPROTO_UDP:
 		if (e->ops != &udp_ops)
 			return 0;
@@ -273,7 +309,8 @@ static int parse_one(const struct ep *e, bool v4, bool net_raw, const struct cms
 	}
 }
 
-int epmsg_parse(struct ep *e, const struct net_msg *m, struct send_ctl *ret)
+/* @ip: messages of other levels than SOL_SOCKET mean something. */
+static int parse_all(struct ep *e, const struct net_msg *m, bool ip, struct send_ctl *ret)
 {
 	struct send_ctl c = { .ttl = -1, .tos = -1, .mark = e->o.mark, .tsflags = e->o.tsflags & TS_TX_ANY };
 	bool v4 = e->family == AF_INET || ip_is4(m->name ? &m->name->ip : &e->raddr);
@@ -288,7 +325,9 @@ int epmsg_parse(struct ep *e, const struct net_msg *m, struct send_ctl *ret)
 		memcpy(&h, p, sizeof(h));
 		if (h.cmsg_len < sizeof(h) || h.cmsg_len > left)
 			return -EINVAL;
-		r = parse_one(e, v4, m->net_raw, &h, p + sizeof(h), h.cmsg_len - sizeof(h), &c);
+		r = 0;
+		if (ip || h.cmsg_level == SOL_SOCKET)
+			r = parse_one(e, v4, m->net_raw, &h, p + sizeof(h), h.cmsg_len - sizeof(h), &c);
 		if (r < 0)
 			return r;
 		step = ALIGN_UP(h.cmsg_len, sizeof(size_t));
@@ -300,3 +339,10 @@ int epmsg_parse(struct ep *e, const struct net_msg *m, struct send_ctl *ret)
 	*ret = c;
 	return 0;
 }
+
+int epmsg_parse(struct ep *e, const struct net_msg *m, struct send_ctl *ret)
+{
+	return parse_all(e, m, e->type != SOCK_STREAM, ret);
+}
+
+int epmsg_parse_sticky(struct ep *e, const struct net_msg *m, struct send_ctl *ret) { return parse_all(e, m, true, ret); }

@@ -140,18 +140,35 @@ void dgram_out_opts(struct ep *e, const struct send_ctl *c, struct ip_tx *t)
 	t->df = disc == IP_PMTUDISC_DO || disc == IP_PMTUDISC_PROBE || c->dontfrag || (!v4 && e->o.dontfrag6);
 }
 
-void dgram_ip4_opts(struct ep *e, const struct send_ctl *c, struct ipaddr *dst, struct ip4_opts *ret)
+void dgram_hdrs(struct ep *e, const struct send_ctl *c, struct ip_tx *t, struct dgram_hdrs *h, struct ipaddr *ret_via)
 {
-	*ret = (struct ip4_opts){ 0 };
-	if (!ip_is4(dst))
-		return;
-	if (c->has_opts4)
-		*ret = c->opts4;
-	else if (e->opts4)
-		*ret = *e->opts4;
-	if (ret->srr)
-		*dst = ip_from4(ret->hop);
+	h->end = t->dst;
+	if (ip_is4(&t->dst)) {
+		if (c->has_opts4)
+			h->opts = c->opts4;
+		else if (e->opts4)
+			h->opts = *e->opts4;
+		if (h->opts.srr)
+			t->dst = ip_from4(h->opts.hop);
+	} else if (ip6ext_len(&c->ext)) {
+		h->ext = ip6ext_sent(&c->ext);
+	} else if (e->ext6) {
+		ref_get(&e->ext6->ref);
+		h->held = e->ext6;
+		h->ext = ip6ext_sent(&h->held->x);
+	}
+	*ret_via = h->ext.h[IP6EXT_RT] ? ip_from6(ip6ext_hop(&h->ext)) : t->dst;
 }
+
+void dgram_hdrs_put(struct ep *e, struct dgram_hdrs *h, struct ip_tx *t)
+{
+	if (h->opts.len)
+		ip4opt_put(e->stack, &h->opts, &h->end, t, h->room);
+	if (ip6ext_len(&h->ext))
+		t->ext = &h->ext;
+}
+
+void dgram_hdrs_done(struct dgram_hdrs *h) { ip6ext_unref(h->held); }
 
 /* The flow label that a message asks for, by control message, by its name, or as connect() did.  mu held. */
 int dgram_label(struct ep *e, const struct net_msg *m, const struct send_ctl *c, u32 *ret)

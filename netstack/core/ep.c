@@ -93,6 +93,7 @@ struct ep *ep_unref(struct ep *e)
 	pkt_purge(&e->errq);
 	kfree(e->filter);
 	kfree(e->opts4);
+	ip6ext_unref(e->ext6);
 	kfree(e);
 	return NULL;
 }
@@ -339,6 +340,8 @@ int ep_route(struct ep *e)
 		return 0;
 	if (e->opts4 && e->opts4->srr && ip_is4(&to))
 		to = ip_from4(e->opts4->hop);
+	if (e->ext6 && e->ext6->x.h[IP6EXT_RT] && !ip_is4(&to))
+		to = ip_from6(ip6ext_hop(&e->ext6->x));
 	if (!oif)
 		oif = preferred_if(e, &e->raddr);
 	r = rt_lookup(e->stack, &to, &e->laddr, oif,

@@ -21,6 +21,7 @@
 #include "netstack/core/route.h"
 #include "netstack/core/stack.h"
 #include "netstack/ip/ip4opt.h"
+#include "netstack/ip/ip6ext.h"
 
 struct ep;
 
@@ -108,6 +109,7 @@ struct ep {
 	struct sockopts o;
 	struct filter *filter;          /* NULL: none */
 	struct ip4_opts *opts4;         /* IP_OPTIONS; NULL: none */
+	struct ip6_sticky *ext6;        /* IPV6_HOPOPTS and its likes, a reference; NULL: none */
 
 	struct list_head dgrams;        /* received datagrams */
 	u32 rmem, drops;
@@ -194,8 +196,20 @@ struct ip_tx;
 /* TOS, TTL, multicast loop and fragmentation of one message to @t->dst: the socket's, and what @c overrides.  mu held. */
 void dgram_out_opts(struct ep *e, const struct send_ctl *c, struct ip_tx *t);
 int dgram_label(struct ep *e, const struct net_msg *m, const struct send_ctl *c, u32 *ret) must_check;
-/* The IPv4 options of one message to @dst, which becomes where a source route goes first.  mu held. */
-void dgram_ip4_opts(struct ep *e, const struct send_ctl *c, struct ipaddr *dst, struct ip4_opts *ret);
+/* What one message carries in its IP header beside the usual. */
+struct dgram_hdrs {
+	struct ip4_opts opts;
+	struct ipaddr end;              /* where a source route ends */
+	u8 room[IP4OPT_MAX];
+	struct ip6_ext ext;
+	struct ip6_sticky *held;
+};
+/* Those of a message to @t->dst; *ret_via is where it goes first.  dgram_hdrs_done() afterwards, whatever happens.  mu held. */
+void dgram_hdrs(struct ep *e, const struct send_ctl *c, struct ip_tx *t, struct dgram_hdrs *h, struct ipaddr *ret_via);
+/* Into @t, whose source is known now and which @h must outlive. */
+void dgram_hdrs_put(struct ep *e, struct dgram_hdrs *h, struct ip_tx *t);
+void dgram_hdrs_done(struct dgram_hdrs *h);
+static inline u32 dgram_hdrs_len(const struct dgram_hdrs *h) { return h->opts.len + ip6ext_len(&h->ext); }
 /* Copy the caller's message into a fresh packet of at most 64 KiB. */
 int dgram_gather(struct ep *e, struct net_io *io, size_t len, struct pktbuf **ret) must_check;
 
@@ -221,8 +235,11 @@ struct send_ctl {
 	u32 flow;               /* label: IPV6_FLOWINFO */
 	u32 tsflags;            /* SOF_TIMESTAMPING_TX_* */
 	struct ip4_opts opts4;  /* IP_RETOPTS */
+	struct ip6_ext ext;     /* into the control messages */
 };
 int epmsg_parse(struct ep *e, const struct net_msg *m, struct send_ctl *ret) must_check;
+/* The same of IPV6_2292PKTOPTIONS, which TCP takes as well. */
+int epmsg_parse_sticky(struct ep *e, const struct net_msg *m, struct send_ctl *ret) must_check;
 void epmsg_fill(struct ep *e, struct pktbuf *p, struct net_msg *m);
 
 /* sockopt.c: levels SOL_SOCKET, IPPROTO_IP, IPPROTO_IPV6 for everyone. */
@@ -239,6 +256,13 @@ int epopt_int(const void *val, size_t len, int *ret) must_check;
 /* hdropt.c: what stands in IP headers */
 int hdropt_set4(struct ep *e, const void *val, size_t len, bool net_raw) must_check;
 int hdropt_get4(struct ep *e, void *val, size_t *len) must_check;
+int hdropt_set6(struct ep *e, int opt, const void *val, size_t len) must_check;
+int hdropt_get6(struct ep *e, int opt, void *val, size_t *len) must_check;
+/* IPV6_2292PKTOPTIONS: control messages that say what every packet carries. */
+int hdropt_set6_all(struct ep *e, const void *val, size_t len, bool net_raw) must_check;
+/* IPV6_RECVHOPOPTS and its likes, and those of RFC 2292, whose numbers are others. */
+void hdropt_fill6(const struct ep *e, const struct pktbuf *p, struct epmsg_out *c);
+void hdropt_fill6_old(const struct ep *e, const struct pktbuf *p, struct epmsg_out *c);
 void hdropt_fill4(const struct ep *e, const struct pktbuf *p, struct epmsg_out *c);
 int epopt_put(void *val, size_t *len, const void *src, size_t n) must_check;
 int epopt_put_int(void *val, size_t *len, int v) must_check;

@@ -231,8 +231,10 @@ static int set6_sized(struct ep *e, int opt, const void *val, size_t len)
 	switch (opt) {
 	case IPV6_UNICAST_IF:
 		return set_unicast_if(e, val, len, &e->o.uc_if6);
-	case IPV6_HOPOPTS: case IPV6_RTHDRDSTOPTS: case IPV6_RTHDR: case IPV6_DSTOPTS: case OPT_IPV6_2292PKTOPTIONS:
-		return len == 0 ? 0 : -ENOPROTOOPT;     /* none can be set, so there is none to take away */
+	case IPV6_HOPOPTS: case IPV6_RTHDRDSTOPTS: case IPV6_RTHDR: case IPV6_DSTOPTS:
+		return hdropt_set6(e, opt, val, len);
+	case OPT_IPV6_2292PKTOPTIONS:
+		return hdropt_set6_all(e, val, len, false);
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -331,8 +333,7 @@ static int get6_other(struct ep *e, int opt, void *val, size_t *len)
 		*len = 0;
 		return 0;
 	case IPV6_HOPOPTS: case IPV6_RTHDRDSTOPTS: case IPV6_RTHDR: case IPV6_DSTOPTS:
-		*len = 0;
-		return 0;
+		return hdropt_get6(e, opt, val, len);
 	case OPT_IPV6_FLOWLABEL_MGR:
 		return flowlabel_get(e, val, len);
 	case IPV6_PATHMTU:

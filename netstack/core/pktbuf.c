@@ -285,6 +285,34 @@ u8 *pkt_push(struct pktbuf *p, size_t n)
 	return p->hdr + p->hdr_off;
 }
 
+bool pkt_push_block(struct pktbuf *p, const void *src, size_t n)
+{
+	bool full = p->nfrags == PKT_FRAGS;
+	size_t take = full ? p->len : p->hdr_len;
+	struct pblock *b = n + take <= PBLOCK_BIG_CAP ? pblock_new(p->pool, n + take) : NULL;
+	u32 i;
+
+	if (!b)
+		return false;
+	memcpy(b->data, src, n);
+	pkt_copy(p, 0, b->data + n, take);
+	b->used = (u32)(n + take);
+	for (i = 0; full && i < p->nfrags; i++)
+		pblock_unref(p->frag[i].b);
+	if (full)
+		p->nfrags = 0;
+	memmove(p->frag + 1, p->frag, p->nfrags * sizeof(p->frag[0]));
+	p->frag[0] = (struct pfrag){ b, 0, b->used };
+	p->nfrags++;
+	p->hdr_off = PKT_HDR_MAX;
+	p->hdr_len = 0;
+	p->len += (u32)n;
+	p->truesize += b->cap;
+	p->csum_start += (u16)n;
+	p->l4_off += (u16)n;
+	return true;
+}
+
 void pkt_pull(struct pktbuf *p, size_t n)
 {
 	size_t h = MIN(n, (size_t)p->hdr_len);

@@ -124,6 +124,8 @@ static inline void pkt_drop_ext(struct pktbuf *p)
 }
 
 u8 *pkt_push(struct pktbuf *p, size_t n);               /* n bytes in front; headers only */
+/* The same of any length, by a block that takes what is in hdr as well; false when there is no memory or it gets too long. */
+bool pkt_push_block(struct pktbuf *p, const void *src, size_t n) must_check;
 void pkt_pull(struct pktbuf *p, size_t n);              /* drop n <= len bytes in front */
 void pkt_trim(struct pktbuf *p, size_t len);            /* keep the first len bytes */
 void pkt_into_hdr(struct pktbuf *p, size_t n);          /* the first n bytes: hdr_len < n <= PKT_HDR_MAX and <= len */

@@ -565,3 +565,8 @@ int ep_set_ip_options(struct ep *e, const void *val, size_t len, bool net_raw)
 {
 	return no_ip4(e) ? -ENOPROTOOPT : hdropt_set4(e, val, len, net_raw);
 }
+
+int ep_set_ip6_options(struct ep *e, const void *val, size_t len, bool net_raw)
+{
+	return e->family != AF_INET6 ? -ENOPROTOOPT : hdropt_set6_all(e, val, len, net_raw);
+}

@@ -10,6 +10,7 @@
 #include "netstack/core/route.h"
 
 struct ip4_hdr;
+struct ip6_ext;
 
 struct ip_tx {
 	struct ipaddr src, dst;
@@ -21,6 +22,7 @@ struct ip_tx {
 	u32 flowlabel;
 	const u8 *opts;         /* IPv4 options, padded to 4 */
 	u8  opts_len;
+	const struct ip6_ext *ext;      /* IPv6: extension headers; NULL: none */
 };
 
 /* Takes p.  0 or -errno. */

@@ -239,6 +239,7 @@ void ip4_rx(struct nic *n, struct pktbuf *p)
 	u8 *d;
 
 	MIB(s, Ip_InReceives);
+	pkt_drop_ext(p);                /* of a packet that this one was made from */
 	if (!pkt_may_pull(p, IP4_HLEN) || !pkt_may_pull(p, (pkt_data(p)[0] & 15) * 4u))
 		goto bad;
 	d = pkt_data(p);
@@ -259,7 +260,6 @@ void ip4_rx(struct nic *n, struct pktbuf *p)
 			return;
 	}
 	ours = for_us4(n, p, &fwd);
-	pkt_drop_ext(p);                /* of a packet that this one was made from */
 	if (h.hlen > IP4_HLEN && (ours || fwd) && !options4(n, p, &h)) {
 		pkt_free(p);
 		return;

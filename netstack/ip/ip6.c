@@ -86,14 +86,16 @@ static struct pktbuf *reassemble6(struct nic *n, struct pktbuf *p, const struct 
 	struct ip6_hdr nh = *h;
 	struct pktbuf *w;
 	u16 off;
-	u8 *d, proto;
+	u8 d[IP6_FRAG_HLEN], proto;
 
-	if (!pkt_may_pull(p, c->off + IP6_FRAG_HLEN)) {
+	if (p->len < c->off + IP6_FRAG_HLEN) {
 		pkt_free(p);
 		return NULL;
 	}
-	d = pkt_data(p) + c->off;
+	pkt_copy(p, c->off, d, sizeof(d));
 	proto = d[0];
+	if (p->ext)
+		p->ext->data[c->nh_off] = proto;
 	off = get_be16(d + 2);
 	f.id = get_be32(d + 4);
 	f.off = off & 0xfff8;
@@ -160,15 +162,83 @@ static struct pktbuf *prerouting6(struct nic *n, struct pktbuf *p, struct ip6_hd
 	return !nf_on(&n->stack->nf, true, NF_PRE) || nf_pass(n->stack, NF_PRE, n, NULL, p) ? p : NULL;
 }
 
+/* Keep what stood in front of the transport, for who asks for it; behind a reassembly, what comes on top of the pieces' own. */
+static void keep_ext(struct pktbuf *p, const struct ip6_chain *c)
+{
+	struct pblock *had = p->ext;
+	u32 old = had ? had->used : 0, from = had ? IP6_HLEN : 0, n = c->off - from;
+	struct pblock *b = c->off > IP6_HLEN && old + n <= PBLOCK_MID_CAP ? pblock_new(p->pool, old + n) : NULL;
+
+	if (!b)
+		return;
+	if (had)
+		memcpy(b->data, had->data, old);
+	pkt_copy(p, from, b->data + old, n);
+	b->used = old + n;
+	pkt_drop_ext(p);
+	p->ext = b;
+	p->truesize += b->cap;
+}
+
+/* The headers behind the fixed one; false: they are nonsense, or more than anybody honest sends. */
+static bool extensions6(struct nic *n, struct pktbuf *p, struct ip6_chain *c)
+{
+	u8 front[PKT_HDR_MAX], *at = front;
+	u32 k = MIN(p->len, (u32)sizeof(front));
+	struct pblock *b = NULL;
+	struct ip6_problem prob;
+	int r;
+
+	pkt_copy(p, 0, front, k);
+	r = ip6_walk(front, k, p->flags & PKT_MCAST, c, &prob);
+	if (r < 0 && !prob.send && p->len > k) {
+		k = MIN(p->len, PBLOCK_MID_CAP);
+		b = pblock_new(p->pool, k);
+		if (!b)
+			return false;
+		at = b->data;
+		pkt_copy(p, 0, at, k);
+		r = ip6_walk(at, k, p->flags & PKT_MCAST, c, &prob);
+	}
+	if (b)
+		pblock_unref(b);
+	if (r < 0) {
+		if (prob.send)
+			icmp6_error(n, p, ICMP6_PARAM, prob.code, prob.ptr);
+		return false;
+	}
+	p->proto = c->proto;
+	p->l4_off = (u16)c->off;
+	keep_ext(p, c);
+	return true;
+}
+
+#define FRONT_MAX 120                   /* what transports look at together with their own header */
+
+/* Behind long extension headers the transport's could not be looked at in one piece: they go, but for p->ext. */
+static void shorten(struct pktbuf *p)
+{
+	u8 hdr[IP6_HLEN];
+
+	if (p->l4_off <= FRONT_MAX)
+		return;
+	pkt_copy(p, 0, hdr, sizeof(hdr));
+	pkt_pull(p, p->l4_off);
+	hdr[6] = p->proto;
+	put_be16(hdr + 4, (u16)p->len);
+	memcpy(pkt_push(p, IP6_HLEN), hdr, sizeof(hdr));
+	p->l4_off = IP6_HLEN;
+}
+
 void ip6_rx(struct nic *n, struct pktbuf *p)
 {
 	struct stack *s = n->stack;
-	struct ip6_problem prob;
 	struct ip6_chain c;
 	struct ip6_hdr h;
 	bool fwd;
 
 	MIB(s, Ip6_InReceives);
+	pkt_drop_ext(p);                /* of a packet that this one was made from */
 	if (s->sysctl.disable_ip6[0] || !pkt_may_pull(p, IP6_HLEN) ||
 	    ip6_parse(pkt_data(p), p->len, &h) < 0)
 		goto bad;
@@ -192,27 +262,18 @@ void ip6_rx(struct nic *n, struct pktbuf *p)
 			pkt_free(p);
 		return;
 	}
-	if (has_ext(h.nh)) {
-		u8 front[PKT_HDR_MAX];
-		u32 k = MIN(p->len, (u32)sizeof(front));
-
-		/* Longer chains than fit here are nobody's honest traffic. */
-		pkt_copy(p, 0, front, k);
-		if (ip6_walk(front, k, p->flags & PKT_MCAST, &c, &prob) < 0) {
-			if (prob.send)
-				icmp6_error(n, p, ICMP6_PARAM, prob.code, prob.ptr);
-			goto bad;
-		}
-		p->proto = c.proto;
-		p->l4_off = (u16)c.off;
-	}
+	if (has_ext(h.nh) && !extensions6(n, p, &c))
+		goto bad;
 	if (p->proto == IP6_NH_FRAGMENT) {
 		p = reassemble6(n, p, &h, &c);
 		if (!p)
 			return;
 		if (p->proto == IP6_NH_FRAGMENT || p->proto == IP6_NH_HOPOPTS)
 			goto bad;
+		if (has_ext(p->proto) && (!extensions6(n, p, &c) || p->proto == IP6_NH_FRAGMENT))
+			goto bad;
 	}
+	shorten(p);
 	if (!nf_on(&s->nf, true, NF_IN) || nf_pass(s, NF_IN, n, NULL, p))
 		ip_deliver(n, p);
 	return;

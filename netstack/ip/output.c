@@ -8,6 +8,7 @@
 #include "netstack/core/stack.h"
 #include "netstack/ip/ip.h"
 #include "netstack/ip/ip4opt.h"
+#include "netstack/ip/ip6ext.h"
 #include "netstack/wire/ip4.h"
 #include "netstack/wire/ip6.h"
 
@@ -146,17 +147,19 @@ too_big:
 	return -EMSGSIZE;
 }
 
+/* @proto: what @p begins with; the headers of @t->ext that all pieces share are still to come. */
 static int fragment6(struct stack *s, const struct rt *rt, struct pktbuf *p, const struct ip_tx *t,
-		     struct ip6_hdr *h)
+		     struct ip6_hdr *h, u8 proto)
 {
-	u32 mtu = MAX(rt->mtu, 1280u), room = (mtu - IP6_HLEN - IP6_FRAG_HLEN) & ~7u;
-	u32 off, total = p->len, id = stack_rand32(s);
+	u32 mtu = MAX(rt->mtu, 1280u), shared = t->ext ? ip6ext_len(t->ext) - t->ext->len[IP6EXT_DST1] : 0;
+	u32 room, off, total = p->len, id = stack_rand32(s);
 	int r = 0;
 
-	if (!pkt_csum_finish(p)) {
+	if (mtu < IP6_HLEN + shared + IP6_FRAG_HLEN + 8u || !pkt_csum_finish(p)) {
 		pkt_free(p);
-		return -ENOMEM;
+		return mtu < IP6_HLEN + shared + IP6_FRAG_HLEN + 8u ? -EMSGSIZE : -ENOMEM;
 	}
+	room = (mtu - IP6_HLEN - shared - IP6_FRAG_HLEN) & ~7u;
 	for (off = 0; off < total && r == 0; off += room) {
 		u32 n = MIN(room, total - off);
 		struct pktbuf *c = pkt_slice(p, off, n);
@@ -166,15 +169,19 @@ static int fragment6(struct stack *s, const struct rt *rt, struct pktbuf *p, con
 			r = -ENOBUFS;
 			break;
 		}
-		d = pkt_push(c, IP6_HLEN + IP6_FRAG_HLEN);
-		h->nh = IP6_NH_FRAGMENT;
-		h->plen = (u16)(n + IP6_FRAG_HLEN);
-		ip6_emit(d, h);
-		d += IP6_HLEN;
-		d[0] = t->proto;
+		d = pkt_push(c, IP6_FRAG_HLEN);
+		d[0] = proto;
 		d[1] = 0;
 		put_be16(d + 2, (u16)(off | (off + n < total)));
 		put_be32(d + 4, id);
+		h->nh = IP6_NH_FRAGMENT;
+		if (shared && !ip6ext_push(c, t->ext, true, &t->dst, &h->nh)) {
+			pkt_free(c);
+			r = -ENOBUFS;
+			break;
+		}
+		h->plen = (u16)c->len;
+		ip6_emit(pkt_push(c, IP6_HLEN), h);
 		MIB(s, Ip6_FragCreates);
 		r = xmit(s, rt, c, t);
 	}
@@ -184,33 +191,40 @@ static int fragment6(struct stack *s, const struct rt *rt, struct pktbuf *p, con
 	return r;
 }
 
+static const u8 router_alert[8] = { 0, 0, 5, 2, 0, 0, 1, 0 };
+static const struct ip6_ext alert_ext = { { [IP6EXT_HOP] = router_alert }, { [IP6EXT_HOP] = sizeof(router_alert) } };
+
+#define EXT_GSO_MAX 64                  /* headers of a super-frame stay in the packet's own area */
+
 static int output6(struct stack *s, const struct rt *rt, struct pktbuf *p, const struct ip_tx *t)
 {
 	struct ip6_hdr h = { .tclass = t->tos, .nh = t->proto, .hlim = t->ttl, .flow = t->flowlabel };
-	static const u8 alert[8] = { 0, 0, 5, 2, 0, 0, 1, 0 };
-	u32 ext = t->router_alert ? 8 : 0;
+	const struct ip6_ext *x = t->ext ? t->ext : t->router_alert ? &alert_ext : NULL;
+	u32 ext = x ? ip6ext_len(x) : 0;
 
-	if (p->len + ext > 65535)
+	if (p->len + ext > 65535 || (p->gso_size && ext > EXT_GSO_MAX))
 		goto too_big;
 	memcpy(h.src, t->src.b, 16);
-	memcpy(h.dst, t->dst.b, 16);
+	memcpy(h.dst, x && x->h[IP6EXT_RT] ? ip6ext_hop(x) : t->dst.b, 16);
 	MIB(s, Ip6_OutRequests);
-	if (p->len + ext + IP6_HLEN > rt->mtu && !p->gso_size) {
+	if (t->ext && !p->gso_size && !pkt_csum_finish(p))
+		goto no_memory;
+	if (t->ext && !ip6ext_push(p, x, false, &t->dst, &h.nh))
+		goto no_memory;
+	if (p->len + ext - (t->ext ? x->len[IP6EXT_DST1] : 0) + IP6_HLEN > rt->mtu && !p->gso_size) {
 		if (t->df && rt->mtu >= 1280)
 			goto too_big;
-		return fragment6(s, rt, p, t, &h);
+		return fragment6(s, rt, p, t, &h, h.nh);
 	}
-	if (ext) {
-		u8 *d = pkt_push(p, ext);
-
-		memcpy(d, alert, ext);
-		d[0] = t->proto;
-		h.nh = IP6_NH_HOPOPTS;
-	}
+	if (x && !ip6ext_push(p, x, true, &t->dst, &h.nh))
+		goto no_memory;
 	h.plen = (u16)p->len;
 	ip6_emit(pkt_push(p, IP6_HLEN), &h);
 	p->ethertype = rt->nic == s->lo ? 0x86dd : 0;
 	return xmit(s, rt, p, t);
+no_memory:
+	pkt_free(p);
+	return -ENOBUFS;
 too_big:
 	MIB(s, Ip6_FragFails);
 	pkt_free(p);
@@ -248,7 +262,7 @@ int ip_refragment(struct stack *s, const struct rt *rt, struct pktbuf *p)
 	if (!ip_is4(&p->dst) && ip6_parse(pkt_data(p), p->len, &h6) == 0) {
 		t.proto = h6.nh;
 		pkt_pull(p, IP6_HLEN);
-		return fragment6(s, rt, p, &t, &h6);
+		return fragment6(s, rt, p, &t, &h6, t.proto);
 	}
 	pkt_free(p);
 	return -EINVAL;

@@ -114,12 +114,11 @@ static int raw_shutdown(struct ep *e, int how)
 	return r;
 }
 
-/* Route and options of one message; @room is for those of IPv4.  mu held. */
+/* Route and options of one message; dgram_hdrs_done(@h) afterwards.  mu held. */
 static int prepare(struct ep *e, const struct net_msg *m, const struct send_ctl *c, struct rt *rt,
-		   struct ip_tx *t, u8 room[IP4OPT_MAX])
+		   struct ip_tx *t, struct dgram_hdrs *h)
 {
-	struct ipaddr src = c->has_src ? c->src : e->laddr, end;
-	struct ip4_opts opts;
+	struct ipaddr src = c->has_src ? c->src : e->laddr, via;
 	u32 oif = e->o.bound_if;
 	int r;
 
@@ -143,11 +142,10 @@ static int prepare(struct ep *e, const struct net_msg *m, const struct send_ctl 
 		return r;
 	if (c->oif)
 		oif = c->oif;
-	end = t->dst;
-	dgram_ip4_opts(e, c, &t->dst, &opts);
-	if (opts.len && e->o.hdrincl)
+	dgram_hdrs(e, c, t, h, &via);
+	if (h->opts.len && e->o.hdrincl)
 		return -EINVAL;         /* the header is the caller's */
-	r = rt_lookup(e->stack, &t->dst, &src, oif, e->o.hdrincl ? RT_NO_SRC_CHECK : 0, rt);
+	r = rt_lookup(e->stack, &via, &src, oif, e->o.hdrincl ? RT_NO_SRC_CHECK : 0, rt);
 	if (r < 0)
 		return r;
 	if (rt->type == RTN_BROADCAST && !e->o.broadcast)
@@ -155,8 +153,7 @@ static int prepare(struct ep *e, const struct net_msg *m, const struct send_ctl 
 	t->src = rt->src;
 	t->proto = (u8)e->proto;
 	dgram_out_opts(e, c, t);
-	if (opts.len)
-		ip4opt_put(e->stack, &opts, &end, t, room);
+	dgram_hdrs_put(e, h, t);
 	return 0;
 }
 
@@ -202,7 +199,7 @@ static int put_csum6(struct raw_ep *r, struct pktbuf *p, const struct ip_tx *t)
 static ssize_t raw_send(struct ep *e, struct net_msg *m)
 {
 	struct ip_tx t = { 0 };
-	u8 room[IP4OPT_MAX];
+	struct dgram_hdrs h = { .held = NULL };
 	struct send_ctl c;
 	struct pktbuf *p;
 	struct rt rt;
@@ -220,7 +217,7 @@ static ssize_t raw_send(struct ep *e, struct net_msg *m)
 	if (r < 0)
 		return r;
 	mutex_lock(&e->mu);
-	r = prepare(e, m, &c, &rt, &t, room);
+	r = prepare(e, m, &c, &rt, &t, &h);
 	mutex_unlock(&e->mu);
 	ep_sign(e, p);
 	if (r == 0 && !ip_is4(&t.dst))
@@ -232,11 +229,11 @@ static ssize_t raw_send(struct ep *e, struct net_msg *m)
 			return r < 0 ? r : (ssize_t)len;
 		}
 	}
-	if (r < 0) {
+	if (r < 0)
 		pkt_free(p);
-		return r;
-	}
-	r = ip_output(e->stack, &rt, p, &t);
+	else
+		r = ip_output(e->stack, &rt, p, &t);
+	dgram_hdrs_done(&h);
 	return r < 0 ? r : (ssize_t)len;
 }
 
@@ -431,7 +428,7 @@ static ssize_t ping_send(struct ep *e, struct net_msg *m)
 {
 	u8 want = e->family == AF_INET ? ICMP4_ECHO : ICMP6_ECHO;
 	struct ip_tx t = { 0 };
-	u8 room[IP4OPT_MAX];
+	struct dgram_hdrs h = { .held = NULL };
 	struct send_ctl c;
 	struct pktbuf *p;
 	struct rt rt;
@@ -452,11 +449,12 @@ static ssize_t ping_send(struct ep *e, struct net_msg *m)
 		return r;
 	d = pkt_data(p);
 	mutex_lock(&e->mu);
-	r = d[0] != want || d[1] != 0 ? -EINVAL : prepare(e, m, &c, &rt, &t, room);
+	r = d[0] != want || d[1] != 0 ? -EINVAL : prepare(e, m, &c, &rt, &t, &h);
 	mutex_unlock(&e->mu);
 	if (r == 0 && !e->lport)
 		r = take_id(e, 0);
 	if (r < 0) {
+		dgram_hdrs_done(&h);
 		pkt_free(p);
 		return r;
 	}
@@ -469,6 +467,7 @@ static ssize_t ping_send(struct ep *e, struct net_msg *m)
 	memcpy(d + 2, &f, 2);
 	ep_sign(e, p);
 	r = ip_output(e->stack, &rt, p, &t);
+	dgram_hdrs_done(&h);
 	return r < 0 ? r : (ssize_t)len;
 }
 

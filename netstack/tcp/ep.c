@@ -413,7 +413,7 @@ int tcp_prepare(struct tcp_ep *t, const struct net_sa *sa)
 	tcp_init_fields(t);
 	if (!e->addr_bound)
 		e->laddr = e->rt.src;
-	if (e->opts4 && e->opts4->srr)
+	if ((e->opts4 && e->opts4->srr) || (e->ext6 && e->ext6->x.h[IP6EXT_RT]))
 		e->rt.valid = false;            /* it goes another way */
 	e->raddr = dst;
 	e->rport = sa->port;

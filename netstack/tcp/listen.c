@@ -52,7 +52,12 @@ static void send_synack(struct synreq *q)
 	struct tcp_reply r = { .key = q->conn.key, .seq = q->iss, .ack = q->irs + 1,
 			       .flags = TH_SYN | TH_ACK, .tos = q->tos, .opts4 = q->opts4 };
 	u32 win = q->listener->ep.o.rcvbuf / 2;
+	struct ip6_ext x;
 
+	if (q->listener->ep.ext6) {
+		x = ip6ext_sent(&q->listener->ep.ext6->x);
+		r.ext6 = &x;
+	}
 	if (q->ecn_ok)
 		r.flags |= TH_ECE;
 	r.wnd = (u16)MIN(win, 65535u);
@@ -209,6 +214,9 @@ struct tcp_ep *req_to_child(struct synreq *q)
 	t->state = TCPS_SYN_RECV;
 	t->ep.opts4 = q->opts4;
 	q->opts4 = NULL;
+	t->ep.ext6 = l->ep.ext6;
+	if (t->ep.ext6)
+		ref_get(&t->ep.ext6->ref);
 	tcp_sync_mss(t);
 	t->rcv_mss = MIN((u32)t->mss, TCP_MSS_DEFAULT);
 	mtup_begin(t);

@@ -68,7 +68,7 @@ static u32 piece_max(const struct tcp_ep *t)
 {
 	u32 max = nic_gso_max(t->ep.rt.nic, ip_is4(&t->ep.raddr) ? GSO_TCP4 : GSO_TCP6);
 
-	if (max <= t->mss + 120u)
+	if (max <= t->mss + 120u || t->ep.ext6)
 		return t->mss;
 	max = autosize(t, max - 120) / t->mss * t->mss;
 	return MAX(max, (u32)t->mss);

@@ -20,7 +20,30 @@ int tcp_route(struct tcp_ep *t)
 
 static u32 segments(u32 bytes, u32 mss) { return (bytes + mss - 1) / mss; }
 static u32 ip_hlen(const struct tcp_ep *t) { return ip_is4(&t->ep.raddr) ? 20 : 40; }
-static u32 ip_opts_len(const struct tcp_ep *t) { return t->ep.opts4 && ip_is4(&t->ep.raddr) ? t->ep.opts4->len : 0; }
+
+/* What options and extension headers take of every segment. */
+static u32 ip_opts_len(const struct tcp_ep *t)
+{
+	if (ip_is4(&t->ep.raddr))
+		return t->ep.opts4 ? t->ep.opts4->len : 0;
+	return t->ep.ext6 ? ip6ext_len(&t->ep.ext6->x) : 0;
+}
+
+/* They go into @ip, whose addresses are set; @room and @x hold them meanwhile. */
+static void put_ip_opts(struct tcp_ep *t, struct ip_tx *ip, u8 room[IP4OPT_MAX], struct ip6_ext *x)
+{
+	struct ep *e = &t->ep;
+
+	if (!ip_is4(&e->raddr)) {
+		*x = ip6ext_sent(&e->ext6->x);
+		ip->ext = x;
+		return;
+	}
+	ip4opt_put(e->stack, e->opts4, &e->raddr, ip, room);
+	if (e->opts4->srr)
+		ip->dst = ip_from4(e->opts4->hop);
+}
+
 
 /* Payload of a full segment on this path, options of every segment taken off. */
 void tcp_sync_mss(struct tcp_ep *t)
@@ -139,6 +162,7 @@ static int emit(struct tcp_ep *t, struct pktbuf *p, u32 seq, u8 flags, const str
 	u32 plen = p->len, wnd;
 	u8 ecn = 0;
 	u8 ob[40], room[IP4OPT_MAX];
+	struct ip6_ext x;
 	size_t on;
 
 	on = tcp_emit_opts(ob, o);
@@ -169,9 +193,7 @@ static int emit(struct tcp_ep *t, struct pktbuf *p, u32 seq, u8 flags, const str
 	ip.df = v4 && e->o.pmtudisc != IP_PMTUDISC_DONT;
 	ip.flowlabel = v4 ? 0 : label_of(t);
 	if (unlikely(ip_opts_len(t)))
-		ip4opt_put(e->stack, e->opts4, &e->raddr, &ip, room);
-	if (unlikely(v4 && e->opts4 && e->opts4->srr))
-		ip.dst = ip_from4(e->opts4->hop);
+		put_ip_opts(t, &ip, room, &x);
 	p->flow = t->conn.hash;
 	ep_sign(e, p);
 	if (flags & TH_ACK) {
@@ -304,7 +326,7 @@ bool tcp_retransmit(struct tcp_ep *t, struct txr *x)
 		len--;
 		flags |= TH_FIN;
 	}
-	if (nic_gso_max(t->ep.rt.nic, ip_is4(&t->ep.raddr) ? GSO_TCP4 : GSO_TCP6))
+	if (nic_gso_max(t->ep.rt.nic, ip_is4(&t->ep.raddr) ? GSO_TCP4 : GSO_TCP6) && !t->ep.ext6)
 		max = MAX(max, (65535u - 120) / t->mss * t->mss);
 	max = MIN(max, MAX((t->cwnd > tcp_flight(t) ? t->cwnd - tcp_flight(t) : 0) / t->mss * t->mss, (u32)t->mss));
 	if (t->has_eor)
@@ -361,6 +383,8 @@ void tcp_send_reply(struct stack *s, struct rt *rt, const struct tcp_reply *r)
 	ip.ttl = (u8)(ip_is4(&ip.dst) ? s->sysctl.ttl[0] : s->sysctl.hlim[0]);
 	if (r->opts4 && r->opts4->len)
 		ip4opt_put(s, r->opts4, &ip.dst, &ip, room);
+	if (!ip_is4(&ip.dst))
+		ip.ext = r->ext6;
 	p->flow = conn_hash(s, &r->key);
 	MIB(s, Tcp_OutSegs);
 	if (r->flags & TH_RST)

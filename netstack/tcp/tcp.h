@@ -441,6 +441,7 @@ struct tcp_reply {
 	struct tcp_opts o;
 	u32 flow;
 	const struct ip4_opts *opts4;   /* NULL: none */
+	const struct ip6_ext *ext6;     /* NULL: none */
 };
 /* The IPv4 options of an answer to @p; false: there can be none. */
 bool tcp_opts_echo(struct stack *s, const struct pktbuf *p, struct ip4_opts *ret) must_check;

@@ -143,9 +143,7 @@ struct out {
 	u16 sport, dport;
 	u16 gso;
 	u32 flow;
-	struct ip4_opts opts;
-	struct ipaddr end;      /* where a source route ends */
-	u8 room[IP4OPT_MAX];
+	struct dgram_hdrs h;
 };
 
 static void out_opts(struct ep *e, const struct send_ctl *c, struct out *o)
@@ -180,7 +178,7 @@ static int may_go(struct ep *e)
 /* mu held */
 static int prepare(struct ep *e, const struct net_msg *m, const struct send_ctl *c, struct out *o)
 {
-	struct ipaddr src = e->laddr;
+	struct ipaddr src = e->laddr, via;
 	u32 oif;
 	int r;
 
@@ -204,15 +202,14 @@ static int prepare(struct ep *e, const struct net_msg *m, const struct send_ctl 
 		oif = c->oif;
 	if (c->has_src)
 		src = c->src;
-	o->end = o->t.dst;
-	dgram_ip4_opts(e, c, &o->t.dst, &o->opts);
-	if (!m->name && !c->has_src && !c->oif && !o->opts.srr) {
+	dgram_hdrs(e, c, &o->t, &o->h, &via);
+	if (!m->name && !c->has_src && !c->oif && ip_eq(&via, &e->raddr)) {
 		r = ep_route(e);
 		o->rt = e->rt;
 	} else {
 		if (ip_is_any(&src) && ip_is_multicast(&o->t.dst) && !ip_is_any(&e->o.mc_src))
 			src = e->o.mc_src;
-		r = rt_lookup(e->stack, &o->t.dst, &src, oif, e->o.freebind ? RT_NO_SRC_CHECK : 0, &o->rt);
+		r = rt_lookup(e->stack, &via, &src, oif, e->o.freebind ? RT_NO_SRC_CHECK : 0, &o->rt);
 	}
 	if (r < 0)
 		return r;
@@ -239,8 +236,7 @@ static int transmit(struct ep *e, struct out *o, struct pktbuf *p)
 	udp_emit(pkt_push(p, UDP_HLEN), o->sport, o->dport, (u16)len);
 	p->flow = o->flow;
 	ep_sign(e, p);
-	if (o->opts.len)
-		ip4opt_put(s, &o->opts, &o->end, &o->t, o->room);
+	dgram_hdrs_put(e, &o->h, &o->t);
 	if (o->gso && len - UDP_HLEN > o->gso) {
 		p->gso_size = o->gso;
 		p->gso_type = GSO_UDP;
@@ -295,9 +291,9 @@ static int cork(struct ep *e, struct net_msg *m, struct pktbuf *p, struct pktbuf
 static bool fits(const struct out *o, const struct pktbuf *p)
 {
 	bool v4 = ip_is4(&o->t.dst);
-	size_t hdr = v4 ? IP4_HLEN + o->opts.len : IP6_HLEN, len = p->len + UDP_HLEN;
+	size_t more = dgram_hdrs_len(&o->h), hdr = (v4 ? IP4_HLEN : IP6_HLEN) + more, len = p->len + UDP_HLEN;
 
-	if (len > (v4 ? UDP_MAX - o->opts.len : UDP_MAX6) + UDP_HLEN)
+	if (len + more > (v4 ? UDP_MAX : UDP_MAX6) + UDP_HLEN)
 		return false;
 	return !o->t.df || o->gso || len + hdr <= o->rt.mtu;
 }
@@ -308,7 +304,7 @@ static int report_size(struct ep *e, struct out *o)
 	struct net_sa dst = { .ip = o->t.dst, .port = o->dport };
 
 	if (ip_is4(&o->t.dst) ? e->o.recverr : e->o.recverr6)
-		errq_add(e, NULL, EMSGSIZE, EE_ORIGIN_LOCAL, 0, 0, o->rt.mtu - o->opts.len, NULL, &dst);
+		errq_add(e, NULL, EMSGSIZE, EE_ORIGIN_LOCAL, 0, 0, o->rt.mtu - dgram_hdrs_len(&o->h), NULL, &dst);
 	return -EMSGSIZE;
 }
 
@@ -325,6 +321,7 @@ static int too_long(struct ep *e, struct net_msg *m)
 	if (r == 0)
 		r = report_size(e, &o);
 	mutex_unlock(&e->mu);
+	dgram_hdrs_done(&o.h);
 	return r;
 }
 
@@ -368,12 +365,14 @@ static ssize_t udp_send(struct ep *e, struct net_msg *m)
 		r = may_go(e);
 	mutex_unlock(&e->mu);
 	if (r < 0 || (m->flags & MSG_PROXY)) {  /* MSG_PROBE: only see whether it could go */
+		dgram_hdrs_done(&o.h);
 		pkt_free(p);
 		return r < 0 ? r : (ssize_t)len;
 	}
 	if (c.tsflags && !(e->o.tsflags & TS_OPT_TSONLY))
 		copy = pkt_clone(p);
 	r = transmit(e, &o, p);
+	dgram_hdrs_done(&o.h);
 	if (c.tsflags && r >= 0) {
 		mutex_lock(&e->mu);
 		tstamp_sent(e, copy, c.tsflags);
@@ -401,11 +400,12 @@ static int flush_cork(struct ep *e)
 	mutex_unlock(&e->mu);
 	if (!p)
 		return 0;
-	if (r < 0) {
+	if (r < 0)
 		pkt_free(p);
-		return r;
-	}
-	return transmit(e, &o, p);
+	else
+		r = transmit(e, &o, p);
+	dgram_hdrs_done(&o.h);
+	return r;
 }
 
 static int udp_setsockopt(struct ep *e, int level, int opt, const void *val, size_t len)

@@ -2,12 +2,14 @@
  * ip6.c - IPv6 header parse and emit, and the walk over extension headers.
  *
  * The walk stops at a fragment header, at an upper protocol or at "none".
- * It looks at no more than eight headers: longer chains are hostile.
+ * It looks at no more than eight headers, and eight options of each: longer chains are hostile.
  */
 #include <errno.h>
 #include "netstack/wire/ip6.h"
 
 #define EXT_MAX 8
+#define OPTIONS_MAX 8
+#define PAD_MAX 7               /* bytes in a row: no more are ever needed */
 
 int ip6_parse(const u8 *p, size_t len, struct ip6_hdr *ret)
 {
@@ -44,20 +46,37 @@ void ip6_emit(u8 *p, const struct ip6_hdr *h)
 static int walk_options(const u8 *p, u32 off, u32 end, bool mcast, struct ip6_chain *c,
 			struct ip6_problem *prob)
 {
+	u32 pad = 0, count = 0;
+
 	while (off < end) {
 		u8 type = p[off];
-		u32 n;
+		u32 n, i;
 
 		if (type == 0) {                        /* Pad1 */
+			if (++pad > PAD_MAX)
+				return -EINVAL;
 			off++;
 			continue;
 		}
 		if (off + 2 > end || p[off + 1] > end - off - 2)
 			return -EINVAL;
 		n = p[off + 1];
+		if (type == 1) {                        /* PadN */
+			pad += n + 2;
+			for (i = 0; i < n && pad <= PAD_MAX; i++)
+				if (p[off + 2 + i])
+					return -EINVAL;
+			if (pad > PAD_MAX)
+				return -EINVAL;
+			off += 2 + n;
+			continue;
+		}
+		pad = 0;
+		if (++count > OPTIONS_MAX)
+			return -EINVAL;
 		if (type == 5 && n == 2) {
 			c->router_alert = true;
-		} else if (type != 1 && type >> 6) {    /* unknown, and not "skip" */
+		} else if (type >> 6) {                 /* unknown, and not "skip" */
 			prob->send = type >> 6 == 2 || (type >> 6 == 3 && !mcast);
 			prob->code = 2;
 			prob->ptr = off;
@@ -91,6 +110,10 @@ int ip6_walk(const u8 *p, size_t len, bool mcast, struct ip6_chain *ret, struct 
 		if (hlen > len - c.off)
 			return -EINVAL;
 		if (c.proto == IP6_NH_ROUTING) {
+			u8 type = p[c.off + 2];
+
+			if (type >= 2 && type <= 4)             /* mobile nodes, RPL, segments: we are none of their routers */
+				return -EINVAL;
 			if (p[c.off + 3]) {             /* segments left: we route for nobody */
 				*prob = (struct ip6_problem){ true, 0, c.off + 2 };
 				return -EINVAL;

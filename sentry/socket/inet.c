@@ -428,6 +428,8 @@ static int inet_setsockopt(struct task *t, struct socket *s, int level, int opt,
 		return lease_label(t, s, v, n);
 	if (level == IPPROTO_IP && opt == IP_OPTIONS)
 		return ep_set_ip_options(ep_of(s), v, n, net_capable(t, s->net, CAP_NET_RAW));
+	if (level == IPPROTO_IPV6 && opt == SOCK_2292PKTOPTIONS)
+		return ep_set_ip6_options(ep_of(s), v, n, net_capable(t, s->net, CAP_NET_RAW));
 	if (level == SOL_SOCKET && opt == SO_ATTACH_FILTER)
 		return attach_filter(t, s, v, n);
 	if (level == SOL_SOCKET && (opt == SO_ATTACH_BPF || opt == SO_ATTACH_REUSEPORT_EBPF))

@@ -19,6 +19,7 @@ struct kernel;
 struct net;
 
 #define SOCK_NAME_MAX 128               /* sizeof(struct sockaddr_storage) */
+#define SOCK_2292PKTOPTIONS 6           /* IPV6_2292PKTOPTIONS, the same */
 #define SOCK_FLOWLABEL_MGR 32           /* IPV6_FLOWLABEL_MGR, whose header (linux/in6.h) quarrels with the C library's */
 #define SOCK_FDS_MAX  253               /* SCM_MAX_FD */
 

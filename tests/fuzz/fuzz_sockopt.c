@@ -110,7 +110,7 @@ static void call_send(struct ep *e, const u8 *a, u8 *p, size_t n)
 	struct net_sa sa = name_of(a, p, n);
 	struct memio m = { { (size_t)a[2] * 150, copy, NULL }, data, sizeof(data) };
 	struct net_msg g = { .io = &m.io, .flags = (u32)a[0] << 4 & (MSG_MORE | MSG_OOB | MSG_DONTWAIT),
-			     .name = a[0] & 8 ? &sa : NULL, .ctl = p, .ctl_len = n };
+			     .name = a[0] & 8 ? &sa : NULL, .ctl = p, .ctl_len = n, .net_raw = a[1] & 1 };
 	ssize_t r = ep_send(e, &g);
 
 	(void)r;
@@ -139,7 +139,12 @@ static void call(struct world *w, u8 op, struct ep **slot, const u8 *a, u8 *p, s
 
 	switch (op & 15) {
 	case 0: case 1: case 2: case 3: case 4:
-		r = ep_setsockopt(e, level_of(a[0]), a[1], p, n);
+		if ((op & 16) && level_of(a[0]) == IPPROTO_IP && a[1] == IP_OPTIONS)
+			r = ep_set_ip_options(e, p, n, true);
+		else if ((op & 16) && level_of(a[0]) == IPPROTO_IPV6 && a[1] == 6)     /* IPV6_2292PKTOPTIONS */
+			r = ep_set_ip6_options(e, p, n, true);
+		else
+			r = ep_setsockopt(e, level_of(a[0]), a[1], p, n);
 		break;
 	case 5: case 6:
 		memcpy(out, p, n < sizeof(out) ? n : sizeof(out));

@@ -188,6 +188,149 @@ static void a_first_hop_takes_a_source_route(void **state)
 	end(&w);
 }
 
+/* ---- IPv6 ---- */
+
+static void on_frame6(void *ctx, const void *rec, size_t n)
+{
+	struct wire *w = ctx;
+	const u8 *f = rec;
+
+	if (n < 54 || f[12] != 0x86 || f[13] != 0xdd || f[20] == 58)
+		return;
+	w->n = n < sizeof(w->last) ? n : sizeof(w->last);
+	memcpy(w->last, f, w->n);
+	memcpy(w->opts[w->count++ % 8], f + 54, 40);
+}
+
+static struct ep *begin6(struct wire *w)
+{
+	struct net_sa to = rig_sa(rig_ip6(1), 9);
+	struct ep *e;
+
+	begin(w);
+	w->cfg.pcap = on_frame6;
+	fault_set(w->r.w, &w->cfg);
+	e = rig_sock(w->r.s[0], AF_INET6, SOCK_DGRAM);
+	assert_int_equal(rig_sendto(e, "x", 1, 0, &to), 1);     /* finds the neighbour */
+	rig_run(&w->r, 3000 * MS);
+	w->count = 0;
+	return e;
+}
+
+#define HOP 0, 0, 0x1e, 4, 1, 2, 3, 4
+
+static void every_piece_has_the_headers_that_all_share(void **state)
+{
+	static const u8 hop[] = { HOP }, dst[] = { 0, 0, 0x1e, 4, 5, 6, 7, 8 };
+	struct net_sa to = rig_sa(rig_ip6(1), 9);
+	static u8 big[3000], got[4000];
+	struct wire w;
+	struct ep *e, *peer;
+	int i;
+
+	(void)state;
+	e = begin6(&w);
+	peer = rig_sock(w.r.s[1], AF_INET6, SOCK_DGRAM);
+	assert_int_equal(ep_bind(peer, &(struct net_sa){ .family = AF_INET6, .port = 9, .ip = ip_any6() }), 0);
+	assert_int_equal(ep_setsockopt(e, IPPROTO_IPV6, IPV6_HOPOPTS, hop, sizeof(hop)), 0);
+	assert_int_equal(ep_setsockopt(e, IPPROTO_IPV6, IPV6_DSTOPTS, dst, sizeof(dst)), 0);
+	memset(big, 3, sizeof(big));
+	assert_int_equal(rig_sendto(e, big, sizeof(big), 0, &to), sizeof(big));
+	rig_run(&w.r, 10 * MS);
+	assert_int_equal(w.count, 3);
+	for (i = 0; i < 3; i++) {
+		assert_memory_equal(w.opts[i], ((u8[]){ 44, 0, 0x1e, 4 }), 4);
+		assert_int_equal(w.opts[i][8], 60);             /* the fragment's header: options come first */
+		assert_int_equal(get_be16(w.opts[i] + 10) & 1, i < 2);
+	}
+	assert_memory_equal(w.opts[0] + 16, ((u8[]){ 17, 0, 0x1e, 4, 5, 6, 7, 8 }), 8);
+	assert_int_equal(rig_recv(peer, got, sizeof(got)), sizeof(big));
+	assert_memory_equal(got, big, sizeof(big));
+	ep_close(peer);
+	ep_close(e);
+	end(&w);
+}
+
+static void a_list_of_segments_leaves_with_its_end_first(void **state)
+{
+	u8 srh[40] = { 0, 4, 4, 1, 1, [24] = 0xfd, [39] = 2 };        /* by fd00::2 */
+	struct net_sa to = rig_sa(rig_ip6(77), 9);
+	struct wire w;
+	struct ep *e;
+
+	(void)state;
+	e = begin6(&w);
+	assert_int_equal(ep_setsockopt(e, IPPROTO_IPV6, IPV6_RTHDR, srh, sizeof(srh)), 0);
+	assert_int_equal(rig_sendto(e, "x", 1, 0, &to), 1);
+	rig_run(&w.r, 10 * MS);
+	assert_int_equal(w.count, 1);
+	assert_memory_equal(w.last + 38, rig_ip6(1).b, 16);
+	assert_memory_equal(w.last + 54, ((u8[]){ 17, 4, 4, 1, 1, 0, 0, 0 }), 8);
+	assert_memory_equal(w.last + 62, rig_ip6(77).b, 16);
+	assert_memory_equal(w.last + 78, rig_ip6(1).b, 16);
+	ep_close(e);
+	end(&w);
+}
+
+static void a_home_address_leaves_behind_the_first_hop(void **state)
+{
+	u8 rt[24] = { 0, 2, 2, 1, [8] = 0xfd, [23] = 2 }, dst0[] = { 0, 0, 0x1e, 4, 9, 9, 9, 9 };
+	struct net_sa to = rig_sa(rig_ip6(77), 9);
+	struct wire w;
+	struct ep *e;
+
+	(void)state;
+	e = begin6(&w);
+	assert_int_equal(ep_setsockopt(e, IPPROTO_IPV6, IPV6_RTHDR, rt, sizeof(rt)), 0);
+	assert_int_equal(ep_setsockopt(e, IPPROTO_IPV6, IPV6_RTHDRDSTOPTS, dst0, sizeof(dst0)), 0);
+	assert_int_equal(rig_sendto(e, "x", 1, 0, &to), 1);
+	rig_run(&w.r, 10 * MS);
+	assert_int_equal(w.count, 1);
+	assert_memory_equal(w.last + 38, rig_ip6(1).b, 16);
+	assert_memory_equal(w.last + 54, ((u8[]){ 43, 0, 0x1e, 4, 9, 9, 9, 9, 17, 2, 2, 1 }), 12);
+	assert_memory_equal(w.last + 70, rig_ip6(77).b, 16);
+	ep_close(e);
+	end(&w);
+}
+
+static void long_headers_go_over_the_wire_under_tcp(void **state)
+{
+	static u8 h[1000], big[20000], in[20000];
+	struct net_sa to = rig_sa(rig_ip6(1), 80);
+	struct wire w;
+	struct ep *e, *l, *a = NULL;
+	size_t got = 0, i;
+	ssize_t n;
+
+	(void)state;
+	ep_close(begin6(&w));
+	l = rig_listen(w.r.s[1], ip_any6(), 80);
+	e = rig_sock(w.r.s[0], AF_INET6, SOCK_STREAM);
+	h[1] = sizeof(h) / 8 - 1;
+	for (i = 2; i < sizeof(h); i += 2 + h[i + 1]) {
+		h[i] = 0x1e;
+		h[i + 1] = (u8)(sizeof(h) - i - 2 > 255 ? 253 : sizeof(h) - i - 2);
+	}
+	assert_int_equal(ep_setsockopt(e, IPPROTO_IPV6, IPV6_DSTOPTS, h, sizeof(h)), 0);
+	assert_int_equal(ep_connect(e, &to), -EINPROGRESS);
+	rig_run(&w.r, 100 * MS);
+	assert_int_equal(ep_accept(l, NULL, &a), 0);
+	for (i = 0; i < sizeof(big); i++)
+		big[i] = (u8)(i * 7 + i / 251);
+	assert_int_equal(rig_send(e, big, sizeof(big)), sizeof(big));
+	while (got < sizeof(in)) {
+		rig_run(&w.r, 100 * MS);
+		n = rig_recv(a, in + got, sizeof(in) - got);
+		assert_true(n > 0);
+		got += (size_t)n;
+	}
+	assert_memory_equal(in, big, sizeof(in));
+	ep_close(e);
+	ep_close(a);
+	ep_close(l);
+	end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -197,6 +340,10 @@ int main(void)
 		cmocka_unit_test(a_router_records_itself),
 		cmocka_unit_test(later_fragments_carry_what_is_copied),
 		cmocka_unit_test(a_first_hop_takes_a_source_route),
+		cmocka_unit_test(every_piece_has_the_headers_that_all_share),
+		cmocka_unit_test(a_list_of_segments_leaves_with_its_end_first),
+		cmocka_unit_test(a_home_address_leaves_behind_the_first_hop),
+		cmocka_unit_test(long_headers_go_over_the_wire_under_tcp),
 	};
 
 	return cmocka_run_group_tests(tests, unit_setup, NULL);
