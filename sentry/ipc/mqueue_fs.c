@@ -582,6 +582,7 @@ int mq_remove(struct task *t, const char *name)
 	if (r == 0) {
 		notify_child(fs->root, &q->i, name, strlen(name), IN_DELETE, 0);
 		notify_removed(&q->i);
+		notify_inode(&q->i, IN_DELETE_SELF);
 		inode_unref(&q->i);             /* the name's */
 	}
 	if (q)

@@ -14,8 +14,13 @@
 #include "sentry/vfs/vfs.h"
 
 /* Apply to what an open descriptor stands for; files without inode have no attributes to keep. */
+/* Nanoseconds that are none: refused only once the file is found. */
+#define BAD_TIME 0x80000000u
+
 static long set_fd(struct task *t, struct file *f, const struct iattr *at)
 {
+	if (at->valid & BAD_TIME)
+		return -EINVAL;
 	if (f->path.dentry)
 		return vfs_setattr(t, &f->path, at);
 	return f->inode ? inode_setattr(t, f->inode, at) : 0;
@@ -41,6 +46,8 @@ static long set_name(struct task *t, const struct sysargs *a, int i, int dirfd, 
 		r = vfs_lookup(t, dirfd, name, look, &p);
 	if (r == 0 && (at->valid & IATTR_MODE) && S_ISLNK(path_inode(&p)->mode))
 		r = -EOPNOTSUPP;
+	if (r == 0 && (at->valid & BAD_TIME))
+		r = -EINVAL;
 	return r < 0 ? r : vfs_setattr(t, &p, at);
 }
 
@@ -171,7 +178,9 @@ long sys_utimensat(struct task *t, const struct sysargs *a)
 		if (r == 0 && at.valid == 0)
 			return 0;
 	}
-	if (r < 0)
+	if (r == -EINVAL)
+		at.valid = BAD_TIME;
+	else if (r < 0)
 		return r;
 	if (flags & ~(u32)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;

@@ -145,6 +145,16 @@ long sys_symlinkat(struct task *t, const struct sysargs *a) { return do_symlink(
 
 /* ---- two names ---- */
 
+/* What one has opened oneself, as one still is, one may link (Linux 6.10). */
+static int may_link_fd(struct task *t, int fd)
+{
+	auto_file *f = fd_get_path(t, fd);
+
+	if (!f)
+		return -EBADF;
+	return f->cred == task_cred(t) || capable(t, CAP_DAC_READ_SEARCH) ? 0 : -ENOENT;
+}
+
 static long do_link(struct task *t, const struct sysargs *a, int oi, int odirfd, int ni, int ndirfd, u32 flags)
 {
 	char from[PATH_MAX] no_init, to[PATH_MAX] no_init;
@@ -152,11 +162,11 @@ static long do_link(struct task *t, const struct sysargs *a, int oi, int odirfd,
 
 	if (flags & ~(u32)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
-	if ((flags & AT_EMPTY_PATH) && !capable(t, CAP_DAC_READ_SEARCH))
-		return -ENOENT;
 	r = path_arg(t, a, oi, from);
 	if (r == 0)
 		r = path_arg(t, a, ni, to);
+	if (r == 0 && (flags & AT_EMPTY_PATH) && *from != '/' && odirfd != AT_FDCWD)
+		r = may_link_fd(t, odirfd);
 	return r < 0 ? r : vfs_link(t, odirfd, from, ndirfd, to, flags);
 }
 

@@ -9,6 +9,7 @@
 #include "sentry/kernel/fdtable.h"
 #include "sentry/kernel/task.h"
 #include "sentry/syscalls/syscall.h"
+#include "sentry/vfs/notify.h"
 #include "sentry/vfs/file.h"
 
 #define LX_RWF_NOAPPEND 0x20
@@ -68,8 +69,8 @@ long sys_pwrite64(struct task *t, const struct sysargs *a)
 
 /* ---- vectors ---- */
 
-/* @how: WRITE_*, of which reads know NOWAIT. */
-static long do_vector(struct task *t, const struct sysargs *a, s64 *pos, u32 how, bool write)
+/* @how: WRITE_*, of which reads know NOWAIT; or an error of the flags, which is told only if there is anything to do. */
+static long do_vector(struct task *t, const struct sysargs *a, s64 *pos, long how, bool write)
 {
 	auto_file *f = fd_get(t, arg_fd(a, 0));
 	struct giovec *iov = NULL;
@@ -82,8 +83,13 @@ static long do_vector(struct task *t, const struct sysargs *a, s64 *pos, u32 how
 	if (n < 0)
 		return n;
 	iobuf_user_iov(&b, t, iov, arg_size(a, 2));
-	n = write ? file_write(t, f, &b, pos, how) : file_read(t, f, &b, pos, how & WRITE_NOWAIT);
+	if (how < 0)
+		n = (f->flags & O_ACCMODE) == (write ? O_RDONLY : O_WRONLY) ? -EBADF : b.left ? how : 0;
+	else
+		n = write ? file_write(t, f, &b, pos, (u32)how) : file_read(t, f, &b, pos, how & WRITE_NOWAIT);
 	kfree(iov);
+	if (n == 0)
+		notify_file(f, write ? IN_MODIFY : IN_ACCESS);  /* unlike read and write */
 	return n;
 }
 
@@ -110,14 +116,17 @@ static long do_vector2(struct task *t, const struct sysargs *a, bool write)
 	const int known = RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND | LX_RWF_NOAPPEND;
 	s64 pos = arg_long(a, 3);
 	int flags = arg_s32(a, 5);
-	u32 how;
+	long how;
 
-	if (flags & ~known)
-		return -EOPNOTSUPP;
-	if (pos < -1 || ((flags & RWF_APPEND) && (flags & LX_RWF_NOAPPEND)))
+	if (pos < -1)
 		return -EINVAL;
-	how = (flags & RWF_NOWAIT ? WRITE_NOWAIT : 0) | (flags & RWF_APPEND ? WRITE_APPEND : 0) |
-	      (flags & LX_RWF_NOAPPEND ? WRITE_NOAPPEND : 0);
+	if (flags & ~known)
+		how = -EOPNOTSUPP;
+	else if ((flags & RWF_APPEND) && (flags & LX_RWF_NOAPPEND))
+		how = -EINVAL;
+	else
+		how = (flags & RWF_NOWAIT ? WRITE_NOWAIT : 0) | (flags & RWF_APPEND ? WRITE_APPEND : 0) |
+		      (flags & LX_RWF_NOAPPEND ? WRITE_NOAPPEND : 0);
 	return do_vector(t, a, pos == -1 ? NULL : &pos, how, write);
 }
 

@@ -81,17 +81,17 @@ long sys_sendfile(struct task *t, const struct sysargs *a)
 	s64 pos = 0;
 	ssize_t r = off_in(t, arg_addr(a, 2), &pos, &use_off);
 
-	if (r < 0)
+	if (r == -EFAULT)
 		return r;
-	if (!in || !out)
-		return -EBADF;
-	if ((in->flags & O_ACCMODE) == O_WRONLY)
+	if (!in || (in->flags & O_ACCMODE) == O_WRONLY)
 		return -EBADF;
 	if ((in->kind & FILE_STREAM) && use_off)
 		return -ESPIPE;
-	if ((out->flags & O_ACCMODE) == O_RDONLY)
+	if (r < 0)
+		return r;
+	if (!out || (out->flags & O_ACCMODE) == O_RDONLY)
 		return -EBADF;
-	if (in->kind & FILE_STREAM)
+	if ((in->kind & FILE_STREAM) || (in->inode && S_ISDIR(in->inode->mode)))
 		return -EINVAL;
 	if (out->inode && S_ISREG(out->inode->mode) && (file_flags(out) & O_APPEND))
 		return -EINVAL;
@@ -108,8 +108,13 @@ long sys_sendfile(struct task *t, const struct sysargs *a)
 	return r;
 }
 
-static int check_range(struct file *in, struct file *out, s64 ipos, s64 opos, size_t n)
+/* Linux: generic_copy_file_checks().  No more is copied than the source has now: a file may be appended to itself. */
+static int check_range(struct task *t, struct file *in, struct file *out, s64 ipos, s64 opos, size_t *n)
 {
+	struct kstat st;
+	u64 left;
+	int r;
+
 	if (!in->inode || !out->inode)
 		return -EINVAL;
 	if (S_ISDIR(in->inode->mode) || S_ISDIR(out->inode->mode))
@@ -119,33 +124,37 @@ static int check_range(struct file *in, struct file *out, s64 ipos, s64 opos, si
 	if ((file_flags(out) & O_APPEND) || (out->flags & O_ACCMODE) == O_RDONLY ||
 	    (in->flags & O_ACCMODE) == O_WRONLY)
 		return -EBADF;
-	if (in->inode == out->inode && ipos < opos + (s64)n && opos < ipos + (s64)n)
+	if ((u64)ipos + *n < *n || (u64)opos + *n < *n)
+		return -EOVERFLOW;
+	r = inode_getattr(t, in->inode, &st);
+	if (r < 0)
+		return r;
+	left = (u64)ipos < st.size ? st.size - (u64)ipos : 0;
+	*n = (size_t)MIN(MIN((u64)*n, left), (u64)MAX_RW_COUNT);
+	if (in->inode == out->inode && (u64)ipos < (u64)opos + *n && (u64)opos < (u64)ipos + *n)
 		return -EINVAL;
-	return 0;
+	return ipos < 0 || opos < 0 ? -EINVAL : 0;
 }
 
 long sys_copy_file_range(struct task *t, const struct sysargs *a)
 {
 	auto_file *in = fd_get(t, arg_fd(a, 0)), *out = fd_get(t, arg_fd(a, 2));
-	size_t n = MIN(arg_size(a, 4), MAX_RW_COUNT);
 	bool use_in, use_out;
+	size_t n = arg_size(a, 4);
 	s64 ipos = 0, opos = 0;
 	ssize_t r;
 
 	if (!in || !out)
 		return -EBADF;
-	r = off_in(t, arg_addr(a, 1), &ipos, &use_in);
-	if (r == 0)
-		r = off_in(t, arg_addr(a, 3), &opos, &use_out);
-	if (r < 0)
-		return r;
+	if (off_in(t, arg_addr(a, 1), &ipos, &use_in) == -EFAULT || off_in(t, arg_addr(a, 3), &opos, &use_out) == -EFAULT)
+		return -EFAULT;
 	if (arg_u32(a, 5))
 		return -EINVAL;
 	if (!use_in)
 		ipos = MAX(file_lseek(t, in, 0, SEEK_CUR), 0);
 	if (!use_out)
 		opos = MAX(file_lseek(t, out, 0, SEEK_CUR), 0);
-	r = check_range(in, out, ipos, opos, n);
+	r = check_range(t, in, out, ipos, opos, &n);
 	if (r < 0)
 		return r;
 	r = pump_alloc(t, in, &ipos, out, &opos, n, false);

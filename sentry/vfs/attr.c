@@ -46,6 +46,17 @@ int inode_setattr(struct task *t, struct inode *i, const struct iattr *want)
 	return r < 0 ? r : 0;
 }
 
+/* One time alone changed: as reading or writing would have told. */
+static u32 changed_mask(u32 valid)
+{
+	bool atime = valid & (IATTR_ATIME | IATTR_ATIME_NOW), mtime = valid & (IATTR_MTIME | IATTR_MTIME_NOW);
+	u32 mask = valid & (IATTR_MODE | IATTR_UID | IATTR_GID) || (atime && mtime) ? IN_ATTRIB : 0;
+
+	if (atime != mtime)
+		mask |= atime ? IN_ACCESS : IN_MODIFY;
+	return mask | (valid & IATTR_SIZE ? IN_MODIFY : 0);
+}
+
 int vfs_setattr(struct task *t, const struct path *p, const struct iattr *a)
 {
 	int r = perm_want_write(p);
@@ -53,7 +64,7 @@ int vfs_setattr(struct task *t, const struct path *p, const struct iattr *a)
 	if (r == 0)
 		r = inode_setattr(t, path_inode(p), a);
 	if (r == 0)
-		notify_dentry(path_inode(p)->sb, p->dentry, IN_ATTRIB);
+		notify_dentry(path_inode(p)->sb, p->dentry, changed_mask(a->valid));
 	return r;
 }
 

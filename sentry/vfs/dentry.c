@@ -6,6 +6,7 @@
  * never dropped under dcache.mu, as the last one may call into a file system.
  */
 #include "sentry/vfs/dentry.h"
+#include "sentry/vfs/notify.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -49,6 +50,8 @@ struct dentry *dentry_unref(struct dentry *d)
 				dc->root = NULL;
 			mutex_unlock(&dc->mu);
 		}
+		if (d->deleted && d->inode && !S_ISDIR(d->inode->mode) && d->inode->nlink == 0)
+			notify_inode(d->inode, IN_DELETE_SELF);
 		inode_unref(d->inode);
 		if (d->name != d->inl)
 			kfree(d->name);
@@ -337,21 +340,46 @@ void dentry_move(struct dentry *d, struct dentry *parent, char *name, size_t len
 	dentry_unref(old_parent);
 }
 
+/* Each takes the other's name and parent, with the reference to it. */
+static void swap_names_locked(struct dentry *a, struct dentry *b)
+{
+	char *a_own = a->name != a->inl ? a->name : NULL, *b_own = b->name != b->inl ? b->name : NULL;
+	struct dentry *parent = a->parent;
+	char inl[DENTRY_INLINE];
+	u32 len = a->len;
+
+	memcpy(inl, a->inl, sizeof(inl));
+	memcpy(a->inl, b->inl, sizeof(inl));
+	memcpy(b->inl, inl, sizeof(inl));
+	a->name = b_own ? b_own : a->inl;
+	b->name = a_own ? a_own : b->inl;
+	a->len = b->len;
+	b->len = len;
+	a->parent = b->parent;
+	b->parent = parent;
+}
+
 void dentry_exchange(struct dentry *a, struct dentry *b)
 {
 	struct list_head gone = LIST_INIT(gone);
 	struct dcache *dc = &a->sb->dcache;
+	struct dentry *pair[] = { a, b };
+	bool both;
 
-	/* Both places are looked up anew: rare, and names stay with whoever holds the old entries. */
+	/* If one is not cached its place is looked up anew, and so is the other's. */
 	mutex_lock(&dc->mu);
+	both = a->hashed && b->hashed;
 	for (int i = 0; i < 2; i++) {
-		struct dentry *d = i ? b : a;
-
-		if (d->hashed)
-			unhash_locked(dc, d, &gone);
-		if (d->parent)
-			atomic_fetch_add(&d->parent->changes, 1);
+		if (both)
+			htable_del(&dc->names, &pair[i]->node);
+		else if (pair[i]->hashed)
+			unhash_locked(dc, pair[i], &gone);
+		if (pair[i]->parent)
+			atomic_fetch_add(&pair[i]->parent->changes, 1);
 	}
+	swap_names_locked(a, b);
+	for (int i = 0; both && i < 2; i++)
+		htable_add(&dc->names, &pair[i]->node, name_hash(dc, pair[i]->parent, pair[i]->name, pair[i]->len));
 	mutex_unlock(&dc->mu);
 	put_gone(&gone);
 }

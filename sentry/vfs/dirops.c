@@ -77,7 +77,7 @@ static int make_last(struct walk *w, const struct making *m, struct dentry **ret
 		return -EEXIST;
 	if (r != -ENOENT)
 		return r;
-	if (w->must_be_dir && !is_dir)
+	if (w->must_be_dir && (!is_dir || m->link_to))
 		return -ENOENT;
 	r = perm_want_write(&w->cur);
 	if (r == 0)
@@ -204,12 +204,16 @@ int vfs_link(struct task *t, int odirfd, const char *oname, int ndirfd, const ch
 	r = walk_parent(&w);
 	if (r == 0 && w.last_kind != LAST_NAME)
 		r = -EEXIST;
-	if (r == 0 && w.cur.mnt != from.mnt)
-		r = -EXDEV;
-	if (r == 0)
-		r = may_link(t, m.link_to);
-	if (r == 0 && m.link_to->nlink == 0 && !atomic_load(&m.link_to->linkable))
-		r = -ENOENT;
+	if (r == 0) {
+		r = w.cur.mnt != from.mnt ? -EXDEV : may_link(t, m.link_to);
+		if (r == 0 && m.link_to->nlink == 0 && !atomic_load(&m.link_to->linkable))
+			r = -ENOENT;
+		/* What is wrong with the new name is seen first. */
+		if (r < 0 && walk_last(&w, &d) == 0)
+			r = -EEXIST;
+		else if (r < 0 && w.must_be_dir)
+			r = -ENOENT;
+	}
 	if (r == 0) {
 		bool top = from.dentry == from.mnt->root;
 		struct path dir = { from.mnt, top ? NULL : dentry_parent(from.dentry) };
@@ -264,8 +268,9 @@ static int remove_last(struct walk *w, bool want_dir)
 		r = remove_from(w->t, dir, d, w->last, w->last_len, want_dir);
 	if (r < 0)
 		return r;
-	notify_child(dir, d->inode, w->last, w->last_len, IN_DELETE | (want_dir ? IN_ISDIR : 0), 0);
 	notify_removed(d->inode);
+	d = dentry_unref(d);            /* the last holder of a file's name tells its end */
+	notify_child(dir, NULL, w->last, w->last_len, IN_DELETE | (want_dir ? IN_ISDIR : 0), 0);
 	return 0;
 }
 

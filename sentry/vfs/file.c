@@ -251,6 +251,7 @@ static ssize_t read_at(struct task *t, struct file *f, struct iobuf *b, s64 *pos
 
 ssize_t file_read(struct task *t, struct file *f, struct iobuf *b, s64 *pos, bool nowait)
 {
+	bool asked = b->left > 0;
 	ssize_t n;
 
 	if (pos && (f->kind & FILE_STREAM))
@@ -272,11 +273,11 @@ ssize_t file_read(struct task *t, struct file *f, struct iobuf *b, s64 *pos, boo
 		n = read_at(t, f, b, &f->pos, nowait);
 		mutex_unlock(&f->pos_mu);
 	}
-	if (n > 0 && f->inode) {
-		if (!(file_flags(f) & O_NOATIME))
-			inode_touch_atime(f->inode, mnt_flags_of(f));
+	/* At the end of the file, too. */
+	if (n >= 0 && asked && f->inode && !(file_flags(f) & O_NOATIME))
+		inode_touch_atime(f->inode, mnt_flags_of(f));
+	if (n > 0 && f->inode)
 		notify_file(f, IN_ACCESS);
-	}
 	return n;
 }
 
@@ -360,7 +361,7 @@ static ssize_t write_regular(struct task *t, struct file *f, struct iobuf *b, s6
 	ssize_t n = 0;
 
 	mutex_lock(&i->wr_mu);
-	if (append || ((file_flags(f) & O_APPEND) && !b->noappend)) {
+	if (b->left > 0 && (append || ((file_flags(f) & O_APPEND) && !b->noappend))) {
 		n = inode_getattr(t, i, &st);
 		if (n == 0)
 			*pos = (s64)st.size;
@@ -576,16 +577,40 @@ int file_truncate(struct task *t, struct file *f, u64 size)
 	return r;
 }
 
+/* Modes exclude each other, and each has its rule for the flag that keeps the size. */
+static bool fallocate_known(int mode)
+{
+	bool keep = mode & FALLOC_FL_KEEP_SIZE;
+
+	switch (mode & ~FALLOC_FL_KEEP_SIZE) {
+	case 0:
+	case FALLOC_FL_UNSHARE_RANGE:
+	case FALLOC_FL_ZERO_RANGE:
+		return true;
+	case FALLOC_FL_PUNCH_HOLE:
+		return keep;
+	case FALLOC_FL_COLLAPSE_RANGE:
+	case FALLOC_FL_INSERT_RANGE:
+		return !keep;
+	default:
+		return false;
+	}
+}
+
 int file_fallocate(struct task *t, struct file *f, int mode, s64 off, s64 len)
 {
 	s64 end;
 	bool over;
 	int r;
 
-	if (!writable(f))
+	if (f->kind & FILE_PATH)
 		return -EBADF;
 	if (off < 0 || len <= 0)
 		return -EINVAL;
+	if (!fallocate_known(mode))
+		return -EOPNOTSUPP;
+	if (!writable(f))
+		return -EBADF;
 	if (f->kind & FILE_STREAM)
 		return -ESPIPE;
 	if (is_dir(f))

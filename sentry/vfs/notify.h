@@ -42,15 +42,11 @@ static inline void notify_child(struct inode *dir, struct inode *child, const ch
 		notify_child_slow(dir, child, name, len, mask, cookie);
 }
 
-/* A name of @i is gone: its link count changed, and maybe it was the last. */
+/* A name of @i is gone: a directory's end, else its link count changed (its end: dentry_unref). */
 static inline void notify_removed(struct inode *i)
 {
-	if (likely(!notify_wanted(i->sb)))
-		return;
-	if (!S_ISDIR(i->mode))
-		notify_inode_slow(i, IN_ATTRIB);
-	if (S_ISDIR(i->mode) || i->nlink == 0)
-		notify_inode_slow(i, IN_DELETE_SELF);
+	if (unlikely(notify_wanted(i->sb)))
+		notify_inode_slow(i, S_ISDIR(i->mode) ? IN_DELETE_SELF : IN_ATTRIB);
 }
 
 static inline void notify_inode(struct inode *i, u32 mask)

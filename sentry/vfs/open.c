@@ -65,9 +65,9 @@ static int may_open_type(const struct path *p, struct inode *i, u32 flags)
 	case S_IFLNK:
 		return -ELOOP;
 	case S_IFDIR:
-		return mask & MAY_WRITE || flags & O_CREAT ? -EISDIR : 0;
+		return mask & MAY_WRITE || flags & (O_CREAT | O_TRUNC) ? -EISDIR : 0;
 	case S_IFSOCK:
-		return -ENXIO;
+		return 0;               /* open_by_kind() */
 	case S_IFBLK:
 	case S_IFCHR:
 		if (vfs_is_proxy(i))
@@ -120,6 +120,8 @@ static int open_by_kind(struct task *t, const struct path *p, u32 flags, struct 
 
 	if (S_ISFIFO(i->mode) && !vfs_is_proxy(i))
 		return fifo_open(t, i, p, flags, ret);
+	if (S_ISSOCK(i->mode))
+		return -ENXIO;
 	return i->ops->open ? i->ops->open(t, i, p, flags, ret) : -ENXIO;
 }
 
@@ -154,13 +156,13 @@ static int open_found(struct task *t, const struct path *p, u32 flags, bool crea
 	if (created)
 		f->kind |= FILE_CREATED;
 	f->kind |= denied;
+	notify_file(f, IN_OPEN);
 	if ((flags & O_TRUNC) && !created && S_ISREG(i->mode)) {
 		r = truncate_opened(t, i);
 		if (r < 0)
 			return r;
 		notify_file(f, IN_MODIFY);
 	}
-	notify_file(f, IN_OPEN);
 	*ret = f;
 	f = NULL;
 	return 0;
@@ -243,8 +245,12 @@ static int open_last(struct walk *w, u32 flags, u32 mode, bool *created)
 	auto_dentry *d = NULL;
 	int r = 0;
 
-	if (w->last_kind != LAST_NAME || w->must_be_dir)
-		return w->last_kind == LAST_ROOT && w->links ? 0 : -EISDIR;
+	if (w->last_kind == LAST_ROOT && w->links)
+		return 0;
+	if (w->last_kind != LAST_NAME)
+		return flags & O_EXCL ? -EEXIST : -EISDIR;
+	if (w->must_be_dir)
+		return -EISDIR;
 	*created = create_unseen(w, flags, mode, &d);
 	if (!*created)
 		r = find_or_create(w, flags, mode, &d, created);

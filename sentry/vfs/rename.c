@@ -29,12 +29,12 @@ static int check_types(const struct renaming *rn)
 {
 	bool is_dir = S_ISDIR(rn->victim->inode->mode);
 
+	if (rn->target && (rn->flags & RENAME_NOREPLACE))
+		return -EEXIST;
 	if (rn->from->must_be_dir && !is_dir)
 		return -ENOTDIR;
 	if (!rn->target)
 		return rn->to->must_be_dir && !is_dir ? -ENOTDIR : 0;
-	if (rn->flags & RENAME_NOREPLACE)
-		return -EEXIST;
 	if (rn->flags & RENAME_EXCHANGE)
 		return rn->to->must_be_dir && !S_ISDIR(rn->target->inode->mode) ? -ENOTDIR : 0;
 	if (rn->to->must_be_dir && !is_dir)
@@ -72,6 +72,8 @@ static int check_rights(const struct renaming *rn)
 	/* ".." of a directory that moves changes. */
 	if (r == 0 && is_dir && odir != ndir)
 		r = inode_permission(rn->t, victim, MAY_WRITE);
+	if (r == 0 && (rn->flags & RENAME_EXCHANGE) && target && S_ISDIR(target->mode) && odir != ndir)
+		r = inode_permission(rn->t, target, MAY_WRITE);
 	if (r == 0 && (atomic_load(&rn->victim->nmounts) > 0 ||
 	               (rn->target && atomic_load(&rn->target->nmounts) > 0)))
 		r = -EBUSY;
@@ -89,18 +91,29 @@ static int check_landlock(const struct renaming *rn)
 	return landlock_move(rn->t, &mv);
 }
 
-static void tell(const struct renaming *rn)
+static void tell_one(const struct renaming *rn, struct inode *i, const struct walk *from, const struct walk *to)
 {
-	struct inode *odir = rn->from->cur.dentry->inode, *ndir = rn->to->cur.dentry->inode;
-	struct inode *i = rn->victim->inode;
+	struct inode *odir = from->cur.dentry->inode, *ndir = to->cur.dentry->inode;
+	struct inode *gone = rn->target && !(rn->flags & RENAME_EXCHANGE) ? rn->target->inode : NULL;
 	u32 isdir = S_ISDIR(i->mode) ? IN_ISDIR : 0;
 	u32 cookie = (u32)kernel_next_ino(rn->t->kernel);
 
-	notify_child(odir, i, rn->from->last, rn->from->last_len, IN_MOVED_FROM | isdir, cookie);
-	notify_child(ndir, i, rn->to->last, rn->to->last_len, IN_MOVED_TO | isdir, cookie);
-	if (rn->target && !(rn->flags & RENAME_EXCHANGE))
-		notify_removed(rn->target->inode);
+	notify_child(odir, i, from->last, from->last_len, IN_MOVED_FROM | isdir, cookie);
+	notify_child(ndir, i, to->last, to->last_len, IN_MOVED_TO | isdir, cookie);
+	if (gone)
+		notify_inode(gone, IN_ATTRIB);
 	notify_inode(i, IN_MOVE_SELF);
+	if (gone && S_ISDIR(gone->mode))
+		notify_removed(gone);
+}
+
+static void tell(const struct renaming *rn)
+{
+	struct walk *from = rn->from, *to = rn->to;
+
+	tell_one(rn, rn->victim->inode, from, to);
+	if (rn->flags & RENAME_EXCHANGE)
+		tell_one(rn, rn->target->inode, to, from);
 }
 
 static int apply(const struct renaming *rn)

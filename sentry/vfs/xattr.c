@@ -18,6 +18,9 @@
 
 static int check_name(struct task *t, struct inode *i, const char *name, bool write)
 {
+	bool user;
+	int r;
+
 	if (str_starts(name, "trusted."))
 		return capable(t, CAP_SYS_ADMIN) ? 0 : write ? -EPERM : -ENODATA;
 	if (str_starts(name, "security.")) {
@@ -25,13 +28,15 @@ static int check_name(struct task *t, struct inode *i, const char *name, bool wr
 			return 0;
 		return capable(t, str_eq(name, "security.capability") ? CAP_SETFCAP : CAP_SYS_ADMIN) ? 0 : -EPERM;
 	}
-	if (!str_starts(name, "user.") || !name[5])
-		return str_starts(name, "user.") ? -EINVAL : -EOPNOTSUPP;
-	if (!S_ISREG(i->mode) && !S_ISDIR(i->mode))
+	user = str_starts(name, "user.");
+	if (user && !S_ISREG(i->mode) && !S_ISDIR(i->mode))
 		return write ? -EPERM : -ENODATA;
-	if (write && S_ISDIR(i->mode) && (i->mode & S_ISVTX) && !inode_owner_or_capable(t, i))
+	if (user && write && S_ISDIR(i->mode) && (i->mode & S_ISVTX) && !inode_owner_or_capable(t, i))
 		return -EPERM;
-	return inode_permission(t, i, write ? MAY_WRITE : MAY_READ);
+	r = inode_permission(t, i, write ? MAY_WRITE : MAY_READ);
+	if (r < 0)
+		return r;
+	return !user ? -EOPNOTSUPP : name[5] ? 0 : -EINVAL;
 }
 
 ssize_t vfs_getxattr(struct task *t, const struct path *p, const char *name, void *buf, size_t cap)
