@@ -272,6 +272,8 @@ int filter_attach(struct ep *e, const void *insns, size_t len) must_check;
 int filter_detach(struct ep *e) must_check;
 /* How many bytes of a packet its filter keeps, 0: drop it.  mu held. */
 u32 filter_run(const struct ep *e, const struct pktbuf *p);
+/* What a program that is not its filter says of a packet for @e. */
+u32 filter_run_for(const struct filter *f, const struct ep *e, const struct pktbuf *p);
 
 /* mcast.c: group membership of endpoints and links. */
 int mc_setsockopt(struct ep *e, int level, int opt, const void *val, size_t len) must_check;

@@ -263,3 +263,8 @@ u32 net_filter_run(const struct filter *f, const void *p, u32 len)
 {
 	return run(f, &(struct seen){ .bytes = p, .len = len });
 }
+
+u32 filter_run_for(const struct filter *f, const struct ep *e, const struct pktbuf *p)
+{
+	return run(f, &(struct seen){ .e = e, .p = p, .len = p->len });
+}

@@ -77,6 +77,7 @@ int stack_new(const struct stack_ops *ops, void *ctx, struct stack **ret)
 	list_init(&s->eps);
 	list_init(&s->raws);
 	list_init(&s->packets);
+	list_init(&s->fanouts);
 	s->next_ifindex = 2;
 	s->ip_id = stack_rand32(s);
 	backlog_init(&s->backlog);

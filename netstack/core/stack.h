@@ -74,6 +74,7 @@ struct stack {
 	struct list_head eps;           /* every endpoint, by all_node */
 	struct list_head raws;          /* raw and ping endpoints, by kind_node */
 	struct list_head packets;       /* packet sockets, by kind_node */
+	struct list_head fanouts;       /* groups of them: raw/fanout.h */
 	_Atomic u32 nraws, npackets;    /* so that the fast path need not look */
 };
 

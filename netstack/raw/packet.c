@@ -12,11 +12,12 @@
 #include <linux/if_packet.h>
 #include "netstack/core/ep.h"
 #include "netstack/core/nic.h"
+#include "netstack/raw/fanout.h"
 #include "netstack/raw/packet.h"
 #include "netstack/raw/raw.h"
 #include "netstack/wire/eth.h"
 
-#define PACKET_FANOUT_MAX 16
+#define HITS_MAX 16
 
 struct packet_ep {
 	struct ep ep;
@@ -27,6 +28,8 @@ struct packet_ep {
 	bool auxdata, ignore_outgoing, origdev, tx_has_off, qdisc_bypass;
 	int copy_thresh, timestamp;     /* kept and shown */
 	struct packet_ring ring;
+	struct fanout_member fan;
+	_Atomic bool ring_full;         /* the last packet found no frame */
 };
 
 static inline struct packet_ep *pk(struct ep *e) { return container_of(e, struct packet_ep, ep); }
@@ -48,8 +51,25 @@ static int packet_init(struct ep *e)
 	return 0;
 }
 
+struct fanout_member *packet_fanout(struct ep *e) { return &pk(e)->fan; }
+
+/* As Linux: plenty is a quarter of the buffer. */
+enum fanout_room packet_room(const struct ep *e, const struct pktbuf *p)
+{
+	const struct packet_ep *k = container_of(e, struct packet_ep, ep);
+	u32 have = __atomic_load_n(&e->rmem, __ATOMIC_RELAXED), max = __atomic_load_n(&e->o.rcvbuf, __ATOMIC_RELAXED);
+	u32 want = p->len + 576;
+
+	if (__atomic_load_n(&k->ring.on, __ATOMIC_RELAXED))
+		return atomic_load_explicit(&k->ring_full, memory_order_relaxed) ? FANOUT_FULL : FANOUT_ROOM;
+	if (have + want >= max)
+		return have ? FANOUT_FULL : FANOUT_LOW;
+	return max - have - want > max / 4 ? FANOUT_ROOM : FANOUT_LOW;
+}
+
 static void packet_close(struct ep *e)
 {
+	fanout_leave(e, &pk(e)->fan);
 	mutex_lock(&e->stack->eps_mu);
 	list_del_init(&e->kind_node);
 	mutex_unlock(&e->stack->eps_mu);
@@ -64,7 +84,7 @@ static int packet_bind(struct ep *e, const struct net_sa *sa)
 {
 	struct link_info l;
 
-	if (sa->family != AF_PACKET)
+	if (sa->family != AF_PACKET || fanout_has(e, &pk(e)->fan))
 		return -EINVAL;
 	if (sa->scope && link_get(e->stack, sa->scope, &l) < 0)
 		return -ENODEV;
@@ -263,6 +283,10 @@ static int packet_setsockopt(struct ep *e, int level, int opt, const void *val, 
 		memcpy(&mr, val, sizeof(mr));
 		return nic_by_index(e->stack, (u32)mr.mr_ifindex) ? 0 : -ENODEV;
 	}
+	if (opt == PACKET_FANOUT)
+		return fanout_add(e, &pk(e)->fan, &(struct fanout_join){ pk(e)->ethertype, pk(e)->ifindex }, val, len);
+	if (opt == PACKET_FANOUT_DATA)
+		return fanout_program(e, &pk(e)->fan, val, len);
 	r = epopt_int(val, len, &v);
 	if (r < 0)
 		return packet_known(opt) ? r : -ENOPROTOOPT;
@@ -303,6 +327,17 @@ static int packet_setsockopt(struct ep *e, int level, int opt, const void *val, 
 	}
 }
 
+static int get_rollover(struct ep *e, void *val, size_t *len)
+{
+	struct tpacket_rollover_stats st = { 0 };
+
+	mutex_lock(&e->stack->eps_mu);
+	st.tp_all = pk(e)->fan.all;
+	st.tp_failed = pk(e)->fan.failed;
+	mutex_unlock(&e->stack->eps_mu);
+	return pk(e)->fan.rolls ? epopt_put(val, len, &st, sizeof(st)) : -EINVAL;
+}
+
 static int packet_getsockopt(struct ep *e, int level, int opt, void *val, size_t *len)
 {
 	struct tpacket_stats { u32 packets, drops; } st;
@@ -320,8 +355,12 @@ static int packet_getsockopt(struct ep *e, int level, int opt, void *val, size_t
 		return epopt_put_int(val, len, pk(e)->tx_has_off);
 	case PACKET_QDISC_BYPASS:
 		return epopt_put_int(val, len, pk(e)->qdisc_bypass);
-	case PACKET_VNET_HDR: case PACKET_FANOUT:
+	case PACKET_VNET_HDR:
 		return epopt_put_int(val, len, 0);
+	case PACKET_FANOUT:
+		return epopt_put_int(val, len, fanout_get(e, &pk(e)->fan));
+	case PACKET_ROLLOVER_STATS:
+		return get_rollover(e, val, len);
 	case PACKET_AUXDATA:
 		return epopt_put_int(val, len, pk(e)->auxdata);
 	case PACKET_ORIGDEV:
@@ -368,10 +407,12 @@ static void give(struct ep *e, struct pktbuf *p, u32 l2)
 		keep = filter_run(e, p);
 		if (keep && ring_put(e, &k->ring, p, keep, e->type == SOCK_RAW ? l2 : 0, e->drops)) {
 			k->packets++;
+			atomic_store_explicit(&k->ring_full, false, memory_order_relaxed);
 			ep_wake(e, POLLIN | POLLRDNORM);
 		} else if (keep) {
 			k->packets++;
 			e->drops++;
+			atomic_store_explicit(&k->ring_full, true, memory_order_relaxed);
 		}
 		pkt_free(p);
 	} else {
@@ -383,25 +424,48 @@ static void give(struct ep *e, struct pktbuf *p, u32 l2)
 	mutex_unlock(&e->mu);
 }
 
+static bool hears(u16 type, u32 ifindex, const struct nic *n, const struct pktbuf *p)
+{
+	if (!type || (type != ETH_T_ALL && (type != p->ethertype || p->pkttype == PACKET_OUTGOING)))
+		return false;
+	return !ifindex || ifindex == n->ifindex;
+}
+
+/* Of a group that hears @p one member, unless one of them has sent it; eps_mu held. */
+static struct ep *from_group(struct nic *n, struct fanout *f, const struct pktbuf *p, u32 l2)
+{
+	u32 i;
+
+	if (!hears(f->ethertype, f->ifindex, n, p) ||
+	    (p->pkttype == PACKET_OUTGOING && (f->flags & FANOUT_IGNORE_OUTGOING)))
+		return NULL;
+	for (i = 0; p->pkttype == PACKET_OUTGOING && p->sender && i < f->n; i++)
+		if (p->sender == (u32)f->arr[i]->cookie)
+			return NULL;
+	return fanout_choose(n->stack, f, p, l2);
+}
+
 /* Deliver a copy to everybody who listens; no endpoint lock held. */
 static void deliver(struct nic *n, struct pktbuf *p, u32 l2)
 {
 	struct stack *s = n->stack;
-	struct ep *e, *hit[PACKET_FANOUT_MAX];
+	struct ep *e, *hit[HITS_MAX];
+	struct fanout *f;
 	int i, cnt = 0;
 
 	mutex_lock(&s->eps_mu);
 	list_for_each(e, &s->packets, kind_node) {
-		u16 t = pk(e)->ethertype;
-
-		if (!t || (t != ETH_T_ALL && (t != p->ethertype || p->pkttype == PACKET_OUTGOING)))
-			continue;
-		if (pk(e)->ifindex && pk(e)->ifindex != n->ifindex)
+		if (pk(e)->fan.f || !hears(pk(e)->ethertype, pk(e)->ifindex, n, p))
 			continue;
 		if (p->pkttype == PACKET_OUTGOING &&
 		    (pk(e)->ignore_outgoing || (p->sender && p->sender == (u32)e->cookie)))
 			continue;
-		if (cnt < PACKET_FANOUT_MAX && ref_get_unless_zero(&e->ref))
+		if (cnt < HITS_MAX && ref_get_unless_zero(&e->ref))
+			hit[cnt++] = e;
+	}
+	list_for_each(f, &s->fanouts, node) {
+		e = from_group(n, f, p, l2);
+		if (e && cnt < HITS_MAX && ref_get_unless_zero(&e->ref))
 			hit[cnt++] = e;
 	}
 	mutex_unlock(&s->eps_mu);

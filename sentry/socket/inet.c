@@ -388,14 +388,15 @@ static int sockopt_allowed(struct task *t, struct socket *s, int level, int opt,
 	}
 }
 
-static int attach_filter(struct task *t, struct socket *s, const void *v, size_t n)
+/* Options whose value points to a program: the stack gets the instructions. */
+static int attach_filter(struct task *t, struct socket *s, int level, int opt, const void *v, size_t n)
 {
 	size_t bytes;
 	u8 *b;
 	int r = sockopt_filter_in(t, v, n, &b, &bytes);
 
 	if (r == 0)
-		r = ep_setsockopt(ep_of(s), SOL_SOCKET, SO_ATTACH_FILTER, b, bytes);
+		r = ep_setsockopt(ep_of(s), level, opt, b, bytes);
 	kfree(b);
 	return r;
 }
@@ -430,8 +431,8 @@ static int inet_setsockopt(struct task *t, struct socket *s, int level, int opt,
 		return ep_set_ip_options(ep_of(s), v, n, net_capable(t, s->net, CAP_NET_RAW));
 	if (level == IPPROTO_IPV6 && opt == SOCK_2292PKTOPTIONS)
 		return ep_set_ip6_options(ep_of(s), v, n, net_capable(t, s->net, CAP_NET_RAW));
-	if (level == SOL_SOCKET && opt == SO_ATTACH_FILTER)
-		return attach_filter(t, s, v, n);
+	if ((level == SOL_SOCKET && opt == SO_ATTACH_FILTER) || (level == SOL_PACKET && opt == PACKET_FANOUT_DATA))
+		return attach_filter(t, s, level, opt, v, n);
 	if (level == SOL_SOCKET && (opt == SO_ATTACH_BPF || opt == SO_ATTACH_REUSEPORT_EBPF))
 		return sockopt_no_bpf(t, v, n);
 	if (level == SOL_PACKET && opt == PACKET_RX_RING && s->family == AF_PACKET) {
