@@ -7,6 +7,7 @@
 #pragma once
 #include "sentry/vfs/vfs.h"
 
+struct cgroup;
 struct kernel;
 struct tgroup;
 struct tty_link;
@@ -50,6 +51,11 @@ int tun_open(struct task *t, struct inode *i, const struct path *p, u32 flags, s
 /* sentry/ipc/mqueue_fs.c: the POSIX message queues of the caller's namespace. */
 int mqfs_make(struct task *t, struct kernel *k, const char *source, const char *opts, struct super **ret_sb,
               struct inode **ret_root) must_check;
+/* sentry/fs/cgroup: the group of an open directory (borrowed), or NULL: something else. */
+struct cgroup *cgroupfs_group(const struct file *f);
+/* May @t move a process from one group to the other? 0 or -errno. */
+int cgroupfs_may_move(struct task *t, struct cgroup *from, struct cgroup *to) must_check;
+void cgroupfs_events_changed(struct cgroup *cg);        /* tell who watches cgroup.events */
 /* character devices of devtmpfs by number: tun null zero full random urandom tty console ptmx kmsg. */
 int chardev_open(struct task *t, struct inode *i, const struct path *p, u32 flags, struct file **ret) must_check;
 bool file_is_eventfd(const struct file *f);

@@ -4,6 +4,7 @@
 #pragma once
 #include "platform/base/compiler.h"
 
+struct cgroup;
 struct task;
 
 struct clone_req {
@@ -15,6 +16,7 @@ struct clone_req {
 	gaddr_t pidfd;
 	int want_tid[33];                       /* clone3's set_tid, innermost namespace first; beyond nwant: the next free */
 	u32 nwant;
+	struct cgroup *cgroup;                  /* borrowed: CLONE_INTO_CGROUP; NULL: the parent's */
 };
 
 /* The new tid, or -errno.  The caller has a frame.  Waits for the child if CLONE_VFORK. */

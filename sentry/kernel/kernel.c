@@ -9,6 +9,7 @@
 #include "platform/base/alloc.h"
 #include "platform/base/rand.h"
 #include "sentry/ipc/keys.h"
+#include "sentry/kernel/cgroup.h"
 #include "sentry/kernel/futex.h"
 #include "sentry/kernel/pid.h"
 #include "sentry/kernel/user_ns.h"
@@ -46,7 +47,7 @@ struct kernel *kernel_new(struct platform *p)
 	k->cpu_weight = 100;
 	for (int i = 0; i < NS_KINDS; i++)
 		atomic_init(&k->ns_max[i], i == NS_NET ? NS_NET_MAX : NS_MAX);
-	if (user_ns_first(k, &k->user_ns) < 0 || nsset_first(k, &k->nsset) < 0)
+	if (cgroup_first(k) < 0 || user_ns_first(k, &k->user_ns) < 0 || nsset_first(k, &k->nsset) < 0)
 		return NULL;
 	rand_bytes(k->boot_id, sizeof(k->boot_id));
 	k->boot_id[6] = (k->boot_id[6] & 0x0f) | 0x40;         /* RFC 4122: version 4 */

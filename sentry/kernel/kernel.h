@@ -13,6 +13,7 @@
 
 struct platform;
 struct pid_table;
+struct cgroup;
 struct ktimers;
 struct tgroup;
 struct task;
@@ -48,6 +49,12 @@ struct kernel {
 	struct mutex epoll_nest_mu;             /* RANK_EPOLLNEST: adding an epoll to an epoll */
 
 	u32 ntasks, max_tasks;                  /* guarded by mu: pids limit */
+	struct cgroup_tree {                    /* cgroup.h */
+		struct mutex mu;                /* RANK_LEAF */
+		struct cgroup *root;            /* immutable */
+		u64 last_id;                    /* guarded by mu */
+		struct super *_Atomic sb;       /* the one file system of them; NULL: never mounted */
+	} cgroups;
 	_Atomic u64 nforks;                     /* tasks ever made */
 	_Atomic u64 ended_utime, ended_stime;   /* ns, of processes that are gone */
 

@@ -9,6 +9,7 @@
 
 #include "platform/base/alloc.h"
 #include "sentry/ipc/ipc.h"
+#include "sentry/kernel/cgroup.h"
 #include "sentry/kernel/fdtable.h"
 #include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task.h"
@@ -58,7 +59,7 @@ void ns_done(struct ns *ns)
 const char *ns_name(enum ns_kind kind) { return kinds[kind].name; }
 u64 ns_flag(enum ns_kind kind) { return kinds[kind].flag; }
 
-/* ---- those without content: cgroup and time ---- */
+/* ---- the one without content: time ---- */
 
 static void plain_release(struct ns *ns)
 {
@@ -120,7 +121,7 @@ int nsset_first(struct kernel *k, struct nsset **ret)
 	if (r == 0)
 		r = ipc_ns_new(k, k->user_ns, &s->of[NS_IPC]);
 	if (r == 0)
-		r = plain_new(k, NS_CGROUP, k->user_ns, &s->of[NS_CGROUP]);
+		r = cgroup_ns_new(k, k->cgroups.root, k->user_ns, &s->of[NS_CGROUP]);
 	if (r == 0)
 		r = plain_new(k, NS_TIME, k->user_ns, &s->of[NS_TIME]);
 	if (r < 0)
@@ -128,6 +129,14 @@ int nsset_first(struct kernel *k, struct nsset **ret)
 	else
 		*ret = s;
 	return r;
+}
+
+/* Its root is where the caller is. */
+static int cgroup_ns_here(struct task *t, struct user_ns *owner, struct ns **ret)
+{
+	auto_cgroup *here = tgroup_cgroup(t->tg);
+
+	return cgroup_ns_new(t->kernel, here, owner, ret);
 }
 
 static int make_one(struct task *t, enum ns_kind kind, struct user_ns *owner, struct ns **ret)
@@ -143,6 +152,8 @@ static int make_one(struct task *t, enum ns_kind kind, struct user_ns *owner, st
 		return net_ns_new(k, owner, ret);
 	case NS_PID:
 		return pid_ns_new(t, owner, ret);
+	case NS_CGROUP:
+		return cgroup_ns_here(t, owner, ret);
 	default:
 		return plain_new(k, kind, owner, ret);
 	}

@@ -8,6 +8,7 @@
 
 #include "platform/base/alloc.h"
 #include "platform/platform.h"
+#include "sentry/kernel/cgroup.h"
 #include "sentry/kernel/fdtable.h"
 #include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/sched.h"
@@ -82,13 +83,19 @@ static int enter_tables(struct task *t, struct process_args *a, struct session *
 {
 	struct kernel *k = t->kernel;
 	struct tgroup *tg = t->tg;
+	auto_cgroup *cg = cgroup_for_exec(k);
 	bool first;
 	int pid;
 
 	mutex_lock(&k->mu);
-	pid = pid_alloc_locked(k, tg->pid_ns, &a->pid, a->pid != 0);
+	pid = cgroup_add_task(tg, NULL, cg);
 	if (pid < 0)
 		goto out;
+	pid = pid_alloc_locked(k, tg->pid_ns, &a->pid, a->pid != 0);
+	if (pid < 0) {
+		cgroup_drop_task(tg);
+		goto out;
+	}
 	first = pid == 1 || (tg->pid_ns->level > 0 && pid_nr_in_locked(tg->pid_ns, pid) == 1);
 	t->tid = pid;
 	tg->tgid = pid;

@@ -28,6 +28,7 @@ struct trap;
 struct mm;
 struct fs;
 struct mnt_ns;
+struct cgroup;
 struct fdtable;
 struct file;
 struct tty_link;
@@ -114,6 +115,9 @@ struct tgroup {
 	s32 oom_score_adj;
 	bool exec_leader;                               /* immutable: made by `csandbox exec` or init: report exit to boot */
 	u32 container;                                  /* immutable once published: boot's number of it, inherited */
+	struct cgroup *cgroup;                  /* guarded by kernel->cgroups.mu, like the next two: a reference; NULL until published */
+	bool in_cgroup;                         /* it has not ended */
+	u32 cgroup_tasks;                       /* how many of its tasks are counted there */
 };
 
 struct task {

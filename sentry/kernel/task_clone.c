@@ -18,6 +18,7 @@
 #include "platform/platform.h"
 #include "sentry/core/usercopy.h"
 #include "sentry/ipc/keys.h"
+#include "sentry/kernel/cgroup.h"
 #include "sentry/kernel/clone.h"
 #include "sentry/kernel/fdtable.h"
 #include "sentry/kernel/own_calls.h"
@@ -256,9 +257,14 @@ static int publish(struct task *t, struct task *n, const struct clone_req *q)
 		goto out;
 	}
 	ns = thread ? tg->pid_ns : task_pid_ns_for_children(n);
-	pid = pid_alloc_locked(k, ns, q->want_tid, q->nwant);
+	pid = cgroup_add_task(tg, parent, q->cgroup);
 	if (pid < 0)
 		goto out;
+	pid = pid_alloc_locked(k, ns, q->want_tid, q->nwant);
+	if (pid < 0) {
+		cgroup_drop_task(tg);
+		goto out;
+	}
 	n->tid = pid;
 	atomic_fetch_add(&k->nforks, 1);
 	seccomp_follow_locked(n, t);
@@ -408,6 +414,8 @@ long task_clone(struct task *t, const struct clone_req *q)
 	ctx_start(n->ctx);
 	if (event)
 		ptrace_event(t, event, (u64)nr);
+	if (q->cgroup)
+		cgroup_tell(q->cgroup);
 	if (vd) {
 		wait_vfork(t, vd);
 		if (t->pt)

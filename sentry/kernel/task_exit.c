@@ -16,6 +16,7 @@
 #include "platform/platform.h"
 #include "sentry/core/usercopy.h"
 #include "sentry/ipc/ipc.h"
+#include "sentry/kernel/cgroup.h"
 #include "sentry/kernel/futex.h"
 #include "sentry/kernel/own_calls.h"
 #include "sentry/kernel/pid_ns.h"
@@ -192,6 +193,7 @@ struct tgroup *tgroup_release_locked(struct tgroup *tg)
 	list_del_init(&tg->sibling);
 	tgroup_leave_locked(tg);
 	pid_uncount_locked(k);
+	cgroup_drop_task(tg);
 	mutex_lock(&tg->mu);
 	tg->leader = NULL;
 	list_del_init(&leader->thread_node);
@@ -241,6 +243,7 @@ static void process_end(struct tgroup *tg, struct nsset *set)
 {
 	struct kernel *k = tg->kernel;
 	bool is_init, reaped = false;
+	auto_cgroup *left = NULL;
 	struct task *traced;
 	struct list_head dead;
 	int wstatus;
@@ -270,8 +273,10 @@ static void process_end(struct tgroup *tg, struct nsset *set)
 	if (tg->session && tg->session->leader == tg)
 		tg->session->leader = NULL;
 	hangup_if_orphaned(tg, tg->parent, tg);
+	left = tgroup_cgroup(tg);
 	atomic_store(&tg->leader->state, TASK_ZOMBIE);
 	tg->zombie = true;
+	cgroup_process_ended(tg);
 	waitq_wake(&tg->exit_wq, POLLIN);
 	if (!is_init && notify_parent_exit(tg)) {
 		reaped = true;
@@ -279,6 +284,7 @@ static void process_end(struct tgroup *tg, struct nsset *set)
 	}
 	mutex_unlock(&k->mu);
 
+	cgroup_tell(left);
 	task_unref(traced);
 	while (!list_empty(&dead)) {
 		struct tgroup *d = list_first(&dead, struct tgroup, sibling);
@@ -381,6 +387,7 @@ void task_exit(struct task *t, int wstatus)
 		mutex_lock(&k->mu);
 		held = pid_clear_task_locked(k, t->tid);
 		pid_uncount_locked(k);
+		cgroup_drop_task(t->tg);
 		traced = ptrace_exited_locked(t, wstatus);
 		mutex_unlock(&k->mu);
 		task_unref(traced);

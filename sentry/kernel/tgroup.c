@@ -7,6 +7,7 @@
 #include "sentry/kernel/task_int.h"
 
 #include "platform/base/alloc.h"
+#include "sentry/kernel/cgroup.h"
 #include "sentry/kernel/pid_ns.h"
 
 struct tgroup *tgroup_new(struct kernel *k)
@@ -50,6 +51,7 @@ void tgroup_unref(struct tgroup *tg)
 		sighand_unref(tg->sighand);
 	if (tg->pid_ns)
 		ns_unref(&tg->pid_ns->ns);
+	cgroup_unref(tg->cgroup);
 	kfree(tg);
 }
 

@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 
 #include "sentry/core/usercopy.h"
+#include "sentry/fs/fs.h"
+#include "sentry/kernel/cgroup.h"
 #include "sentry/kernel/clone.h"
 #include "sentry/kernel/fdtable.h"
 #include "sentry/kernel/own_calls.h"
@@ -96,23 +98,30 @@ static int get_set_tid(struct task *t, const struct lx_clone_args *c, struct clo
 	return 0;
 }
 
-/* CLONE_INTO_CGROUP needs a cgroup tree of the sandbox's own: no descriptor is one of it. */
-static int check_cgroup(struct task *t, const struct lx_clone_args *c)
+/* CLONE_INTO_CGROUP: a descriptor of the group's directory, into which the caller could move its child. */
+static int get_cgroup(struct task *t, const struct lx_clone_args *c, struct file **ret_f, struct cgroup **ret)
 {
-	auto_file *f = NULL;
+	auto_cgroup *from = NULL;
 
 	if (!(c->flags & CLONE_INTO_CGROUP_FLAG))
 		return 0;
 	if (c->cgroup > INT_MAX)
 		return -EINVAL;
-	f = fd_get(t, (int)c->cgroup);
-	return f ? -EINVAL : -EBADF;
+	*ret_f = fd_get(t, (int)c->cgroup);
+	*ret = *ret_f ? cgroupfs_group(*ret_f) : NULL;
+	if (!*ret)
+		return -EBADF;
+	from = tgroup_cgroup(t->tg);
+	if ((c->flags & CLONE_THREAD) && from != *ret)
+		return -EOPNOTSUPP;
+	return cgroupfs_may_move(t, from, *ret);
 }
 
 long sys_clone3(struct task *t, const struct sysargs *a)
 {
 	struct lx_clone_args c;
 	struct clone_req q;
+	auto_file *f = NULL;
 	int r = get_clone_args(t, arg_addr(a, 0), arg_size(a, 1), &c);
 
 	if (r < 0)
@@ -136,7 +145,7 @@ long sys_clone3(struct task *t, const struct sysargs *a)
 	};
 	r = get_set_tid(t, &c, &q);
 	if (r == 0)
-		r = check_cgroup(t, &c);
+		r = get_cgroup(t, &c, &f, &q.cgroup);
 	return r < 0 ? r : task_clone(t, &q);
 }
 

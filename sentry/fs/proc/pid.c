@@ -13,6 +13,7 @@
 #include "platform/base/str.h"
 #include "sentry/fs/fs.h"
 #include "sentry/fs/proc/pid_int.h"
+#include "sentry/kernel/cgroup.h"
 #include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task.h"
 #include "sentry/kernel/user_ns.h"
@@ -317,6 +318,16 @@ static int follow_ns(struct task *t, struct pseudo_node *n, struct path *ret)
 	return r;
 }
 
+static int show_cgroup(struct task *t, struct pseudo_node *n, struct strbuf *out)
+{
+	auto_cgroup *cg = tgroup_cgroup(n->tg);
+
+	strbuf_puts(out, "0::");
+	cgroup_path(out, task_cgroup_root(t), cg);
+	strbuf_putc(out, '\n');
+	return 0;
+}
+
 #define NS(k) { .name = k, .mode = S_IFLNK | 0777, .show = show_ns, .follow = follow_ns, .permit = proc_permit }
 static const struct pseudo_entry ns_entries[] = {
 	NS("cgroup"), NS("ipc"), NS("mnt"), NS("net"), NS("pid"), NS("pid_for_children"), NS("time"),
@@ -340,7 +351,7 @@ static const struct pseudo_dir task_list_dir;
 #define COMMON_ENTRIES \
 	DIR_ROW("attr", 0555, &attr_dir), \
 	GUARDED_ROW("auxv", 0400, pid_auxv), \
-	{ .name = "cgroup", .mode = S_IFREG | 0444, .text = "0::/\n" }, \
+	FILE_ROW("cgroup", 0444, show_cgroup), \
 	FILE_ROW("cmdline", 0444, pid_cmdline), \
 	{ .name = "comm", .mode = S_IFREG | 0644, .show = show_comm, .store = store_comm }, \
 	{ .name = "cwd", .mode = S_IFLNK | 0777, .show = show_place, .follow = follow_cwd, .permit = proc_permit }, \

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "platform/base/alloc.h"
 #include "platform/base/str.h"
+#include "sentry/kernel/cgroup.h"
 #include "sentry/kernel/task.h"
 
 #define STORE_MAX 65536u
@@ -54,6 +55,15 @@ struct inode *pseudo_new(struct super *sb, const struct pseudo_entry *e, u64 ino
 	return &n->inode;
 }
 
+struct inode *pseudo_new_cgroup(struct super *sb, const struct pseudo_entry *e, struct cgroup *cg, u32 uid, u32 gid)
+{
+	struct inode *i = pseudo_new(sb, e, pseudo_ino(cg->id, e->name, strlen(e->name)), NULL, NULL, 0, uid, gid);
+
+	if (i)
+		to_pseudo(i)->cg = cgroup_ref(cg);
+	return i;
+}
+
 static void node_release(struct inode *i)
 {
 	struct pseudo_node *n = to_pseudo(i);
@@ -61,6 +71,7 @@ static void node_release(struct inode *i)
 	if (n->tg)
 		tgroup_unref(n->tg);
 	task_unref(n->task);
+	cgroup_unref(n->cg);
 	inode_done(i);
 	kfree(n);
 }
@@ -332,7 +343,16 @@ static int node_follow(struct task *t, struct inode *i, struct path *ret)
 
 static int node_setattr(struct task *t, struct inode *i, const struct iattr *a)
 {
+	struct iattr kept = *a;
+
 	(void)t;
+	kept.valid &= ~(u32)IATTR_SIZE;
+	if (to_pseudo(i)->cg) {
+		mutex_lock(&i->mu);
+		inode_apply_attr(i, &kept);
+		mutex_unlock(&i->mu);
+		return 0;
+	}
 	/* Opening a sysctl with O_TRUNC is usual (echo 1 > file). */
 	if (!(a->valid & ~(IATTR_SIZE | IATTR_MTIME | IATTR_MTIME_NOW)) && to_pseudo(i)->e->store)
 		return 0;

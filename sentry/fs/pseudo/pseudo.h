@@ -9,6 +9,7 @@
 #pragma once
 #include "sentry/vfs/vfs.h"
 
+struct cgroup;
 struct pseudo_node;
 struct strbuf;
 struct tgroup;
@@ -48,12 +49,15 @@ struct pseudo_node {
 	const struct pseudo_entry *e;                   /* immutable */
 	struct tgroup *tg;                              /* immutable; a reference, or NULL */
 	struct task *task;                              /* immutable; a reference, or NULL */
+	struct cgroup *cg;                              /* immutable; a reference, or NULL: its owner and mode may be changed then */
 	u64 arg;                                        /* immutable: descriptor, cpu number... */
 };
 
 /* A node in @sb; takes its own references on @tg and @task. The owner is @uid:@gid. */
 struct inode *pseudo_new(struct super *sb, const struct pseudo_entry *e, u64 ino, struct tgroup *tg,
                          struct task *task, u64 arg, u32 uid, u32 gid) must_check;
+/* The same for a file of a control group, which has a reference to it. */
+struct inode *pseudo_new_cgroup(struct super *sb, const struct pseudo_entry *e, struct cgroup *cg, u32 uid, u32 gid) must_check;
 struct pseudo_node *to_pseudo(struct inode *i);
 /* Number of an entry below a directory: the same each time it is looked up. */
 u64 pseudo_ino(u64 dir, const char *name, size_t len);
