@@ -423,6 +423,15 @@ static int show_memory_max(struct task *t, struct cgroup *cg, struct strbuf *out
 	return 0;
 }
 
+/* There is no swap; the engine's limit says so. */
+static int show_swap_max(struct task *t, struct cgroup *cg, struct strbuf *out)
+{
+	(void)t;
+	(void)cg;
+	strbuf_puts(out, "0\n");
+	return 0;
+}
+
 /* ---- pids ---- */
 
 static int show_pids_current(struct task *t, struct cgroup *cg, struct strbuf *out)
@@ -552,7 +561,7 @@ const struct cg_row cg_rows[CG_NROWS] = {
 	FIXED("memory.max", CGROUP_MEMORY, show_memory_max, "max"),
 	FIXED("memory.min", CGROUP_MEMORY, NULL, "0"),
 	FIXED("memory.oom.group", CGROUP_MEMORY, NULL, "0"),
-	FIXED("memory.swap.max", CGROUP_MEMORY, NULL, "0"),
+	FIXED("memory.swap.max", CGROUP_MEMORY, show_swap_max, "max"),
 
 	TELLS("pids.current", CGROUP_PIDS, show_pids_current),
 	TELLS("pids.events", CGROUP_PIDS, show_pids_events),

@@ -11,6 +11,7 @@
 #include "sentry/fs/fs.h"
 #include "sentry/fs/overlay/overlay_int.h"
 #include "sentry/kernel/task.h"
+#include "sentry/vfs/dentry.h"
 
 #define LAYERS_MAX 500
 #define DEPTH_MAX 2             /* Linux's FILESYSTEM_MAX_STACK_DEPTH: each takes stack, and locks within locks */
@@ -135,23 +136,20 @@ int overlay_tidy(struct task *t, struct super *sb)
 struct layers {
 	struct inode *lower[LAYERS_MAX];
 	u32 n;
-	struct inode *upper;
+	struct path upper, work;        /* {NULL, NULL}: not given */
+	const char *work_name;          /* borrowed from the options */
 	bool userxattr;
 };
 
-static int find_dir(struct task *t, const char *name, struct inode **ret)
+static int find_dir(struct task *t, const char *name, struct path *ret)
 {
-	auto_path p = { 0 };
-	int r = vfs_lookup(t, AT_FDCWD, name, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &p);
-
-	if (r == 0)
-		*ret = inode_ref(path_inode(&p));
-	return r;
+	return vfs_lookup(t, AT_FDCWD, name, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, ret);
 }
 
 static int add_lowers(struct task *t, struct layers *l, char *list)
 {
 	for (char *p = list, *next; p; p = next) {
+		auto_path at = { 0 };
 		int r;
 
 		next = strchr(p, ':');
@@ -159,10 +157,10 @@ static int add_lowers(struct task *t, struct layers *l, char *list)
 			*next++ = 0;
 		if (l->n == LAYERS_MAX)
 			return -EINVAL;
-		r = find_dir(t, p, &l->lower[l->n]);
+		r = find_dir(t, p, &at);
 		if (r < 0)
 			return r;
-		l->n++;
+		l->lower[l->n++] = inode_ref(path_inode(&at));
 	}
 	return 0;
 }
@@ -177,13 +175,14 @@ static int parse(struct task *t, struct layers *l, char *opts)
 			*next++ = 0;
 		if (str_starts(p, "lowerdir="))
 			r = add_lowers(t, l, p + 9);
-		else if (str_starts(p, "upperdir=") && !l->upper)
+		else if (str_starts(p, "upperdir=") && !l->upper.dentry)
 			r = find_dir(t, p + 9, &l->upper);
+		else if (str_starts(p, "workdir=") && !l->work.dentry)
+			r = find_dir(t, l->work_name = p + 8, &l->work);
 		else if (str_eq(p, "userxattr"))
 			l->userxattr = true;
-		else if (*p && !str_starts(p, "workdir=") && !str_starts(p, "redirect_dir=") &&
-		         !str_starts(p, "index=") && !str_starts(p, "xino=") && !str_starts(p, "metacopy=") &&
-		         !str_starts(p, "volatile"))
+		else if (*p && !str_starts(p, "redirect_dir=") && !str_starts(p, "index=") && !str_starts(p, "xino=") &&
+		         !str_starts(p, "metacopy=") && !str_starts(p, "volatile"))
 			r = -EINVAL;
 	}
 	return r;
@@ -192,7 +191,7 @@ static int parse(struct task *t, struct layers *l, char *opts)
 /* Of the overlay that these make.  That of --overlay does not count: guests don't know of it. */
 static u32 depth_of(const struct layers *l)
 {
-	u32 depth = l->upper ? l->upper->sb->depth : 0;
+	u32 depth = l->upper.dentry ? l->upper.dentry->sb->depth : 0;
 
 	for (u32 i = 0; i < l->n; i++)
 		depth = MAX(depth, l->lower[i]->sb->depth);
@@ -208,6 +207,33 @@ static bool fit_as_upper(const struct inode *i)
 	       ops->rmdir && ops->rename;
 }
 
+/*
+ * As on Linux an upper layer needs a work directory of its file system, beside it, in which there is a "work"
+ * then (Docker sets its owner).  What is changed is made in place all the same.
+ */
+static int prepare_work(struct task *t, const struct layers *l)
+{
+	auto_strbuf name;
+	int r;
+
+	if (!l->work.dentry || l->work.mnt != l->upper.mnt || dentry_is_below(l->work.dentry, l->upper.dentry) ||
+	    dentry_is_below(l->upper.dentry, l->work.dentry))
+		return -EINVAL;
+	strbuf_init(&name);
+	strbuf_printf(&name, "%s/work", l->work_name);
+	r = strbuf_err(&name);
+	if (r == 0)
+		r = vfs_mkdir(t, AT_FDCWD, name.p, 0);
+	return r == -EEXIST ? 0 : r;
+}
+
+static int check_layers(struct task *t, const struct layers *l)
+{
+	if (l->n == 0 || depth_of(l) > DEPTH_MAX || (l->upper.dentry && !fit_as_upper(path_inode(&l->upper))))
+		return -EINVAL;
+	return l->upper.dentry ? prepare_work(t, l) : 0;
+}
+
 int overlay_make(struct task *t, struct kernel *k, const char *source, const char *opts, struct super **ret_sb,
                  struct inode **ret_root)
 {
@@ -215,17 +241,19 @@ int overlay_make(struct task *t, struct kernel *k, const char *source, const cha
 	auto_kfree char *copy = kbuf_strdup(opts ? opts : "");
 	int r = l && copy ? parse(t, l, copy) : -ENOMEM;
 
-	if (r == 0 && (l->n == 0 || depth_of(l) > DEPTH_MAX || (l->upper && !fit_as_upper(l->upper))))
-		r = -EINVAL;
 	if (r == 0)
-		r = overlay_new(t, k, &(struct parts){ .upper = l->upper, .lower = l->lower, .nlower = l->n,
+		r = check_layers(t, l);
+	if (r == 0)
+		r = overlay_new(t, k, &(struct parts){ .upper = l->upper.dentry ? path_inode(&l->upper) : NULL, .lower = l->lower, .nlower = l->n,
 		                .marks = l->userxattr ? &user_marks : &trusted_marks }, source, ret_sb, ret_root);
 	if (r == 0)
 		(*ret_sb)->depth = depth_of(l);
 	for (u32 i = 0; l && i < l->n; i++)
 		inode_unref(l->lower[i]);
-	if (l)
-		inode_unref(l->upper);
+	if (l) {
+		path_put(&l->upper);
+		path_put(&l->work);
+	}
 	kfree(l);
 	return r;
 }
