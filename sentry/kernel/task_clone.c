@@ -241,6 +241,19 @@ static int make_vfork(struct task *t, struct task *n)
 	return 0;
 }
 
+/* What may refuse one more: its control group, and the numbers. */
+static int count_and_number_locked(struct task *n, struct tgroup *parent, struct pid_ns *ns, const struct clone_req *q)
+{
+	int pid = cgroup_add_task(n->tg, parent, q->cgroup);
+
+	if (pid < 0)
+		return pid;
+	pid = pid_alloc_locked(n->kernel, ns, q->want_tid, q->nwant);
+	if (pid < 0)
+		cgroup_drop_task(n->tg);
+	return pid;
+}
+
 /* Link the finished child into the tables; nothing fails after this. */
 static int publish(struct task *t, struct task *n, const struct clone_req *q)
 {
@@ -257,14 +270,9 @@ static int publish(struct task *t, struct task *n, const struct clone_req *q)
 		goto out;
 	}
 	ns = thread ? tg->pid_ns : task_pid_ns_for_children(n);
-	pid = cgroup_add_task(tg, parent, q->cgroup);
+	pid = count_and_number_locked(n, parent, ns, q);
 	if (pid < 0)
 		goto out;
-	pid = pid_alloc_locked(k, ns, q->want_tid, q->nwant);
-	if (pid < 0) {
-		cgroup_drop_task(tg);
-		goto out;
-	}
 	n->tid = pid;
 	atomic_fetch_add(&k->nforks, 1);
 	seccomp_follow_locked(n, t);
@@ -300,6 +308,8 @@ static int publish(struct task *t, struct task *n, const struct clone_req *q)
 			list_add_tail(&tg->sibling, &tg->parent->children);
 	}
 	mutex_unlock(&k->mu);
+	if (q->cgroup)
+		cgroup_tell(q->cgroup);
 	return pid;
 out:
 	mutex_unlock(&parent->mu);
@@ -414,8 +424,6 @@ long task_clone(struct task *t, const struct clone_req *q)
 	ctx_start(n->ctx);
 	if (event)
 		ptrace_event(t, event, (u64)nr);
-	if (q->cgroup)
-		cgroup_tell(q->cgroup);
 	if (vd) {
 		wait_vfork(t, vd);
 		if (t->pt)

@@ -111,6 +111,8 @@ static int get_cgroup(struct task *t, const struct lx_clone_args *c, struct file
 	*ret = *ret_f ? cgroupfs_group(*ret_f) : NULL;
 	if (!*ret)
 		return -EBADF;
+	if ((*ret_f)->inode->nlink == 0)
+		return -ENOENT;                 /* it was removed */
 	from = tgroup_cgroup(t->tg);
 	if ((c->flags & CLONE_THREAD) && from != *ret)
 		return -EOPNOTSUPP;

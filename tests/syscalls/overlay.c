@@ -251,6 +251,46 @@ TEST(overlays_lie_upon_each_other_twice_and_no_deeper)
 }
 
 /* The second overlay holds a directory deep in the first, and that its parents. */
+TEST(an_upper_layer_needs_a_work_directory_beside_it)
+{
+	struct stat st;
+
+	make_overlay();
+	REQUIRE_OK(chdir(".."));
+	REQUIRE_OK(mkdir("m2", 0755));
+	REQUIRE_OK(mkdir("up2", 0755));
+	REQUIRE_OK(mkdir("up2/wk", 0755));
+	EXPECT_ERR(mount("o", "m2", "overlay", 0, "lowerdir=low,upperdir=up2"), EINVAL);
+	EXPECT_ERR(mount("o", "m2", "overlay", 0, "lowerdir=low,upperdir=up2,workdir=up2/wk"), EINVAL);
+	EXPECT_ERR(mount("o", "m2", "overlay", 0, "lowerdir=low,upperdir=up2,workdir=/proc"), EINVAL);
+	EXPECT_OK(stat("wk/work", &st));
+	EXPECT_EQ(st.st_mode & S_IFMT, (mode_t)S_IFDIR);
+}
+
+/* The layers lie where the test runs, in several directories of one file system, as an engine's images do. */
+TEST(a_mount_below_a_directory_of_a_deep_layer_stays)
+{
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		SKIP("no mount namespace");
+	REQUIRE_OK(mkdir("a", 0755));
+	REQUIRE_OK(mkdir("b", 0755));
+	REQUIRE_OK(mkdir("c", 0755));
+	REQUIRE_OK(mkdir("c/etc", 0755));
+	REQUIRE_OK(mkdir("c/etc/deep", 0755));
+	put_file("c/etc/deep/f", "below");
+	put_file("src", "mounted");
+	REQUIRE_OK(mkdir("m", 0755));
+	if (mount("o", "m", "overlay", 0, "lowerdir=a:b:c") < 0)
+		SKIP("no overlay here");
+	EXPECT_STR(content("m/etc/deep/f"), "below");
+	REQUIRE_OK(mount("src", "m/etc/deep/f", NULL, MS_BIND, NULL));
+	EXPECT_STR(content("m/etc/deep/f"), "mounted");
+	EXPECT_ERR(access("m/etc/none", F_OK), ENOENT);
+	EXPECT_STR(content("m/etc/deep/f"), "mounted");
+	EXPECT_OK(umount("m/etc/deep/f"));
+	EXPECT_STR(content("m/etc/deep/f"), "below");
+}
+
 TEST(a_deep_layer_outlives_its_overlay)
 {
 	char m2[4096], low[4096], opts[5000];

@@ -203,18 +203,34 @@ int ovl_lookup(struct task *t, struct inode *dir, const char *name, size_t len, 
 	return r;
 }
 
-/* Only what a lower layer shows can change behind our back. */
+/* Does this layer still believe that it has @x (NULL: nothing) there? */
+static bool layer_knows(struct task *t, struct inode *dir, const char *name, size_t len, struct inode *x, bool attrs)
+{
+	return !dir->ops->revalidate || dir->ops->revalidate(t, dir, name, len, x, attrs);
+}
+
+/*
+ * Only what a lower layer shows can change behind our back.  A layer that is not sure is asked: a directory
+ * of which all is as it was must stay the same one, as there may be mounts below it.
+ */
 bool ovl_revalidate(struct task *t, struct inode *dir, const char *name, size_t len, struct inode *i, bool attrs)
 {
 	struct onode *d = onode_of(dir), *n = i ? onode_of(i) : NULL;
+	u32 had = n ? n->nlower : 0, seen = 0;
 
 	if (n && onode_upper(n))
 		return true;
-	for (u32 l = 0; l < d->nlower; l++) {
-		struct inode *ld = d->lower[l], *li = n && n->nlower && n->lower[0]->sb == ld->sb ? n->lower[0] : NULL;
+	for (u32 l = 0; l < d->nlower && (!n || seen < had); l++) {
+		struct inode *ld = d->lower[l], *want = n && n->lower[seen]->sb == ld->sb ? n->lower[seen] : NULL;
+		auto_inode *x = NULL;
 
-		if (ld->ops->revalidate && !ld->ops->revalidate(t, ld, name, len, li, attrs))
-			return false;
+		if (want && layer_knows(t, ld, name, len, want, attrs))
+			seen++;
+		else if (!layer_knows(t, ld, name, len, NULL, attrs)) {
+			if (lower_entry(t, ld, name, len, &x) < 0 || (x && x != want))
+				return !n && x && is_whiteout(x);
+			seen += x != NULL;
+		}
 	}
-	return true;
+	return seen == had;
 }

@@ -221,7 +221,7 @@ static ssize_t text_write(struct task *t, struct file *f, struct iobuf *b, s64 *
 	int e;
 
 	if (!n->e->store)
-		return -EPERM;
+		return n->cg ? -EINVAL : -EPERM;
 	if (!text)
 		return -ENOMEM;
 	r = iobuf_get(b, text, len);
