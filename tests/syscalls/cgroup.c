@@ -77,25 +77,30 @@ static const char *name_of(const char *sub)
 	return out;
 }
 
-/* A child that waits in group @name until its pipe is closed. */
+/* A child that has joined the group of @name (NULL: is in ours) and waits until its pipe is closed. */
 static pid_t waiting_child(const char *name, int *ret_end)
 {
-	int p[2];
+	int p[2], there[2];
 	pid_t pid;
 	char c;
 
 	REQUIRE_OK(pipe(p));
+	REQUIRE_OK(pipe(there));
 	pid = fork();
 	REQUIRE_OK(pid);
 	if (pid == 0) {
 		close(p[1]);
 		if (name && put(name, "0") < 0)
 			_exit(2);
+		(void)!write(there[1], "x", 1);
 		while (read(p[0], &c, 1) > 0)
 			;
 		_exit(0);
 	}
 	close(p[0]);
+	close(there[1]);
+	EXPECT_EQ(read(there[0], &c, 1), 1);
+	close(there[0]);
 	*ret_end = p[1];
 	return pid;
 }
@@ -269,8 +274,6 @@ TEST(killing_a_group_kills_those_below)
 	REQUIRE_OK(mkdir("a/b", 0755));
 	a = waiting_child("a/cgroup.procs", &end);
 	b = waiting_child("a/b/cgroup.procs", &end2);
-	wait_until_asleep(a);
-	wait_until_asleep(b);
 	EXPECT_OK(put("a/cgroup.kill", "1"));
 	EXPECT_EQ(waitpid(a, &status, 0), a);
 	EXPECT_EQ(status, SIGKILL);
@@ -322,7 +325,6 @@ TEST(a_namespace_begins_where_one_is)
 	REQUIRE_OK(mkdir("a", 0755));
 	REQUIRE_OK(mkdir("b", 0755));
 	other = waiting_child("b/cgroup.procs", &end);
-	wait_until_asleep(other);
 	child = fork();
 	REQUIRE_OK(child);
 	if (child == 0) {

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "platform/base/alloc.h"
+#include "sentry/kernel/cgroup.h"
 #include "sentry/kernel/seccomp_bpf.h"
 #include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task_int.h"
@@ -38,6 +39,7 @@ static struct task *add_thread(struct tgroup *tg)
 	mutex_unlock(&tg->mu);
 	mutex_unlock(&k->mu);
 	t->cred = cred_new();
+	assert_int_equal(cgroup_add_task(tg, NULL, k->cgroups.root), 0);
 	return t;
 }
 

@@ -156,7 +156,7 @@ static const struct pseudo_entry thp_entries[] = {
 	TEXT("use_zero_page", "1"),
 };
 static const struct pseudo_dir thp_dir = DIR_OF(thp_entries);
-static const struct pseudo_entry mm_entries[] = { DIR("hugepages", empty), DIR("transparent_hugepage", thp_dir) };
+static const struct pseudo_entry mm_entries[] = { DIR("transparent_hugepage", thp_dir) };
 static const struct pseudo_dir mm_dir = DIR_OF(mm_entries);
 static const struct pseudo_entry kernel_entries[] = { DIR("debug", empty), DIR("mm", mm_dir), DIR("security", empty) };
 static const struct pseudo_dir kernel_dir = DIR_OF(kernel_entries);
