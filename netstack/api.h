@@ -341,6 +341,7 @@ struct ep_info {
 	u32 drops;
 	u32 rcvbuf, sndbuf, rmem, wmem; /* SO_MEMINFO */
 	u8  tos, tclass;
+	bool port_chosen;               /* nobody asked for that port */
 	char cong[16];                  /* TCP_CONGESTION, or empty */
 	u32 tcp_info_len;               /* 0: none */
 	u64 tcp_info[40];               /* TCP_INFO */

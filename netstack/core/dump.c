@@ -33,6 +33,7 @@ static void generic_info(struct ep *e, struct ep_info *i)
 	i->drops = e->drops;
 	i->tos = e->o.tos;
 	i->tclass = e->o.tclass;
+	i->port_chosen = !e->bind.hashed || (e->bind.flags & BIND_AUTO);
 }
 
 static void ep_info_fill(struct ep *e, struct ep_info *i)

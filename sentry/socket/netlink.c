@@ -278,6 +278,12 @@ static void tell_notes(struct netlink_table *nt, int proto, struct list_head *no
 	}
 }
 
+static void drop_code(struct nl_dump *d)
+{
+	kfree(d->code);
+	d->code = NULL;
+}
+
 /* The next datagram of a dump, when all before it has been read. */
 static void dump_more(struct nl_sock *ns) REQUIRES(ns->mu)
 {
@@ -290,6 +296,7 @@ static void dump_more(struct nl_sock *ns) REQUIRES(ns->mu)
 	if (!room) {
 		ns->err = ENOBUFS;
 		ns->dumping = false;
+		drop_code(d);
 		return;
 	}
 	struct nl_buf b = { .p = room, .cap = NL_DGRAM };
@@ -309,6 +316,7 @@ static void dump_more(struct nl_sock *ns) REQUIRES(ns->mu)
 			nl_attr_str(&b, NLMSGERR_ATTR_MSG, d->why);
 		(void)nl_end(&b);
 		enqueue(ns, room, b.len);
+		drop_code(d);
 	}
 	kfree(room);
 }
@@ -362,6 +370,7 @@ static int one_request(struct task *t, struct nl_sock *ns, const struct nlmsghdr
 	keep_note(notes, &q);
 	d.st = q.st;
 	if (r == NL_DUMP && ns->dumping) {
+		drop_code(&d);
 		r = -EBUSY;
 	} else if (r == NL_DUMP) {
 		ns->dump = d;
@@ -674,6 +683,7 @@ static void nl_release(struct socket *s)
 		kfree(p);
 	}
 	kfree(ns->filter);
+	drop_code(&ns->dump);
 	socket_done(s);
 	kfree(ns);
 }

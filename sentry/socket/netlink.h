@@ -55,6 +55,9 @@ struct nl_dump {
 	u8 family;
 	u32 ifindex, table;             /* filters of a strict request; 0 = any */
 	u32 proto, states, ext;         /* sock_diag */
+	u16 sport, dport;               /* the same; 0: any */
+	u32 code_len;
+	u8 *code;                       /* the same, a program of diag_filter.h, or NULL; freed with the dump */
 	int err;                        /* said at the end, with why: -errno */
 	const char *why;
 	struct nft_filter nft;

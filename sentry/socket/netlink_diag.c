@@ -2,15 +2,20 @@
  * netlink_diag.c - sock_diag(7): TCP and UDP sockets for ss(8).
  *
  * With what the request's idiag_ext asks for: TCP_INFO (ss -i), congestion control, memory (ss -m), TOS.
- * Dumps only; AF_UNIX is -ENOENT, as on a kernel without that module: readers fall back to /proc.
+ * Dumps only, of those that the request's program (diag_filter.h) chooses; AF_UNIX is -ENOENT, as on a kernel without that module: readers fall back to /proc.
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/capability.h>
 #include <linux/inet_diag.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <string.h>
 #include "netstack/api.h"
+#include "platform/base/alloc.h"
+#include "sentry/kernel/cred.h"
+#include "sentry/socket/diag_filter.h"
+#include "sentry/socket/net.h"
 #include "sentry/socket/netlink.h"
 
 struct walk { struct nl_dump *d; struct nl_buf *b; u32 i; bool full; };
@@ -45,6 +50,15 @@ static void put_extras(struct nl_buf *b, const struct nl_dump *d, const struct e
 		nl_attr(b, INET_DIAG_INFO, e->tcp_info, e->tcp_info_len);
 }
 
+static bool chosen(const struct nl_dump *d, const struct ep_info *e)
+{
+	if (e->family != d->family || e->state >= 32 || !(d->states & (1u << e->state)))
+		return false;
+	if ((d->sport && d->sport != e->local.port) || (d->dport && d->dport != e->remote.port))
+		return false;
+	return !d->code || diag_filter_run(d->code, d->code_len, e);
+}
+
 static int one(void *arg, const struct ep_info *e)
 {
 	struct walk *w = arg;
@@ -57,7 +71,7 @@ static int one(void *arg, const struct ep_info *e)
 
 	if (w->i++ < w->d->pos)
 		return 0;
-	if (e->family == w->d->family && e->state < 32 && (w->d->states & (1u << e->state))) {
+	if (chosen(w->d, e)) {
 		m.id.idiag_sport = htons(e->local.port);
 		m.id.idiag_dport = htons(e->remote.port);
 		m.id.idiag_if = e->ifindex;
@@ -83,9 +97,30 @@ static int dump_inet(struct nl_dump *d, struct nl_buf *b)
 	return w.full;
 }
 
+/* The request's program, a copy that the dump keeps. */
+static int take_program(struct nl_req *q)
+{
+	u32 len;
+	const u8 *code = nl_find(q, sizeof(struct inet_diag_req_v2), INET_DIAG_REQ_BYTECODE, 0, &len);
+	int r;
+
+	if (!code)
+		return 0;
+	r = diag_filter_check(code, len, net_capable(q->t, q->net, CAP_NET_ADMIN));
+	if (r < 0)
+		return r;
+	q->dump->code = kbuf_alloc(len);
+	if (!q->dump->code)
+		return -ENOMEM;
+	memcpy(q->dump->code, code, len);
+	q->dump->code_len = len;
+	return 0;
+}
+
 int netlink_sock_diag(struct nl_req *q)
 {
 	struct inet_diag_req_v2 m;
+	int r;
 
 	if (q->h.nlmsg_type != SOCK_DIAG_BY_FAMILY || !nl_fixed(q, &m, sizeof(m), 2))
 		return -EINVAL;
@@ -103,5 +138,10 @@ int netlink_sock_diag(struct nl_req *q)
 	q->dump->proto = m.sdiag_protocol;
 	q->dump->states = m.idiag_states;
 	q->dump->ext = m.idiag_ext;
+	q->dump->sport = ntohs(m.id.idiag_sport);
+	q->dump->dport = ntohs(m.id.idiag_dport);
+	r = take_program(q);
+	if (r < 0)
+		return r;
 	return NL_DUMP;
 }

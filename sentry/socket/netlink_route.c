@@ -18,6 +18,7 @@
 #include "sentry/kernel/cred.h"
 #include "sentry/socket/net.h"
 #include "sentry/socket/netlink.h"
+#include "sentry/socket/netlink_local.h"
 
 #define OPER_UNKNOWN 0
 #define OPER_DOWN    2
@@ -194,7 +195,7 @@ static bool put_route(struct nl_buf *b, u16 nlflags, u32 seq, u32 portid, const 
 	nl_attr_u32(b, RTA_TABLE, r->table);
 	if (m.rtm_dst_len)
 		put_ip(b, RTA_DST, &r->dst, v4);
-	if (r->metric)
+	if (r->metric || !v4)
 		nl_attr_u32(b, RTA_PRIORITY, r->metric);
 	if (r->has_src)
 		put_ip(b, RTA_PREFSRC, &r->src, v4);
@@ -215,19 +216,38 @@ static bool put_route(struct nl_buf *b, u16 nlflags, u32 seq, u32 portid, const 
 	return nl_end(b);
 }
 
+#define LOCAL_POS (1u << 24)            /* positions from here on are of the table of local routes */
+
+static bool told(const struct nl_dump *d, const struct route_info *r)
+{
+	return (!d->family || d->family == r->family) && (!d->ifindex || d->ifindex == r->ifindex) && (!d->table || d->table == r->table);
+}
+
+static int dump_local(struct nl_dump *d, struct nl_buf *b)
+{
+	u32 pos = d->pos < LOCAL_POS ? 0 : d->pos - LOCAL_POS;
+	struct route_info r;
+
+	while (local_route_next(d->st, &pos, &r)) {
+		d->pos = LOCAL_POS + pos;
+		if (told(d, &r) && !put_route(b, NLM_F_MULTI | d->flags, d->seq, d->portid, &r, false))
+			return 1;
+		local_route_told(&pos, &r);
+	}
+	return 0;
+}
+
 static int dump_routes(struct nl_dump *d, struct nl_buf *b)
 {
 	struct route_info r;
 
-	for (; route_nth(d->st, d->pos, &r) == 0; d->pos++) {
-		if (d->family && d->family != r.family)
-			continue;
-		if ((d->ifindex && d->ifindex != r.ifindex) || (d->table && d->table != r.table))
+	for (; d->pos < LOCAL_POS && route_nth(d->st, d->pos, &r) == 0; d->pos++) {
+		if (!told(d, &r))
 			continue;
 		if (!put_route(b, NLM_F_MULTI | d->flags, d->seq, d->portid, &r, false))
 			return 1;
 	}
-	return 0;
+	return dump_local(d, b);
 }
 
 static bool find_ip(const struct nl_req *q, u16 type, bool v4, struct ipaddr *ret)
