@@ -347,6 +347,8 @@ struct ep_info {
 	u64 tcp_info[40];               /* TCP_INFO */
 };
 
+/* Break off what the endpoint with this cookie does, which sees ECONNABORTED.  -ENOENT, -EOPNOTSUPP. */
+int ep_destroy(struct stack *s, u64 cookie) must_check;
 /* fn returns non-zero to stop.  Called without locks. */
 typedef int ep_dump_fn(void *arg, const struct ep_info *i);
 /* @proto: IPPROTO_TCP, IPPROTO_UDP, IPPROTO_RAW (raw sockets), 0 = packet sockets. */

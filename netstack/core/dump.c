@@ -4,6 +4,7 @@
  * Endpoints are snapshotted a few at a time with references, and shown without
  * any lock held, so that a long listing disturbs nobody.
  */
+#include <errno.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include "netstack/core/ep.h"
@@ -99,5 +100,25 @@ int ep_dump(struct stack *s, int proto, ep_dump_fn *fn, void *arg)
 	} while (n == BATCH && r == 0);
 	if (r == 0 && proto == IPPROTO_TCP)
 		r = tcp_dump_mini(s, fn, arg);
+	return r;
+}
+
+int ep_destroy(struct stack *s, u64 cookie)
+{
+	struct ep *e, *hit = NULL;
+	int r = -ENOENT;
+
+	mutex_lock(&s->eps_mu);
+	list_for_each(e, &s->eps, all_node) {
+		if (e->cookie == cookie && ref_get_unless_zero(&e->ref)) {
+			hit = e;
+			break;
+		}
+	}
+	mutex_unlock(&s->eps_mu);
+	if (hit)
+		r = hit->ops->abort ? hit->ops->abort(hit, ECONNABORTED) : -EOPNOTSUPP;
+	ep_unref(hit);
+	backlog_drain(s);
 	return r;
 }

@@ -45,6 +45,7 @@ struct ep_ops {
 	bool (*closed)(const struct ep *e);                     /* had a peer, and has none. e->mu held; NULL: never */
 	void (*info)(struct ep *e, struct ep_info *i);          /* NULL: generic */
 	void (*icmp_err)(struct ep *e, struct pktbuf *inner, int err, bool hard, u32 info);
+	int  (*abort)(struct ep *e, int err);                   /* as if the peer had gone: @err, positive, is told; no lock held */
 	void (*close)(struct ep *e);                            /* owner lets go; no lock held */
 	void (*release)(struct ep *e);                          /* last reference */
 	void (*rekey)(struct ep *e);                            /* NULL: nothing */

@@ -497,6 +497,32 @@ static int tcp_connect(struct ep *e, const struct net_sa *sa)
 	return r;
 }
 
+/* SOCK_DESTROY */
+static int tcp_abort(struct ep *e, int err)
+{
+	struct tcp_ep *t = tcp(e);
+	struct list_head kids;
+	int r = 0;
+
+	list_init(&kids);
+	mutex_lock(&e->mu);
+	if (t->state == TCPS_LISTEN) {
+		listen_stop(t);
+		list_splice_tail_init(&t->aq->ready, &kids);
+		t->aq->n = 0;
+		e->bind.flags &= ~(u32)BIND_LISTEN;
+	} else if (needs_reset(t)) {
+		tcp_send_rst(t);
+	}
+	if (t->state == TCPS_CLOSE)
+		r = -ENOENT;
+	else
+		tcp_done(t, err);
+	mutex_unlock(&e->mu);
+	drop_children(t, &kids);
+	return r;
+}
+
 int tcp_connect_result(struct ep *e)
 {
 	struct tcp_ep *t = tcp(e);
@@ -734,6 +760,7 @@ static bool tcp_closed(const struct ep *e)
 
 const struct ep_ops tcp_ops = {
 	.name = "tcp",
+	.abort = tcp_abort,
 	.size = sizeof(struct tcp_ep),
 	.init = tcp_init,
 	.bind = tcp_bind,

@@ -122,6 +122,15 @@ static int udp_connect(struct ep *e, const struct net_sa *sa)
 	return r;
 }
 
+/* SOCK_DESTROY */
+static int udp_abort(struct ep *e, int err)
+{
+	mutex_lock(&e->mu);
+	ep_set_err(e, err);
+	mutex_unlock(&e->mu);
+	return disconnect(e);
+}
+
 static int udp_shutdown(struct ep *e, int how)
 {
 	int r = 0;
@@ -480,6 +489,7 @@ static void udp_rekey(struct ep *e)
 
 const struct ep_ops udp_ops = {
 	.name = "udp",
+	.abort = udp_abort,
 	.size = sizeof(struct udp_ep),
 	.bind = udp_bind,
 	.connect = udp_connect,

@@ -2,7 +2,8 @@
  * netlink_diag.c - sock_diag(7): TCP and UDP sockets for ss(8).
  *
  * With what the request's idiag_ext asks for: TCP_INFO (ss -i), congestion control, memory (ss -m), TOS.
- * Dumps only, of those that the request's program (diag_filter.h) chooses; AF_UNIX is -ENOENT, as on a kernel without that module: readers fall back to /proc.
+ * Dumps are of those that the request's program (diag_filter.h) chooses; one socket may be asked for, and broken off
+ * (SOCK_DESTROY, with CAP_NET_ADMIN), by its ends.  AF_UNIX is -ENOENT, as on a kernel without that module: readers fall back to /proc.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -59,9 +60,9 @@ static bool chosen(const struct nl_dump *d, const struct ep_info *e)
 	return !d->code || diag_filter_run(d->code, d->code_len, e);
 }
 
-static int one(void *arg, const struct ep_info *e)
+/* One message; false: no room. */
+static bool put_socket(struct nl_buf *b, const struct nl_dump *d, u16 flags, const struct ep_info *e)
 {
-	struct walk *w = arg;
 	bool v4 = e->family == AF_INET;
 	struct inet_diag_msg m = {
 		.idiag_family = (u8)e->family, .idiag_state = e->state, .idiag_timer = e->timer,
@@ -69,19 +70,26 @@ static int one(void *arg, const struct ep_info *e)
 		.idiag_rqueue = e->rqueue, .idiag_wqueue = e->wqueue, .idiag_uid = e->uid, .idiag_inode = (u32)e->ino,
 	};
 
+	m.id.idiag_sport = htons(e->local.port);
+	m.id.idiag_dport = htons(e->remote.port);
+	m.id.idiag_if = e->ifindex;
+	m.id.idiag_cookie[0] = (u32)e->cookie;
+	m.id.idiag_cookie[1] = (u32)(e->cookie >> 32);
+	put_ip(m.id.idiag_src, &e->local.ip, v4);
+	put_ip(m.id.idiag_dst, &e->remote.ip, v4);
+	nl_begin(b, SOCK_DIAG_BY_FAMILY, flags, d->seq, d->portid, &m, sizeof(m));
+	put_extras(b, d, e);
+	return nl_end(b);
+}
+
+static int one(void *arg, const struct ep_info *e)
+{
+	struct walk *w = arg;
+
 	if (w->i++ < w->d->pos)
 		return 0;
 	if (chosen(w->d, e)) {
-		m.id.idiag_sport = htons(e->local.port);
-		m.id.idiag_dport = htons(e->remote.port);
-		m.id.idiag_if = e->ifindex;
-		m.id.idiag_cookie[0] = (u32)e->cookie;
-		m.id.idiag_cookie[1] = (u32)(e->cookie >> 32);
-		put_ip(m.id.idiag_src, &e->local.ip, v4);
-		put_ip(m.id.idiag_dst, &e->remote.ip, v4);
-		nl_begin(w->b, SOCK_DIAG_BY_FAMILY, NLM_F_MULTI, w->d->seq, w->d->portid, &m, sizeof(m));
-		put_extras(w->b, w->d, e);
-		w->full = !nl_end(w->b);
+		w->full = !put_socket(w->b, w->d, NLM_F_MULTI, e);
 		if (w->full)
 			return 1;
 	}
@@ -117,12 +125,78 @@ static int take_program(struct nl_req *q)
 	return 0;
 }
 
+/* ---- one socket, by its ends ---- */
+
+struct search {
+	const struct inet_diag_req_v2 *m;
+	struct ep_info *found;
+	int best;                       /* 0 nothing, 1 bound to any address, 2 to this one, 3 and connected */
+};
+
+static bool is_any(const struct ep_info *e)
+{
+	static const u8 zero[16];
+
+	return memcmp(e->family == AF_INET ? e->local.ip.b + 12 : e->local.ip.b, zero, e->family == AF_INET ? 4 : 16) == 0;
+}
+
+static int look(void *arg, const struct ep_info *e)
+{
+	struct search *s = arg;
+	const struct inet_diag_sockid *id = &s->m->id;
+	bool v4 = e->family == AF_INET, here, there;
+	__be32 ip[4] = { 0 };
+	int n = v4 ? 4 : 16, good;
+
+	if (e->family != s->m->sdiag_family || !e->cookie || e->local.port != ntohs(id->idiag_sport) ||
+	    (e->ifindex && e->ifindex != id->idiag_if))
+		return 0;
+	put_ip(ip, &e->local.ip, v4);
+	here = memcmp(ip, id->idiag_src, (size_t)n) == 0;
+	put_ip(ip, &e->remote.ip, v4);
+	there = e->remote.port == ntohs(id->idiag_dport) && memcmp(ip, id->idiag_dst, (size_t)n) == 0;
+	good = here && there && e->remote.port ? 3 : e->remote.port ? 0 : here ? 2 : is_any(e) ? 1 : 0;
+	if (good > s->best) {
+		s->best = good;
+		*s->found = *e;
+	}
+	return 0;
+}
+
+/* 0, or -ENOENT: also when it is another one than the caller has seen. */
+static int find_one(struct nl_req *q, const struct inet_diag_req_v2 *m, struct ep_info *ret)
+{
+	struct search s = { .m = m, .found = ret };
+
+	(void)!ep_dump(q->st, m->sdiag_protocol, look, &s);
+	if (!s.best)
+		return -ENOENT;
+	if ((m->id.idiag_cookie[0] != UINT32_MAX || m->id.idiag_cookie[1] != UINT32_MAX) &&
+	    (m->id.idiag_cookie[0] != (u32)ret->cookie || m->id.idiag_cookie[1] != (u32)(ret->cookie >> 32)))
+		return -ENOENT;
+	return 0;
+}
+
+static int exact(struct nl_req *q, const struct inet_diag_req_v2 *m)
+{
+	struct nl_dump d = { .seq = q->h.nlmsg_seq, .portid = q->portid, .ext = m->idiag_ext };
+	struct ep_info e;
+	int r = find_one(q, m, &e);
+
+	if (r < 0)
+		return r;
+	if (q->h.nlmsg_type == SOCK_DESTROY)
+		return net_capable(q->t, q->net, CAP_NET_ADMIN) ? ep_destroy(q->st, e.cookie) : -EPERM;
+	(void)put_socket(q->reply, &d, 0, &e);
+	return 0;
+}
+
 int netlink_sock_diag(struct nl_req *q)
 {
 	struct inet_diag_req_v2 m;
 	int r;
 
-	if (q->h.nlmsg_type != SOCK_DIAG_BY_FAMILY || !nl_fixed(q, &m, sizeof(m), 2))
+	if ((q->h.nlmsg_type != SOCK_DIAG_BY_FAMILY && q->h.nlmsg_type != SOCK_DESTROY) || !nl_fixed(q, &m, sizeof(m), 2))
 		return -EINVAL;
 	if (m.sdiag_family != AF_INET && m.sdiag_family != AF_INET6)
 		return -ENOENT;
@@ -130,8 +204,8 @@ int netlink_sock_diag(struct nl_req *q)
 		return -EINVAL;
 	if (m.sdiag_protocol != IPPROTO_TCP && m.sdiag_protocol != IPPROTO_UDP)
 		return -ENOENT;
-	if (!(q->h.nlmsg_flags & NLM_F_DUMP))
-		return -EOPNOTSUPP;
+	if (q->h.nlmsg_type == SOCK_DESTROY || !(q->h.nlmsg_flags & NLM_F_DUMP))
+		return exact(q, &m);
 	q->dump->fill = dump_inet;
 	q->dump->st = q->st;
 	q->dump->family = m.sdiag_family;

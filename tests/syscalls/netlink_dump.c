@@ -299,4 +299,73 @@ TEST(a_program_without_sense_is_refused)
 	EXPECT_EQ(matches(AF_INET, IPPROTO_TCP, ALL, 0, OPS({ INET_DIAG_BC_JMP, 4, 4 })), 1);
 }
 
+/* One question about a connection by its ends; what is answered: 0, or an error. */
+static int ask_one(int type, int c, const unsigned cookie[2], struct inet_diag_msg *ret)
+{
+	struct { struct nlmsghdr h; struct inet_diag_req_v2 r; } q = {
+		.h = { .nlmsg_len = sizeof(q), .nlmsg_type = (unsigned short)type, .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK },
+		.r = { .sdiag_family = AF_INET, .sdiag_protocol = IPPROTO_TCP, .idiag_states = ALL,
+		       .id.idiag_cookie = { cookie[0], cookie[1] } },
+	};
+	union { struct nlmsghdr h; char room[4096]; } u;
+	struct name own = own_name(c), peer = { .len = sizeof(peer.ss) };
+	int fd = nl_socket(NETLINK_SOCK_DIAG), r = 1;
+
+	if (getpeername(c, &peer.sa, &peer.len) < 0)
+		memset(&peer, 0, sizeof(peer));
+	q.r.id.idiag_sport = own.in.sin_port;
+	q.r.id.idiag_dport = peer.in.sin_port;
+	q.r.id.idiag_src[0] = own.in.sin_addr.s_addr;
+	q.r.id.idiag_dst[0] = peer.in.sin_addr.s_addr;
+	REQUIRE(send(fd, &q, sizeof(q), 0) == sizeof(q));
+	while (r > 0) {
+		REQUIRE(recv(fd, &u, sizeof(u), 0) > 0);
+		if (u.h.nlmsg_type == NLMSG_ERROR)
+			r = ((struct nlmsgerr *)NLMSG_DATA(&u.h))->error;
+		else
+			memcpy(ret, NLMSG_DATA(&u.h), sizeof(*ret));
+	}
+	close(fd);
+	return r;
+}
+
+static const unsigned any_cookie[2] = { ~0u, ~0u };
+static int the_one;
+
+static void plain_user(void)
+{
+	struct inet_diag_msg m;
+
+	REQUIRE_OK(setgid(65534));
+	REQUIRE_OK(setuid(65534));
+	EXPECT_EQ(ask_one(SOCK_DESTROY, the_one, any_cookie, &m), -EPERM);
+}
+
+TEST(a_connection_is_found_and_broken_off)
+{
+	struct inet_diag_msg m = { 0 };
+	int l, fd[2];
+	char c;
+
+	own_net(true);
+	tcp_pair(AF_INET, fd);
+	l = lo_listener(AF_INET, 1);
+	EXPECT_EQ(ask_one(SOCK_DIAG_BY_FAMILY, fd[0], any_cookie, &m), 0);
+	EXPECT_EQ(m.idiag_state, 1);
+	EXPECT_EQ(m.id.idiag_sport, own_name(fd[0]).in.sin_port);
+	EXPECT_EQ(ask_one(SOCK_DIAG_BY_FAMILY, fd[0], m.id.idiag_cookie, &m), 0);
+	EXPECT_EQ(ask_one(SOCK_DIAG_BY_FAMILY, fd[1], m.id.idiag_cookie, &m), -ENOENT);
+	EXPECT_EQ(ask_one(SOCK_DIAG_BY_FAMILY, l, any_cookie, &m), 0);
+	EXPECT_EQ(m.idiag_state, 10);
+	the_one = fd[0];
+	EXPECT_EQ(in_child(plain_user), 0);
+	EXPECT_EQ(send(fd[0], "x", 1, 0), 1);
+	EXPECT_EQ(ask_one(SOCK_DESTROY, fd[0], any_cookie, &m), 0);
+	EXPECT_EQ(get_int(fd[0], SOL_SOCKET, SO_ERROR), ECONNABORTED);
+	EXPECT_ERR(recv(fd[1], &c, 1, 0) == 1 ? recv(fd[1], &c, 1, 0) : -1, ECONNRESET);
+	EXPECT_EQ(ask_one(SOCK_DESTROY, l, any_cookie, &m), 0);
+	EXPECT_ERR(accept(l, NULL, NULL), EINVAL);
+	EXPECT_EQ(matches(AF_INET, IPPROTO_TCP, ALL, 0, NULL, 0), 0);
+}
+
 TEST_MAIN()
