@@ -12,6 +12,7 @@
 #include "platform/base/lock.h"
 
 #include <linux/futex.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -211,6 +212,20 @@ void mutex_unlock(struct mutex *mu) NO_TSA
 	dep_release(mu);
 	if (unlikely(atomic_exchange_explicit(&mu->state, 0, memory_order_release) == 2))
 		futex_wake_one(&mu->state);
+}
+
+/* Who sleeps for the lock needs a moment to come; he gets no more than this. */
+#define BREATHS 200
+
+void mutex_breathe(struct mutex *mu) NO_TSA
+{
+	bool wanted = atomic_load_explicit(&mu->state, memory_order_relaxed) == 2;
+
+	mutex_unlock(mu);
+	call_before_sleep();    /* nor do others wait for this thread */
+	for (int i = 0; wanted && i < BREATHS && atomic_load_explicit(&mu->state, memory_order_relaxed) == 0; i++)
+		(void)sched_yield();
+	mutex_lock(mu);
 }
 
 void mutex_lock_pair(struct mutex *a, struct mutex *b)

@@ -59,6 +59,8 @@ void mutex_init(struct mutex *mu, enum lock_rank rank);
 void mutex_lock(struct mutex *mu) ACQUIRES(mu);
 bool mutex_trylock(struct mutex *mu) must_check NO_TSA;
 void mutex_unlock(struct mutex *mu) RELEASES(mu);
+/* In the middle of long work under a lock, with what it guards in order: let others have it, and do what mutex_before_sleep() says. */
+void mutex_breathe(struct mutex *mu) REQUIRES(mu);
 
 /* Take two locks of one rank in address order; the same lock twice is taken once. */
 void mutex_lock_pair(struct mutex *a, struct mutex *b) NO_TSA;

@@ -63,7 +63,7 @@ struct mnt_ns {
 
 struct vfs {
 	struct mutex mu;                        /* RANK_MOUNT */
-	struct hash_key places_key;             /* immutable */
+	u64 places_key;                         /* immutable */
 	struct htable places;                   /* guarded by mu: what has a parent, by (parent, point); one at most each */
 	int next_id, next_group;                /* guarded by mu */
 	u64 stamp;                              /* guarded by mu: number of the operation at hand */
@@ -93,6 +93,7 @@ void mount_link_below_locked(struct mount *m, struct mount *parent, struct dentr
 void mount_relink_locked(struct mount *m, struct mount *parent, struct dentry *point);
 /* @m's successor in a walk through the tree at @top; NULL: that was all. */
 struct mount *mount_next_locked(struct mount *m, const struct mount *top);
+struct mount *mount_past_locked(struct mount *m, const struct mount *top);      /* without what lies below @m */
 
 /* propagate.c */
 void prop_init(struct mount *m);

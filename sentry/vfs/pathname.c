@@ -196,26 +196,61 @@ static void show_mountstats(struct mount *m, const char *point, struct strbuf *o
 	strbuf_printf(out, " with fstype %s\n", m->sb->ops->fstype);
 }
 
-int mounts_show(struct task *t, struct mnt_ns *ns, struct fs *fs, int kind, struct strbuf *out)
+static void show_one(struct mount *m, const struct path *root, int kind, struct strbuf *out)
 {
 	char buf[PATH_MAX] no_init;
-	struct path root = fs_root(fs);
+	const char *point = mount_point_name_locked(m, root, buf, sizeof(buf));
+
+	if (!*point)
+		return;
+	if (kind == 0)
+		show_mounts(m, point, out);
+	else if (kind == 1)
+		show_mountinfo(m, point, out);
+	else
+		show_mountstats(m, point, out);
+}
+
+/* Each mount costs as much as it lies deep: others get the lock after so many. */
+#define SHOW_PART 128
+
+/* The mount with that id, or, when it is gone, what is in its place now, @at mounts after the first. */
+static struct mount *resume_locked(const struct mnt_ns *ns, int id, size_t at)
+{
 	struct mount *m;
 
-	mutex_lock(&t->kernel->vfs->mu);
-	list_for_each(m, &ns->mounts, ns_node) {
-		const char *point = mount_point_name_locked(m, &root, buf, sizeof(buf));
+	list_for_each(m, &ns->mounts, ns_node)
+		if (m->id == id)
+			return m;
+	list_for_each(m, &ns->mounts, ns_node)
+		if (at-- == 0)
+			return m;
+	return NULL;
+}
 
-		if (!*point)
-			continue;
-		if (kind == 0)
-			show_mounts(m, point, out);
-		else if (kind == 1)
-			show_mountinfo(m, point, out);
-		else
-			show_mountstats(m, point, out);
+int mounts_show(struct task *t, struct mnt_ns *ns, struct fs *fs, int kind, struct strbuf *out)
+{
+	struct vfs *v = t->kernel->vfs;
+	struct path root = fs_root(fs);
+	struct mount *m, *next;
+
+	mutex_lock(&v->mu);
+	m = list_empty(&ns->mounts) ? NULL : list_first(&ns->mounts, struct mount, ns_node);
+	for (size_t n = 1; m; m = next, n++) {
+		show_one(m, &root, kind, out);
+		next = m->ns_node.next == &ns->mounts ? NULL : list_entry(m->ns_node.next, struct mount, ns_node);
+		if (n % SHOW_PART == 0 && next) {
+			u64 seen = atomic_load(&ns->changes);
+			int id = next->id;
+
+			mutex_breathe(&v->mu);
+			if (strbuf_err(out) < 0 || task_killed(t))
+				break;
+			if (atomic_load(&ns->changes) != seen)
+				next = resume_locked(ns, id, n);
+		}
 	}
-	mutex_unlock(&t->kernel->vfs->mu);
+	mutex_unlock(&v->mu);
 	path_put(&root);
 	return strbuf_err(out);
 }

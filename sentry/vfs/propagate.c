@@ -201,8 +201,11 @@ static int copy_to_all(struct vfs *v, struct mount *m, struct mount *dest, struc
 
 struct mount *mount_next_locked(struct mount *m, const struct mount *top)
 {
-	if (!list_empty(&m->children))
-		return list_first(&m->children, struct mount, sibling);
+	return list_empty(&m->children) ? mount_past_locked(m, top) : list_first(&m->children, struct mount, sibling);
+}
+
+struct mount *mount_past_locked(struct mount *m, const struct mount *top)
+{
 	while (m != top && m->sibling.next == &m->parent->children)
 		m = m->parent;
 	return m == top ? NULL : list_entry(m->sibling.next, struct mount, sibling);

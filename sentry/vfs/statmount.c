@@ -166,14 +166,23 @@ static void sort(u64 *v, size_t n)
 
 static size_t collect_locked(struct mnt_ns *ns, const struct path *from, u64 skip, u64 after, bool reverse, u64 *ids)
 {
-	struct mount *m;
+	struct mount *top = from->mnt, *m;
 	size_t n = 0;
 
-	list_for_each(m, &ns->mounts, ns_node) {
+	if (top->ns != ns)
+		return 0;
+	for (m = top; m; ) {
 		u64 id = mount_unique_id(m);
+		bool direct = m == top || m->parent == top;
 
-		if (id != skip && (!after || (reverse ? id < after : id > after)) && below_locked(m, from))
+		if (direct && !dentry_is_below(m == top ? m->root : m->point, from->dentry)) {
+			/* What lies on the mount, but not below the place, is passed over. */
+			m = m == top ? mount_next_locked(m, top) : mount_past_locked(m, top);
+			continue;
+		}
+		if (id != skip && (!after || (reverse ? id < after : id > after)))
 			ids[n++] = id;
+		m = mount_next_locked(m, top);
 	}
 	return n;
 }

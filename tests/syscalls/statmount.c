@@ -230,6 +230,40 @@ TEST(mounts_are_listed_in_order)
 	EXPECT_EQ(ids[0], m);
 }
 
+/* More than are told under one hold of a lock. */
+TEST(long_lists_are_whole)
+{
+	static char line[8192];
+	static uint64_t ids[500];
+	char name[16];
+	uint64_t m;
+	int in = 0;
+	FILE *f;
+
+	own_mounts();
+	m = id_of("m", true);
+	REQUIRE_OK(mkdir("m/under", 0755));
+	for (int i = 0; i < 300; i++) {
+		snprintf(name, sizeof(name), "m/%d", i);
+		REQUIRE_OK(mkdir(name, 0755));
+		REQUIRE_OK(mount("m/under", i % 3 ? name : "m/0", NULL, MS_BIND, NULL));
+	}
+	f = fopen("/proc/self/mountinfo", "r");
+	REQUIRE(f);
+	while (fgets(line, sizeof(line), f))
+		in += strstr(line, " /under ") != NULL;
+	fclose(f);
+	EXPECT_EQ(in, 300);
+	EXPECT_EQ(listmount_(m, 0, ids, 500), 300);
+	for (int i = 1; i < 300; i++)
+		EXPECT(ids[i] > ids[i - 1]);
+	/* Not what lies beside the place that is the root. */
+	REQUIRE_OK(mkdir("m/under/x", 0755));
+	REQUIRE_OK(chroot("m/1"));
+	REQUIRE_OK(chdir("/"));
+	EXPECT_EQ(listmount_(ROOT, 0, ids, 500), 1);
+}
+
 static uint64_t outer;
 
 static void look_out(void)
