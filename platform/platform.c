@@ -41,6 +41,13 @@ struct worker *platform_block_watch(struct platform *p, hostfd_t *ret_fd)
 void platform_waking(struct platform *p, struct worker *sleeper) { p->ops->waking(p, sleeper); }
 void platform_block_end(struct platform *p, bool woken) { p->ops->block_end(p, woken); }
 
+void platform_worked(struct platform *p, size_t n)
+{
+	if (p->ops->worked)
+		p->ops->worked(n);
+}
+
+
 struct ctx *platform_switch(struct platform *p, struct ctx *done, struct trap *ret)
 {
 	return p->ops->run(p, done, ret);

@@ -97,6 +97,8 @@ struct worker *platform_block_begin(struct platform *p);
 struct worker *platform_block_watch(struct platform *p, hostfd_t *ret_fd);
 void platform_waking(struct platform *p, struct worker *sleeper);
 void platform_block_end(struct platform *p, bool woken);
+/* The call that is served has moved @n bytes more: after many of them others do not wait for its end. */
+void platform_worked(struct platform *p, size_t n);
 
 /* A pristine address space with one context (registers zero, nothing mapped).  Not resumed yet. */
 int aspace_new(struct platform *p, struct aspace **ret_as, struct ctx **ret_ctx) must_check;

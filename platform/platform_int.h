@@ -19,6 +19,7 @@ struct platform_ops {
 	struct worker *(*block_watch)(struct platform *p, hostfd_t *ret_fd);    /* NULL: block_begin, and no descriptor */
 	void (*waking)(struct platform *p, struct worker *sleeper);
 	void (*block_end)(struct platform *p, bool woken);
+	void (*worked)(size_t n);                                               /* NULL: nobody waits for a worker that is busy */
 	int (*as_new)(struct platform *p, struct aspace **ret_as, struct ctx **ret_ctx);
 	int (*as_fork)(struct ctx *parent, struct aspace **ret_as, struct ctx **ret_ctx);
 	int (*ctx_clone)(struct ctx *parent, struct ctx **ret);

@@ -214,6 +214,8 @@ void mutex_unlock(struct mutex *mu) NO_TSA
 		futex_wake_one(&mu->state);
 }
 
+void mutex_let_others(void) { call_before_sleep(); }
+
 /* Who sleeps for the lock needs a moment to come; he gets no more than this. */
 #define BREATHS 200
 
@@ -222,7 +224,7 @@ void mutex_breathe(struct mutex *mu) NO_TSA
 	bool wanted = atomic_load_explicit(&mu->state, memory_order_relaxed) == 2;
 
 	mutex_unlock(mu);
-	call_before_sleep();    /* nor do others wait for this thread */
+	mutex_let_others();
 	for (int i = 0; wanted && i < BREATHS && atomic_load_explicit(&mu->state, memory_order_relaxed) == 0; i++)
 		(void)sched_yield();
 	mutex_lock(mu);

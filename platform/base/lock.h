@@ -72,3 +72,5 @@ void mutex_unlock_pair(struct mutex *a, struct mutex *b) NO_TSA;
  * do not wait for such a thread: a wait inside it does not call it again.
  */
 void mutex_before_sleep(void (*fn)(void *), void *arg);
+/* Just that: for a thread that is about to work for long. */
+void mutex_let_others(void);

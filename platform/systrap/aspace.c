@@ -500,6 +500,7 @@ static size_t copy_vm(struct systrap_as *as, vm_fn *fn, void *local, u64 remote,
 
 	if (atomic_load(&as->dead))
 		return 0;
+	workers_worked(n);
 	while (done < n) {
 		struct iovec l = { (u8 *)local + done, want };
 		struct iovec r = { (void *)(remote + done), want };
@@ -536,6 +537,7 @@ size_t systrap_copy_pieces(struct aspace *base, gaddr_t at, const struct iovec *
 
 	if (atomic_load(&as->dead))
 		return 0;
+	workers_worked(bytes);
 	return fn(as->pid, v, (unsigned)n, &r, 1) == (ssize_t)bytes ? bytes : 0;
 }
 

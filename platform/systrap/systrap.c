@@ -43,6 +43,7 @@ const struct platform_ops systrap_ops = {
 	.block_watch = workers_block_watch,
 	.waking = workers_waking,
 	.block_end = workers_block_end,
+	.worked = workers_worked,
 	.as_new = systrap_as_new,
 	.as_fork = systrap_as_fork,
 	.ctx_clone = systrap_ctx_clone,

@@ -331,6 +331,7 @@ struct worker *workers_block_begin(struct platform *base);
 struct worker *workers_block_watch(struct platform *base, hostfd_t *ret_fd);
 void workers_waking(struct platform *base, struct worker *sleeper);
 void workers_block_end(struct platform *base, bool woken);
+void workers_worked(size_t n);
 /* Tell some worker that @c has a trap of @kind (a soft event). The caller has made it TRAPPED or DEAD. */
 void workers_post(struct systrap *p, struct systrap_ctx *c, const struct trap *trap);
 /* There is to be one more context: is there a worker for it? 0 or -EAGAIN. */

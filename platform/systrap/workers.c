@@ -6,7 +6,7 @@
  * The holder keeps the token while it serves a call, since most take a
  * microsecond, and gives it up only before it may wait long (block_begin): to a parked worker,
  * if some context may still send a notification, else to nobody.  A
- * contended mutex counts (its holder may wait for a notification).  If a worker was just woken from
+ * contended mutex counts (its holder may wait for a notification), and so does a call that moves much (workers_worked()).  If a worker was just woken from
  * its own wait, nobody else is, unless there are events: it comes by, and wakes another if it must wait again first.  Who
  * resumes a context next finds it free.  Invariant: while running > 0, somebody holds the
  * token or is about to take it.
@@ -67,6 +67,7 @@ struct worker {
 	bool borrows;                   /* own thread: counted in the lane's borrowers */
 	bool waits;                     /* own thread: it may be long until it is back in workers_run(), though it still wakes others */
 	bool coming;                    /* counted in the pool's coming. Own thread */
+	size_t moved;                   /* own thread: bytes, by the call that is served */
 	bool watches;                   /* own thread: was made the pool's watcher, and may have lost the token since */
 	pid_t tid;                      /* set before a sleep */
 	struct systrap *lane;           /* own thread: a worker's for ever; of others, where they wait now */
@@ -340,6 +341,8 @@ struct ctx *workers_run(struct platform *base, struct ctx *done, struct trap *re
 	self.serving = NULL;
 	if (done)
 		resume(to_ctx(done));
+	self.moved = 0;
+	self.waits = false;
 	if (self.lacks)
 		one_more(p);
 	for (;;) {
@@ -521,6 +524,23 @@ struct worker *workers_block_begin(struct platform *base)
 	self.waits = true;
 	block_begin(here(base));
 	return &self;
+}
+
+/* What takes a fraction of a millisecond. */
+#define LONG_WORK (1u << 20)
+
+/* Whoever holds the token keeps all others of the lane waiting.  Where copies are made, locks may be held. */
+void workers_worked(size_t n)
+{
+	if (!self.serving)
+		return;
+	if (likely(n <= LONG_WORK - self.moved)) {
+		self.moved += n;
+		return;
+	}
+	self.moved = 0;
+	self.waits = true;
+	mutex_let_others();
 }
 
 /*

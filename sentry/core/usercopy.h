@@ -26,6 +26,8 @@ int zero_out(struct task *t, gaddr_t dst, size_t n) must_check;
  */
 void usercopy_begin(struct task *t, u64 nr, const u64 *args);
 void usercopy_end(struct task *t);
+/* Bytes moved without the application, as from file to file: a call that moves many does not keep others waiting. */
+void usercopy_elsewhere(struct task *t, size_t n);
 /* As copy_out(), for what nobody but @t looks at before it goes on.  No lock of the mm's rank or above is held. */
 int copy_out_late(struct task *t, gaddr_t dst, const void *src, size_t n) must_check;
 

@@ -43,6 +43,7 @@ static ssize_t pump(struct task *t, struct file *in, s64 *ipos, struct file *out
 			return done > 0 ? done : put;
 		*ipos += put;
 		done += put;
+		usercopy_elsewhere(t, (size_t)put);
 		if (put < got || task_killed(t))
 			break;
 	}
