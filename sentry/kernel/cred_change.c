@@ -169,6 +169,9 @@ int cred_setresuid(struct task *t, u32 r, u32 e, u32 s)
 	    !(one_of(r, old->uid, old->euid, old->suid) && one_of(e, old->uid, old->euid, old->suid) &&
 	      one_of(s, old->uid, old->euid, old->suid)))
 		return -EPERM;
+	if ((r == KEEP || r == old->uid) && (e == KEEP || (e == old->euid && e == old->fsuid)) &&
+	    (s == KEEP || s == old->suid))
+		return 0;               /* then fsuid stays, too */
 	c = cred_dup(old);
 	if (!c)
 		return -ENOMEM;
@@ -193,6 +196,9 @@ int cred_setresgid(struct task *t, u32 r, u32 e, u32 s)
 	    !(one_of(r, old->gid, old->egid, old->sgid) && one_of(e, old->gid, old->egid, old->sgid) &&
 	      one_of(s, old->gid, old->egid, old->sgid)))
 		return -EPERM;
+	if ((r == KEEP || r == old->gid) && (e == KEEP || (e == old->egid && e == old->fsgid)) &&
+	    (s == KEEP || s == old->sgid))
+		return 0;
 	c = cred_dup(old);
 	if (!c)
 		return -ENOMEM;

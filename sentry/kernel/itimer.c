@@ -154,7 +154,7 @@ int itimer_set(struct tgroup *tg, int which, const struct itimer_val *v, struct 
 		get_locked(tg, which, now, old);
 	if (which == ITIMER_REAL) {
 		tg->itimer_real_expiry = expiry;
-		tg->itimer_real_interval = v->interval;
+		tg->itimer_real_interval = expiry ? v->interval : 0;    /* Linux keeps that of the other two */
 		ktimer_arm(k, &tg->itimer_real, expiry ? expiry : KTIME_MAX);
 	} else {
 		struct itimer_cpu *it = cpu_timer(tg, which);

@@ -318,7 +318,7 @@ int ptimer_settime(struct task *t, int id, bool absolute, const struct ptimer_sp
 	}
 	if (old)
 		get_locked(p, now, old);
-	p->interval = v->interval;
+	p->interval = v->value == 0 && !clock_is_cpu(p->clock) ? 0 : v->interval;
 	p->overrun = 0;
 	p->overrun_last = 0;
 	p->expiry = v->value == 0 ? 0 : absolute ? v->value : ktime_add(now, v->value);

@@ -32,7 +32,7 @@ static void tell_tracer(struct task *t)
 	tracer = pt->tracer;
 	if (tracer) {
 		mutex_lock(&tracer->mu);
-		if (tracer->sighand && !(tracer->sighand->act[SIGCHLD - 1].flags & SA_NOCLDSTOP))
+		if (signal_tells_stops(tracer))
 			(void)!signal_send_locked(tracer, NULL, SIGCHLD, &si);
 		mutex_unlock(&tracer->mu);
 		waitq_wake(&tracer->wait_children, POLLIN);

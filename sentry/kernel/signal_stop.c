@@ -102,6 +102,14 @@ void signal_stop_here(struct task *t)
 		notify_parent_stop(tg, CLD_CONTINUED);
 }
 
+/* tg->mu held.  Who ignores SIGCHLD, or wants none for stops, gets none even if it is blocked. */
+bool signal_tells_stops(const struct tgroup *tg)
+{
+	const struct lx_sigaction *act = tg->sighand ? &tg->sighand->act[SIGCHLD - 1] : NULL;
+
+	return act && !(act->flags & SA_NOCLDSTOP) && act->handler != (u64)(uintptr_t)SIG_IGN;
+}
+
 void notify_parent_stop(struct tgroup *tg, int why)
 {
 	struct kernel *k = tg->kernel;
@@ -125,7 +133,7 @@ void notify_parent_stop(struct tgroup *tg, int why)
 	parent = tg->parent;
 	if (parent) {
 		mutex_lock(&parent->mu);
-		if (parent->sighand && !(parent->sighand->act[SIGCHLD - 1].flags & SA_NOCLDSTOP))
+		if (signal_tells_stops(parent))
 			(void)!signal_send_locked(parent, NULL, SIGCHLD, &si);
 		mutex_unlock(&parent->mu);
 		waitq_wake(&parent->wait_children, POLLIN);

@@ -84,6 +84,7 @@ void signal_continue_locked(struct tgroup *tg) REQUIRES(tg->mu);
 /* Take part in a stop of the group: sleeps until continued or killed. */
 void signal_stop_here(struct task *t);
 /* Tell the parent of a stop or continue (CLD_*). No lock held. */
+bool signal_tells_stops(const struct tgroup *tg);
 void notify_parent_stop(struct tgroup *tg, int why);
 
 /* ---- signal_frame.c ---- */

@@ -5,6 +5,7 @@
  * the client can write before accept().
  */
 #include <errno.h>
+#include <fcntl.h>
 
 #include "sentry/kernel/task.h"
 #include "sentry/socket/unix_int.h"
@@ -199,7 +200,7 @@ int unix_accept(struct task *t, struct socket *s, u32 flags, struct socket **ret
 	if (u->state != UNIX_LISTEN) {
 		r = -EINVAL;
 	} else if (list_empty(&u->backlog)) {
-		r = u->shutdown & 1 ? -EINVAL : -EAGAIN;
+		r = (u->shutdown & 1) && !(file_flags(&s->f) & O_NONBLOCK) ? -EINVAL : -EAGAIN;
 	} else {
 		n = list_first(&u->backlog, struct unix_sock, backlog_node);
 		list_del_init(&n->backlog_node);

@@ -209,17 +209,24 @@ static int dgram_target(struct task *t, struct unix_sock *u, struct sock_msg *m,
 /* The connected receiver has died: the next send is refused, later ones find no peer. */
 static int dgram_peer_dead(struct unix_sock *u, struct unix_sock *to)
 {
+	struct list_head pkts = LIST_INIT(pkts);
 	bool ours = false;
 
 	mutex_lock(&u->mu);
 	if (u->type == SOCK_DGRAM && u->peer == to) {
 		u->peer = NULL;
 		ours = true;
+		list_splice_tail_init(&u->rq, &pkts);   /* as Linux does, what it had sent is lost */
+		u->rq_len = 0;
+		u->rq_bytes = 0;
 	}
 	mutex_unlock(&u->mu);
 	unix_forget_wait(u);
-	if (ours)
+	if (ours) {
+		unix_pkts_doom(u->kernel, &pkts);
+		waitq_wake(&u->peer_wait, POLLOUT);
 		unix_unref(to);
+	}
 	return u->type == SOCK_DGRAM ? -ECONNREFUSED : -EPIPE;
 }
 
@@ -551,7 +558,7 @@ static ssize_t dgram_take(struct socket *s, struct unix_sock *u, struct sock_msg
 	bool peek = m->flags & MSG_PEEK;
 	ssize_t n = 0;
 	u32 off, len;
-	struct unix_pkt *p = dgram_at(u, peek, &off);
+	struct unix_pkt *p = u->err ? NULL : dgram_at(u, peek, &off);       /* an error comes before what is there */
 
 	if (!p)
 		return empty_reason(s, u, m->flags);

@@ -141,6 +141,8 @@ static int do_poll(struct task *t, gaddr_t fds, u32 n, ktime_t deadline)
 		ready = poll_wait(t, c->pt.e, c->pt.n, deadline, &c->kept);
 	if (ready == -EPARKED)
 		return ready;
+	if (ready == 0 && signal_pending(t))
+		ready = -ERESTARTSYS;           /* also one that the call's own mask lets in */
 	if (ready >= 0) {
 		for (size_t i = 0; i < c->pt.n; i++)
 			c->pt.p[i].revents = (short)c->pt.e[i].revents;
@@ -362,6 +364,8 @@ static long do_select(struct task *t, const struct sysargs *a, const struct near
 		return r;
 	if (r > 0)
 		r = sets_fill(&c->s, &c->pt);
+	else if (r == 0 && signal_pending(t))
+		r = -ERESTARTSYS;
 	for (int i = 0; i < 3 && r >= 0; i++) {
 		if (c->s.addr[i].v && copy_out_late(t, c->s.addr[i], c->s.out[i], c->s.words * 8) < 0)
 			r = -EFAULT;

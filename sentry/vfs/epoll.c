@@ -628,9 +628,17 @@ static void epoll_fdinfo(struct file *f, struct strbuf *out)
 	mutex_unlock(&ep->mu);
 }
 
+/* Settings of busy polling, which is not there; Linux says so of any other, too. */
+static long epoll_ioctl(struct task *t, struct file *f, u32 cmd, gaddr_t arg)
+{
+	(void)t, (void)f, (void)cmd, (void)arg;
+	return -EINVAL;
+}
+
 static const struct file_ops epoll_ops = {
 	.lseek = file_lseek_none,
 	.name = "eventpoll",
+	.ioctl = epoll_ioctl,
 	.poll = epoll_poll,
 	.poll_for = epoll_poll_for,
 	.fdinfo = epoll_fdinfo,

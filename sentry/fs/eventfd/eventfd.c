@@ -58,7 +58,7 @@ static ssize_t eventfd_fop_write(struct task *t, struct file *f, struct iobuf *b
 	u64 v;
 
 	(void)t, (void)pos;
-	if (b->left < sizeof(v))
+	if (b->left != sizeof(v))
 		return -EINVAL;
 	r = iobuf_peek(b, &v, sizeof(v));
 	if (r != sizeof(v))
@@ -94,11 +94,11 @@ static u32 eventfd_fop_poll(struct file *f)
 
 	mutex_lock(&ed->mu);
 	if (ed->count > 0)
-		ev |= POLLIN | POLLRDNORM;
+		ev |= POLLIN;                   /* no POLLRDNORM */
 	if (ed->count > COUNT_MAX)
 		ev |= POLLERR;                  /* signals were lost */
 	if (ed->count < COUNT_MAX)
-		ev |= POLLOUT | POLLWRNORM;
+		ev |= POLLOUT;
 	mutex_unlock(&ed->mu);
 	return ev;
 }

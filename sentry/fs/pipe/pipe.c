@@ -234,6 +234,7 @@ static ssize_t write_locked(struct pipe *pp, struct iobuf *b, bool packet)
 
 static ssize_t pipe_write(struct task *t, struct file *f, struct iobuf *b, s64 *pos)
 {
+	bool packets = file_flags(f) & O_DIRECT;
 	struct pipe *pp = pipe_of(f);
 	ssize_t n;
 
@@ -241,7 +242,12 @@ static ssize_t pipe_write(struct task *t, struct file *f, struct iobuf *b, s64 *
 	if (b->left == 0)
 		return 0;
 	mutex_lock(&pp->mu);
-	n = pp->readers == 0 ? -EPIPE : write_locked(pp, b, file_flags(f) & O_DIRECT);
+	n = pp->readers == 0 ? -EPIPE : write_locked(pp, b, packets);
+	/* More than one packet holds becomes several. */
+	for (ssize_t more = n; packets && more > 0 && b->left > 0;) {
+		more = write_locked(pp, b, true);
+		n += MAX(more, 0);
+	}
 	mutex_unlock(&pp->mu);
 	if (n == -EPIPE)
 		signal_send_task(t, SIGPIPE, NULL);
