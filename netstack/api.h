@@ -221,6 +221,8 @@ void ep_set_ready(struct ep *e, ep_ready_fn *fn, void *opaque);
 void ep_set_ident(struct ep *e, u32 uid, u32 gid, u64 ino);
 
 int ep_bind(struct ep *e, const struct net_sa *sa) must_check;
+/* Is the address one that ep_bind() would take? */
+int ep_bind_addr(struct ep *e, const struct net_sa *sa) must_check;
 /*
  * For what the owner itself serves inside the stack (a resolver): @sa goes to @e before any other
  * binding, and other endpoints can bind the port as if @e were not there.

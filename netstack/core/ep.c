@@ -366,6 +366,13 @@ int ep_bind(struct ep *e, const struct net_sa *sa)
 	return e->ops->bind ? e->ops->bind(e, sa) : -EOPNOTSUPP;
 }
 
+int ep_bind_addr(struct ep *e, const struct net_sa *sa)
+{
+	struct ipaddr a;
+
+	return ep_check_bind(e, sa, &a);
+}
+
 int ep_bind_service(struct ep *e, const struct net_sa *sa)
 {
 	mutex_lock(&e->mu);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include "netstack/core/ep.h"
 #include "netstack/core/port.h"
+#include "netstack/core/reserved.h"
 #include "netstack/core/stack.h"
 
 void porttab_init(struct porttab *t)
@@ -35,42 +36,55 @@ static bool addrs_meet(const struct bindnode *a, const struct bindnode *b)
 	return any_a || any_b || ip_eq(&a->laddr, &b->laddr);
 }
 
-static bool conflict(const struct bindnode *n, const struct bindnode *o, u16 port)
+/* As in Linux all of IPv4 is in the way of a socket for both families, even when that is connected by IPv6. */
+static bool meets_dual(const struct bindnode *n, const struct bindnode *o)
+{
+	return !(n->flags & BIND_V6) && ip_is_any(&n->laddr) && (o->flags & BIND_DUAL);
+}
+
+/* May @n, which is about to be bound, not be beside @o?  A TIME_WAIT is nobody's.  @chosen: nobody asked for this port. */
+static bool conflict(const struct bindnode *n, const struct bindnode *o, u16 port, bool chosen)
 {
 	if (o == n || o->lport != port || ((n->flags | o->flags) & BIND_SERVICE))
 		return false;
 	if (n->ifindex && o->ifindex && n->ifindex != o->ifindex)
 		return false;
+	/* What a program did not ask for by number it shares with nobody, whatever it allows. */
+	if (chosen && n->proto == PORT_TCP)
+		return addrs_meet(n, o) || meets_dual(n, o);
 	if ((n->flags & o->flags & BIND_REUSEADDR) &&
 	    (n->proto == PORT_UDP || !(o->flags & BIND_LISTEN)))
 		return false;
-	if ((n->flags & o->flags & BIND_REUSEPORT) && n->uid == o->uid)
+	if ((n->flags & o->flags & BIND_REUSEPORT) && (n->uid == o->uid || !o->ep))
 		return false;
-	return addrs_meet(n, o);
+	return addrs_meet(n, o) || meets_dual(n, o);
 }
 
-static bool free_locked(struct portbucket *b, const struct bindnode *n, u16 port)
+static bool free_locked(struct portbucket *b, const struct bindnode *n, u16 port, bool chosen)
 {
 	struct bindnode *o;
 
 	list_for_each(o, &b->binds, node)
-		if (conflict(n, o, port))
+		if (conflict(n, o, port, chosen))
 			return false;
 	list_for_each(o, &b->kids, node)
-		if (conflict(n, o, port))
+		if (conflict(n, o, port, chosen))
 			return false;
 	return true;
 }
 
-static bool claim(struct stack *s, struct bindnode *n, u16 port)
+static bool is_dual(const struct bindnode *n) { return (n->flags & (BIND_V6 | BIND_V6ONLY)) == BIND_V6; }
+
+static bool claim(struct stack *s, struct bindnode *n, u16 port, bool chosen)
 {
 	struct portbucket *b = bucket_of(s, n->proto, port);
 	bool ok;
 
 	mutex_lock(&b->mu);
-	ok = free_locked(b, n, port);
+	ok = free_locked(b, n, port, chosen);
 	if (ok) {
 		n->lport = port;
+		n->flags |= is_dual(n) && ip_is_any(&n->laddr) && !ip_is4(&n->laddr) ? BIND_DUAL : 0u;
 		n->hashed = true;
 		list_add_tail(&n->node, &b->binds);
 	}
@@ -81,7 +95,7 @@ static bool claim(struct stack *s, struct bindnode *n, u16 port)
 }
 
 /*
- * As in Linux, connections take even ports (of the range) while there are any, and bind() odd ones: so who connects to a port
+ * As in Linux, connections of TCP take even ports (of the range) while there are any, and bind() odd ones: so who connects to a port
  * that was bound a moment ago and is free again is refused, and never meets itself there.
  */
 enum { PARITY_CONNECT = 0, PARITY_BIND = 1 };
@@ -109,12 +123,13 @@ int port_bind(struct stack *s, struct bindnode *n, u16 port)
 	u32 lo, range, i, at, parity;
 
 	if (port)
-		return claim(s, n, port) ? 0 : -EADDRINUSE;
+		return claim(s, n, port, false) ? 0 : -EADDRINUSE;
 	port_range(s, n, &lo, &range);
 	at = stack_rand32(s) % range;
 	for (parity = 0; parity < 2; parity++)
 		for (i = 0; i < range; i++, at = at + 1 == range ? 0 : at + 1)
-			if (((at + parity) & 1) == PARITY_BIND && claim(s, n, (u16)(lo + at)))
+			if ((n->proto == PORT_UDP || ((at + parity) & 1) == PARITY_BIND) && !port_reserved(s, lo + at) &&
+			    claim(s, n, (u16)(lo + at), true))
 				return 0;
 	return -EADDRINUSE;
 }
@@ -220,7 +235,7 @@ static bool auto_claim(struct stack *s, struct bindnode *n, u16 port, bool share
 	ok = share ? auto_ok_locked(b, port) : unused_locked(b, port);
 	if (ok) {
 		n->lport = port;
-		n->flags |= BIND_AUTO;
+		n->flags |= BIND_AUTO | (is_dual(n) && !n->ep->addr_bound && !ip_is4(&n->laddr) ? BIND_DUAL : 0u);
 		n->hashed = true;
 		list_add_tail(&n->node, &b->binds);
 	}
@@ -259,7 +274,8 @@ int port_auto(struct stack *s, struct bindnode *n, bool (*ok)(struct bindnode *n
 		for (i = 0; i < range; i++, at = at + 1 == range ? 0 : at + 1) {
 			u16 port = (u16)(lo + at);
 
-			if ((any_parity ? pass & 1 : ((at + pass) & 1) != PARITY_CONNECT) || (share && !ok(n, port)))
+			if ((any_parity ? pass & 1 : ((at + pass) & 1) != PARITY_CONNECT) || port_reserved(s, port) ||
+			    (share && !ok(n, port)))
 				continue;
 			if (!auto_claim(s, n, port, share))
 				continue;

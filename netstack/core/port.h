@@ -27,6 +27,7 @@ enum {
 	BIND_V6 = 16,           /* an AF_INET6 socket */
 	BIND_AUTO = 32,         /* the port was chosen by connect() */
 	BIND_KID = 64,
+	BIND_DUAL = 256,        /* of IPv6 for both families, and bound to no address */
 	BIND_SERVICE = 128,     /* the owner's own: goes before every other binding and is in nobody's way */
 };
 

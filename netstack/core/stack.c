@@ -143,6 +143,7 @@ void stack_free(struct stack *s)
 	tfo_done(s);
 	timers_done(&s->timers);
 	pkt_pool_done(&s->pool);
+	kfree(atomic_load(&s->reserved_ports));
 	kfree(s);
 }
 

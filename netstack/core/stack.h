@@ -66,6 +66,7 @@ struct stack {
 	struct nf nf;
 	struct ratelimit icmp_limit, chal_limit;
 	_Atomic u32 ip_id;
+	u8 *_Atomic reserved_ports;     /* reserved.h */
 	_Atomic u64 cookies;
 	_Atomic s64 tcp_mem;                    /* bytes in all TCP queues */
 	_Atomic bool rx_behind;                 /* stack_rx_behind() */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "netstack/core/reserved.h"
 #include "netstack/core/stack.h"
 #include "netstack/tcp/cc.h"
 
@@ -26,6 +27,7 @@ static const struct row rows[] = {
 #define CC_AVAIL  "ipv4/tcp_available_congestion_control"
 #define CC_ALLOW  "ipv4/tcp_allowed_congestion_control"
 #define FO_KEY    "ipv4/tcp_fastopen_key"
+#define RESERVED  "ipv4/ip_local_reserved_ports"
 #define CT_COUNT  "netfilter/nf_conntrack_count"
 
 void sysctl_init(struct net_sysctl *s)
@@ -39,7 +41,7 @@ void sysctl_init(struct net_sysctl *s)
 
 const char *stack_sysctl_name(unsigned i)
 {
-	static const char *const extra[] = { CC_NAME, CC_AVAIL, CC_ALLOW, FO_KEY, CT_COUNT };
+	static const char *const extra[] = { CC_NAME, CC_AVAIL, CC_ALLOW, FO_KEY, CT_COUNT, RESERVED };
 
 	if (i < ARRAY_SIZE(rows))
 		return rows[i].name;
@@ -70,6 +72,8 @@ int stack_sysctl_get(struct stack *s, const char *name, char *buf, size_t cap)
 		return snprintf(buf, cap, "reno cubic\n") < (int)cap ? 0 : -ENOSPC;
 	if (strcmp(name, FO_KEY) == 0)
 		return tfo_key_get(s, buf, cap);
+	if (strcmp(name, RESERVED) == 0)
+		return reserved_get(s, buf, cap);
 	if (strcmp(name, CT_COUNT) == 0)
 		return snprintf(buf, cap, "%u\n", nf_conntrack_count(s)) < (int)cap ? 0 : -ENOSPC;
 	if (!r)
@@ -119,6 +123,8 @@ int stack_sysctl_set(struct stack *s, const char *name, const char *val)
 		return set_cc(s, val);
 	if (strcmp(name, FO_KEY) == 0)
 		return tfo_key_set(s, val);
+	if (strcmp(name, RESERVED) == 0)
+		return reserved_set(s, val);
 	if (!r)
 		return strcmp(name, CC_AVAIL) == 0 || strcmp(name, CC_ALLOW) == 0 || strcmp(name, CT_COUNT) == 0 ?
 			       -EACCES : -ENOENT;

@@ -223,7 +223,7 @@ void tcp_done(struct tcp_ep *t, int err)
 	/* A port that nobody asked for is free now; lport goes on to show it, as in Linux. */
 	if (e->bind.hashed && (!e->owned || !t->port_asked)) {
 		port_unbind(s, &e->bind);
-		e->bind.flags &= ~(u32)(BIND_AUTO | BIND_LISTEN);
+		e->bind.flags &= ~(u32)(BIND_AUTO | BIND_LISTEN | BIND_DUAL);
 	}
 	e->shut = 3;
 	if (err)
@@ -747,7 +747,7 @@ static void tcp_rekey(struct ep *e)
 	if (e->bind.hashed)
 		port_rekey(e->stack, &e->bind, &e->bind.laddr, &e->bind.raddr, e->bind.rport,
 			   ep_bind_flags(e) |
-				   (e->bind.flags & (BIND_LISTEN | BIND_AUTO | BIND_KID)));
+				   (e->bind.flags & (BIND_LISTEN | BIND_AUTO | BIND_KID | BIND_DUAL)));
 }
 
 /* To Linux' sockets a connection in TIME_WAIT is gone. */

@@ -44,7 +44,7 @@ static int udp_bind(struct ep *e, const struct net_sa *sa)
 	mutex_lock(&e->mu);
 	if (e->lport)
 		r = -EINVAL;
-	else
+	else if (sa->port || !e->o.bind_noport)
 		r = claim_port(e, &a, sa->port);
 	if (r == 0) {
 		e->laddr = a;
@@ -484,7 +484,7 @@ static void udp_rekey(struct ep *e)
 {
 	if (e->bind.hashed)
 		port_rekey(e->stack, &e->bind, &e->bind.laddr, &e->bind.raddr, e->bind.rport,
-			   ep_bind_flags(e));
+			   ep_bind_flags(e) | (e->bind.flags & BIND_DUAL));
 }
 
 const struct ep_ops udp_ops = {

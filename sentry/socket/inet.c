@@ -93,8 +93,10 @@ static int inet_bind(struct task *t, struct socket *s, const void *name, u32 len
 	}
 	if (sa.family != s->family)
 		return -EAFNOSUPPORT;
-	if (sa.port && sa.port < first_free_port(s) && s->type != SOCK_RAW && !net_capable(t, s->net, CAP_NET_BIND_SERVICE))
-		return -EACCES;
+	if (sa.port && sa.port < first_free_port(s) && s->type != SOCK_RAW && !net_capable(t, s->net, CAP_NET_BIND_SERVICE)) {
+		r = ep_bind_addr(ep_of(s), &sa);
+		return r < 0 ? r : -EACCES;
+	}
 	return ep_bind(ep_of(s), &sa);
 }
 

@@ -338,7 +338,7 @@ const char *net_sysctl_name(struct net *n, unsigned i) { return net_stack(n) ? s
 
 int net_sysctl_show(struct net *n, const char *name, struct strbuf *out)
 {
-	char text[128];
+	char text[1024];
 	int r = stack_sysctl_get(net_stack(n), name, text, sizeof(text));
 
 	if (r == 0)
