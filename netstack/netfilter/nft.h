@@ -17,6 +17,7 @@
 #define NFT_BLOB_MAX 3072       /* bytes of one rule's expressions: they fit a datagram of a dump */
 #define NFT_EXPRS    64         /* of one rule */
 #define NFT_DEPTH    16         /* jumps within jumps, as in Linux */
+#define NFT_JUMPS    4          /* of one rule; the first ends it, and all are followed whenever a jump is added */
 
 struct nft_rule {
 	struct ref ref;
@@ -69,7 +70,7 @@ struct nft_batch { struct stack *s; struct nft *n; };
 
 struct nft_chain *nft_chain_find(struct nft_table *t, const char *name);
 void nft_rule_unref(struct nft_rule *r);
-/* nft_expr.c: a rule of @attrs (expressions), checked as far as it can be alone. */
+/* nft_expr.c: a rule of @attrs (expressions), checked as far as it can be alone. -EOPNOTSUPP: more than NFT_JUMPS. */
 int nft_rule_new(const u8 *exprs, u32 len, struct nft_rule **ret) must_check;
 /* The program of @t: -EINVAL, -ENOENT (chain, extension), -ELOOP, -EMLINK (too deep), -ENOMEM. */
 int nft_compile(struct stack *s, struct nft_table *t, struct nf_prog **ret) must_check;

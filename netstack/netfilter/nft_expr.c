@@ -545,6 +545,10 @@ int nft_rule_new(const u8 *exprs, u32 len, struct nft_rule **ret)
 	}
 	r->info_len = at;
 	r->jumps = true;
+	if (nft_rule_jump(r, NFT_JUMPS, chain)) {
+		nft_rule_unref(r);
+		return -EOPNOTSUPP;
+	}
 	r->jumps = nft_rule_jump(r, 0, chain);
 	*ret = r;
 	return 0;

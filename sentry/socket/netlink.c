@@ -386,6 +386,7 @@ static int one_request(struct task *t, struct nl_sock *ns, const struct nlmsghdr
 static void requests(struct task *t, struct nl_sock *ns, const u8 *buf, u32 len, struct list_head *notes)
 	REQUIRES(ns->mu)
 {
+	const u8 *const first = buf;
 	struct nl_batch batch = { 0 };
 
 	while (len >= NLMSG_HDRLEN) {
@@ -394,6 +395,12 @@ static void requests(struct task *t, struct nl_sock *ns, const u8 *buf, u32 len,
 		u32 step;
 		int r = 0;
 
+		/* To check a batch of rules may take long. */
+		if (buf != first) {
+			mutex_let_others();
+			if (task_killed(t))
+				break;
+		}
 		memcpy(&h, buf, sizeof(h));
 		if (h.nlmsg_len < NLMSG_HDRLEN || h.nlmsg_len > len)
 			break;

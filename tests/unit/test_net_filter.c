@@ -7,7 +7,10 @@
 #include <errno.h>
 #include "tests/unit/nf_blob.h"
 #include "netstack/core/stack.h"
+#include <arpa/inet.h>
+#include <linux/netfilter/nf_tables.h>
 #include "netstack/netfilter/nf_int.h"
+#include "netstack/netfilter/nft.h"
 
 static const char *const hooks_of_filter = "filter";
 
@@ -538,6 +541,54 @@ static void a_failed_allocation_leaves_the_old_rules(void **state)
 	rig_done(&r);
 }
 
+static u32 attr(u8 *at, u16 type, const void *v, u32 n)
+{
+	const u16 head[2] = { (u16)(4 + n), type };
+
+	memcpy(at, head, 4);
+	memmove(at + 4, v, n);
+	memset(at + 4 + n, 0, ALIGN_UP(n, 4u) - n);
+	return 4 + ALIGN_UP(n, 4u);
+}
+
+/* An expression that jumps to chain "c". */
+static u32 jump_expr(u8 *at)
+{
+	const u32 reg = htonl(NFT_REG_VERDICT), code = htonl((u32)NFT_JUMP);
+	u8 verdict[64], data[96], expr[160];
+	u32 n = attr(verdict, NFTA_VERDICT_CODE, &code, 4), k;
+
+	n += attr(verdict + n, NFTA_VERDICT_CHAIN, "c", 2);
+	n = attr(data, NFTA_DATA_VERDICT, verdict, n);
+	k = attr(expr, NFTA_IMMEDIATE_DREG, &reg, 4);
+	k += attr(expr + k, NFTA_IMMEDIATE_DATA, data, n);
+	memcpy(data, expr, k);
+	n = attr(expr, NFTA_EXPR_NAME, "immediate", 10);
+	n += attr(expr + n, NFTA_EXPR_DATA, data, k);
+	return attr(at, NFTA_LIST_ELEM, expr, n);
+}
+
+/* All jumps are followed whenever one is added: a rule has no use for many. */
+static void a_rule_jumps_a_few_times_at_most(void **state)
+{
+	u8 b[NFT_BLOB_MAX];
+	struct nft_rule *r;
+	char name[NFT_NAME];
+	u32 n = 0;
+
+	(void)state;
+	for (u32 i = 1; i <= NFT_JUMPS; i++) {
+		n += jump_expr(b + n);
+		assert_int_equal(nft_rule_new(b, n, &r), 0);
+		assert_true(nft_rule_jump(r, i - 1, name));
+		assert_string_equal(name, "c");
+		assert_false(nft_rule_jump(r, i, name));
+		nft_rule_unref(r);
+	}
+	n += jump_expr(b + n);
+	assert_int_equal(nft_rule_new(b, n, &r), -EOPNOTSUPP);
+}
+
 int main(void)
 {
 	const struct CMUnitTest t[] = {
@@ -551,6 +602,7 @@ int main(void)
 		cmocka_unit_test(a_table_that_lies_is_refused),
 		cmocka_unit_test(jumps_in_a_ring_or_too_deep_are_refused),
 		cmocka_unit_test(a_failed_allocation_leaves_the_old_rules),
+		cmocka_unit_test(a_rule_jumps_a_few_times_at_most),
 	};
 
 	return cmocka_run_group_tests(t, unit_setup, NULL);
