@@ -141,7 +141,7 @@ long keys_check_view(struct task *t, s32 id)
 static long describe(struct task *t, const struct key *k, size_t max, void **ret)
 {
 	const struct user_ns *u = task_user_ns(t);
-	auto_strbuf s;
+	auto_strbuf s = { 0 };
 	long n;
 
 	strbuf_init(&s);

@@ -11,7 +11,7 @@
 
 static long traced(struct task *t, u64 nr, const struct sysargs *a)
 {
-	auto_strbuf s;
+	auto_strbuf s = { 0 };
 	int pid = t->tg->tgid, tid = t->tid;
 	long r;
 

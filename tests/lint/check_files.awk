@@ -38,6 +38,7 @@ FNR == 1 {
 	if ($0 !~ /^\/\*/)
 		complain("a file opens with what it is")
 }
+/^[ \t]*auto_[a-z_]+ [^=]*;/ { complain("what is cleaned up on every way out has a value from the start") }
 FNR == 1001 { complain("more than 1000 lines: split it by concept") }
 /TODO|FIXME|XXX/ { complain("no TODO: do it, or say in the docs what is missing") }
 

@@ -123,7 +123,7 @@ static void trees_end_somewhere(void **state)
 {
 	struct cgroup *at = k->cgroups.root, *next;
 	char want[2 * CGROUP_LEVELS + 1] = "";
-	auto_strbuf path;
+	auto_strbuf path = { 0 };
 
 	(void)state;
 	for (int i = 0; i < CGROUP_LEVELS; i++) {

@@ -213,7 +213,7 @@ static bool fit_as_upper(const struct inode *i)
  */
 static int prepare_work(struct task *t, const struct layers *l)
 {
-	auto_strbuf name;
+	auto_strbuf name = { 0 };
 	int r;
 
 	if (!l->work.dentry || l->work.mnt != l->upper.mnt || dentry_is_below(l->work.dentry, l->upper.dentry) ||

@@ -308,7 +308,7 @@ static int node_open(struct task *t, struct inode *i, const struct path *p, u32 
 static ssize_t node_readlink(struct task *t, struct inode *i, char *buf, size_t cap)
 {
 	struct pseudo_node *n = to_pseudo(i);
-	auto_strbuf s;
+	auto_strbuf s = { 0 };
 	int r;
 
 	strbuf_init(&s);
