@@ -10,6 +10,7 @@
 #include "platform/base/bug.h"
 #include "platform/base/str.h"
 #include "sentry/fs/fs.h"
+#include "sentry/kernel/cgroup_bpf.h"
 #include "sentry/kernel/pid.h"
 #include "sentry/kernel/task.h"
 
@@ -41,6 +42,7 @@ static struct cgroup *group_new(struct kernel *k, const char *name, size_t len, 
 int cgroup_first(struct kernel *k)
 {
 	mutex_init(&k->cgroups.mu, RANK_LEAF);
+	list_init(&k->cgroups.progs);
 	k->cgroups.last_id = CGROUP_ROOT_ID;
 	k->cgroups.root = group_new(k, "", 0, CGROUP_ROOT_ID);
 	return k->cgroups.root ? 0 : -ENOMEM;
@@ -57,6 +59,7 @@ void cgroup_unref(struct cgroup *cg)
 	while (cg && ref_put(&cg->ref)) {
 		struct cgroup *up = cg->parent;
 
+		cgroup_bpf_drop(cg);
 		kfree((void *)(uintptr_t)cg->name);
 		kfree(cg);
 		cg = up;

@@ -15,6 +15,7 @@
 #include "platform/base/list.h"
 #include "sentry/kernel/ns.h"
 
+struct bpf_prog;
 struct cgroup_nodes;
 struct strbuf;
 struct task;
@@ -45,6 +46,8 @@ struct cgroup {
 	u32 nbelow;                             /* groups below it */
 	bool told;                              /* populated, as watchers know it */
 	u64 utime, stime;                       /* ns: of processes that ended at or below it */
+	struct bpf_prog **progs;                /* cgroup_bpf.h: nprogs references, NULL: never any */
+	u32 nprogs, prog_flags;
 	struct cgroup_nodes *nodes;             /* its files: fs/cgroup's; NULL: none yet, or dead */
 };
 

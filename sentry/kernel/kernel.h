@@ -52,7 +52,10 @@ struct kernel {
 	struct cgroup_tree {                    /* cgroup.h */
 		struct mutex mu;                /* RANK_LEAF */
 		struct cgroup *root;            /* immutable */
-		u64 last_id;                    /* guarded by mu */
+		u64 last_id;                    /* guarded by mu, like the next two */
+		struct list_head progs;         /* cgroup_bpf.h: all that there are */
+		u32 last_prog;
+		_Atomic u32 attached;           /* how often one is attached to a group; written under mu */
 		struct super *_Atomic sb;       /* the one file system of them; NULL: never mounted */
 	} cgroups;
 	_Atomic u64 nforks;                     /* tasks ever made */

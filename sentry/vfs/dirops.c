@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <linux/capability.h>
 #include <string.h>
+#include "sentry/kernel/cgroup_bpf.h"
 #include "sentry/kernel/task.h"
 #include "sentry/vfs/landlock.h"
 #include "sentry/vfs/mount_int.h"
@@ -143,7 +144,9 @@ int vfs_mknod(struct task *t, int dirfd, const char *name, u32 mode, u32 major, 
 	case S_IFCHR:
 	case S_IFBLK:
 		/* A whiteout (0, 0) is harmless; anything else is a device. */
-		if ((S_ISBLK(mode) || major || minor) && !capable(t, CAP_MKNOD))
+		if (!S_ISBLK(mode) && !major && !minor)
+			break;
+		if (!capable(t, CAP_MKNOD) || cgroup_may_use_device(t, mode, major, minor, BPF_DEVCG_ACC_MKNOD) < 0)
 			return -EPERM;
 		break;
 	case S_IFDIR:

@@ -7,6 +7,7 @@
  */
 #include <fcntl.h>
 #include "platform/base/alloc.h"
+#include "sentry/kernel/cgroup_bpf.h"
 #include "sentry/kernel/task.h"
 #include "sentry/vfs/landlock.h"
 #include "sentry/vfs/mount_int.h"
@@ -80,6 +81,13 @@ static int may_open_type(const struct path *p, struct inode *i, u32 flags)
 	}
 }
 
+static int may_open_device(struct task *t, struct inode *i, int mask)
+{
+	u32 access = (mask & MAY_READ ? BPF_DEVCG_ACC_READ : 0) | (mask & MAY_WRITE ? BPF_DEVCG_ACC_WRITE : 0);
+
+	return cgroup_may_use_device(t, i->mode, i->rdev_major, i->rdev_minor, access);
+}
+
 static int may_open(struct task *t, const struct path *p, u32 flags)
 {
 	struct inode *i = path_inode(p);
@@ -90,6 +98,8 @@ static int may_open(struct task *t, const struct path *p, u32 flags)
 	if ((flags & O_DIRECTORY) && !S_ISDIR(i->mode))
 		return -ENOTDIR;
 	r = inode_permission(t, i, access_mask(flags) | (flags & O_TRUNC ? MAY_WRITE : 0));
+	if (r == 0 && (S_ISCHR(i->mode) || S_ISBLK(i->mode)) && !vfs_is_proxy(i))
+		r = may_open_device(t, i, access_mask(flags));
 	if (r < 0)
 		return r;
 	if ((flags & O_NOATIME) && !inode_owner_or_capable(t, i))
