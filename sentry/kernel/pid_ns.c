@@ -86,6 +86,19 @@ static struct pid_ns *at_level(struct pid_ns *ns, u32 level)
 	return ns;
 }
 
+void pid_ns_end(struct pid_ns *ns, int sig)
+{
+	struct kernel *k = ns->ns.kernel;
+	struct tgroup *init;
+
+	mutex_lock(&k->mu);
+	init = ns->init ? tgroup_ref(ns->init) : NULL;
+	mutex_unlock(&k->mu);
+	if (init)
+		tgroup_exit(init, sig);
+	tgroup_unref(init);
+}
+
 bool pid_ns_within(struct ns *ns, struct tgroup *tg)
 {
 	return at_level(pid_ns_of(ns), tg->pid_ns->level) == tg->pid_ns;

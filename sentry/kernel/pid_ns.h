@@ -32,6 +32,8 @@ int pid_ns_first(struct kernel *k, struct ns **ret) must_check;
 int pid_ns_new(struct task *t, struct user_ns *owner, struct ns **ret) must_check;
 struct pid_ns *pid_ns_of(struct ns *ns);
 struct ns *tgroup_pid_ns_get(struct tgroup *tg) must_check;     /* a reference */
+/* reboot(2): its init ends as if by @sig, and all that is in it. */
+void pid_ns_end(struct pid_ns *ns, int sig);
 bool pid_ns_within(struct ns *ns, struct tgroup *tg);   /* is it that of @tg or below it? */
 /* That of the children to come, and that of @t itself: borrowed. */
 struct pid_ns *task_pid_ns_for_children(struct task *t);

@@ -3,6 +3,8 @@
  */
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/reboot.h>
+#include <signal.h>
 #include <linux/membarrier.h>
 #include <linux/random.h>
 #include <string.h>
@@ -14,6 +16,7 @@
 #include "sentry/core/usercopy.h"
 #include "sentry/kernel/loadavg.h"
 #include "sentry/kernel/sysinfo.h"
+#include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/task.h"
 #include "sentry/syscalls/syscall.h"
 
@@ -104,9 +107,30 @@ long sys_membarrier(struct task *t unused_ok, const struct sysargs *a unused_ok)
 	return -EINVAL;
 }
 
-long sys_reboot(struct task *t, const struct sysargs *a unused_ok)
+/* As in any pid namespace but a host's: its init ends, by a signal that tells whether it is to come back. */
+long sys_reboot(struct task *t, const struct sysargs *a)
 {
-	return capable(t, CAP_SYS_BOOT) ? -EINVAL : -EPERM;
+	u32 magic2 = arg_u32(a, 1);
+
+	if (!ns_capable(t, t->tg->pid_ns->ns.owner, CAP_SYS_BOOT))
+		return -EPERM;
+	if (arg_u32(a, 0) != LINUX_REBOOT_MAGIC1 || (magic2 != LINUX_REBOOT_MAGIC2 && magic2 != LINUX_REBOOT_MAGIC2A &&
+	    magic2 != LINUX_REBOOT_MAGIC2B && magic2 != LINUX_REBOOT_MAGIC2C))
+		return -EINVAL;
+	switch (arg_u32(a, 2)) {
+	case LINUX_REBOOT_CMD_RESTART:
+	case LINUX_REBOOT_CMD_RESTART2:
+		pid_ns_end(t->tg->pid_ns, SIGHUP);
+		break;
+	case LINUX_REBOOT_CMD_POWER_OFF:
+	case LINUX_REBOOT_CMD_HALT:
+		pid_ns_end(t->tg->pid_ns, SIGINT);
+		break;
+	default:
+		return -EINVAL;
+	}
+	task_exit(t, 0);
+	return 0;
 }
 
 /* The kernel's log is empty: its size is 0, and there is nothing to read. */

@@ -9,6 +9,7 @@
 #include <sys/mount.h>
 #include <sys/msg.h>
 #include <sys/prctl.h>
+#include <sys/reboot.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/utsname.h>
@@ -427,6 +428,36 @@ TEST(a_pid_namespace_dies_with_its_first_process)
 	close(p[1]);
 	EXPECT_EQ(waitpid(pid, &status, 0), pid);
 	EXPECT_EQ(read(p[0], &c, 1), 0);        /* the others have closed it: they are gone */
+}
+
+/* Only where it is sure that the namespace is a new one: number 1, and the caller's parent or itself has it. */
+TEST(rebooting_ends_the_pid_namespace)
+{
+	static const struct { int cmd, sig; } ends[] = {
+		{ RB_POWER_OFF, SIGINT }, { RB_HALT_SYSTEM, SIGINT }, { RB_AUTOBOOT, SIGHUP },
+	};
+	int status;
+
+	for (size_t i = 0; i < 2 * sizeof(ends) / sizeof(ends[0]); i++) {
+		pid_t pid = (pid_t)clone_flags(CLONE_NEWPID);
+
+		REQUIRE_OK(pid);
+		if (pid == 0) {
+			if (getpid() != 1)
+				_exit(3);
+			EXPECT_ERR(reboot(RB_ENABLE_CAD), EINVAL);
+			EXPECT_ERR(syscall(SYS_reboot, 1, 2, RB_POWER_OFF, NULL), EINVAL);
+			if (test_failures)
+				_exit(4);
+			if (i % 2 == 0 || fork() == 0)
+				if (getpid() == 1 || getppid() == 1)
+					reboot(ends[i / 2].cmd);
+			for (;;)
+				pause();
+		}
+		EXPECT_EQ(waitpid(pid, &status, 0), pid);
+		EXPECT_EQ(status, ends[i / 2].sig);
+	}
 }
 
 TEST(signals_from_above_reach_the_first_process)
