@@ -4,7 +4,7 @@ set -euo pipefail
 command -v mmdebstrap >/dev/null || apt-get install -y -qq --no-install-recommends mmdebstrap
 pk=ca-certificates,procps,iproute2,iputils-ping,netcat-openbsd,curl,strace,file,tar,xz-utils,python3,perl-base
 pk=$pk,redis-server,redis-tools,nginx-light,postgresql-15,memcached,sqlite3,gcc,libc6-dev,make,git,openssh-client,openssh-server
-pk=$pk,iperf3,wrk,traceroute,bind9-dnsutils,dnsmasq-base,stress-ng,fio,sysbench,nodejs,default-jre-headless,gdb-minimal,lua5.4,gron,fzf
+pk=$pk,iperf3,wrk,traceroute,bind9-dnsutils,dnsmasq-base,stress-ng,fio,sysbench,nodejs,default-jre-headless,gdb-minimal,lua5.4,gron,fzf,systemd,dbus,runc,crun
 mmdebstrap --variant=minbase --include="$pk" \
 	--aptopt='APT::Install-Recommends "false"' \
 	--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \

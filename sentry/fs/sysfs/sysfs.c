@@ -158,7 +158,7 @@ static const struct pseudo_entry thp_entries[] = {
 static const struct pseudo_dir thp_dir = DIR_OF(thp_entries);
 static const struct pseudo_entry mm_entries[] = { DIR("transparent_hugepage", thp_dir) };
 static const struct pseudo_dir mm_dir = DIR_OF(mm_entries);
-static const struct pseudo_entry kernel_entries[] = { DIR("debug", empty), DIR("mm", mm_dir), DIR("security", empty) };
+static const struct pseudo_entry kernel_entries[] = { DIR("mm", mm_dir), DIR("security", empty) };
 static const struct pseudo_dir kernel_dir = DIR_OF(kernel_entries);
 
 static const struct pseudo_entry class_entries[] = { DIR("block", empty), DIR("dmi", empty), DIR("net", sysfs_net_class), DIR("tty", empty) };
