@@ -496,7 +496,8 @@ static void block_begin(struct systrap *p)
 {
 	bool token;
 
-	self.lane = p;
+	if (self.lane != p)             /* wakers read it */
+		self.lane = p;
 	let_go();
 	if (self.watches)
 		unwatch(&p->w);
