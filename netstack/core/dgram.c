@@ -33,7 +33,7 @@ static void compact(struct pktbuf *p)
 	b->used = p->len;
 	pblock_unref(p->frag[0].b);
 	p->frag[0] = (struct pfrag){ b, 0, p->len };
-	p->truesize = (u32)sizeof(*p) + b->cap;
+	p->truesize = (u32)sizeof(*p) + b->cap + (p->ext ? p->ext->cap : 0);
 }
 
 /* Linux: 256 bytes of sk_buff, and 576 or a power of two for headers, data and skb_shared_info. */

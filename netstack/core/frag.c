@@ -206,8 +206,10 @@ static struct pktbuf *join_locked(struct stack *s, struct fragq *q)
 	r->ethertype = first->ethertype;
 	r->flow = first->flow;
 	r->ext = first->ext;
-	if (r->ext)
+	if (r->ext) {
 		pblock_ref(r->ext);
+		r->truesize += r->ext->cap;
+	}
 	r->flags = first->flags & (PKT_MCAST | PKT_BCAST | PKT_LOOPED);
 	return r;
 }

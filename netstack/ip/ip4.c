@@ -210,6 +210,7 @@ static bool options4(struct nic *n, struct pktbuf *p, const struct ip4_hdr *h)
 	p->ext = pblock_new(p->pool, sizeof(*o));
 	if (!p->ext)
 		return false;
+	p->truesize += p->ext->cap;
 	o = (struct ip4_opts *)(void *)p->ext->data;
 	memset(o, 0, sizeof(*o));
 	o->len = (u8)(h->hlen - IP4_HLEN);

@@ -426,6 +426,7 @@ drop:
 
 void tcp_input(struct tcp_ep *t, struct nic *n, struct pktbuf *p, struct tcp_seg *g)
 {
+	pkt_drop_ext(p);                /* nobody asks for it any more; what waits should not hold it */
 	mutex_lock(&t->ep.mu);
 	t->st.segs_in += p->gso_size && g->len ? (g->len + p->gso_size - 1) / p->gso_size : 1;
 	if (t->ep.o.minttl && p->ttl < t->ep.o.minttl) {
