@@ -212,16 +212,17 @@ static int bound(int family, int type, const char *ip, uint16_t port)
 TEST(a_program_chooses_by_port)
 {
 	struct name n;
-	int c;
+	int c, l;
 
 	own_net(true);
 	bound(AF_INET, SOCK_STREAM, "127.0.0.1", 1000);
-	bound(AF_INET, SOCK_STREAM, "0.0.0.0", 1001);
+	l = bound(AF_INET, SOCK_STREAM, "0.0.0.0", 1001);
 	bound(AF_INET, SOCK_STREAM, "0.0.0.0", 1002);
 	bound(AF_INET, SOCK_DGRAM, "0.0.0.0", 1000);
 	c = socket(AF_INET, SOCK_STREAM, 0);
 	n = lo_name(AF_INET, 1001);
 	REQUIRE_OK(connect(c, &n.sa, n.len));
+	REQUIRE(accept(l, NULL, NULL) >= 0);            /* both ends are there now */
 	EXPECT_EQ(matches(AF_INET, IPPROTO_TCP, ALL, 0, NULL, 0), 5);
 	EXPECT_EQ(matches(AF_INET, IPPROTO_TCP, 1 << 10, 0, NULL, 0), 3);
 	EXPECT_EQ(matches(AF_INET, IPPROTO_TCP, ALL, 1001, NULL, 0), 2);
