@@ -65,7 +65,7 @@ void session_tty_opened(struct task *t, struct tty_link *tl);
 int session_set_tty(struct task *t, struct tty_link *tl, bool steal) must_check;
 int session_drop_tty(struct task *t, struct tty_link *tl) must_check;
 int session_tty_pgrp(struct task *t, struct tty_link *tl, bool from_master) must_check;
-int session_tty_set_pgrp(struct task *t, struct tty_link *tl, int pgid, bool from_master) must_check;
+int session_tty_set_pgrp(struct task *t, struct tty_link *tl, int pgid) must_check;
 int session_tty_sid(struct task *t, struct tty_link *tl, bool from_master) must_check;
 
 /*

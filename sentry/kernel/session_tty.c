@@ -144,14 +144,14 @@ int session_tty_pgrp(struct task *t, struct tty_link *tl, bool from_master)
 	return r;
 }
 
-int session_tty_set_pgrp(struct task *t, struct tty_link *tl, int pgid, bool from_master)
+int session_tty_set_pgrp(struct task *t, struct tty_link *tl, int pgid)
 {
 	int r;
 
 	if (pgid < 0)
 		return -EINVAL;
 	mutex_lock(&t->kernel->mu);
-	r = check_own_locked(t, tl, from_master);
+	r = check_own_locked(t, tl, false);
 	if (r == 0 && !pid_tgroup_locked(t->kernel, pgid) && !pgrp_in_session_locked(t->tg->session, pgid))
 		r = -ESRCH;
 	if (r == 0 && !pgrp_in_session_locked(t->tg->session, pgid))

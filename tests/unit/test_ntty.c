@@ -9,7 +9,7 @@
 struct fixture {
 	struct ntty n;
 	u64 sigs;
-	char text[8192];
+	char text[NTTY_OUT + 1];
 };
 
 static struct fixture *fixture_new(void)
@@ -70,7 +70,7 @@ static void erasing_rubs_out_columns(void **state)
 	type(f, "a\001\177");
 	assert_string_equal(shown(f), "a^A\b \b\b \b");
 	type(f, "\tx\177\177");
-	assert_string_equal(shown(f), "\tx\b \b\b \b\b \b\b \b\b \b\b \b\b \b\b \b");
+	assert_string_equal(shown(f), "\tx\b \b\b\b\b\b\b\b\b");       /* a tab: back only */
 	type(f, "\n");
 	assert_string_equal(line(f), "a\n");
 	test_free(f);
@@ -154,10 +154,14 @@ static void stop_and_start_hold_output(void **state)
 	size_t len;
 
 	(void)state;
-	type(f, "\023");
-	assert_int_equal(ntty_write(&f->n, (const u8 *)"held\n", 5), 5);
+	assert_int_equal(ntty_write(&f->n, (const u8 *)"before", 6), 6);
+	type(f, "\023echo");
+	assert_int_equal(ntty_write(&f->n, (const u8 *)"held\n", 5), 0);
+	assert_string_equal(shown(f), "before");
 	assert_null(ntty_out_peek(&f->n, &len));
 	type(f, "\021");
+	assert_string_equal(shown(f), "echo");
+	assert_int_equal(ntty_write(&f->n, (const u8 *)"held\n", 5), 5);
 	assert_string_equal(shown(f), "held\r\n");
 	test_free(f);
 }

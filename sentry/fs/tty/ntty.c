@@ -41,16 +41,19 @@ void ntty_init(struct ntty *n)
 
 void ntty_set_termios(struct ntty *n, const struct lx_termios2 *tio)
 {
-	bool was = l(n, ICANON);
+	bool was = l(n, ICANON), had_flow = i(n, IXON);
 
 	n->tio = *tio;
-	if (!was && l(n, ICANON)) {
-		n->canon = n->tail;             /* what was typed raw is the line being edited */
-	} else if (was && !l(n, ICANON)) {
+	if (was != l(n, ICANON)) {
+		/* What is there now is one line, whatever it was. */
+		for (u32 k = n->tail; k != n->head; k++)
+			n->mark[IN(k)] = 0;
+		if (n->head != n->tail)
+			n->mark[IN(n->head - 1)] = NTTY_EOL;
 		n->canon = n->head;
 	}
-	if (!i(n, IXON))
-		n->stopped = false;
+	if (had_flow && !i(n, IXON))
+		ntty_stop(n, false);
 }
 
 /* ---- output ---- */
@@ -60,7 +63,7 @@ size_t ntty_out_room(const struct ntty *n)
 {
 	size_t used = ntty_out_count(n);
 
-	return used + ECHO_SLACK >= NTTY_OUT ? 0 : NTTY_OUT - ECHO_SLACK - used;
+	return n->stopped || used + ECHO_SLACK >= NTTY_OUT ? 0 : NTTY_OUT - ECHO_SLACK - used;
 }
 
 static void out_raw(struct ntty *n, u8 c)
@@ -130,24 +133,41 @@ size_t ntty_write(struct ntty *n, const u8 *p, size_t len)
 	return k;
 }
 
+size_t ntty_out_ready(const struct ntty *n) { return (n->stopped ? n->ostop : n->ohead) - n->otail; }
+
+void ntty_stop(struct ntty *n, bool on)
+{
+	if (!on && n->held)
+		return;
+	if (on && !n->stopped)
+		n->ostop = n->ohead;
+	n->stopped = on;
+}
+
 const u8 *ntty_out_peek(const struct ntty *n, size_t *ret_len)
 {
-	size_t count = ntty_out_count(n), to_end = NTTY_OUT - OUT(n->otail);
+	size_t count = ntty_out_ready(n), to_end = NTTY_OUT - OUT(n->otail);
 
-	if (!count || n->stopped)
+	if (!count)
 		return NULL;
 	*ret_len = MIN(count, to_end);
 	return n->out + OUT(n->otail);
 }
 
 void ntty_out_drop(struct ntty *n, size_t len) { n->otail += (u32)MIN(len, ntty_out_count(n)); }
-void ntty_flush_out(struct ntty *n) { n->otail = n->ohead; }
+void ntty_send_raw(struct ntty *n, u8 c) { out_raw(n, c); }
+void ntty_flush_out(struct ntty *n) { n->otail = n->ostop = n->ohead; }
+
+void ntty_drop_unsent(struct ntty *n)
+{
+	n->ohead = n->ostop = n->otail + (u32)MIN(ntty_out_ready(n), (size_t)NTTY_SENT);
+}
 
 /* ---- echo ---- */
 
 static void echo(struct ntty *n, u8 c)
 {
-	if (l(n, ECHOCTL) && is_ctrl(c) && c != '\t' && c != '\n') {
+	if (l(n, ECHOCTL) && is_ctrl(c) && c != '\t') {
 		out_raw(n, '^');
 		out_raw(n, c ^ 0100);
 		n->column += 2;
@@ -174,29 +194,47 @@ static u32 column_at(const struct ntty *n, u32 end)
 	return col;
 }
 
-/* Rub out what stood between column @to and the cursor. */
-static void echo_rubout(struct ntty *n, u32 to)
+static void back(struct ntty *n, bool wipe)
 {
-	while (n->column > to) {
-		out_raw(n, '\b');
+	out_raw(n, '\b');
+	if (wipe) {
 		out_raw(n, ' ');
 		out_raw(n, '\b');
-		n->column--;
 	}
+	n->column -= n->column > 0;
+}
+
+/* Rub out @c, which was the last of the line: a tab goes back only, to where the rest of the line ends. */
+static void echo_rubout(struct ntty *n, u8 c)
+{
+	if (c == '\t') {
+		for (u32 k = 8 - (column_at(n, n->head) & 7); k > 0; k--)
+			back(n, false);
+		return;
+	}
+	if (is_ctrl(c) && !l(n, ECHOCTL))
+		return;
+	if (is_ctrl(c))
+		back(n, true);
+	back(n, true);
 }
 
 static void erase_one(struct ntty *n)
 {
+	u8 c;
+
 	do
-		n->head--;
-	while (n->head != n->canon && is_cont(n, n->in[IN(n->head)]));
+		c = n->in[IN(--n->head)];
+	while (n->head != n->canon && is_cont(n, c));
 	if (l(n, ECHO) && l(n, ECHOE))
-		echo_rubout(n, column_at(n, n->head));
+		echo_rubout(n, c);
 }
 
 static bool is_word(u8 c)
 {
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c >= 0x80;
+	/* Linux' letters are those of Latin-1, which the first byte of any in UTF-8 looks like, too. */
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+	       (c >= 0xc0 && c != 0xd7 && c != 0xf7);
 }
 
 static void erase_word(struct ntty *n)
@@ -204,8 +242,13 @@ static void erase_word(struct ntty *n)
 	bool seen = false;
 
 	while (n->head != n->canon) {
-		bool word = is_word(n->in[IN(n->head - 1)]);
+		u32 k = n->head;
+		bool word;
 
+		do
+			k--;
+		while (k != n->canon && is_cont(n, n->in[IN(k)]));
+		word = is_word(n->in[IN(k)]);
 		if (seen && !word)
 			break;
 		seen |= word;
@@ -215,13 +258,14 @@ static void erase_word(struct ntty *n)
 
 static void erase_line(struct ntty *n)
 {
+	if (l(n, ECHO) && l(n, ECHOK) && l(n, ECHOKE) && l(n, ECHOE)) {
+		while (n->head != n->canon)
+			erase_one(n);
+		return;
+	}
 	n->head = n->canon;
 	if (!l(n, ECHO))
 		return;
-	if (l(n, ECHOK) && l(n, ECHOKE) && l(n, ECHOE)) {
-		echo_rubout(n, n->canon_column);
-		return;
-	}
 	echo(n, n->tio.cc[VKILL]);
 	if (l(n, ECHOK))
 		out_char(n, '\n');
@@ -260,10 +304,10 @@ static bool input_signal(struct ntty *n, u8 c, u64 *sigs)
 		return false;
 	if (!l(n, NOFLSH)) {
 		ntty_flush_in(n);
-		ntty_flush_out(n);
+		ntty_drop_unsent(n);
 	}
 	if (i(n, IXON))
-		n->stopped = false;
+		ntty_stop(n, false);
 	if (l(n, ECHO))
 		echo(n, c);
 	*sigs |= SIG(sig);
@@ -275,11 +319,11 @@ static bool input_flow(struct ntty *n, u8 c)
 	if (!i(n, IXON))
 		return false;
 	if (is_cc(n, VSTART, c)) {
-		n->stopped = false;
+		ntty_stop(n, false);
 		return true;
 	}
 	if (is_cc(n, VSTOP, c)) {
-		n->stopped = true;
+		ntty_stop(n, true);
 		return true;
 	}
 	return false;
@@ -332,7 +376,8 @@ static bool input_edit(struct ntty *n, u8 c)
 	return false;
 }
 
-static void input_ordinary(struct ntty *n, u8 c)
+/* @plain: echo it as it is, also if it is a control character. */
+static void input_ordinary(struct ntty *n, u8 c, bool plain)
 {
 	/* The last place of a canonical line is for its end. */
 	if (in_room(n) <= (l(n, ICANON) ? 1u : 0u)) {
@@ -343,7 +388,10 @@ static void input_ordinary(struct ntty *n, u8 c)
 	if (l(n, ECHO)) {
 		if (n->head == n->canon)
 			n->canon_column = n->column;
-		echo(n, c);
+		if (plain)
+			out_char(n, c);
+		else
+			echo(n, c);
 	}
 	put_in(n, c, 0);
 }
@@ -368,18 +416,20 @@ static void input_canon(struct ntty *n, u8 c)
 		finish_line(n, c, NTTY_EOL);
 		return;
 	}
-	input_ordinary(n, c);
+	input_ordinary(n, c, false);
 }
 
 static void input_char(struct ntty *n, u8 c, u64 *sigs)
 {
+	bool from_cr = false;
+
 	if (i(n, ISTRIP))
 		c &= 0x7f;
 	if (i(n, IUCLC) && l(n, IEXTEN) && c >= 'A' && c <= 'Z')
 		c = (u8)(c - 'A' + 'a');
 	if (n->lnext) {
 		n->lnext = false;
-		input_ordinary(n, c);
+		input_ordinary(n, c, false);
 		return;
 	}
 	if (input_flow(n, c))
@@ -387,11 +437,12 @@ static void input_char(struct ntty *n, u8 c, u64 *sigs)
 	if (input_signal(n, c, sigs))
 		return;
 	if (n->stopped && i(n, IXON) && i(n, IXANY))
-		n->stopped = false;
+		ntty_stop(n, false);
 	if (c == '\r') {
 		if (i(n, IGNCR))
 			return;
-		if (i(n, ICRNL))
+		from_cr = i(n, ICRNL);
+		if (from_cr)
 			c = '\n';
 	} else if (c == '\n' && i(n, INLCR)) {
 		c = '\r';
@@ -402,7 +453,7 @@ static void input_char(struct ntty *n, u8 c, u64 *sigs)
 	}
 	if (c == '\n' && !l(n, ECHO) && l(n, ECHONL) && l(n, ICANON))
 		out_char(n, c);
-	input_ordinary(n, c);
+	input_ordinary(n, c, c == '\n' && from_cr);
 }
 
 size_t ntty_input(struct ntty *n, const u8 *p, size_t len, u64 *sigs)
@@ -436,10 +487,8 @@ size_t ntty_read(struct ntty *n, u8 *dst, size_t len, bool *ret_eof)
 	while (n->tail != end && got < len) {
 		u8 mark = n->mark[IN(n->tail)];
 
-		if (mark == NTTY_EOF) {
+		if (mark == NTTY_EOF && l(n, ICANON)) {
 			n->tail++;
-			if (!l(n, ICANON))
-				continue;
 			*ret_eof = got == 0;
 			break;
 		}
@@ -460,7 +509,7 @@ size_t ntty_in_count(const struct ntty *n)
 	size_t count = 0;
 
 	for (u32 k = n->tail; k != end; k++)
-		count += n->mark[IN(k)] != NTTY_EOF;
+		count += !l(n, ICANON) || n->mark[IN(k)] != NTTY_EOF;     /* raw, it is a zero */
 	return count;
 }
 

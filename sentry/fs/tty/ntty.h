@@ -14,6 +14,7 @@
 
 #define NTTY_IN  4096u                  /* powers of two */
 #define NTTY_OUT 8192u
+#define NTTY_SENT 4095u
 #define LX_NCCS  19
 
 struct lx_termios2 {                    /* Linux: struct termios2; struct termios is all but the speeds */
@@ -33,7 +34,9 @@ struct ntty {
 	u32 otail, ohead;
 	u32 column;                     /* of the cursor, for tabs and erasing */
 	u32 canon_column;               /* where the line being edited began */
-	bool stopped;                   /* VSTOP or TCOOFF */
+	bool stopped;                   /* VSTOP or TCOOFF: nothing is written, and echo waits */
+	bool held;                      /* by TCOOFF, which only TCOON ends */
+	u32 ostop;                      /* while stopped: the master reads what is before */
 	bool lnext;                     /* VLNEXT was typed */
 };
 
@@ -54,11 +57,16 @@ size_t ntty_in_count(const struct ntty *n);     /* FIONREAD */
 
 /* Bytes written at the slave, processed; how many were taken. */
 size_t ntty_write(struct ntty *n, const u8 *p, size_t len);
+void ntty_send_raw(struct ntty *n, u8 c);        /* START and STOP, past all processing */
 size_t ntty_out_count(const struct ntty *n);
 size_t ntty_out_room(const struct ntty *n);
 /* What the master may read now: a contiguous piece; NULL if there is none or output is stopped. */
 const u8 *ntty_out_peek(const struct ntty *n, size_t *ret_len);
 void ntty_out_drop(struct ntty *n, size_t len);
+size_t ntty_out_ready(const struct ntty *n);            /* all that the master may read now */
+void ntty_stop(struct ntty *n, bool on);
+/* Output that the master has not got yet goes: what fits its own buffer (Linux: N_TTY_BUF_SIZE - 1) it has. */
+void ntty_drop_unsent(struct ntty *n);
 
 void ntty_flush_in(struct ntty *n);
 void ntty_flush_out(struct ntty *n);

@@ -135,10 +135,8 @@ void pty_file_release(struct file *f)
 	} else {
 		mutex_lock(&p->mu);
 		p->nslaves--;
-		if (!p->nslaves) {
-			ntty_flush_in(&p->n);
-			p->exclusive = false;
-		}
+		if (!p->nslaves)
+			p->exclusive = false;           /* input waits for who opens it next */
 		mutex_unlock(&p->mu);
 		wake_both(p);
 	}

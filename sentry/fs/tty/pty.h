@@ -71,6 +71,8 @@ extern const struct file_ops pty_slave_ops, pty_master_ops;
 void pty_file_release(struct file *f);                  /* pty.c */
 /* Feed what was typed at the master; sends signals, wakes both sides. How much was taken. */
 size_t pty_input(struct pty *p, const u8 *buf, size_t len);
+/* In packet mode the master is told that output stopped or goes on; @was: it had been stopped. */
+void pty_tell_flow(struct pty *p, bool was) REQUIRES(p->mu);
 
 /* pty_ioctl.c */
 long pty_ioctl(struct task *t, struct file *f, u32 cmd, gaddr_t arg);

@@ -31,17 +31,28 @@ static void output_added(struct pty *p) REQUIRES(p->mu)
 		pty_host_flush(p);
 }
 
+void pty_tell_flow(struct pty *p, bool was)
+{
+	if (!p->packet || was == p->n.stopped)
+		return;
+	p->packet_status &= (u8)~(TIOCPKT_START | TIOCPKT_STOP);
+	p->packet_status |= p->n.stopped ? TIOCPKT_STOP : TIOCPKT_START;
+}
+
 size_t pty_input(struct pty *p, const u8 *buf, size_t len)
 {
 	u32 async = 0, echo = 0, canon, head, ohead;
 	u64 sigs = 0;
 	size_t n;
+	bool was;
 
 	mutex_lock(&p->mu);
 	canon = p->n.canon;
 	head = p->n.head;
 	ohead = p->n.ohead;
+	was = p->n.stopped;
 	n = ntty_input(&p->n, buf, len, &sigs);
+	pty_tell_flow(p, was);
 	if ((sigs & (SIGBIT(SIGINT) | SIGBIT(SIGQUIT) | SIGBIT(SIGTSTP))) && p->packet &&
 	    !(p->n.tio.lflag & NOFLSH))
 		p->packet_status |= TIOCPKT_FLUSHREAD | TIOCPKT_FLUSHWRITE;
@@ -122,8 +133,10 @@ static ssize_t slave_read_wait(struct task *t, struct pty *p, u8 *buf, size_t le
 	struct task_waiter tw;
 	ssize_t n;
 
-	if (nonblock)
-		return slave_try(p, buf, len, 1);
+	if (nonblock) {
+		n = slave_try(p, buf, len, 1);
+		return n == -EAGAIN && deadline == 0 ? 0 : n;   /* MIN and TIME of zero never wait anyway */
+	}
 	task_waiter_init(&tw, t, POLLIN | POLLHUP);
 	waitq_add(&p->slave_wq, &tw.w);
 	for (;;) {
@@ -282,7 +295,7 @@ static ssize_t master_try(struct pty *p, struct iobuf *b) REQUIRES(p->mu)
 	}
 	src = ntty_out_peek(&p->n, &len);
 	if (!src)
-		return slaves_gone(p) && !p->n.stopped ? -EIO : -EAGAIN;
+		return slaves_gone(p) ? -EIO : -EAGAIN;
 	if (p->packet) {
 		n = iobuf_put(b, &zero, 1);
 		if (n <= 0)
@@ -341,10 +354,6 @@ static ssize_t master_write(struct task *t, struct file *f, struct iobuf *b, s64
 	task_waiter_init(&tw, t, POLLOUT | POLLHUP);
 	waitq_add(&p->master_wq, &tw.w);
 	while (b->left) {
-		if (__atomic_load_n(&p->nslaves, __ATOMIC_RELAXED) == 0 && p->slave_seen) {
-			n = -EIO;
-			break;
-		}
 		got = iobuf_peek(b, buf, MIN(b->left, sizeof(buf)));
 		if (got <= 0) {
 			n = got;

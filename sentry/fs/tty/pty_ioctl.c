@@ -103,19 +103,61 @@ static long lock_termios(struct task *t, struct pty *p, gaddr_t arg, bool set)
 	return set ? 0 : copy_out(t, arg, &lock, LX_TERMIOS_SIZE);
 }
 
+#define BAUD_BITS  0010017u
+#define BAUD_EXTRA 0010000u                     /* alone: the speed as told (BOTHER) */
+
+/* The bits of c_cflag say the speed, unless they leave it to the number beside them. */
+static u32 speed_of(u32 bits, u32 told)
+{
+	static const u32 rates[] = {
+		0, 50, 75, 110, 134, 150, 200, 300, 600, 1200, 1800, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400,
+		460800, 500000, 576000, 921600, 1000000, 1152000, 1500000, 2000000, 2500000, 3000000, 3500000, 4000000,
+	};
+	u32 i = bits & BAUD_EXTRA ? (bits & ~BAUD_EXTRA) + 15 : bits;
+
+	return bits == BAUD_EXTRA ? told : i < ARRAY_SIZE(rates) ? rates[i] : 0;
+}
+
+static bool usual_flow(const struct lx_termios2 *tio)
+{
+	return (tio->iflag & IXON) && tio->cc[VSTOP] == 023 && tio->cc[VSTART] == 021;
+}
+
+/* Packet mode: does the slave now take ^S and ^Q for itself, or no more? */
+static void tell_packets(struct pty *p, const struct lx_termios2 *tio) REQUIRES(p->mu)
+{
+	bool flow = usual_flow(tio);
+
+	if (!p->packet)
+		return;
+	if (flow != usual_flow(&p->n.tio))
+		p->packet_status = (u8)((p->packet_status & ~(TIOCPKT_DOSTOP | TIOCPKT_NOSTOP)) |
+		                        (flow ? TIOCPKT_DOSTOP : TIOCPKT_NOSTOP));
+	if ((tio->lflag | p->n.tio.lflag) & EXTPROC)
+		p->packet_status |= TIOCPKT_IOCTL;
+}
+
 static long apply_termios(struct task *t, struct pty *p, struct lx_termios2 *tio, enum when when)
 {
 	int r = when == NOW ? 0 : drain(t, p);
+	bool was;
 
 	if (r < 0)
 		return r;
 	/* As pty_set_termios of Linux: eight bits, no parity, always readable. */
 	tio->cflag = (tio->cflag & ~(u32)(CSIZE | PARENB)) | CS8 | CREAD;
+	tio->ospeed = speed_of(tio->cflag & BAUD_BITS, tio->ospeed);
+	tio->ispeed = tio->cflag >> 16 & BAUD_BITS ? speed_of(tio->cflag >> 16 & BAUD_BITS, tio->ispeed) : tio->ospeed;
 	mutex_lock(&p->mu);
-	if (when == DRAIN_FLUSH)
+	was = p->n.stopped;
+	if (when == DRAIN_FLUSH) {
 		ntty_flush_in(&p->n);
+		p->packet_status |= p->packet ? TIOCPKT_FLUSHREAD : 0;
+	}
 	keep_locked(p, tio);
+	tell_packets(p, tio);
 	ntty_set_termios(&p->n, tio);
+	pty_tell_flow(p, was);
 	mutex_unlock(&p->mu);
 	waitq_wake(&p->slave_wq, POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM);
 	waitq_wake(&p->master_wq, POLLIN | POLLOUT);
@@ -216,16 +258,14 @@ static long flush(struct pty *p, struct pty_file *pf, u64 what)
 
 	if (!in && !out)
 		return -EINVAL;
-	/* The master's input is the slave's output. */
-	if (pf->master && in != out) {
-		in = !in;
-		out = !out;
-	}
+	/* The master's input is the slave's output; what either has written the other has already. */
 	mutex_lock(&p->mu);
-	if (in)
-		ntty_flush_in(&p->n);
-	if (out)
+	if (pf->master && in)
 		ntty_flush_out(&p->n);
+	else if (in)
+		ntty_flush_in(&p->n);
+	if (!pf->master && out)
+		ntty_drop_unsent(&p->n);
 	if (p->packet && !pf->master)
 		p->packet_status |= (in ? TIOCPKT_FLUSHREAD : 0) | (out ? TIOCPKT_FLUSHWRITE : 0);
 	if (in && p->host)
@@ -236,23 +276,38 @@ static long flush(struct pty *p, struct pty_file *pf, u64 what)
 	return 0;
 }
 
-static long flow(struct pty *p, u64 what)
+static long flow(struct pty *p, struct pty_file *pf, u64 what)
 {
+	bool was;
+	u8 c;
+
 	switch (what) {
 	case TCOOFF:
 	case TCOON:
 		mutex_lock(&p->mu);
-		p->n.stopped = what == TCOOFF;
-		if (p->packet)
-			p->packet_status |= what == TCOOFF ? TIOCPKT_STOP : TIOCPKT_START;
+		was = p->n.stopped;
+		if (what == TCOOFF || p->n.held) {
+			p->n.held = what == TCOOFF;
+			ntty_stop(&p->n, what == TCOOFF);
+		}
+		pty_tell_flow(p, was);
+		if (p->host)
+			pty_host_flush(p);
+		mutex_unlock(&p->mu);
+		waitq_wake(&p->master_wq, POLLIN | POLLRDNORM);
+		waitq_wake(&p->slave_wq, POLLOUT | POLLWRNORM);
+		return 0;
+	case TCIOFF:
+	case TCION:                     /* ask the other side */
+		mutex_lock(&p->mu);
+		c = p->n.tio.cc[what == TCIOFF ? VSTOP : VSTART];
+		if (c && !pf->master && !p->n.stopped)
+			ntty_send_raw(&p->n, c);
 		if (p->host)
 			pty_host_flush(p);
 		mutex_unlock(&p->mu);
 		waitq_wake(&p->master_wq, POLLIN | POLLRDNORM);
 		return 0;
-	case TCIOFF:
-	case TCION:
-		return 0;               /* asks the other side by STOP and START: a pty's has no wire */
 	default:
 		return -EINVAL;
 	}
@@ -260,17 +315,28 @@ static long flow(struct pty *p, u64 what)
 
 static long put_int(struct task *t, gaddr_t arg, int v) { return copy_out(t, arg, &v, sizeof(v)); }
 
-static long queued(struct task *t, struct pty *p, struct pty_file *pf, gaddr_t arg, bool out)
+static long queued(struct task *t, struct pty *p, struct pty_file *pf, gaddr_t arg)
 {
 	size_t n;
 
 	mutex_lock(&p->mu);
-	if (pf->master)
-		n = out ? 0 : ntty_out_count(&p->n);
-	else
-		n = out ? ntty_out_count(&p->n) : ntty_in_count(&p->n);
+	n = pf->master ? ntty_out_ready(&p->n) : ntty_in_count(&p->n);
 	mutex_unlock(&p->mu);
 	return put_int(t, arg, (int)n);
+}
+
+static long soft_carrier(struct task *t, struct pty *p, gaddr_t arg, bool set)
+{
+	int v = 0, r = set ? copy_in(t, &v, arg, sizeof(v)) : 0;
+
+	if (r < 0)
+		return r;
+	mutex_lock(&p->mu);
+	if (set)
+		p->n.tio.cflag = v ? p->n.tio.cflag | CLOCAL : p->n.tio.cflag & ~(u32)CLOCAL;
+	v = (p->n.tio.cflag & CLOCAL) != 0;
+	mutex_unlock(&p->mu);
+	return set ? 0 : put_int(t, arg, v);
 }
 
 /* ---- master only ---- */
@@ -295,9 +361,9 @@ static long set_flag(struct task *t, struct pty *p, gaddr_t arg, bool *flag)
 	if (r < 0)
 		return r;
 	mutex_lock(&p->mu);
-	*flag = v != 0;
-	if (flag == &p->packet)
+	if (flag == &p->packet && !*flag)
 		p->packet_status = 0;
+	*flag = v != 0;
 	mutex_unlock(&p->mu);
 	return 0;
 }
@@ -312,7 +378,7 @@ static long master_ioctl(struct task *t, struct pty *p, u32 cmd, gaddr_t arg)
 	case TIOCGPKT: return put_int(t, arg, p->packet);
 	case TIOCGPTPEER: return get_peer(t, p, arg.v);
 	case TIOCSIG:
-		if (arg.v < 1 || arg.v > NSIG_GUEST)
+		if (arg.v != SIGINT && arg.v != SIGQUIT && arg.v != SIGTSTP)
 			return -EINVAL;
 		session_tty_signal(&p->link, (int)arg.v);
 		return 0;
@@ -343,7 +409,7 @@ static long job_ioctl(struct task *t, struct pty *p, struct pty_file *pf, u32 cm
 		return r < 0 ? r : put_int(t, arg, r);
 	case TIOCSPGRP:
 		r = copy_in(t, &v, arg, sizeof(v));
-		return r < 0 ? r : session_tty_set_pgrp(t, &p->link, pid_from_nr(t, v), pf->master);
+		return r < 0 ? r : session_tty_set_pgrp(t, &p->link, pid_from_nr(t, v));
 	default:
 		return -ENOTTY;
 	}
@@ -398,14 +464,18 @@ static long common_ioctl(struct task *t, struct pty *p, struct pty_file *pf, u32
 	case TIOCGWINSZ: return winsize(t, p, arg, false);
 	case TIOCSWINSZ: return winsize(t, p, arg, true);
 	case TCFLSH: return flush(p, pf, arg.v);
-	case TCXONC: return flow(p, arg.v);
+	case TCXONC: return flow(p, pf, arg.v);
 	case TCSBRK:
 	case TCSBRKP: return drain(t, p);
-	case FIONREAD: return queued(t, p, pf, arg, false);
-	case TIOCOUTQ: return queued(t, p, pf, arg, true);
+	case TIOCSBRK:
+	case TIOCCBRK: return 0;
+	case FIONREAD: return queued(t, p, pf, arg);
+	case TIOCOUTQ: return put_int(t, arg, 0);       /* what was written is with the master at once */
+	case TIOCGSOFTCAR:
+	case TIOCSSOFTCAR: return soft_carrier(t, p, arg, cmd == TIOCSSOFTCAR);
 	case TIOCSTI: return steal_input(t, p, arg);
 	case TIOCGETD: return put_int(t, arg, 0);
-	case TIOCSETD: return 0;
+	case TIOCSETD: return copy_in(t, &dev, arg, sizeof(dev)) < 0 ? -EFAULT : dev ? -EINVAL : 0;
 	case TIOCEXCL: p->exclusive = true; return 0;
 	case TIOCNXCL: p->exclusive = false; return 0;
 	case TIOCGEXCL: return put_int(t, arg, p->exclusive);
@@ -422,7 +492,10 @@ static long common_ioctl(struct task *t, struct pty *p, struct pty_file *pf, u32
 	case TIOCGPGRP:
 	case TIOCGSID:
 	case TIOCSPGRP: return job_ioctl(t, p, pf, cmd, arg);
-	default: return pf->master ? master_ioctl(t, p, cmd, arg) : -ENOTTY;
+	default:
+		if (pf->master)
+			return master_ioctl(t, p, cmd, arg);
+		return cmd == TIOCGPTPEER ? -EIO : -ENOTTY;
 	}
 }
 
