@@ -12,6 +12,7 @@
 #include "sentry/mm/vma_int.h"
 #include "sentry/vfs/vfs.h"
 
+#define LONG_LIST 512                           /* maps: to tell them takes a millisecond or so */
 #define NAME_COLUMN 73                          /* where Linux begins the name */
 
 /* A copy of the set: *ret_n vmas, each with a reference to its file. */
@@ -126,6 +127,8 @@ int mm_show_maps(struct task *reader, struct mm *mm, bool smaps, struct strbuf *
 		if (smaps)
 			put_smaps(mm, &all[i], out);
 		file_unref(all[i].file);
+		if (i % LONG_LIST == LONG_LIST - 1)
+			mutex_let_others();
 	}
 	kfree(all);
 	return strbuf_err(out);
