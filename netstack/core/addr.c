@@ -158,18 +158,18 @@ int addr_nth(struct stack *s, unsigned i, struct addr_info *ret)
 /* Is @ip one of ours; any address of a loopback link's IPv4 prefix is. */
 static struct nicaddr *local_locked(struct stack *s, const struct ipaddr *ip)
 {
-	struct nicaddr *x;
+	struct nicaddr *x, *around = NULL;
 
 	list_for_each(x, &s->addrs, node) {
 		if (x->tentative)
 			continue;
 		if (ip_eq(&x->a.ip, ip))
 			return x;
-		if (x->nic->arphrd == ARPHRD_LOOPBACK && ip_is4(&x->a.ip) && ip_is4(ip) &&
+		if (!around && x->nic->arphrd == ARPHRD_LOOPBACK && ip_is4(&x->a.ip) && ip_is4(ip) &&
 		    ip_in_prefix(ip, &x->a.ip, x->a.plen) && !addr_is_directed_bcast(x, ip))
-			return x;
+			around = x;
 	}
-	return NULL;
+	return around;
 }
 
 struct nicaddr *addr_local_locked(struct stack *s, const struct ipaddr *ip)

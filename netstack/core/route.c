@@ -374,7 +374,7 @@ static int lookup_locked(struct stack *s, const struct ipaddr *dst, const struct
 		rt->nic = s->lo;
 		rt->nexthop = *dst;
 		rt->type = RTN_LOCAL;
-		*src = *dst;
+		*src = ip_is4(dst) ? x->a.ip : *dst;    /* to 127.0.0.2 from 127.0.0.1 */
 		return 0;
 	}
 	if (ip_is_loopback(dst))

@@ -293,6 +293,17 @@ TEST(v6only_knows_no_ipv4)
 	EXPECT_ERR(connect(six, &to.sa, to.len), EAFNOSUPPORT);
 }
 
+TEST(other_addresses_of_loopback_are_spoken_to_from_the_first)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = htonl(0x7f000002) };
+	int a = socket(AF_INET, SOCK_DGRAM, 0);
+	socklen_t len = sizeof(to);
+
+	REQUIRE_OK(connect(a, (struct sockaddr *)&to, sizeof(to)));
+	REQUIRE_OK(getsockname(a, (struct sockaddr *)&to, &len));
+	EXPECT_EQ(ntohl(to.sin_addr.s_addr), 0x7f000001);
+}
+
 TEST(broadcast_needs_the_option)
 {
 	struct name n = lo_name(AF_INET, 9);
