@@ -237,10 +237,9 @@ static const struct pseudo_entry mqueue_entries[] = {
 static const struct pseudo_dir mqueue_dir = DIR_OF(mqueue_entries);
 static const struct pseudo_entry epoll_entries[] = { TEXT("max_user_watches", "1048576") };
 static const struct pseudo_dir epoll_dir = DIR_OF(epoll_entries);
-static const struct pseudo_dir binfmt_dir = { 0 };
 
 static const struct pseudo_entry fs_entries[] = {
-	TEXT("aio-max-nr", "65536"), ROW("aio-nr", show_aio_nr), DIR("binfmt_misc", binfmt_dir),
+	TEXT("aio-max-nr", "65536"), ROW("aio-nr", show_aio_nr),
 	TEXT("dentry-state", "0\t0\t45\t0\t0\t0"), SETTING("dir-notify-enable"), DIR("epoll", epoll_dir), TEXT("file-max", "9223372036854775807"),
 	TEXT("file-nr", "0\t0\t9223372036854775807"), TEXT("inode-nr", "0\t0"), TEXT("inode-state", "0\t0\t0\t0\t0\t0\t0"),
 	DIR("inotify", inotify_dir), SETTING("lease-break-time"), SETTING("leases-enable"),
