@@ -17,6 +17,7 @@ struct cg_row {
 	u32 ctl;                                /* of enum cgroup_ctl: which brings it; 0: it is always there */
 	bool below_root;                        /* the root has none */
 	bool delegated;                         /* may be written from within, also in the root of a namespace */
+	u16 field;                              /* a u32 of struct cgroup that is shown, and set if it may be written; 0: none */
 	const char *fixed;                      /* below the root: its only value; others are refused */
 	int (*show)(struct task *t, struct cgroup *cg, struct strbuf *out);
 	int (*store)(struct task *t, struct cgroup *cg, char *text);    /* without white space around it */

@@ -6,6 +6,7 @@
  * of them but "none" is -EOPNOTSUPP, as nothing would enforce it.
  */
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "platform/base/str.h"
@@ -136,32 +137,6 @@ static int show_events(struct task *t, struct cgroup *cg, struct strbuf *out)
 	(void)t;
 	strbuf_printf(out, "populated %d\nfrozen 0\n", read_locked(cg, &cg->nlive) != 0);
 	return 0;
-}
-
-static int show_depth(struct task *t, struct cgroup *cg, struct strbuf *out)
-{
-	(void)t;
-	put_max(out, read_locked(cg, &cg->max_depth), UINT32_MAX);
-	return 0;
-}
-
-static int store_depth(struct task *t, struct cgroup *cg, char *text)
-{
-	(void)t;
-	return store_u32(cg, &cg->max_depth, text);
-}
-
-static int show_descendants(struct task *t, struct cgroup *cg, struct strbuf *out)
-{
-	(void)t;
-	put_max(out, read_locked(cg, &cg->max_below), UINT32_MAX);
-	return 0;
-}
-
-static int store_descendants(struct task *t, struct cgroup *cg, char *text)
-{
-	(void)t;
-	return store_u32(cg, &cg->max_below, text);
 }
 
 static int show_stat(struct task *t, struct cgroup *cg, struct strbuf *out)
@@ -434,20 +409,6 @@ static int show_swap_max(struct task *t, struct cgroup *cg, struct strbuf *out)
 
 /* ---- pids ---- */
 
-static int show_pids_current(struct task *t, struct cgroup *cg, struct strbuf *out)
-{
-	(void)t;
-	strbuf_printf(out, "%lu\n", read_locked(cg, &cg->ntasks));
-	return 0;
-}
-
-static int show_pids_peak(struct task *t, struct cgroup *cg, struct strbuf *out)
-{
-	(void)t;
-	strbuf_printf(out, "%lu\n", read_locked(cg, &cg->peak));
-	return 0;
-}
-
 static int show_pids_max(struct task *t, struct cgroup *cg, struct strbuf *out)
 {
 	u32 now, max = (u32)read_locked(cg, &cg->pids_max);
@@ -485,6 +446,9 @@ static int show_pids_events(struct task *t, struct cgroup *cg, struct strbuf *ou
 
 /* ---- rows ---- */
 
+/* The number of a row that is a field of the group. */
+static u32 *field_of(const struct cg_row *row, struct cgroup *cg) { return (u32 *)((u8 *)cg + row->field); }
+
 static const struct cg_row *row_of(const struct pseudo_node *n) { return container_of(n->e, struct cg_row, e); }
 
 static bool is_dead(struct cgroup *cg)
@@ -506,6 +470,10 @@ static int show_row(struct task *t, struct pseudo_node *n, struct strbuf *out)
 		return -ENODEV;
 	if (row->show && !(row->fixed && cg->parent))
 		return row->show(t, cg, out);
+	if (row->field) {
+		put_max(out, read_locked(cg, field_of(row, cg)), UINT32_MAX);
+		return 0;
+	}
 	strbuf_printf(out, "%s\n", row->fixed ? row->fixed : "");
 	return 0;
 }
@@ -524,20 +492,23 @@ static int store_row(struct task *t, struct pseudo_node *n, char *text, size_t l
 		return -EPERM;
 	if (row->store)
 		return row->store(t, cg, text);
+	if (row->field)
+		return store_u32(cg, field_of(row, cg), text);
 	return str_eq(text, row->fixed) ? 0 : -EOPNOTSUPP;
 }
 
 #define FILE_(nm, md) .e = { .name = nm, .mode = S_IFREG | (md), .show = show_row, .store = (md) & 0222 ? store_row : NULL }
 #define TELLS(nm, c, fn) { FILE_(nm, 0444), .ctl = c, .show = fn }
 #define TAKES(nm, c, fn, st) { FILE_(nm, 0644), .ctl = c, .show = fn, .store = st }
+#define FIELD(nm, md, c, fd) { FILE_(nm, md), .ctl = c, .field = offsetof(struct cgroup, fd) }
 #define FIXED(nm, c, fn, tx) { FILE_(nm, 0644), .ctl = c, .show = fn, .fixed = tx }
 
 const struct cg_row cg_rows[CG_NROWS] = {
 	TELLS("cgroup.controllers", 0, show_controllers),
 	TELLS("cgroup.events", 0, show_events),
 	{ FILE_("cgroup.kill", 0200), .below_root = true, .store = store_kill },
-	TAKES("cgroup.max.depth", 0, show_depth, store_depth),
-	TAKES("cgroup.max.descendants", 0, show_descendants, store_descendants),
+	FIELD("cgroup.max.depth", 0644, 0, max_depth),
+	FIELD("cgroup.max.descendants", 0644, 0, max_below),
 	{ FILE_("cgroup.procs", 0644), .delegated = true, .show = show_procs, .store = store_procs },
 	TELLS("cgroup.stat", 0, show_stat),
 	{ FILE_("cgroup.subtree_control", 0644), .delegated = true, .show = show_control, .store = store_control },
@@ -563,10 +534,10 @@ const struct cg_row cg_rows[CG_NROWS] = {
 	FIXED("memory.oom.group", CGROUP_MEMORY, NULL, "0"),
 	FIXED("memory.swap.max", CGROUP_MEMORY, show_swap_max, "max"),
 
-	TELLS("pids.current", CGROUP_PIDS, show_pids_current),
+	FIELD("pids.current", 0444, CGROUP_PIDS, ntasks),
 	TELLS("pids.events", CGROUP_PIDS, show_pids_events),
 	TAKES("pids.max", CGROUP_PIDS, show_pids_max, store_pids_max),
-	TELLS("pids.peak", CGROUP_PIDS, show_pids_peak),
+	FIELD("pids.peak", 0444, CGROUP_PIDS, peak),
 };
 
 int cg_row_find(const char *name, size_t len)
