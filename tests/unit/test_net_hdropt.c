@@ -194,12 +194,15 @@ static void on_frame6(void *ctx, const void *rec, size_t n)
 {
 	struct wire *w = ctx;
 	const u8 *f = rec;
+	u8 *opts;
 
 	if (n < 54 || f[12] != 0x86 || f[13] != 0xdd || f[20] == 58)
 		return;
 	w->n = n < sizeof(w->last) ? n : sizeof(w->last);
 	memcpy(w->last, f, w->n);
-	memcpy(w->opts[w->count++ % 8], f + 54, 40);
+	opts = w->opts[w->count++ % 8];
+	memset(opts, 0, 40);
+	memcpy(opts, f + 54, n - 54 < 40 ? n - 54 : 40);
 }
 
 static struct ep *begin6(struct wire *w)
