@@ -9,9 +9,7 @@ secs=${SECONDS_ROW:-3}
 [ "$(id -u)" = 0 ] || { echo "skip bench net: needs root"; exit 0; }
 if [ -z "$PROGRAMS_ROOT" ]; then
 	[ -f "$tar" ] || { echo "skip bench net: needs $tar"; exit 0; }
-	if [ ! -e "$base.done" ] || [ "$tar" -nt "$base.done" ]; then
-		rm -rf "$base"; mkdir -p "$base" && tar -C "$base" -xf "$tar" && touch "$base.done" || exit 1
-	fi
+	tests/lib/unpack.sh "$tar" "$base" || exit 1
 fi
 . tests/lib/netrig.sh
 trap rig_done EXIT

@@ -11,9 +11,9 @@
 cd "$(dirname "$0")/../.." || exit 1
 bin=$(realpath "$1") minutes=${2:-30} tar=${ROOTFS_TAR:-build/rootfs.tar} base=${PROGRAMS_ROOT:-$PWD/build/programs-root}
 [ "$(id -u)" = 0 ] || { echo "skip soak: needs root"; exit 0; }
-if [ -z "$PROGRAMS_ROOT" ] && { [ ! -e "$base.done" ] || [ "$tar" -nt "$base.done" ]; }; then
+if [ -z "$PROGRAMS_ROOT" ]; then
 	[ -f "$tar" ] || { echo "skip soak: needs $tar"; exit 0; }
-	rm -rf "$base"; mkdir -p "$base" && tar -C "$base" -xf "$tar" && touch "$base.done" || exit 1
+	tests/lib/unpack.sh "$tar" "$base" || exit 1
 fi
 . tests/lib/netrig.sh
 trap rig_done EXIT

@@ -12,9 +12,7 @@ skip() { echo "skip interop${1:+ $1}: $2"; skipped=$((skipped + 1)); }
 [ "$(id -u)" = 0 ] && command -v ip >/dev/null && command -v nsenter >/dev/null || { skip "" "needs root, ip and nsenter"; finish; }
 if [ -z "$PROGRAMS_ROOT" ]; then
 	[ -f "$tar" ] || { skip "" "needs $tar (ROOTFS_TAR, or make it with tests/integration/mkrootfs.sh)"; finish; }
-	if [ ! -e "$base.done" ] || [ "$tar" -nt "$base.done" ]; then
-		rm -rf "$base"; mkdir -p "$base" && tar -C "$base" -xf "$tar" && touch "$base.done" || exit 1
-	fi
+	tests/lib/unpack.sh "$tar" "$base" || exit 1
 else
 	base=$PROGRAMS_ROOT
 fi

@@ -12,9 +12,7 @@ if [ "$(id -u)" != 0 ] || [ ! -f "$tar" ]; then
 	for t in systemd runc crun; do skip "$t" "needs root and $tar (ROOTFS_TAR, or MAKE_ROOTFS=1)"; done
 	finish
 fi
-if [ ! -e "$base.done" ] || [ "$tar" -nt "$base.done" ]; then
-	rm -rf "$base"; mkdir -p "$base" && tar -C "$base" -xf "$tar" && touch "$base.done" || exit 1
-fi
+tests/lib/unpack.sh "$tar" "$base" || exit 1
 w=$(mktemp -d) id=nested-$$
 cs() { timeout -k 1 "${LIMIT:-180}" "$bin" --root "$w/state" "$@" </dev/null; }
 cleanup() { cs delete --force $id >/dev/null 2>&1; rm -rf "$w"; }
