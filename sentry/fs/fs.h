@@ -53,8 +53,8 @@ int mqfs_make(struct task *t, struct kernel *k, const char *source, const char *
               struct inode **ret_root) must_check;
 /* sentry/fs/cgroup: the group of an open directory (borrowed), or NULL: something else. */
 struct cgroup *cgroupfs_group(const struct file *f);
-/* May @t move a process from one group to the other? 0 or -errno. */
-int cgroupfs_may_move(struct task *t, struct cgroup *from, struct cgroup *to) must_check;
+/* May @c, who sees what is below @root, move a process from one group to the other? 0 or -errno. */
+int cgroupfs_may_move(const struct cred *c, struct cgroup *root, struct cgroup *from, struct cgroup *to) must_check;
 void cgroupfs_events_changed(struct cgroup *cg);        /* tell who watches cgroup.events */
 /* character devices of devtmpfs by number: tun null zero full random urandom tty console ptmx kmsg. */
 int chardev_open(struct task *t, struct inode *i, const struct path *p, u32 flags, struct file **ret) must_check;

@@ -191,12 +191,18 @@ int cgroup_control(struct cgroup *cg, u32 on, u32 off)
 
 /* ---- processes ---- */
 
+/* One that is being made may have none yet. */
+static struct cgroup *group_of_locked(const struct tgroup *tg)
+{
+	return tg->cgroup ? tg->cgroup : tg->kernel->cgroups.root;
+}
+
 struct cgroup *tgroup_cgroup(struct tgroup *tg)
 {
 	struct cgroup *cg;
 
 	mutex_lock(&tg->kernel->cgroups.mu);
-	cg = cgroup_ref(tg->cgroup ? tg->cgroup : tg->kernel->cgroups.root);
+	cg = cgroup_ref(group_of_locked(tg));
 	mutex_unlock(&tg->kernel->cgroups.mu);
 	return cg;
 }
@@ -289,13 +295,13 @@ void cgroup_process_ended(struct tgroup *tg)
 	mutex_unlock(&tg->kernel->cgroups.mu);
 }
 
-int cgroup_attach(struct cgroup *cg, struct tgroup *tg)
+int cgroup_attach(struct cgroup *cg, struct tgroup *tg, const struct cgroup *from)
 {
 	struct cgroup *old = NULL;
 	int r;
 
 	mutex_lock(tree_mu(cg));
-	r = may_join_locked(cg);
+	r = group_of_locked(tg) == from ? may_join_locked(cg) : -ESTALE;
 	if (r == 0 && tg->in_cgroup && tg->cgroup != cg) {      /* one that has ended stays where it was */
 		old = tg->cgroup;
 		count_process_locked(old, -1);

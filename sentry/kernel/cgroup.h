@@ -80,8 +80,8 @@ int cgroup_add_task(struct tgroup *tg, struct tgroup *from, struct cgroup *into)
 void cgroup_drop_task(struct tgroup *tg);
 /* All its threads have ended. */
 void cgroup_process_ended(struct tgroup *tg);
-/* Move @tg. -ENODEV: @cg is dead; -EBUSY: it hands controllers on. */
-int cgroup_attach(struct cgroup *cg, struct tgroup *tg) must_check;
+/* Move @tg. -ENODEV: @cg is dead; -EBUSY: it hands controllers on; -ESTALE: the process is not in @from any more. */
+int cgroup_attach(struct cgroup *cg, struct tgroup *tg, const struct cgroup *from) must_check;
 /* SIGKILL for everybody at and below it, and whom they are making. */
 void cgroup_kill(struct cgroup *cg);
 /* Tell watchers of cgroup.events, if @cg or one around it came to be empty, or not. */

@@ -192,17 +192,17 @@ static int resolve(const struct user_ns *parent, bool gids, struct id_map *m)
 	return 0;
 }
 
-/* Without privilege over the parent one may map only oneself. */
-static bool may_map(struct task *t, struct user_ns *u, bool gids, const struct id_map *m)
+/* @c opened the file, @t writes: without privilege over the parent one may map only oneself. */
+static bool may_map(struct task *t, const struct cred *c, struct user_ns *u, bool gids, const struct id_map *m)
 {
-	const struct cred *c = task_cred(t);
+	int cap = gids ? CAP_SETGID : CAP_SETUID;
 
 	if (c->user_ns != u && c->user_ns != u->parent)
 		return false;
 	/* Root of the parent is given away only by who could give capabilities to files there. */
 	for (u32 i = 0; !gids && i < m->n; i++)
 		if (m->e[i].outer == 0 && u->parent->level == 0 &&
-		    !(c->user_ns == u ? u->maker_setfcap : (c->cap_eff >> CAP_SETFCAP) & 1))
+		    !(c->user_ns == u ? u->maker_setfcap : cred_ns_capable(c, u->parent, CAP_SETFCAP)))
 			return false;
 	if (m->n == 1 && m->e[0].count == 1 && u->uid == c->euid) {
 		u32 outer = gids ? user_ns_gid(u->parent, m->e[0].outer) : user_ns_uid(u->parent, m->e[0].outer);
@@ -212,10 +212,10 @@ static bool may_map(struct task *t, struct user_ns *u, bool gids, const struct i
 		if (gids && atomic_load(&u->no_setgroups) && outer == c->egid)
 			return true;
 	}
-	return ns_capable(t, u->parent, gids ? CAP_SETGID : CAP_SETUID);
+	return ns_capable(t, u->parent, cap) && cred_ns_capable(c, u->parent, cap);
 }
 
-int user_ns_store_map(struct task *t, struct user_ns *u, bool gids, char *text)
+int user_ns_store_map(struct task *t, const struct cred *by, struct user_ns *u, bool gids, char *text)
 {
 	struct id_map *m, *none = NULL;
 	int r;
@@ -225,8 +225,8 @@ int user_ns_store_map(struct task *t, struct user_ns *u, bool gids, char *text)
 	m = kbuf_alloc(sizeof(*m) + ID_EXTENTS * sizeof(m->e[0]));
 	if (!m)
 		return -ENOMEM;
-	r = ns_capable(t, u, CAP_SYS_ADMIN) ? parse_map(text, m) : -EPERM;
-	if (r == 0 && !may_map(t, u, gids, m))
+	r = cred_ns_capable(by, u, CAP_SYS_ADMIN) ? parse_map(text, m) : -EPERM;
+	if (r == 0 && !may_map(t, by, u, gids, m))
 		r = -EPERM;
 	if (r == 0)
 		r = resolve(u->parent, gids, m);
@@ -237,11 +237,11 @@ int user_ns_store_map(struct task *t, struct user_ns *u, bool gids, char *text)
 	return r;
 }
 
-int user_ns_store_setgroups(struct task *t, struct user_ns *u, const char *text)
+int user_ns_store_setgroups(const struct cred *by, struct user_ns *u, const char *text)
 {
 	bool deny = !strncmp(text, "deny", 4) && (!text[4] || text[4] == '\n');
 
-	if (!ns_capable(t, u, CAP_SYS_ADMIN))
+	if (!cred_ns_capable(by, u, CAP_SYS_ADMIN))
 		return -EPERM;
 	if (!deny && (strncmp(text, "allow", 5) != 0 || (text[5] && text[5] != '\n')))
 		return -EINVAL;

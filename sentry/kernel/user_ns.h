@@ -62,11 +62,11 @@ u32 user_ns_show_gid(const struct user_ns *u, u32 id);
 bool user_ns_is_root(const struct user_ns *u, u32 id);  /* is it uid 0 there? */
 bool user_ns_within(const struct user_ns *u, const struct user_ns *anc);
 
-/* /proc/PID/{uid_map,gid_map,setgroups}. */
+/* /proc/PID/{uid_map,gid_map,setgroups}. @by opened the file, @t writes to it. */
 struct strbuf;
 void user_ns_show_map(const struct user_ns *u, bool gids, const struct user_ns *reader, struct strbuf *out);
-int user_ns_store_map(struct task *t, struct user_ns *u, bool gids, char *text) must_check;
-int user_ns_store_setgroups(struct task *t, struct user_ns *u, const char *text) must_check;
+int user_ns_store_map(struct task *t, const struct cred *by, struct user_ns *u, bool gids, char *text) must_check;
+int user_ns_store_setgroups(const struct cred *by, struct user_ns *u, const char *text) must_check;
 bool user_ns_may_setgroups(const struct user_ns *u);
 
 /* Those of the caller. */

@@ -116,7 +116,7 @@ static int get_cgroup(struct task *t, const struct lx_clone_args *c, struct file
 	from = tgroup_cgroup(t->tg);
 	if ((c->flags & CLONE_THREAD) && from != *ret)
 		return -EOPNOTSUPP;
-	return cgroupfs_may_move(t, from, *ret);
+	return cgroupfs_may_move(task_cred(t), task_cgroup_root(t), from, *ret);
 }
 
 long sys_clone3(struct task *t, const struct sysargs *a)

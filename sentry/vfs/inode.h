@@ -191,6 +191,8 @@ int inode_getattr(struct task *t, struct inode *i, struct kstat *ret) must_check
 void inode_fields(struct inode *i, struct kstat *ret);          /* what the fields say */
 /* Mode bits, capabilities, read-only mounts are the walk's. mask: R_OK|W_OK|X_OK. */
 int inode_permission(struct task *t, struct inode *i, int mask) must_check;
+/* What @c may do by mode bits and capabilities, of a node without an access list. */
+int inode_mode_permission(const struct cred *c, const struct inode *i, int mask) must_check;
 /* For new nodes of @dir: the caller's fsuid and fsgid, or the group of a set-gid directory (kept on in directories). */
 void inode_new_owner(struct task *t, struct inode *dir, u32 *mode, u32 *ret_uid, u32 *ret_gid);
 /* Now, as the attributes of file systems that live here record it. */

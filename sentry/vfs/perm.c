@@ -12,22 +12,25 @@
 #include "sentry/vfs/posix_acl.h"
 #include "sentry/vfs/vfs.h"
 
+static bool cred_capable(const struct cred *c, const struct inode *i, int cap)
+{
+	return ((c->cap_eff >> cap) & 1) && user_ns_from_uid(c->user_ns, i->uid) != ID_NONE &&
+	       user_ns_from_gid(c->user_ns, i->gid) != ID_NONE;
+}
+
 bool inode_capable(struct task *t, struct inode *i, int cap)
 {
-	const struct user_ns *u = task_user_ns(t);
-
-	return self_capable(t, cap) && user_ns_from_uid(u, i->uid) != ID_NONE &&
-	       user_ns_from_gid(u, i->gid) != ID_NONE;
+	return cred_capable(task_cred(t), i, cap);
 }
 
 /* What the mode refuses, a capability may allow. */
-static bool overridden(struct task *t, struct inode *i, u32 mode, int mask)
+static bool overridden(const struct cred *c, const struct inode *i, u32 mode, int mask)
 {
 	if (S_ISDIR(mode))
-		return (!(mask & MAY_WRITE) && inode_capable(t, i, CAP_DAC_READ_SEARCH)) ||
-		       inode_capable(t, i, CAP_DAC_OVERRIDE);
-	return (mask == MAY_READ && inode_capable(t, i, CAP_DAC_READ_SEARCH)) ||
-	       ((!(mask & MAY_EXEC) || (mode & 0111)) && inode_capable(t, i, CAP_DAC_OVERRIDE));
+		return (!(mask & MAY_WRITE) && cred_capable(c, i, CAP_DAC_READ_SEARCH)) ||
+		       cred_capable(c, i, CAP_DAC_OVERRIDE);
+	return (mask == MAY_READ && cred_capable(c, i, CAP_DAC_READ_SEARCH)) ||
+	       ((!(mask & MAY_EXEC) || (mode & 0111)) && cred_capable(c, i, CAP_DAC_OVERRIDE));
 }
 
 /* Of somebody who is not the owner. */
@@ -43,7 +46,7 @@ static int check_acl(struct task *t, struct inode *i, u32 mode, int mask)
 	auto_acl *a = NULL;
 	int r;
 
-	if (overridden(t, i, mode, mask))
+	if (overridden(c, i, mode, mask))
 		return 0;
 	r = inode_get_acl(t, i, ACL_ACCESS, &a);
 	if (r < 0)
@@ -53,29 +56,33 @@ static int check_acl(struct task *t, struct inode *i, u32 mode, int mask)
 	return (class_bits(c, i, mode) & (u32)mask) == (u32)mask ? 0 : -EACCES;
 }
 
-static int check_mode(struct task *t, struct inode *i, int mask)
+static int check_mode(const struct cred *c, const struct inode *i, u32 mode, int mask)
 {
-	const struct cred *c = task_cred(t);
-	u32 mode = __atomic_load_n(&i->mode, __ATOMIC_ACQUIRE);
-	u32 bits;
+	u32 bits = c->fsuid == i->uid ? mode >> 6 : class_bits(c, i, mode);
 
-	if (c->fsuid == i->uid)
-		bits = mode >> 6;
-	else if ((mode & S_IRWXG) && atomic_load_explicit(&i->acl[ACL_ACCESS], memory_order_relaxed))
-		return check_acl(t, i, mode, mask);
-	else
-		bits = class_bits(c, i, mode);
 	if ((bits & (u32)mask) == (u32)mask)
 		return 0;
-	return overridden(t, i, mode, mask) ? 0 : -EACCES;
+	return overridden(c, i, mode, mask) ? 0 : -EACCES;
+}
+
+static u32 mode_now(const struct inode *i) { return __atomic_load_n(&i->mode, __ATOMIC_ACQUIRE); }
+
+int inode_mode_permission(const struct cred *c, const struct inode *i, int mask)
+{
+	return check_mode(c, i, mode_now(i), mask);
 }
 
 int inode_permission(struct task *t, struct inode *i, int mask)
 {
+	const struct cred *c = task_cred(t);
+	u32 mode = mode_now(i);
+
 	mask &= MAY_READ | MAY_WRITE | MAY_EXEC;
 	if (i->ops->permission)
 		return i->ops->permission(t, i, mask);
-	return check_mode(t, i, mask);
+	if (c->fsuid != i->uid && (mode & S_IRWXG) && atomic_load_explicit(&i->acl[ACL_ACCESS], memory_order_relaxed))
+		return check_acl(t, i, mode, mask);
+	return check_mode(c, i, mode, mask);
 }
 
 int perm_want_write(const struct path *p)

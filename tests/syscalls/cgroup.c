@@ -402,4 +402,35 @@ TEST(a_group_can_be_given_away)
 	drop_top();
 }
 
+/* What a plain user opened moves nobody out of root's groups when root writes it. */
+TEST(a_move_is_judged_by_who_opened_the_file)
+{
+	int p[2], fd = -1, status;
+	pid_t child;
+
+	make_top();
+	REQUIRE_OK(pipe(p));
+	REQUIRE_OK(mkdir("a", 0755));
+	EXPECT_OK(chown("a/cgroup.procs", 1000, 1000));
+	EXPECT_OK(put("cgroup.procs", "0"));
+	child = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
+	REQUIRE_OK(child);
+	if (child == 0) {
+		REQUIRE_OK(setgid(1000));
+		REQUIRE_OK(setuid(1000));
+		fd = open("a/cgroup.procs", O_WRONLY);
+		_exit(write(p[1], &fd, sizeof(fd)) == sizeof(fd) ? 0 : 1);
+	}
+	EXPECT_EQ(waitpid(child, &status, 0), child);
+	EXPECT_EQ(status, 0);
+	EXPECT_EQ(read(p[0], &fd, sizeof(fd)), (ssize_t)sizeof(fd));
+	REQUIRE_OK(fd);
+	EXPECT_ERR(write(fd, "0", 1), EACCES);
+	EXPECT_STR(own_group(), name_of(""));
+	EXPECT_OK(put("a/cgroup.procs", "0"));
+	EXPECT_OK(put("cgroup.procs", "0"));
+	EXPECT_OK(rmdir("a"));
+	drop_top();
+}
+
 TEST_MAIN()

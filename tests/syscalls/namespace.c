@@ -356,12 +356,50 @@ TEST(bad_maps_are_refused)
 	wait(&status);
 }
 
-/* ---- pid namespaces ---- */
-
 static long clone_flags(unsigned long flags)
 {
 	return syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0);
 }
+
+/* What a plain user opened maps no more when root writes it, and the other way round. */
+TEST(a_map_is_judged_by_who_opened_it_too)
+{
+	int to[2], from[2], status, fd = -1;
+	char path[64];
+	pid_t pid;
+
+	REQUIRE_OK(pipe(to));
+	REQUIRE_OK(pipe(from));
+	pid = (pid_t)clone_flags(CLONE_FILES);
+	REQUIRE_OK(pid);
+	if (pid == 0) {
+		REQUIRE_OK(setresgid(1000, 1000, 1000));
+		REQUIRE_OK(setresuid(1000, 1000, 1000));
+		REQUIRE_OK(prctl(PR_SET_DUMPABLE, 1));
+		REQUIRE_OK(unshare(CLONE_NEWUSER));
+		fd = open("/proc/self/uid_map", O_WRONLY);
+		EXPECT_EQ(write(from[1], &fd, sizeof(fd)), (ssize_t)sizeof(fd));
+		EXPECT_EQ(read(to[0], &fd, sizeof(fd)), (ssize_t)sizeof(fd));
+		EXPECT_ERR(write(fd, "0 0 1", 5), EPERM);       /* root opened it, a user writes */
+		EXPECT_EQ(write(from[1], &fd, sizeof(fd)), (ssize_t)sizeof(fd));
+		EXPECT_EQ(read(to[0], &fd, sizeof(fd)), (ssize_t)sizeof(fd));
+		_exit(test_failures ? 1 : 0);
+	}
+	EXPECT_EQ(read(from[0], &fd, sizeof(fd)), (ssize_t)sizeof(fd));
+	REQUIRE_OK(fd);
+	EXPECT_ERR(write(fd, "0 0 1", 5), EPERM);               /* a user opened it, root writes */
+	snprintf(path, sizeof(path), "/proc/%d/uid_map", pid);
+	fd = open(path, O_WRONLY);
+	REQUIRE_OK(fd);
+	EXPECT_EQ(write(to[1], &fd, sizeof(fd)), (ssize_t)sizeof(fd));
+	EXPECT_EQ(read(from[0], &fd, sizeof(fd)), (ssize_t)sizeof(fd));
+	EXPECT_EQ(write(fd, "0 0 1", 5), 5);
+	EXPECT_EQ(write(to[1], &fd, sizeof(fd)), (ssize_t)sizeof(fd));
+	EXPECT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_EQ(status, 0);
+}
+
+/* ---- pid namespaces ---- */
 
 TEST(the_first_process_of_a_pid_namespace_is_1)
 {

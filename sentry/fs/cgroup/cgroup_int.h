@@ -20,7 +20,8 @@ struct cg_row {
 	u16 field;                              /* a u32 of struct cgroup that is shown, and set if it may be written; 0: none */
 	const char *fixed;                      /* below the root: its only value; others are refused */
 	int (*show)(struct task *t, struct cgroup *cg, struct strbuf *out);
-	int (*store)(struct task *t, struct cgroup *cg, char *text);    /* without white space around it */
+	/* What was written, without white space around it. */
+	int (*store)(struct task *t, const struct pseudo_opener *by, struct cgroup *cg, char *text);
 };
 #define CG_NROWS 30
 extern const struct cg_row cg_rows[CG_NROWS];

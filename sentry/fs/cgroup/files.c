@@ -111,12 +111,13 @@ static int show_control(struct task *t, struct cgroup *cg, struct strbuf *out)
 }
 
 /* "+pids -memory": all of it or nothing. */
-static int store_control(struct task *t, struct cgroup *cg, char *text)
+static int store_control(struct task *t, const struct pseudo_opener *by, struct cgroup *cg, char *text)
 {
 	u32 on = 0, off = 0;
 	char *save = NULL;
 
 	(void)t;
+	(void)by;
 	for (char *w = strtok_r(text, " ", &save); w; w = strtok_r(NULL, " ", &save)) {
 		size_t i = 0;
 
@@ -146,12 +147,13 @@ static int show_stat(struct task *t, struct cgroup *cg, struct strbuf *out)
 	return 0;
 }
 
-static int store_kill(struct task *t, struct cgroup *cg, char *text)
+static int store_kill(struct task *t, const struct pseudo_opener *by, struct cgroup *cg, char *text)
 {
 	s64 v;
 	int r = str_to_s64(text, 0, &v);
 
 	(void)t;
+	(void)by;
 	if (r < 0)
 		return r;
 	if (v != 1)
@@ -216,15 +218,14 @@ static int show_threads(struct task *t, struct cgroup *cg, struct strbuf *out)
 	return tgroup_for_each(t->kernel, put_threads, &l);
 }
 
-/* May @t move a process between these?  Who may write to the cgroup.procs that is above both, and sees both. */
-int cgroupfs_may_move(struct task *t, struct cgroup *from, struct cgroup *to)
+/* Who may write to the cgroup.procs that is above both, and sees both. */
+int cgroupfs_may_move(const struct cred *c, struct cgroup *root, struct cgroup *from, struct cgroup *to)
 {
-	struct cgroup *root = task_cgroup_root(t);
 	auto_inode *procs = NULL;
 	int r = cg_file_inode(cgroup_common(from, to), cg_row_find("cgroup.procs", 12), &procs);
 
 	if (r == 0)
-		r = inode_permission(t, procs, W_OK);
+		r = inode_mode_permission(c, procs, W_OK);
 	if (r == 0 && (!cgroup_is_below(from, root) || !cgroup_is_below(to, root)))
 		r = -ENOENT;
 	return r;
@@ -248,35 +249,41 @@ static int get_process(struct task *t, const char *text, struct tgroup **ret)
 	return 0;
 }
 
-static int store_procs(struct task *t, struct cgroup *cg, char *text)
+static int store_procs(struct task *t, const struct pseudo_opener *by, struct cgroup *cg, char *text)
 {
 	auto_tgroup *tg = NULL;
-	auto_cgroup *from = NULL;
 	int r = get_process(t, text, &tg);
 
 	if (r < 0)
 		return r;
-	from = tgroup_cgroup(tg);
-	r = cgroupfs_may_move(t, from, cg);
-	return r < 0 ? r : cgroup_attach(cg, tg);
+	do {    /* again, if another moved it meanwhile: what it comes from was not judged */
+		auto_cgroup *from = tgroup_cgroup(tg);
+
+		r = cgroupfs_may_move(by->cred, by->cgroup_root, from, cg);
+		if (r == 0)
+			r = cgroup_attach(cg, tg, from);
+	} while (r == -ESTALE);
+	return r;
 }
 
 /* Threads go where their process is: there is no threaded mode. */
-static int store_threads(struct task *t, struct cgroup *cg, char *text)
+static int store_threads(struct task *t, const struct pseudo_opener *by, struct cgroup *cg, char *text)
 {
 	auto_tgroup *tg = NULL;
 	auto_cgroup *from = NULL;
 	int r = get_process(t, text, &tg);
 
+	(void)by;
 	if (r < 0)
 		return r;
 	from = tgroup_cgroup(tg);
 	return from == cg ? 0 : -EOPNOTSUPP;
 }
 
-static int store_type(struct task *t, struct cgroup *cg, char *text)
+static int store_type(struct task *t, const struct pseudo_opener *by, struct cgroup *cg, char *text)
 {
 	(void)t;
+	(void)by;
 	(void)cg;
 	return str_eq(text, "threaded") ? -EOPNOTSUPP : -EINVAL;
 }
@@ -334,11 +341,12 @@ static int show_cpu_max(struct task *t, struct cgroup *cg, struct strbuf *out)
 }
 
 /* "max", or "max" and a period that is a number. */
-static int store_cpu_max(struct task *t, struct cgroup *cg, char *text)
+static int store_cpu_max(struct task *t, const struct pseudo_opener *by, struct cgroup *cg, char *text)
 {
 	u64 period;
 
 	(void)t;
+	(void)by;
 	(void)cg;
 	if (str_eq(text, "max") || (str_starts(text, "max ") && str_to_u64(text + 4, 10, &period) == 0))
 		return 0;
@@ -421,12 +429,13 @@ static int show_pids_max(struct task *t, struct cgroup *cg, struct strbuf *out)
 	return 0;
 }
 
-static int store_pids_max(struct task *t, struct cgroup *cg, char *text)
+static int store_pids_max(struct task *t, const struct pseudo_opener *by, struct cgroup *cg, char *text)
 {
 	u32 v;
 	int r = get_max(text, &v);
 
 	(void)t;
+	(void)by;
 	if (r < 0 || (v >= PIDS_MAX && v != UINT32_MAX))
 		return -EINVAL;
 	return store_u32(cg, &cg->pids_max, text);
@@ -478,8 +487,9 @@ static int show_row(struct task *t, struct pseudo_node *n, struct strbuf *out)
 	return 0;
 }
 
-static int store_row(struct task *t, struct pseudo_node *n, char *text, size_t len)
+static int store_row(struct task *t, const struct pseudo_opener *by, struct pseudo_node *n, char *text)
 {
+	size_t len = strlen(text);
 	const struct cg_row *row = row_of(n);
 	struct cgroup *cg = n->cg;
 
@@ -488,16 +498,16 @@ static int store_row(struct task *t, struct pseudo_node *n, char *text, size_t l
 	text += strspn(text, " \t\r\n");
 	if (is_dead(cg))
 		return -ENODEV;
-	if (!row->delegated && cg == task_cgroup_root(t))
+	if (!row->delegated && cg == by->cgroup_root)
 		return -EPERM;
 	if (row->store)
-		return row->store(t, cg, text);
+		return row->store(t, by, cg, text);
 	if (row->field)
 		return store_u32(cg, field_of(row, cg), text);
 	return str_eq(text, row->fixed) ? 0 : -EOPNOTSUPP;
 }
 
-#define FILE_(nm, md) .e = { .name = nm, .mode = S_IFREG | (md), .show = show_row, .store = (md) & 0222 ? store_row : NULL }
+#define FILE_(nm, md) .e = { .name = nm, .mode = S_IFREG | (md), .show = show_row, .store_as = (md) & 0222 ? store_row : NULL }
 #define TELLS(nm, c, fn) { FILE_(nm, 0444), .ctl = c, .show = fn }
 #define TAKES(nm, c, fn, st) { FILE_(nm, 0644), .ctl = c, .show = fn, .store = st }
 #define FIELD(nm, md, c, fd) { FILE_(nm, md), .ctl = c, .field = offsetof(struct cgroup, fd) }

@@ -208,7 +208,7 @@ static int store_oom_adj(struct task *t, struct pseudo_node *n, char *text, size
 	return 0;
 }
 
-static int with_user_ns(struct task *t, struct pseudo_node *n, char *text, struct strbuf *out)
+static int with_user_ns(struct task *t, const struct cred *by, struct pseudo_node *n, char *text, struct strbuf *out)
 {
 	const struct cred *c = task_cred_get(n->task);
 	struct user_ns *u = c->user_ns;
@@ -216,9 +216,9 @@ static int with_user_ns(struct task *t, struct pseudo_node *n, char *text, struc
 	int r = 0;
 
 	if (text && !strcmp(name, "setgroups"))
-		r = user_ns_store_setgroups(t, u, text);
+		r = user_ns_store_setgroups(by, u, text);
 	else if (text)
-		r = user_ns_store_map(t, u, name[0] == 'g', text);
+		r = user_ns_store_map(t, by, u, name[0] == 'g', text);
 	else if (!strcmp(name, "setgroups"))
 		strbuf_puts(out, atomic_load(&u->no_setgroups) ? "deny\n" : "allow\n");
 	else
@@ -229,13 +229,12 @@ static int with_user_ns(struct task *t, struct pseudo_node *n, char *text, struc
 
 static int show_user_ns(struct task *t, struct pseudo_node *n, struct strbuf *out)
 {
-	return with_user_ns(t, n, NULL, out);
+	return with_user_ns(t, NULL, n, NULL, out);
 }
 
-static int store_user_ns(struct task *t, struct pseudo_node *n, char *text, size_t len)
+static int store_user_ns(struct task *t, const struct pseudo_opener *by, struct pseudo_node *n, char *text)
 {
-	(void)len;
-	return with_user_ns(t, n, text, NULL);
+	return with_user_ns(t, by->cred, n, text, NULL);
 }
 
 static int show_io(struct task *t, struct pseudo_node *n, struct strbuf *out)
@@ -344,7 +343,7 @@ static const struct pseudo_dir task_list_dir;
 
 #define FILE_ROW(nm, md, fn) { .name = nm, .mode = S_IFREG | (md), .show = fn }
 #define GUARDED_ROW(nm, md, fn) { .name = nm, .mode = S_IFREG | (md), .show = fn, .permit = proc_permit }
-#define USER_NS_ROW(nm) { .name = nm, .mode = S_IFREG | 0644, .show = show_user_ns, .store = store_user_ns }
+#define USER_NS_ROW(nm) { .name = nm, .mode = S_IFREG | 0644, .show = show_user_ns, .store_as = store_user_ns }
 #define DIR_ROW(nm, md, d) { .name = nm, .mode = S_IFDIR | (md), .dir = d }
 
 /* What a process and each of its threads have. */

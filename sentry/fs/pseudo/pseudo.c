@@ -19,6 +19,7 @@ struct pseudo_file {
 	struct file file;
 	struct strbuf text;                     /* guarded by the file's pos_mu */
 	bool made;                              /* same */
+	struct cgroup *cgroup_root;             /* immutable: a reference; NULL: not a file of a control group */
 };
 
 static const struct inode_ops pseudo_ops, strict_ops;
@@ -212,15 +213,18 @@ static ssize_t text_read(struct task *t, struct file *f, struct iobuf *b, s64 *p
 	return r;
 }
 
+static bool takes_text(const struct pseudo_entry *e) { return e->store || e->store_as; }
+
 static ssize_t text_write(struct task *t, struct file *f, struct iobuf *b, s64 *pos)
 {
 	struct pseudo_node *n = to_pseudo(f->inode);
+	struct pseudo_opener by = { f->cred, to_pfile(f)->cgroup_root };
 	size_t len = MIN(b->left, STORE_MAX);
 	auto_kfree char *text = kbuf_alloc(len + 1);
 	ssize_t r;
 	int e;
 
-	if (!n->e->store)
+	if (!takes_text(n->e))
 		return n->cg ? -EINVAL : -EPERM;
 	if (!text)
 		return -ENOMEM;
@@ -228,7 +232,7 @@ static ssize_t text_write(struct task *t, struct file *f, struct iobuf *b, s64 *
 	if (r < 0)
 		return r;
 	text[r] = 0;
-	e = n->e->store(t, n, text, (size_t)r);
+	e = n->e->store ? n->e->store(t, n, text, (size_t)r) : n->e->store_as(t, &by, n, text);
 	if (e < 0)
 		return e;
 	*pos += r;
@@ -263,6 +267,7 @@ static void text_release(struct file *f)
 	struct pseudo_file *pf = to_pfile(f);
 
 	strbuf_done(&pf->text);
+	cgroup_unref(pf->cgroup_root);
 	file_done(f);
 	kfree(pf);
 }
@@ -299,6 +304,7 @@ static int node_open(struct task *t, struct inode *i, const struct path *p, u32 
 	file_init(&pf->file, n->e->dir ? &dir_ops : &text_ops, flags, n->e->dir ? 0 : FILE_COMMAND, p, i,
 		  task_cred(t));
 	strbuf_init_limit(&pf->text, 64u << 20);
+	pf->cgroup_root = n->cg ? cgroup_ref(task_cgroup_root(t)) : NULL;
 	*ret = &pf->file;
 	return 0;
 }
@@ -354,7 +360,7 @@ static int node_setattr(struct task *t, struct inode *i, const struct iattr *a)
 		return 0;
 	}
 	/* Opening a sysctl with O_TRUNC is usual (echo 1 > file). */
-	if (!(a->valid & ~(IATTR_SIZE | IATTR_MTIME | IATTR_MTIME_NOW)) && to_pseudo(i)->e->store)
+	if (!(a->valid & ~(IATTR_SIZE | IATTR_MTIME | IATTR_MTIME_NOW)) && takes_text(to_pseudo(i)->e))
 		return 0;
 	return -EPERM;
 }

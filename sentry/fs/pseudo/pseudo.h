@@ -10,9 +10,19 @@
 #include "sentry/vfs/vfs.h"
 
 struct cgroup;
+struct cred;
 struct pseudo_node;
 struct strbuf;
 struct tgroup;
+
+/*
+ * Who opened a file.  A descriptor may be handed to somebody who may do more, so where writing needs a right
+ * the opener must have it.  Borrowed from the file.
+ */
+struct pseudo_opener {
+	const struct cred *cred;
+	struct cgroup *cgroup_root;                     /* of its cgroup namespace; NULL: not a file of a control group */
+};
 
 struct pseudo_dir {
 	const struct pseudo_entry *entries;
@@ -33,6 +43,8 @@ struct pseudo_entry {
 	int (*show)(struct task *t, struct pseudo_node *n, struct strbuf *out);
 	/* What was written, NUL-terminated. 0 or -errno. NULL: reading only. */
 	int (*store)(struct task *t, struct pseudo_node *n, char *text, size_t len);
+	/* The same, of files where it counts who opened them; instead of store. */
+	int (*store_as)(struct task *t, const struct pseudo_opener *by, struct pseudo_node *n, char *text);
 	long (*ioctl)(struct task *t, struct pseudo_node *n, u32 cmd, gaddr_t arg);     /* NULL: -ENOTTY */
 	int (*follow)(struct task *t, struct pseudo_node *n, struct path *ret);         /* magic links */
 	int (*permit)(struct task *t, struct pseudo_node *n);                           /* to open or read; NULL: mode bits */
