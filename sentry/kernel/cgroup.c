@@ -100,6 +100,8 @@ int cgroup_mkdir(struct cgroup *up, const char *name, size_t len, struct cgroup 
 		tree->last_id++;
 		cg->parent = cgroup_ref(up);
 		cg->level = up->level + 1;
+		cg->nfreeze = up->nfreeze;
+		cg->told = cgroup_events_locked(cg);
 		list_add_tail(&cg->sibling, &up->children);
 		count_below_locked(up, 1);
 	}
@@ -233,6 +235,19 @@ static void count_process_locked(struct cgroup *cg, int n)
 		c->nlive += (u32)n;
 }
 
+void cgroup_count_frozen_locked(struct cgroup *from, int n)
+{
+	for (struct cgroup *c = from; c; c = c->parent)
+		c->nfrozen += (u32)n;
+}
+
+bool cgroup_set_freeze_locked(struct tgroup *tg)
+{
+	bool freeze = tg->cgroup->nfreeze != 0;
+
+	return atomic_exchange(&tg->freeze, freeze) != freeze;
+}
+
 /* Processes live in leaves: a group that hands controllers on has none. */
 static int may_join_locked(const struct cgroup *cg)
 {
@@ -262,6 +277,7 @@ int cgroup_add_task(struct tgroup *tg, struct tgroup *from, struct cgroup *into)
 		tg->cgroup = cgroup_ref(cg);
 		tg->in_cgroup = true;
 		count_process_locked(cg, 1);
+		(void)cgroup_set_freeze_locked(tg);
 	}
 	mutex_unlock(&tree->mu);
 	return r;
@@ -298,6 +314,7 @@ void cgroup_process_ended(struct tgroup *tg)
 int cgroup_attach(struct cgroup *cg, struct tgroup *tg, const struct cgroup *from)
 {
 	struct cgroup *old = NULL;
+	bool freeze = false;
 	int r;
 
 	mutex_lock(tree_mu(cg));
@@ -309,8 +326,15 @@ int cgroup_attach(struct cgroup *cg, struct tgroup *tg, const struct cgroup *fro
 		tg->cgroup = cgroup_ref(cg);
 		count_process_locked(cg, 1);
 		count_tasks_locked(cg, (int)tg->cgroup_tasks);
+		if (tg->frozen) {
+			cgroup_count_frozen_locked(old, -1);
+			cgroup_count_frozen_locked(cg, 1);
+		}
+		freeze = cgroup_set_freeze_locked(tg);
 	}
 	mutex_unlock(tree_mu(cg));
+	if (freeze)
+		cgroup_freeze_changed(tg);
 	if (old) {
 		cgroup_tell(old);
 		cgroup_tell(cg);
@@ -335,16 +359,21 @@ void cgroup_kill(struct cgroup *cg)
 	mutex_unlock(&k->mu);
 }
 
+u32 cgroup_events_locked(const struct cgroup *cg)
+{
+	return (cg->nlive ? CGROUP_POPULATED : 0) | (cg->nfreeze && cg->nfrozen == cg->nlive ? CGROUP_FROZEN : 0);
+}
+
 void cgroup_tell(struct cgroup *cg)
 {
 	for (;;) {
 		struct cgroup *c;
 
 		mutex_lock(tree_mu(cg));
-		for (c = cg; c && c->told == (c->nlive != 0);)
+		for (c = cg; c && !cgroup_untold_locked(c);)
 			c = c->parent;
 		if (c) {
-			c->told = c->nlive != 0;
+			c->told = cgroup_events_locked(c);
 			cgroup_ref(c);
 		}
 		mutex_unlock(tree_mu(cg));

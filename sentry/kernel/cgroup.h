@@ -27,6 +27,8 @@ struct tgroup;
 
 enum cgroup_ctl { CGROUP_CPUSET = 1, CGROUP_CPU = 2, CGROUP_MEMORY = 4, CGROUP_PIDS = 8, CGROUP_CTLS = 15 };
 
+enum cgroup_event { CGROUP_POPULATED = 1, CGROUP_FROZEN = 2 };
+
 struct cgroup {
 	struct ref ref;
 	struct kernel *kernel;                  /* immutable */
@@ -44,7 +46,10 @@ struct cgroup {
 	u32 pids_max, max_depth, max_below;     /* UINT32_MAX: none */
 	u64 pids_refused;
 	u32 nbelow;                             /* groups below it */
-	bool told;                              /* populated, as watchers know it */
+	bool freeze;                            /* cgroup.freeze */
+	u32 nfreeze;                            /* of it and those around it: how many are told to freeze */
+	u32 nfrozen;                            /* of nlive */
+	u32 told;                               /* of enum cgroup_event: what watchers know */
 	u64 utime, stime;                       /* ns: of processes that ended at or below it */
 	struct bpf_prog **progs;                /* cgroup_bpf.h: nprogs references, NULL: never any */
 	u32 nprogs, prog_flags;
@@ -84,10 +89,29 @@ void cgroup_process_ended(struct tgroup *tg);
 int cgroup_attach(struct cgroup *cg, struct tgroup *tg, const struct cgroup *from) must_check;
 /* SIGKILL for everybody at and below it, and whom they are making. */
 void cgroup_kill(struct cgroup *cg);
-/* Tell watchers of cgroup.events, if @cg or one around it came to be empty, or not. */
+/* What cgroup.events tells: of enum cgroup_event. */
+u32 cgroup_events_locked(const struct cgroup *cg);
+/* Tell watchers of it, where @cg or one around it has changed. */
 void cgroup_tell(struct cgroup *cg);
 /* Where what `csandbox exec` starts goes: the root, or init's if processes may not be in that. A reference. */
 struct cgroup *cgroup_for_exec(struct kernel *k) must_check;
+
+/* ---- cgroup_freeze.c ---- */
+void cgroup_freeze(struct cgroup *cg, bool on);
+/* Around what keeps @t from running its application: with that, too, its group is frozen. */
+void cgroup_enter_frozen(struct task *t);
+void cgroup_leave_frozen(struct task *t);
+/* Rest until the group thaws, or something goes before: the task is killed, is to stop, its tracer calls. */
+void cgroup_freeze_here(struct task *t);
+/* Have the threads of @tg look at tg->freeze. */
+void cgroup_freeze_changed(struct tgroup *tg);
+/* tg->mu held, after its threads changed. True: cgroup_tell_frozen() is due, without locks. */
+bool cgroup_count_held_locked(struct tgroup *tg) must_check;
+void cgroup_tell_frozen(struct tgroup *tg);
+/* Set tg->freeze to what its group is told: has it changed? */
+bool cgroup_set_freeze_locked(struct tgroup *tg);
+void cgroup_count_frozen_locked(struct cgroup *from, int n);
+static inline bool cgroup_untold_locked(const struct cgroup *cg) { return cgroup_events_locked(cg) != cg->told; }
 
 /* ---- cgroup_namespaces(7) ---- */
 int cgroup_ns_new(struct kernel *k, struct cgroup *root, struct user_ns *owner, struct ns **ret) must_check;

@@ -10,6 +10,7 @@
 #include <sys/ptrace.h>
 
 #include "platform/platform.h"
+#include "sentry/kernel/cgroup.h"
 #include "sentry/kernel/pid_ns.h"
 #include "sentry/kernel/ptrace.h"
 #include "sentry/kernel/task_int.h"
@@ -95,7 +96,9 @@ static int stop(struct task *t, u32 code, const struct lx_siginfo *info, struct 
 	atomic_store(&t->state, TASK_TRACED);
 	mutex_unlock(&t->tg->mu);
 	tell_tracer(t);
+	cgroup_enter_frozen(t);
 	serve(t);
+	cgroup_leave_frozen(t);
 	atomic_store(&t->state, old);
 	pt->regs = NULL;
 	if (steps(pt) && ptrace_on(pt)) {

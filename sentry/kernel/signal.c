@@ -236,7 +236,7 @@ void task_attention_locked(struct task *t)
 {
 	struct tgroup *tg = t->tg;
 	sigmask_t set = t->pending.set | tg->pending.set;
-	bool a = atomic_load(&t->killed) || t->stop_pending || ptrace_trap_pending_locked(t) ||
+	bool a = atomic_load(&t->killed) || t->stop_pending || ptrace_trap_pending_locked(t) || atomic_load(&tg->freeze) ||
 		 (set && (set & ~signal_blocked_locked(t)));
 
 	atomic_store(&t->attention, a);

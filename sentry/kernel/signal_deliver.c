@@ -12,6 +12,7 @@
 #include "platform/platform.h"
 #include "platform/base/log.h"
 #include "sentry/core/usercopy.h"
+#include "sentry/kernel/cgroup.h"
 #include "sentry/kernel/coredump.h"
 #include "sentry/kernel/own_calls.h"
 #include "sentry/kernel/ptrace.h"
@@ -111,6 +112,10 @@ static enum verdict next(struct task *t, struct lx_siginfo *si, struct lx_sigact
 	} else if (ptrace_trap_pending_locked(t)) {
 		mutex_unlock(&tg->mu);
 		ptrace_trap(t, regs);
+		return SIG_AGAIN;
+	} else if (atomic_load(&tg->freeze)) {
+		mutex_unlock(&tg->mu);
+		cgroup_freeze_here(t);
 		return SIG_AGAIN;
 	} else if (!(sig = signal_dequeue_locked(t, ~signal_blocked_locked(t), si))) {
 		v = SIG_NONE;

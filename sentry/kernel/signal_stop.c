@@ -6,6 +6,7 @@
  * the stop in the sender's context; a thread that wakes from it tells the
  * parent, because that needs kernel->mu, which senders may not take.
  */
+#include "sentry/kernel/cgroup.h"
 #include "sentry/kernel/ptrace.h"
 #include "sentry/kernel/task_int.h"
 
@@ -89,8 +90,10 @@ void signal_stop_here(struct task *t)
 	if (tell)
 		notify_parent_stop(tg, CLD_STOPPED);
 
+	cgroup_enter_frozen(t);
 	while (still_stopped(t))
 		(void)!task_sleep_killable(t, KTIME_MAX);
+	cgroup_leave_frozen(t);
 
 	mutex_lock(&tg->mu);
 	t->in_stop = false;

@@ -80,6 +80,7 @@ struct tgroup {
 	bool stopped, continued, stop_reported, cont_reported;  /* guarded by mu: for wait4 */
 	bool tell_continued GUARDED_BY(mu);             /* the parent has yet to hear CLD_CONTINUED */
 	u32 nstopped GUARDED_BY(mu);                    /* threads that have stopped, of nthreads */
+	u32 nheld GUARDED_BY(mu);                       /* threads that rest: cgroup_freeze.c */
 	bool unkillable GUARDED_BY(mu);                 /* pid 1: default actions do not reach it */
 	struct waitq signal_wq;                         /* signalfd: a signal was queued (POLLIN) */
 	struct waitq exit_wq;                           /* pidfd: the process has become a zombie (POLLIN) */
@@ -115,9 +116,10 @@ struct tgroup {
 	s32 oom_score_adj;
 	bool exec_leader;                               /* immutable: made by `csandbox exec` or init: report exit to boot */
 	u32 container;                                  /* immutable once published: boot's number of it, inherited */
-	struct cgroup *cgroup;                  /* guarded by kernel->cgroups.mu, like the next two: a reference; NULL until published */
-	bool in_cgroup;                         /* it has not ended */
+	struct cgroup *cgroup;                  /* guarded by kernel->cgroups.mu, like the next three: a reference; NULL until published */
+	bool in_cgroup, frozen;                 /* it has not ended; counted in nfrozen */
 	u32 cgroup_tasks;                       /* how many of its tasks are counted there */
+	_Atomic bool freeze;                    /* its group is to be frozen; changes under kernel->cgroups.mu */
 };
 
 struct task {

@@ -363,9 +363,11 @@ static int build(struct task *t, const struct clone_req *q, struct task **ret)
 
 static void wait_vfork(struct task *t, struct vfork_done *vd)
 {
+	cgroup_enter_frozen(t);
 	while (!atomic_load(&vd->done))
 		if (task_sleep_killable(t, KTIME_MAX) < 0)
 			break;
+	cgroup_leave_frozen(t);
 	vfork_done_unref(vd);
 }
 

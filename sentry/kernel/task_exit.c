@@ -304,7 +304,7 @@ static void process_end(struct tgroup *tg, struct nsset *set)
 static bool leave_group(struct task *t)
 {
 	struct tgroup *tg = t->tg;
-	bool last, tell_stop, exec_waits;
+	bool last, tell_stop, exec_waits, tell_frozen;
 	struct task *execing = NULL;
 
 	mutex_lock(&tg->mu);
@@ -315,6 +315,7 @@ static bool leave_group(struct task *t)
 	tg->dead_nvcsw += t->nvcsw;
 	tg->dead_nivcsw += t->nivcsw;
 	tell_stop = signal_stop_complete_locked(tg);
+	tell_frozen = tg->nheld && cgroup_count_held_locked(tg);
 	exec_waits = tg->execing && tg->execing != t && tg->nthreads == 1;
 	if (exec_waits)
 		execing = task_ref(tg->execing);
@@ -323,6 +324,8 @@ static bool leave_group(struct task *t)
 	mutex_unlock(&tg->mu);
 	if (tell_stop)
 		notify_parent_stop(tg, CLD_STOPPED);
+	if (tell_frozen)
+		cgroup_tell_frozen(tg);
 	if (execing) {
 		task_wake(execing);
 		task_unref(execing);

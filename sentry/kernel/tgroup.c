@@ -61,6 +61,8 @@ void tgroup_add_thread_locked(struct tgroup *tg, struct task *t)
 		tg->leader = t;
 	list_add_tail(&t->thread_node, &tg->threads);
 	tg->nthreads++;
+	if (atomic_load(&tg->freeze))
+		atomic_store(&t->attention, true);
 }
 
 void tgroup_join_locked(struct tgroup *tg, int pgid, struct session *s)

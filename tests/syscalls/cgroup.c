@@ -6,8 +6,11 @@
  */
 #include <linux/sched.h>
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/inotify.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
 #include "tests/lib/harness.h"
@@ -429,6 +432,240 @@ TEST(a_move_is_judged_by_who_opened_the_file)
 	EXPECT_STR(own_group(), name_of(""));
 	EXPECT_OK(put("a/cgroup.procs", "0"));
 	EXPECT_OK(put("cgroup.procs", "0"));
+	EXPECT_OK(rmdir("a"));
+	drop_top();
+}
+
+/* ---- cgroup.freeze ---- */
+
+/* Until the file of that group tells @text: each change of it is an event. */
+static void wait_events(const char *name, const char *text)
+{
+	struct pollfd pfd = { .fd = inotify_init1(IN_NONBLOCK), .events = POLLIN };
+	char buf[4096];
+
+	REQUIRE_OK(pfd.fd);
+	REQUIRE_OK(inotify_add_watch(pfd.fd, name, IN_MODIFY));
+	while (strcmp(content(name), text)) {
+		EXPECT_EQ(poll(&pfd, 1, -1), 1);
+		EXPECT(read(pfd.fd, buf, sizeof(buf)) > 0);
+	}
+	close(pfd.fd);
+}
+
+#define FROZEN "populated 1\nfrozen 1\n"
+#define THAWED "populated 1\nfrozen 0\n"
+
+static volatile uint64_t *counter;
+
+static void *count(void *arg)
+{
+	for (;;)
+		__atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
+	return arg;
+}
+
+/* In that group: one thread that counts in @counter, another that waits for a signal. */
+static pid_t counting_child(const char *name)
+{
+	pthread_t th;
+	pid_t pid;
+
+	counter = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	REQUIRE(counter != MAP_FAILED);
+	pid = fork();
+	REQUIRE_OK(pid);
+	if (pid == 0) {
+		if (put(name, "0") < 0 || pthread_create(&th, NULL, count, NULL))
+			_exit(2);
+		for (;;)
+			pause();
+	}
+	while (!*counter)
+		sched_yield();
+	return pid;
+}
+
+/* It counts on, for whoever waits for it. */
+static void expect_counting(void)
+{
+	uint64_t was = *counter;
+
+	while (*counter == was)
+		sched_yield();
+}
+
+static void expect_rest(void)
+{
+	uint64_t was = *counter;
+
+	for (int i = 0; i < 1000; i++)
+		sched_yield();
+	EXPECT_EQ(*counter, was);
+}
+
+static void end_child(pid_t pid)
+{
+	int status;
+
+	EXPECT_OK(kill(pid, SIGKILL));
+	EXPECT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_EQ(status, SIGKILL);
+}
+
+TEST(a_frozen_group_does_not_run)
+{
+	pid_t child;
+
+	make_top();
+	REQUIRE_OK(mkdir("a", 0755));
+	EXPECT_STR(content("a/cgroup.freeze"), "0\n");
+	EXPECT_ERR(put("a/cgroup.freeze", "2"), ERANGE);
+	EXPECT_ERR(put("a/cgroup.freeze", "-1"), ERANGE);
+	EXPECT_ERR(put("a/cgroup.freeze", "x"), EINVAL);
+	EXPECT_OK(put("a/cgroup.freeze", "1"));
+	EXPECT_STR(content("a/cgroup.events"), "populated 0\nfrozen 1\n");
+	EXPECT_OK(put("a/cgroup.freeze", "0"));
+	EXPECT_STR(content("a/cgroup.events"), "populated 0\nfrozen 0\n");
+	child = counting_child("a/cgroup.procs");
+	for (int i = 0; i < 3; i++) {
+		EXPECT_OK(put("a/cgroup.freeze", "1"));
+		wait_events("a/cgroup.events", FROZEN);
+		EXPECT_STR(content("a/cgroup.freeze"), "1\n");
+		expect_rest();
+		EXPECT_OK(kill(child, SIGCHLD));
+		expect_rest();
+		EXPECT_OK(put("a/cgroup.freeze", "0"));
+		wait_events("a/cgroup.events", THAWED);
+		expect_counting();
+	}
+	end_child(child);
+	EXPECT_OK(rmdir("a"));
+	drop_top();
+}
+
+TEST(what_is_below_a_frozen_group_is_frozen_with_it)
+{
+	pid_t child;
+
+	make_top();
+	REQUIRE_OK(mkdir("a", 0755));
+	REQUIRE_OK(mkdir("a/b", 0755));
+	child = counting_child("a/b/cgroup.procs");
+	EXPECT_OK(put("a/cgroup.freeze", "1"));
+	wait_events("a/b/cgroup.events", FROZEN);
+	wait_events("a/cgroup.events", FROZEN);
+	expect_rest();
+	EXPECT_STR(content("a/b/cgroup.freeze"), "0\n");
+	EXPECT_OK(mkdir("a/c", 0755));
+	EXPECT_STR(content("a/c/cgroup.events"), "populated 0\nfrozen 1\n");
+	EXPECT_OK(rmdir("a/c"));
+	EXPECT_OK(put("a/b/cgroup.freeze", "1"));
+	EXPECT_OK(put("a/cgroup.freeze", "0"));
+	wait_events("a/cgroup.events", THAWED);
+	EXPECT_STR(content("a/b/cgroup.events"), FROZEN);
+	expect_rest();
+	EXPECT_OK(put("a/b/cgroup.freeze", "0"));
+	expect_counting();
+	end_child(child);
+	EXPECT_OK(rmdir("a/b"));
+	EXPECT_OK(rmdir("a"));
+	drop_top();
+}
+
+TEST(who_comes_into_a_frozen_group_freezes)
+{
+	char pid[32];
+	pid_t child;
+
+	make_top();
+	REQUIRE_OK(mkdir("a", 0755));
+	REQUIRE_OK(mkdir("b", 0755));
+	child = counting_child("b/cgroup.procs");
+	EXPECT_OK(put("a/cgroup.freeze", "1"));
+	snprintf(pid, sizeof(pid), "%d", child);
+	EXPECT_OK(put("a/cgroup.procs", pid));
+	wait_events("a/cgroup.events", FROZEN);
+	expect_rest();
+	EXPECT_OK(put("b/cgroup.procs", pid));
+	EXPECT_STR(content("a/cgroup.events"), "populated 0\nfrozen 1\n");
+	expect_counting();
+	end_child(child);
+	EXPECT_OK(rmdir("a"));
+	EXPECT_OK(rmdir("b"));
+	drop_top();
+}
+
+/* Killed, it ends; one that is stopped counts as frozen, and stays so when it is continued. */
+TEST(frozen_processes_can_be_killed_and_stopped)
+{
+	int dir, status;
+	pid_t child;
+
+	make_top();
+	REQUIRE_OK(mkdir("a", 0755));
+	child = counting_child("a/cgroup.procs");
+	EXPECT_OK(kill(child, SIGSTOP));
+	EXPECT_EQ(waitpid(child, &status, WUNTRACED), child);
+	EXPECT_STR(content("a/cgroup.events"), THAWED);
+	EXPECT_OK(put("a/cgroup.freeze", "1"));
+	wait_events("a/cgroup.events", FROZEN);
+	EXPECT_OK(kill(child, SIGCONT));
+	wait_events("a/cgroup.events", FROZEN);
+	expect_rest();
+	EXPECT_OK(put("a/cgroup.freeze", "0"));
+	expect_counting();
+	EXPECT_OK(put("a/cgroup.freeze", "1"));
+	wait_events("a/cgroup.events", FROZEN);
+	end_child(child);
+	wait_events("a/cgroup.events", "populated 0\nfrozen 1\n");
+	dir = open("a", O_RDONLY | O_DIRECTORY);
+	REQUIRE_OK(dir);
+	child = clone_into(dir, 0);
+	REQUIRE_OK(child);
+	if (child == 0)
+		_exit(3);
+	wait_events("a/cgroup.events", FROZEN);
+	EXPECT_EQ(waitpid(child, &status, WNOHANG), 0);
+	EXPECT_OK(put("a/cgroup.freeze", "0"));
+	EXPECT_EQ(waitpid(child, &status, 0), child);
+	EXPECT_EQ(status, 3 << 8);
+	EXPECT_OK(rmdir("a"));
+	drop_top();
+}
+
+/* A child of vfork keeps its parent waiting: both are frozen. */
+TEST(a_parent_that_waits_for_its_vfork_child_is_frozen)
+{
+	int status;
+	pid_t child;
+
+	make_top();
+	REQUIRE_OK(mkdir("a", 0755));
+	counter = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	REQUIRE(counter != MAP_FAILED);
+	child = fork();
+	REQUIRE_OK(child);
+	if (child == 0) {
+		if (put("a/cgroup.procs", "0") < 0)
+			_exit(2);
+		if (vfork() == 0) {
+			while (counter[1] == 0)
+				__atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
+			_exit(0);
+		}
+		_exit(0);
+	}
+	while (!*counter)
+		sched_yield();
+	EXPECT_OK(put("a/cgroup.freeze", "1"));
+	wait_events("a/cgroup.events", FROZEN);
+	expect_rest();
+	counter[1] = 1;
+	EXPECT_OK(put("a/cgroup.freeze", "0"));
+	EXPECT_EQ(waitpid(child, &status, 0), child);
+	EXPECT_EQ(status, 0);
+	wait_events("a/cgroup.events", "populated 0\nfrozen 0\n");
 	EXPECT_OK(rmdir("a"));
 	drop_top();
 }

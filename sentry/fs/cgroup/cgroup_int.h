@@ -23,7 +23,7 @@ struct cg_row {
 	/* What was written, without white space around it. */
 	int (*store)(struct task *t, const struct pseudo_opener *by, struct cgroup *cg, char *text);
 };
-#define CG_NROWS 30
+#define CG_NROWS 31
 extern const struct cg_row cg_rows[CG_NROWS];
 /* Number of the row of that name, or -1. */
 int cg_row_find(const char *name, size_t len);

@@ -135,8 +135,13 @@ static int store_control(struct task *t, const struct pseudo_opener *by, struct 
 
 static int show_events(struct task *t, struct cgroup *cg, struct strbuf *out)
 {
+	u32 now;
+
 	(void)t;
-	strbuf_printf(out, "populated %d\nfrozen 0\n", read_locked(cg, &cg->nlive) != 0);
+	mutex_lock(tree_mu(cg));
+	now = cgroup_events_locked(cg);
+	mutex_unlock(tree_mu(cg));
+	strbuf_printf(out, "populated %d\nfrozen %d\n", !!(now & CGROUP_POPULATED), !!(now & CGROUP_FROZEN));
 	return 0;
 }
 
@@ -144,6 +149,33 @@ static int show_stat(struct task *t, struct cgroup *cg, struct strbuf *out)
 {
 	(void)t;
 	strbuf_printf(out, "nr_descendants %lu\nnr_dying_descendants 0\n", read_locked(cg, &cg->nbelow));
+	return 0;
+}
+
+static int show_freeze(struct task *t, struct cgroup *cg, struct strbuf *out)
+{
+	bool freeze;
+
+	(void)t;
+	mutex_lock(tree_mu(cg));
+	freeze = cg->freeze;
+	mutex_unlock(tree_mu(cg));
+	strbuf_printf(out, "%d\n", freeze);
+	return 0;
+}
+
+static int store_freeze(struct task *t, const struct pseudo_opener *by, struct cgroup *cg, char *text)
+{
+	s64 v;
+	int r = str_to_s64(text, 0, &v);
+
+	(void)t;
+	(void)by;
+	if (r < 0)
+		return r;
+	if (v != 0 && v != 1)
+		return -ERANGE;
+	cgroup_freeze(cg, v == 1);
 	return 0;
 }
 
@@ -516,6 +548,7 @@ static int store_row(struct task *t, const struct pseudo_opener *by, struct pseu
 const struct cg_row cg_rows[CG_NROWS] = {
 	TELLS("cgroup.controllers", 0, show_controllers),
 	TELLS("cgroup.events", 0, show_events),
+	{ FILE_("cgroup.freeze", 0644), .below_root = true, .show = show_freeze, .store = store_freeze },
 	{ FILE_("cgroup.kill", 0200), .below_root = true, .store = store_kill },
 	FIELD("cgroup.max.depth", 0644, 0, max_depth),
 	FIELD("cgroup.max.descendants", 0644, 0, max_below),
