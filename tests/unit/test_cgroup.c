@@ -36,6 +36,12 @@ static struct tgroup *process(struct cgroup *at, int want)
 	return tg;
 }
 
+/* From where it is. */
+static int attach(struct cgroup *cg, struct tgroup *tg)
+{
+	return cgroup_attach(cg, tg, tg->cgroup);
+}
+
 static void end(struct tgroup *tg)
 {
 	cgroup_process_ended(tg);
@@ -62,7 +68,8 @@ static void limits_hold_for_all_below(void **state)
 	assert_null(r->cgroup);
 	tgroup_unref(r);
 	/* Who is moved is not asked. */
-	assert_int_equal(cgroup_attach(c, p), 0);
+	assert_int_equal(cgroup_attach(c, p, a), -ESTALE);
+	assert_int_equal(attach(c, p), 0);
 	assert_int_equal(c->ntasks, 3);
 	assert_int_equal(b->ntasks, 0);
 	assert_int_equal(a->ntasks, 3);
@@ -103,18 +110,18 @@ static void controllers_and_processes_exclude_each_other(void **state)
 	assert_int_equal(cgroup_control(a, CGROUP_PIDS, 0), -ENOENT);   /* the root does not hand it on */
 	assert_int_equal(cgroup_control(k->cgroups.root, CGROUP_PIDS, 0), 0);
 	assert_int_equal(cgroup_control(a, CGROUP_PIDS, 0), -EBUSY);
-	assert_int_equal(cgroup_attach(b, p), 0);
+	assert_int_equal(attach(b, p), 0);
 	assert_int_equal(cgroup_control(a, CGROUP_PIDS, 0), 0);
 	assert_int_equal(cgroup_control(k->cgroups.root, 0, CGROUP_PIDS), -EBUSY);
-	assert_int_equal(cgroup_attach(a, p), -EBUSY);
-	assert_int_equal(cgroup_attach(k->cgroups.root, p), -EBUSY);
+	assert_int_equal(attach(a, p), -EBUSY);
+	assert_int_equal(attach(k->cgroups.root, p), -EBUSY);
 	assert_int_equal(cgroup_control(a, 0, CGROUP_PIDS), 0);
 	assert_int_equal(cgroup_control(k->cgroups.root, 0, CGROUP_PIDS), 0);
-	assert_int_equal(cgroup_attach(k->cgroups.root, p), 0);
+	assert_int_equal(attach(k->cgroups.root, p), 0);
 	end(p);
 	assert_int_equal(cgroup_rmdir(b), 0);
 	assert_int_equal(cgroup_rmdir(a), 0);
-	assert_int_equal(cgroup_attach(a, process(k->cgroups.root, 0)), -ENODEV);
+	assert_int_equal(attach(a, process(k->cgroups.root, 0)), -ENODEV);
 	cgroup_unref(b);
 	cgroup_unref(a);
 }

@@ -394,8 +394,8 @@ static void by_doorbell_it_is_the_same(void **state)
 	kill(g.pid, SIGKILL);
 	rig_wait(&g);
 	assert_int_equal(grpc_fsync(&g.rpc, g.root.handle, false), -EIO);
-	grpc_done(&g.rpc);
-	close(g.socks[0]);
+	rig_close(&g);
+	rig_remove(&g);
 }
 
 int main(void)
