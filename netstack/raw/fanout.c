@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <linux/if_packet.h>
 #include "platform/base/alloc.h"
+#include "platform/base/bitmap.h"
 #include "netstack/raw/fanout.h"
 #include "netstack/raw/packet.h"
 #include "netstack/wire/ip4.h"
@@ -49,14 +50,20 @@ static int read_args(const void *val, size_t len, struct args *a)
 /* Any number that no group has.  -ENOMEM: there is none. */
 static int unique_id(struct stack *s, struct args *a)
 {
+	auto_kfree u64 *used = kbuf_array(65536 / 64, sizeof(*used));
+	const struct fanout *f;
 	u32 i;
 
 	if (a->id)
 		return -EINVAL;
+	if (!used)
+		return -ENOMEM;
 	a->flags &= (u8)~FLAG_UNIQUEID;
 	a->id = (u16)stack_rand32(s);
+	list_for_each(f, &s->fanouts, node)
+		bitmap_set(used, f->id);
 	for (i = 0; i < 65536; i++, a->id++)
-		if (!find(s, a->id))
+		if (!bitmap_test(used, a->id))
 			return 0;
 	return -ENOMEM;
 }

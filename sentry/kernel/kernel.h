@@ -47,6 +47,7 @@ struct kernel {
 	struct pid_table *pids;                 /* guarded by mu (pid.c) */
 	struct tgroup *init;                    /* guarded by mu: pid 1 */
 	struct mutex epoll_nest_mu;             /* RANK_EPOLLNEST: adding an epoll to an epoll */
+	u64 epoll_walks;                        /* guarded by it */
 
 	u32 ntasks, max_tasks;                  /* guarded by mu: pids limit */
 	struct cgroup_tree {                    /* cgroup.h */

@@ -38,12 +38,23 @@ static struct ptrace *get(struct task *x)
 	return none;
 }
 
+/* Its last thread has left: what it traces is let go at once (ptrace_tracer_exit()), and nothing may come after that. kernel->mu held. */
+static bool has_ended(struct tgroup *tg)
+{
+	bool ended;
+
+	mutex_lock(&tg->mu);
+	ended = tg->nthreads == 0;
+	mutex_unlock(&tg->mu);
+	return ended;
+}
+
 /* kernel->mu held. */
 static int link_locked(struct task *x, struct tgroup *tracer, bool seize, u32 options)
 {
 	struct ptrace *pt = x->pt;
 
-	if (pt->tracer || x->exiting || tracer->zombie)
+	if (pt->tracer || x->exiting || has_ended(tracer))
 		return -EPERM;
 	mutex_lock(&x->tg->mu);
 	pt->seized = seize;
@@ -414,6 +425,16 @@ struct task *ptrace_exited_locked(struct task *t, int wstatus)
 	pt->exit_status = wstatus;
 	waitq_wake(&tracer->wait_children, POLLIN);
 	return NULL;
+}
+
+struct task *ptrace_replaced_locked(struct task *x)
+{
+	struct tgroup *tracer = x->pt ? x->pt->tracer : NULL;
+
+	if (!tracer)
+		return NULL;
+	waitq_wake(&tracer->wait_children, POLLIN);
+	return unlink_locked(x);
 }
 
 /* ---- wait ---- */

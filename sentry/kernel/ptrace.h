@@ -85,6 +85,8 @@ int ptrace_message(struct task *x, u64 *ret) must_check;
 void ptrace_tracer_exit(struct tgroup *tg);
 /* A tracee ends: kernel->mu held.  The reference to drop afterwards, or NULL. */
 struct task *ptrace_exited_locked(struct task *t, int wstatus) must_check;
+/* Another thread takes a leader's place by exec: nobody will hear of @x any more. kernel->mu held; the same. */
+struct task *ptrace_replaced_locked(struct task *x) must_check;
 /* wait(2), kernel->mu held: 1 filled, 0 there are tracees to wait for, -ECHILD. *ret_gone: a reference to drop. */
 int ptrace_wait_locked(struct task *t, struct wait_req *q, struct task **ret_gone) must_check;
 

@@ -12,6 +12,7 @@
 
 #include "platform/platform.h"
 #include "sentry/ipc/keys.h"
+#include "sentry/kernel/cgroup.h"
 #include "sentry/kernel/fdtable.h"
 #include "sentry/kernel/own_calls.h"
 #include "sentry/kernel/ptrace.h"
@@ -35,12 +36,13 @@ static void take_leadership(struct task *t)
 {
 	struct kernel *k = t->kernel;
 	struct tgroup *tg = t->tg;
-	struct task *old, *held, *mine;
+	struct task *old, *held, *mine, *traced;
 
 	mutex_lock(&k->mu);
 	mine = pid_clear_task_locked(k, t->tid);
 	held = pid_clear_task_locked(k, tg->tgid);
 	pid_uncount_locked(k);
+	cgroup_drop_task(tg);
 	mutex_lock(&tg->mu);
 	old = tg->leader;
 	list_del_init(&old->thread_node);
@@ -48,8 +50,10 @@ static void take_leadership(struct task *t)
 	t->tid = tg->tgid;
 	mutex_unlock(&tg->mu);
 	pid_set_task_locked(k, t->tid, mine);
+	traced = ptrace_replaced_locked(old);
 	mutex_unlock(&k->mu);
 	atomic_store(&old->state, TASK_DEAD);
+	task_unref(traced);
 	task_unref(held);
 }
 

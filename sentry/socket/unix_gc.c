@@ -18,7 +18,6 @@
 #include "sentry/socket/unix_int.h"
 
 #define GC_MAX     512
-#define GC_EMBRYOS 16
 #define GC_FEW     32                   /* so few candidates cost nothing */
 
 struct gc {
@@ -49,24 +48,44 @@ static void visit_queue(struct gc *g, struct list_head *rq, enum visit what)
 	}
 }
 
+/* The connections that wait in the backlog of @u, a reference each; those that come meanwhile are left out. */
+static struct unix_sock **embryos_of(struct unix_sock *u, u32 *ret_n)
+{
+	struct unix_sock **all, *e;
+	u32 max;
+
+	*ret_n = 0;
+	mutex_lock(&u->mu);
+	max = u->backlog_len;
+	mutex_unlock(&u->mu);
+	all = max ? kbuf_array(max, sizeof(struct unix_sock *)) : NULL;
+	if (!all)
+		return NULL;
+	mutex_lock(&u->mu);
+	list_for_each(e, &u->backlog, backlog_node)
+		if (*ret_n < max)
+			all[(*ret_n)++] = unix_ref(e);
+	mutex_unlock(&u->mu);
+	return all;
+}
+
 /* Its own queue, and those of connections that wait in its backlog. */
 static void visit(struct gc *g, struct unix_sock *u, enum visit what)
 {
-	struct unix_sock *e, *embryo[GC_EMBRYOS];
-	int n = 0;
+	struct unix_sock **embryo;
+	u32 n;
 
 	mutex_lock(&u->mu);
 	visit_queue(g, &u->rq, what);
-	list_for_each(e, &u->backlog, backlog_node)
-		if (n < GC_EMBRYOS)
-			embryo[n++] = unix_ref(e);
 	mutex_unlock(&u->mu);
-	for (int i = 0; i < n; i++) {
+	embryo = embryos_of(u, &n);
+	for (u32 i = 0; i < n; i++) {
 		mutex_lock(&embryo[i]->mu);
 		visit_queue(g, &embryo[i]->rq, what);
 		mutex_unlock(&embryo[i]->mu);
 		unix_unref(embryo[i]);
 	}
+	kfree(embryo);
 }
 
 static bool only_in_flight(const struct unix_sock *u)
@@ -111,14 +130,30 @@ static void mark(struct gc *g)
 	}
 }
 
+/* Take what carries descriptors out of its queue. */
+static void empty_queue(struct unix_sock *u, struct list_head *pkts)
+{
+	struct unix_pkt *p, *next;
+
+	mutex_lock(&u->mu);
+	list_for_each_safe(p, next, &u->rq, node) {
+		if (!p->nfiles)
+			continue;
+		if (u->oob == p)
+			u->oob = NULL;
+		unix_pkt_unqueue(u, p, pkts);
+	}
+	mutex_unlock(&u->mu);
+}
+
 /* Did it find anything? */
 static bool sweep(struct unix_table *ut, struct gc *g, struct list_head *pkts)
 {
 	bool any = false;
 
 	for (int i = 0; i < g->n; i++) {
-		struct unix_sock *u = g->u[i];
-		struct unix_pkt *p, *next;
+		struct unix_sock *u = g->u[i], **embryo;
+		u32 n;
 		bool dead;
 
 		mutex_lock(&ut->mu);
@@ -127,15 +162,13 @@ static bool sweep(struct unix_table *ut, struct gc *g, struct list_head *pkts)
 		if (!dead)
 			continue;
 		any = true;
-		mutex_lock(&u->mu);
-		list_for_each_safe(p, next, &u->rq, node) {
-			if (!p->nfiles)
-				continue;
-			if (u->oob == p)
-				u->oob = NULL;
-			unix_pkt_unqueue(u, p, pkts);
+		empty_queue(u, pkts);
+		embryo = embryos_of(u, &n);
+		for (u32 at = 0; at < n; at++) {
+			empty_queue(embryo[at], pkts);
+			unix_unref(embryo[at]);
 		}
-		mutex_unlock(&u->mu);
+		kfree(embryo);
 	}
 	return any;
 }

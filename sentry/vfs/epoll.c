@@ -12,7 +12,7 @@
  * Locks: ep->mu (EPOLL) guards the tree and item->file; ready_mu (READY) the ready
  *        list and item->events, as callbacks run under the file's waitq.  Epolls that watch
  *        epolls take the same ranks twice, inner after outer; kernel->epoll_nest_mu makes adds
- *        between them one at a time, so that the check for loops holds.
+ *        between them one at a time, so that the checks for loops, and for how many epolls one event wakes, hold.
  */
 #include "sentry/vfs/epoll.h"
 
@@ -32,7 +32,8 @@
 #define EP_EXCL_OK   (EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE)
 #define EP_MAX_NESTS 4
 #define EP_MAX_ITEMS (1u << 20)
-#define EP_MAX_PARENTS 16
+#define EP_MAX_WAYS  128                /* epolls that an event in an epoll may wake */
+#define EP_MAX_BELOW 1024               /* epolls beneath one that is watched by another */
 #define BATCH 64
 
 struct eventpoll {
@@ -44,6 +45,8 @@ struct eventpoll {
 	struct mutex ready_mu;                  /* RANK_READY */
 	struct list_head ready GUARDED_BY(ready_mu);    /* epitem.ready_node */
 	struct waitq wq;                        /* epoll_wait, and those who poll this file */
+	u64 walk;                               /* guarded by kernel->epoll_nest_mu, like below: the last walk that met it */
+	int below;                              /* what that found: depth_below() */
 };
 
 struct epitem {
@@ -412,17 +415,32 @@ void epoll_file_gone(struct file *f)
 	}
 }
 
-/* How many epolls lie beneath @ep, itself included; -ELOOP if @avoid is one, or if there are too many. */
-static int depth_below(struct eventpoll *ep, const struct eventpoll *avoid, int level)
+/* An epoll that is about to be watched by another one.  All under kernel->epoll_nest_mu. */
+struct nesting {
+	struct eventpoll *ep, *target;          /* who will watch whom */
+	u64 walk;
+	struct eventpoll **below;               /* @target and those beneath it, once each: references */
+	u32 nbelow;
+};
+
+/* How many epolls lie one beneath another from @ep on, itself included; -ELOOP if @n->ep is one, or if there are too many. */
+static int depth_below(struct nesting *n, struct eventpoll *ep, int level)
 {
 	int deepest = 0;
 
-	if (ep == avoid || level > EP_MAX_NESTS)
+	if (ep == n->ep || level > EP_MAX_NESTS)
 		return -ELOOP;
+	if (ep->walk == n->walk)
+		return ep->below;
+	if (n->nbelow == EP_MAX_BELOW)
+		return -EINVAL;
+	if (!ref_get_unless_zero(&ep->f.ref))
+		return 0;                       /* it ends */
+	n->below[n->nbelow++] = ep;
 	mutex_lock(&ep->mu);
-	for (struct rb_node *n = rb_first(&ep->items); n; n = rb_next(n)) {
-		struct epitem *it = rb_entry(n, struct epitem, node);
-		int d = file_is_epoll(it->file) ? depth_below(ep_of(it->file), avoid, level + 1) : 0;
+	for (struct rb_node *i = rb_first(&ep->items); i; i = rb_next(i)) {
+		struct epitem *it = rb_entry(i, struct epitem, node);
+		int d = file_is_epoll(it->file) ? depth_below(n, ep_of(it->file), level + 1) : 0;
 
 		if (d < 0) {
 			deepest = d;
@@ -431,44 +449,73 @@ static int depth_below(struct eventpoll *ep, const struct eventpoll *avoid, int 
 		deepest = MAX(deepest, d);
 	}
 	mutex_unlock(&ep->mu);
-	return deepest < 0 ? deepest : deepest + 1;
+	if (deepest < 0)
+		return deepest;
+	ep->walk = n->walk;
+	ep->below = deepest + 1;
+	return ep->below;
 }
 
-/* How many epolls watch this one, one above the other. */
-static int depth_above(struct eventpoll *ep, int level)
+/*
+ * How many epolls will watch @ep one above the other.  *ways: how many there are in all, each as often as there are ways to
+ * it, since every one of them is told of an event; beyond EP_MAX_WAYS it is not counted on.
+ */
+static int depth_above(const struct nesting *n, struct eventpoll *ep, int level, u32 *ways)
 {
-	struct eventpoll *up[EP_MAX_PARENTS];
+	struct eventpoll *up[EP_MAX_WAYS + 1];
 	struct epitem *it;
-	int n = 0, highest = 0;
-	bool many = false;
+	u32 k = 0;
+	int highest = 0;
 
 	if (level > EP_MAX_NESTS)
 		return level;
-	mutex_lock(&ep->f.mu);
-	list_for_each(it, &ep->f.epitems, file_node) {
-		if (n == EP_MAX_PARENTS) {
-			many = true;
-			break;
-		}
-		if (ref_get_unless_zero(&it->ep->f.ref))
-			up[n++] = it->ep;
+	if (ep == n->target) {
+		file_ref(&n->ep->f);
+		up[k++] = n->ep;
 	}
+	mutex_lock(&ep->f.mu);
+	list_for_each(it, &ep->f.epitems, file_node)
+		if (k < ARRAY_SIZE(up) && ref_get_unless_zero(&it->ep->f.ref))
+			up[k++] = it->ep;
 	mutex_unlock(&ep->f.mu);
-	for (int i = 0; i < n; i++) {
-		highest = MAX(highest, depth_above(up[i], level + 1) + 1);
+	*ways += k;
+	for (u32 i = 0; i < k; i++) {
+		if (*ways <= EP_MAX_WAYS)
+			highest = MAX(highest, depth_above(n, up[i], level + 1, ways) + 1);
 		file_unref(&up[i]->f);
 	}
-	return many ? EP_MAX_NESTS + 1 : highest;
+	return highest;
+}
+
+static int check_ways(const struct nesting *n, int below)
+{
+	u32 ways = 0;
+
+	if (below + depth_above(n, n->ep, 0, &ways) > EP_MAX_NESTS)
+		return -ELOOP;
+	for (u32 i = 0; i < n->nbelow; i++) {
+		ways = 0;
+		(void)depth_above(n, n->below[i], 0, &ways);
+		if (ways > EP_MAX_WAYS)
+			return -EINVAL;
+	}
+	return 0;
 }
 
 static int check_nesting(struct eventpoll *ep, struct file *target)
 {
-	int below;
+	struct nesting n = {
+		.ep = ep, .target = ep_of(target), .walk = ++ep->kernel->epoll_walks,
+		.below = kbuf_array(EP_MAX_BELOW, sizeof(struct eventpoll *)),
+	};
+	int r = n.below ? depth_below(&n, n.target, 1) : -ENOMEM;
 
-	below = depth_below(ep_of(target), ep, 1);
-	if (below < 0)
-		return below;
-	return below + depth_above(ep, 0) > EP_MAX_NESTS ? -ELOOP : 0;
+	if (r >= 0)
+		r = check_ways(&n, r);
+	while (n.nbelow)
+		file_unref(&n.below[--n.nbelow]->f);
+	kfree(n.below);
+	return r;
 }
 
 static int item_add(struct task *t, struct eventpoll *ep, int fd, struct file *target, const struct lx_epoll_event *ev)

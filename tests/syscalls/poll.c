@@ -245,6 +245,28 @@ TEST(epolls_nest_but_not_in_circles)
 	EXPECT_EQ(epoll_wait(a, out, 2, -1), 1);
 }
 
+/* An event goes every way up: with a few hundred epolls there could be billions of them. */
+TEST(there_are_not_ever_more_ways_between_epolls)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+	int ep[3][20], refused = 0, p[2];
+
+	REQUIRE_OK(pipe(p));
+	for (int level = 0; level < 3; level++)
+		for (int i = 0; i < 20; i++) {
+			ep[level][i] = epoll_create1(0);
+			for (int k = 0; k < (level ? 20 : 1); k++)
+				if (epoll_ctl(ep[level][i], EPOLL_CTL_ADD, level ? ep[level - 1][k] : p[0], &ev) < 0) {
+					EXPECT_EQ(errno, EINVAL);
+					refused++;
+				}
+		}
+	EXPECT(refused > 0);
+	EXPECT_EQ(write(p[1], "x", 1), 1);
+	EXPECT_EQ(epoll_wait(ep[0][19], &ev, 1, -1), 1);
+	EXPECT_EQ(epoll_wait(ep[1][0], &ev, 1, -1), 1);
+}
+
 TEST(epoll_returns_events_fairly)
 {
 	struct epoll_event ev[2];
