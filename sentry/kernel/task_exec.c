@@ -187,7 +187,9 @@ int task_exec(struct task *t, const struct exec_args *a)
 	t->set_child_tid = GADDR(0);
 	t->restart_fn = NULL;
 	t->fault_addr = t->fault_trapno = t->fault_err = 0;
+	mutex_lock(&t->kernel->mu);
 	t->tg->exit_signal = SIGCHLD;
+	mutex_unlock(&t->kernel->mu);
 	if (t->pt)
 		ptrace_exec(t, old_tid);
 	t->personality &= ~0x0400000u;          /* READ_IMPLIES_EXEC is never inherited on x86-64 */
