@@ -53,6 +53,12 @@ struct stack_ops {
 	u64  (*realtime)(void *ctx);                    /* ns since 1970 */
 	void (*random)(void *ctx, void *buf, size_t n);
 	void (*kick)(void *ctx);                        /* call stack_run() soon; takes LEAF only */
+	/*
+	 * For links between stacks: keep the stack alive until drop(); false: it is about to end.  hold() takes nothing, drop()
+	 * may end the stack.  NULL: the owner sees to it.
+	 */
+	bool (*hold)(void *ctx);
+	void (*drop)(void *ctx);
 };
 
 /* A new stack with a loopback link ("lo", index 1, down as Linux makes it). */
@@ -101,6 +107,9 @@ struct link_info {
 	u8   mac[6];
 	char name[NET_IFNAMSIZ];
 	u32  txqlen;
+	const char *kind;               /* rtnetlink's, of links that can be made and deleted; or NULL */
+	u32  link;                      /* ifindex of the other end, 0: none */
+	const void *link_ctx;           /* ... and whose stack that is in (stack_new()'s); to be compared only */
 	u64  rx_packets, rx_bytes, rx_errors, rx_dropped;
 	u64  tx_packets, tx_bytes, tx_errors, tx_dropped, multicast;
 };
@@ -144,6 +153,18 @@ bool tun_readable(struct tun *t);
 void tun_set_features(struct tun *t, u32 features);     /* LINK_F_* that the reader takes */
 void tun_info(struct tun *t, struct link_info *ret);
 void tun_close(struct tun *t);                          /* the link is gone, with its addresses and routes */
+
+/*
+ * Two links that are each other's wire, in one stack or in two (link/veth.c), both down.  Names may have one %d; a MAC of zeros: any.  The second
+ * one is made first.  *ret_index of the two; -EEXIST: a name or an index is taken; -ENOSPC: too many.
+ */
+int link_add_veth(struct stack *const st[2], const struct link_cfg cfg[2], u32 ret_index[2]) must_check;
+/*
+ * Into another stack, as it is called, or as @name (may have one %d; or NULL) where somebody there is called so: it goes down and loses its addresses, its index stays if nobody there
+ * has it (*ret_index).  The caller sees to it that both live.  -EINVAL: a link of this kind stays where it is; -EEXIST.
+ */
+int link_move(struct stack *s, u32 ifindex, struct stack *to, const char *name, u32 *ret_index) must_check;
+bool link_name_ok(const char *name);
 
 int link_get(struct stack *s, u32 ifindex, struct link_info *ret) must_check;
 int link_by_name(struct stack *s, const char *name, struct link_info *ret) must_check;

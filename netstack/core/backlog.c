@@ -27,7 +27,7 @@ void backlog_done(struct backlog *b)
 		pkt_purge(&b->q[i].q);
 }
 
-void backlog_add(struct stack *s, struct pktbuf *p)
+bool backlog_add(struct stack *s, struct pktbuf *p)
 {
 	struct backlogq *q = &s->backlog.q[p->flow % BACKLOG_QUEUES];
 
@@ -39,6 +39,7 @@ void backlog_add(struct stack *s, struct pktbuf *p)
 	}
 	mutex_unlock(&q->mu);
 	pkt_free(p);
+	return !p;
 }
 
 /* True when something was delivered, which may have queued more elsewhere. */

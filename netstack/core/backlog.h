@@ -2,7 +2,7 @@
  * backlog.h - packets that wait to be received by this very stack.
  *
  * The loopback link does not call back into the receive path (that would nest
- * endpoint locks and recurse); it queues here, and every entry point of the
+ * endpoint locks and recurse); it queues here (as does a veth, for the stack at its other end), and every entry point of the
  * stack drains the queues once it holds no lock.  A queue is drained by one
  * thread at a time, so a flow keeps its order; a thread that has done its
  * share kicks the owner, who goes on in stack_run().
@@ -27,7 +27,7 @@ struct backlog { struct backlogq q[BACKLOG_QUEUES]; };
 
 void backlog_init(struct backlog *b);
 void backlog_done(struct backlog *b);
-/* Takes the packet; p->nic and p->flow are set. */
-void backlog_add(struct stack *s, struct pktbuf *p);
+/* Takes the packet; p->nic and p->flow are set.  False: the queue is full, and it was dropped. */
+bool backlog_add(struct stack *s, struct pktbuf *p);
 /* Deliver what waits.  No lock held. */
 void backlog_drain(struct stack *s);

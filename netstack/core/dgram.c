@@ -304,9 +304,9 @@ int dgram_gather(struct ep *e, struct net_io *io, size_t len, struct pktbuf **re
 	u8 *d;
 
 	if (len == 0)
-		p = pkt_new(&e->stack->pool);
+		p = pkt_new(e->stack->pool);
 	else
-		p = pkt_room(&e->stack->pool, len, &d);
+		p = pkt_room(e->stack->pool, len, &d);
 	if (!p)
 		return -ENOBUFS;
 	if (len)
@@ -329,7 +329,7 @@ void errq_add(struct ep *e, struct pktbuf *payload, int err, u8 origin, u8 type,
 
 	if (e->nerrq >= (origin == EE_ORIGIN_STAMP ? STAMPS_MAX : ERRQ_MAX))
 		return;
-	p = payload ? pkt_clone(payload) : pkt_new(&e->stack->pool);
+	p = payload ? pkt_clone(payload) : pkt_new(e->stack->pool);
 	if (!p)
 		return;
 	p->seq = (u32)err;

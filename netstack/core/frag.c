@@ -188,7 +188,7 @@ static struct pktbuf *join_locked(struct stack *s, struct fragq *q)
 	u32 off = 0;
 	u8 *d;
 
-	r = pkt_room(&s->pool, MIN(q->total, PBLOCK_BIG_CAP), &d);
+	r = pkt_room(s->pool, MIN(q->total, PBLOCK_BIG_CAP), &d);
 	if (!r)
 		return NULL;
 	list_for_each(c, &q->pieces, node) {

@@ -9,17 +9,18 @@
 #include "netstack/core/ipaddr.h"
 #include "netstack/ip/ip.h"
 
-static void fill(const struct nic *n, struct link_info *i)
+static void fill(struct nic *n, struct link_info *i)
 {
 	memset(i, 0, sizeof(*i));
 	i->ifindex = n->ifindex;
 	i->flags = n->flags;
-	if (n->flags & IFF_UP)
+	i->kind = n->ops->kind;
+	if ((n->flags & IFF_UP) && !n->no_carrier)
 		i->flags |= IFF_RUNNING | 0x10000;      /* IFF_LOWER_UP */
 	i->mtu = n->mtu;
 	i->features = n->features;
 	i->arphrd = n->arphrd;
-	memcpy(i->mac, n->mac, 6);
+	memcpy(i->mac, nic_mac(n).b, 6);
 	memcpy(i->name, n->name, sizeof(i->name));
 	i->txqlen = 1000;
 	i->rx_packets = n->stats.rx_packets;
@@ -31,6 +32,8 @@ static void fill(const struct nic *n, struct link_info *i)
 	i->tx_errors = n->stats.tx_errors;
 	i->tx_dropped = n->stats.tx_dropped;
 	i->multicast = n->stats.multicast;
+	if (n->ops->info)
+		n->ops->info(n, i);
 }
 
 int link_get(struct stack *s, u32 ifindex, struct link_info *ret)
@@ -112,6 +115,8 @@ int link_set_flags(struct stack *s, u32 ifindex, u32 flags, u32 mask)
 	if (!n)
 		return -ENODEV;
 	if ((old ^ now) & IFF_UP) {
+		if (n->ops->changed)
+			n->ops->changed(n);
 		if (!(now & IFF_UP))
 			neigh_flush(n);
 		else if (n->arphrd == ARPHRD_LOOPBACK)
@@ -126,16 +131,16 @@ int link_set_flags(struct stack *s, u32 ifindex, u32 flags, u32 mask)
 int link_set_mtu(struct stack *s, u32 ifindex, u32 mtu)
 {
 	struct nic *n;
+	bool bad;
 
-	if (mtu < 68 || mtu > 65536)
-		return -EINVAL;
 	mutex_lock(&s->cfg_mu);
 	n = nic_by_index_locked(s, ifindex);
-	if (n)
+	bad = n && (mtu < 68 || mtu > (n->ops->kind ? 65535 : 65536));
+	if (n && !bad)
 		n->mtu = mtu;
 	stack_changed(s);
 	mutex_unlock(&s->cfg_mu);
-	return n ? 0 : -ENODEV;
+	return !n ? -ENODEV : bad ? -EINVAL : 0;
 }
 
 int link_set_mac(struct stack *s, u32 ifindex, const u8 mac[6])
@@ -147,59 +152,111 @@ int link_set_mac(struct stack *s, u32 ifindex, const u8 mac[6])
 	mutex_lock(&s->cfg_mu);
 	n = nic_by_index_locked(s, ifindex);
 	if (n)
-		memcpy(n->mac, mac, 6);
+		nic_set_mac(n, mac);
 	stack_changed(s);
 	mutex_unlock(&s->cfg_mu);
 	return n ? 0 : -ENODEV;
 }
 
-int link_set_name(struct stack *s, u32 ifindex, const char *name)
+bool link_name_ok(const char *name)
 {
 	size_t l = strnlen(name, NET_IFNAMSIZ);
-	struct nic *n, *o;
+	const char *pct = strchr(name, '%');
+
+	if (l == 0 || l >= NET_IFNAMSIZ || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return false;
+	if (pct && (pct[1] != 'd' || strchr(pct + 2, '%')))
+		return false;
+	return !strpbrk(name, "/: \t\n\v\f\r");
+}
+
+int link_set_name(struct stack *s, u32 ifindex, const char *name)
+{
+	char fresh[NET_IFNAMSIZ];
+	struct nic *n;
 	int r = 0;
 
-	if (l == 0 || l >= NET_IFNAMSIZ || strchr(name, '/') || strcmp(name, ".") == 0 ||
-	    strcmp(name, "..") == 0)
+	if (!link_name_ok(name))
 		return -EINVAL;
 	mutex_lock(&s->cfg_mu);
 	n = nic_by_index_locked(s, ifindex);
-	list_for_each(o, &s->nics, node)
-		if (o != n && strcmp(o->name, name) == 0)
-			r = -EEXIST;
 	if (!n)
 		r = -ENODEV;
-	else if (r == 0 && (n->flags & IFF_UP))
+	else if (strcmp(n->name, name) != 0)
+		r = nic_name_locked(s, name, fresh);
+	if (r == 0 && (n->flags & IFF_UP))
 		r = -EBUSY;
-	if (r == 0) {
-		memset(n->name, 0, sizeof(n->name));
-		memcpy(n->name, name, l);
-	}
+	if (r == 0 && strcmp(n->name, name) != 0)
+		memcpy(n->name, fresh, sizeof(n->name));
 	mutex_unlock(&s->cfg_mu);
 	return r;
 }
 
-int link_del(struct stack *s, u32 ifindex)
+/* Take the link out of sight, with all that is its own; false: somebody else did. */
+static bool unhook(struct stack *s, struct nic *n, u32 ifindex)
 {
 	struct addr_info a;
-	struct nic *n;
 	unsigned i = 0;
+	bool mine;
 
-	if (ifindex == 1)
-		return -EOPNOTSUPP;
-	n = nic_by_index(s, ifindex);
-	if (!n)
-		return -ENODEV;
 	while (addr_nth(s, i, &a) == 0)
 		if (a.ifindex != ifindex || addr_del(s, &a) < 0)
 			i++;
 	route_flush_nic(n);
 	mutex_lock(&s->cfg_mu);
-	list_del_init(&n->node);
-	list_add(&n->node, &s->dead_nics);
-	n->dead = true;
-	stack_changed(s);
+	mine = nic_by_index_locked(s, ifindex) == n;
+	if (mine) {
+		list_del_init(&n->node);
+		list_add(&n->node, &s->dead_nics);
+		n->dead = true;
+		n->flags &= ~(u32)IFF_UP;
+		stack_changed(s);
+	}
 	mutex_unlock(&s->cfg_mu);
 	neigh_flush(n);
+	return mine;
+}
+
+int link_del(struct stack *s, u32 ifindex)
+{
+	struct nic *n;
+
+	if (ifindex == 1)
+		return -EOPNOTSUPP;
+	n = nic_by_index(s, ifindex);
+	if (!n || !unhook(s, n, ifindex))
+		return -ENODEV;
+	if (n->ops->gone)
+		n->ops->gone(n, false);
 	return 0;
+}
+
+static u32 an_orphan(struct stack *s)
+{
+	struct nic *n;
+	u32 index = 0;
+
+	mutex_lock(&s->cfg_mu);
+	list_for_each(n, &s->nics, node)
+		if (n->orphan)
+			index = n->ifindex;
+	mutex_unlock(&s->cfg_mu);
+	return index;
+}
+
+void nics_reap(struct stack *s)
+{
+	u32 index;
+
+	while ((index = an_orphan(s)) && link_del(s, index) == 0)
+		;
+}
+
+void nics_stack_ends(struct stack *s)
+{
+	struct nic *n;
+
+	list_for_each(n, &s->nics, node)
+		if (n->ops->gone)
+			n->ops->gone(n, true);
 }

@@ -5,6 +5,7 @@
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <netpacket/packet.h>
+#include <stdio.h>
 #include "platform/base/alloc.h"
 #include "netstack/core/ep.h"
 #include "netstack/core/nic.h"
@@ -13,10 +14,83 @@
 #include "netstack/raw/raw.h"
 #include "netstack/wire/eth.h"
 
+#define NAMES_MAX 4096          /* numbers that are tried for a %d */
+
+static bool name_taken(struct stack *s, const char *name)
+{
+	struct nic *n;
+
+	list_for_each(n, &s->nics, node)
+		if (strcmp(n->name, name) == 0)
+			return true;
+	return false;
+}
+
+int nic_name_locked(struct stack *s, const char *pattern, char name[NET_IFNAMSIZ])
+{
+	const char *d = strstr(pattern, "%d");
+
+	memset(name, 0, NET_IFNAMSIZ);
+	if (!d) {
+		memcpy(name, pattern, strnlen(pattern, NET_IFNAMSIZ - 1));
+		return name_taken(s, name) ? -EEXIST : 0;
+	}
+	for (int i = 0; i < NAMES_MAX; i++) {
+		int l = snprintf(name, NET_IFNAMSIZ, "%.*s%d%s", (int)(d - pattern), pattern, i, d + 2);
+
+		if (l >= NET_IFNAMSIZ)
+			return -EINVAL;
+		if (!name_taken(s, name))
+			return 0;
+	}
+	return -ENFILE;
+}
+
+/* What a link is when it begins; cfg_mu held unless it is nobody else's yet. */
+static void begin(struct nic *n, const struct link_cfg *cfg)
+{
+	n->mtu = cfg->mtu;
+	nic_set_mac(n, cfg->mac);
+	n->flags = cfg->arphrd == ARPHRD_LOOPBACK ? IFF_LOOPBACK :
+		   cfg->arphrd == ARPHRD_ETHER ? IFF_BROADCAST | IFF_MULTICAST :
+						 IFF_POINTOPOINT | IFF_NOARP | IFF_MULTICAST;
+}
+
+/* Round and round, as in Linux. */
+static u32 next_index(struct stack *s)
+{
+	u32 index;
+
+	do {
+		index = s->next_ifindex;
+		s->next_ifindex = index >= INT32_MAX ? 2 : index + 1;
+	} while (nic_by_index_locked(s, index));
+	return index;
+}
+
+/* A name and an index, and it is there; cfg_mu held. */
+static int publish(struct nic *n, const struct link_cfg *cfg)
+{
+	struct stack *s = n->stack;
+	char name[NET_IFNAMSIZ];
+	u32 index = cfg->ifindex ? cfg->ifindex : next_index(s);
+	int r = nic_name_locked(s, cfg->name, name);
+
+	if (r < 0)
+		return r;
+	if (index > INT32_MAX || nic_by_index_locked(s, index))
+		return -EEXIST;
+	memcpy(n->name, name, sizeof(n->name));
+	n->ifindex = index;
+	list_add_tail(&n->node, &s->nics);
+	stack_changed(s);
+	return 0;
+}
+
 struct nic *nic_create(struct stack *s, const struct link_cfg *cfg, const struct nic_ops *ops,
 		       void *priv, int *ret_err)
 {
-	struct nic *n = knew(struct nic), *o;
+	struct nic *n = knew(struct nic);
 
 	*ret_err = -ENOMEM;
 	if (!n)
@@ -26,12 +100,7 @@ struct nic *nic_create(struct stack *s, const struct link_cfg *cfg, const struct
 	n->priv = priv;
 	n->arphrd = cfg->arphrd;
 	n->features = cfg->features;
-	n->mtu = cfg->mtu;
-	memcpy(n->mac, cfg->mac, 6);
-	memcpy(n->name, cfg->name, sizeof(n->name) - 1);
-	n->flags = cfg->arphrd == ARPHRD_LOOPBACK ? IFF_LOOPBACK :
-		   cfg->arphrd == ARPHRD_ETHER ? IFF_BROADCAST | IFF_MULTICAST :
-						 IFF_POINTOPOINT | IFF_NOARP | IFF_MULTICAST;
+	begin(n, cfg);
 	list_init(&n->groups);
 	*ret_err = neightab_init(&n->neigh, n);
 	if (*ret_err < 0) {
@@ -39,15 +108,7 @@ struct nic *nic_create(struct stack *s, const struct link_cfg *cfg, const struct
 		return NULL;
 	}
 	mutex_lock(&s->cfg_mu);
-	n->ifindex = cfg->ifindex ? cfg->ifindex : s->next_ifindex;
-	list_for_each(o, &s->nics, node)
-		if (o->ifindex == n->ifindex || strcmp(o->name, n->name) == 0)
-			*ret_err = -EEXIST;
-	if (*ret_err == 0) {
-		s->next_ifindex = MAX(s->next_ifindex, n->ifindex + 1);
-		list_add_tail(&n->node, &s->nics);
-		stack_changed(s);
-	}
+	*ret_err = publish(n, cfg);
 	mutex_unlock(&s->cfg_mu);
 	if (*ret_err < 0) {
 		neightab_done(&n->neigh, n);
@@ -55,6 +116,53 @@ struct nic *nic_create(struct stack *s, const struct link_cfg *cfg, const struct
 		return NULL;
 	}
 	return n;
+}
+
+static void clear_stats(struct nic_stats *st)
+{
+	st->rx_packets = st->rx_bytes = st->rx_errors = st->rx_dropped = st->multicast = 0;
+	st->tx_packets = st->tx_bytes = st->tx_errors = st->tx_dropped = 0;
+}
+
+struct nic *nic_revive(struct stack *s, const struct link_cfg *cfg, const struct nic_ops *ops, int *ret_err)
+{
+	struct nic *n, *found = NULL;
+
+	*ret_err = 0;
+	mutex_lock(&s->cfg_mu);
+	list_for_each(n, &s->dead_nics, node)
+		if (n->idle && n->ops == ops && list_empty(&n->groups))    /* no socket still thinks of it */
+			found = n;
+	if (found) {
+		list_del_init(&found->node);
+		*ret_err = publish(found, cfg);
+		if (*ret_err < 0)
+			list_add(&found->node, &s->dead_nics);
+	}
+	if (found && *ret_err == 0) {   /* arphrd and features are those of its kind */
+		begin(found, cfg);
+		clear_stats(&found->stats);
+		found->no_carrier = false;
+		found->idle = false;
+		found->dead = false;
+	}
+	mutex_unlock(&s->cfg_mu);
+	return *ret_err < 0 ? NULL : found;
+}
+
+void nic_idle(struct nic *n)
+{
+	if (atomic_exchange(&n->orphan, false))
+		atomic_fetch_sub(&n->stack->norphans, 1);
+	n->idle = true;
+}
+
+void nic_orphan(struct nic *n)
+{
+	if (atomic_exchange(&n->orphan, true))
+		return;
+	atomic_fetch_add(&n->stack->norphans, 1);
+	n->stack->ops->kick(n->stack->ctx);
 }
 
 struct nic *nic_by_index_locked(struct stack *s, u32 ifindex)
@@ -100,7 +208,7 @@ static bool rx_ether(struct nic *n, struct pktbuf *p)
 		p->flags |= PKT_MCAST;
 		atomic_fetch_add_explicit(&n->stats.multicast, 1, memory_order_relaxed);
 	} else {
-		p->pkttype = memcmp(h.dst, n->mac, 6) == 0 ? PACKET_HOST : PACKET_OTHERHOST;
+		p->pkttype = memcmp(h.dst, nic_mac(n).b, 6) == 0 ? PACKET_HOST : PACKET_OTHERHOST;
 	}
 	return true;
 }
@@ -142,6 +250,7 @@ void nic_rx(struct nic *n, struct pktbuf *p)
 		return;
 	}
 	pkt_pull(p, l2);
+	p->flags &= (u16)~PKT_CSUM_PARTIAL;     /* a veth's: it counts as right */
 	if (p->ethertype == ETH_T_IP4)
 		ip4_rx(n, p);
 	else if (p->ethertype == ETH_T_IP6)
@@ -198,7 +307,7 @@ int nic_tx_mac(struct nic *n, struct pktbuf *p, const u8 mac[6], u16 ethertype)
 {
 	p->ethertype = ethertype;
 	if (n->arphrd == ARPHRD_ETHER)
-		eth_emit(pkt_push(p, ETH_HLEN), mac, n->mac, ethertype);
+		eth_emit(pkt_push(p, ETH_HLEN), mac, nic_mac(n).b, ethertype);
 	return nic_tx_frame(n, p);
 }
 

@@ -7,6 +7,8 @@
  * checksums, segmentation, the Ethernet header.
  */
 #pragma once
+#include <stdatomic.h>
+#include <string.h>
 #include "netstack/core/neigh.h"
 #include "netstack/core/pktbuf.h"
 
@@ -18,7 +20,17 @@ struct nic_ops {
 	int  (*tx)(struct nic *n, struct pktbuf *p);
 	int  (*poll)(struct nic *n, int budget);        /* NULL: nothing to read */
 	void (*free)(struct nic *n);                    /* NULL: no private data */
+	/* What follows is called without locks.  Up or down; NULL: does not matter. */
+	void (*changed)(struct nic *n);
+	/* It was deleted, or (@ends) its stack is about to be: nobody comes to it from outside any more.  May come twice. */
+	void (*gone)(struct nic *n, bool ends);
+	/* Adds to what link_get() tells; under cfg_mu.  NULL: nothing. */
+	void (*info)(struct nic *n, struct link_info *i);
+	const char *kind;                               /* rtnetlink's: IFLA_INFO_KIND; NULL: a device, which nobody deletes */
 };
+
+/* Six bytes in a word, so that who looks without a lock sees a whole address. */
+struct mac { u8 b[8]; };
 
 struct nic_stats {
 	_Atomic u64 rx_packets, rx_bytes, rx_errors, rx_dropped, multicast;
@@ -30,13 +42,16 @@ struct nic {
 	struct stack *stack;            /* immutable, like all without a word */
 	const struct nic_ops *ops;
 	void *priv;
-	u32 ifindex;
+	_Atomic u32 ifindex;            /* of a link that lives again: another */
 	u16 arphrd;
 	u32 features;                   /* LINK_F_* */
 	_Atomic u32 mtu;
 	_Atomic u32 flags;              /* IFF_* */
 	_Atomic bool dead;              /* link_del() was called */
-	u8 mac[6];                      /* written under cfg_mu */
+	_Atomic bool idle;              /* dead, and may live again: nic_revive() */
+	_Atomic bool no_carrier;        /* nobody is at the other end */
+	_Atomic bool orphan;            /* to be deleted; counted in stack->norphans */
+	_Atomic u64 mac;                /* nic_mac() */
 	char name[NET_IFNAMSIZ];        /* guarded by cfg_mu */
 	struct nic_stats stats;
 	struct neightab neigh;
@@ -46,8 +61,37 @@ struct nic {
 	u32 ra_seen;
 };
 
+static inline struct mac nic_mac(const struct nic *n)
+{
+	u64 v = atomic_load_explicit(&n->mac, memory_order_relaxed);
+	struct mac m;
+
+	memcpy(&m, &v, sizeof(m));
+	return m;
+}
+
+static inline void nic_set_mac(struct nic *n, const u8 mac[6])
+{
+	u64 v = 0;
+
+	memcpy(&v, mac, 6);
+	atomic_store_explicit(&n->mac, v, memory_order_relaxed);
+}
+
+/* @cfg's name may have one %d. */
 struct nic *nic_create(struct stack *s, const struct link_cfg *cfg, const struct nic_ops *ops,
 		       void *priv, int *ret_err) must_check;
+/* @pattern, its %d replaced by the first number that makes it free; cfg_mu held.  -EEXIST. */
+int nic_name_locked(struct stack *s, const char *pattern, char name[NET_IFNAMSIZ]) must_check;
+/*
+ * A dead link of @ops lives again, as @cfg says; NULL: there is none (*ret_err is 0), or -errno as of nic_create().
+ * Its private data is the old one.
+ */
+struct nic *nic_revive(struct stack *s, const struct link_cfg *cfg, const struct nic_ops *ops, int *ret_err) must_check;
+/* Nobody has anything to do with the dead link any more. */
+void nic_idle(struct nic *n);
+/* The other end of the link is gone for good: let its stack delete it. */
+void nic_orphan(struct nic *n);
 struct nic *nic_by_index(struct stack *s, u32 ifindex);         /* NULL when gone */
 struct nic *nic_by_index_locked(struct stack *s, u32 ifindex);
 

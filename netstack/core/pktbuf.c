@@ -13,27 +13,66 @@ static const u32 class_cap[PBLOCK_CLASSES] = { PBLOCK_TINY_CAP, PBLOCK_SMALL_CAP
 static const u32 class_keep[PBLOCK_CLASSES] = { 64, 64, 16, 48 };
 #define PKTS_KEEP 128
 
-void pkt_pool_init(struct pkt_pool *p)
+struct pkt_pool *pkt_pool_new(void)
 {
+	struct pkt_pool *p = knew(struct pkt_pool);
+
+	if (!p)
+		return NULL;
 	mutex_init(&p->mu, RANK_LEAF);
 	list_init(&p->pkts);
+	return p;
 }
 
-void pkt_pool_done(struct pkt_pool *p)
+/* Nobody takes from the pool while it ends, but packets may come back. */
+void pkt_pool_end(struct pkt_pool *p)
 {
+	struct pblock *idle = NULL, *b;
+	struct list_head pkts;
 	struct pktbuf *k, *n;
-	int c;
+	bool last;
 
-	list_for_each_safe(k, n, &p->pkts, node)
-		kfree(k);
-	list_init(&p->pkts);
-	for (c = 0; c < PBLOCK_CLASSES; c++)
-		while (p->blocks[c]) {
-			struct pblock *b = p->blocks[c];
-
+	list_init(&pkts);
+	mutex_lock(&p->mu);
+	p->ended = true;
+	for (int c = 0; c < PBLOCK_CLASSES; c++)
+		while ((b = p->blocks[c])) {
 			p->blocks[c] = b->next_free;
-			kfree(b);
+			b->next_free = idle;
+			idle = b;
 		}
+	list_for_each_safe(k, n, &p->pkts, node) {
+		list_del_init(&k->node);
+		list_add(&k->node, &pkts);
+	}
+	last = p->live == 0;
+	mutex_unlock(&p->mu);
+	for (; idle; idle = b) {
+		b = idle->next_free;
+		kfree(idle);
+	}
+	list_for_each_safe(k, n, &pkts, node)
+		kfree(k);
+	if (last)
+		kfree(p);
+}
+
+/* Something came back, or was not to be had: is it kept (@room: there is room), and was it the pool's last?  p->mu held. */
+static bool returned(struct pkt_pool *p, bool room, bool *ret_last)
+{
+	*ret_last = --p->live == 0 && p->ended;
+	return room && !p->ended;
+}
+
+static void not_given(struct pkt_pool *p)
+{
+	bool last;
+
+	mutex_lock(&p->mu);
+	(void)returned(p, false, &last);
+	mutex_unlock(&p->mu);
+	if (last)
+		kfree(p);
 }
 
 bool pkt_pool_trim(struct pkt_pool *p)
@@ -83,6 +122,7 @@ struct pblock *pblock_new(struct pkt_pool *p, size_t cap)
 		c++;
 	BUG_ON(cap > class_cap[c]);
 	mutex_lock(&p->mu);
+	p->live++;
 	b = p->blocks[c];
 	if (b) {
 		p->blocks[c] = b->next_free;
@@ -92,8 +132,10 @@ struct pblock *pblock_new(struct pkt_pool *p, size_t cap)
 	mutex_unlock(&p->mu);
 	if (!b) {
 		b = kbuf_alloc(sizeof(*b) + class_cap[c]);
-		if (!b)
+		if (!b) {
+			not_given(p);
 			return NULL;
+		}
 		b->cls = c;
 		b->cap = class_cap[c];
 		b->pool = p;
@@ -108,14 +150,14 @@ struct pblock *pblock_new(struct pkt_pool *p, size_t cap)
 void pblock_unref(struct pblock *b)
 {
 	struct pkt_pool *p;
-	bool keep;
+	bool keep, last;
 
 	if (!b || !ref_put(&b->ref))
 		return;
 	p = b->pool;
 	atomic_fetch_sub_explicit(&p->live_bytes, b->cap, memory_order_relaxed);
 	mutex_lock(&p->mu);
-	keep = p->nblocks[b->cls] < class_keep[b->cls];
+	keep = returned(p, p->nblocks[b->cls] < class_keep[b->cls], &last);
 	if (keep) {
 		b->next_free = p->blocks[b->cls];
 		p->blocks[b->cls] = b;
@@ -124,6 +166,8 @@ void pblock_unref(struct pblock *b)
 	mutex_unlock(&p->mu);
 	if (!keep)
 		kfree(b);
+	if (unlikely(last))
+		kfree(p);
 }
 
 struct pktbuf *pkt_new(struct pkt_pool *p)
@@ -131,6 +175,7 @@ struct pktbuf *pkt_new(struct pkt_pool *p)
 	struct pktbuf *k = NULL;
 
 	mutex_lock(&p->mu);
+	p->live++;
 	if (!list_empty(&p->pkts)) {
 		k = list_first(&p->pkts, struct pktbuf, node);
 		list_del_init(&k->node);
@@ -140,8 +185,10 @@ struct pktbuf *pkt_new(struct pkt_pool *p)
 	mutex_unlock(&p->mu);
 	if (!k)
 		k = knew(struct pktbuf);
-	if (!k)
+	if (!k) {
+		not_given(p);
 		return NULL;
+	}
 	memset(k, 0, offsetof(struct pktbuf, hdr));
 	list_init(&k->node);
 	k->pool = p;
@@ -153,8 +200,8 @@ struct pktbuf *pkt_new(struct pkt_pool *p)
 void pkt_free(struct pktbuf *k)
 {
 	struct pkt_pool *p;
+	bool keep, last;
 	u32 i;
-	bool keep;
 
 	if (!k)
 		return;
@@ -167,7 +214,7 @@ void pkt_free(struct pktbuf *k)
 		pblock_unref(k->ext);
 	p = k->pool;
 	mutex_lock(&p->mu);
-	keep = p->npkts < PKTS_KEEP;
+	keep = returned(p, p->npkts < PKTS_KEEP, &last);
 	if (keep) {
 		list_add(&k->node, &p->pkts);
 		p->npkts++;
@@ -175,6 +222,8 @@ void pkt_free(struct pktbuf *k)
 	mutex_unlock(&p->mu);
 	if (!keep)
 		kfree(k);
+	if (unlikely(last))
+		kfree(p);
 }
 
 void pkt_purge(struct list_head *q)

@@ -9,7 +9,8 @@
  * the front contiguous.
  *
  * Pool: recycled packets and blocks of one stack (kbuf_alloc() zeroes, which
- * would double the cost of a 64 KiB block).  pool->mu is LEAF.
+ * would double the cost of a 64 KiB block).  pool->mu is LEAF.  What a veth carried to another stack may outlive
+ * its own: pkt_pool_end() only says that nothing is kept any more, and the last that comes back frees the pool.
  */
 #pragma once
 #include "platform/base/list.h"
@@ -44,6 +45,8 @@ struct pkt_pool {
 	u32 nblocks[PBLOCK_CLASSES];
 	u32 low_blocks[PBLOCK_CLASSES]; /* the fewest since pkt_pool_trim(): what nobody needed */
 	_Atomic s64 live_bytes;         /* blocks handed out */
+	u32 live;                       /* packets and blocks handed out */
+	bool ended;
 };
 
 struct pfrag { struct pblock *b; u32 off, len; };
@@ -98,8 +101,8 @@ struct pktbuf {
 	struct pfrag frag[PKT_FRAGS];
 };
 
-void pkt_pool_init(struct pkt_pool *p);
-void pkt_pool_done(struct pkt_pool *p);
+struct pkt_pool *pkt_pool_new(void) must_check;
+void pkt_pool_end(struct pkt_pool *p);
 /* Free what was not needed since the last call; is anything left? */
 bool pkt_pool_trim(struct pkt_pool *p);
 

@@ -49,22 +49,8 @@ static int add_loopback(struct stack *s)
 	return s->lo ? 0 : r;
 }
 
-int stack_new(const struct stack_ops *ops, void *ctx, struct stack **ret)
+static void lists_init(struct stack *s)
 {
-	struct stack *s = kbuf_alloc(sizeof(*s));
-	int r;
-
-	if (!s)
-		return -ENOMEM;
-	s->ops = ops;
-	s->ctx = ctx;
-	ops->random(ctx, &s->key_isn, sizeof(s->key_isn));
-	ops->random(ctx, &s->key_port, sizeof(s->key_port));
-	ops->random(ctx, &s->key_hash, sizeof(s->key_hash));
-	ops->random(ctx, &s->key_cookie, sizeof(s->key_cookie));
-	pkt_pool_init(&s->pool);
-	timers_init(&s->timers, ops->kick, ctx);
-	sysctl_init(&s->sysctl);
 	mutex_init(&s->cfg_mu, RANK_STACK);
 	mutex_init(&s->eps_mu, RANK_STACK);
 	mutex_init(&s->icmp_limit.mu, RANK_LEAF);
@@ -78,6 +64,29 @@ int stack_new(const struct stack_ops *ops, void *ctx, struct stack **ret)
 	list_init(&s->raws);
 	list_init(&s->packets);
 	list_init(&s->fanouts);
+}
+
+int stack_new(const struct stack_ops *ops, void *ctx, struct stack **ret)
+{
+	struct stack *s = kbuf_alloc(sizeof(*s));
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	s->ops = ops;
+	s->ctx = ctx;
+	ops->random(ctx, &s->key_isn, sizeof(s->key_isn));
+	ops->random(ctx, &s->key_port, sizeof(s->key_port));
+	ops->random(ctx, &s->key_hash, sizeof(s->key_hash));
+	ops->random(ctx, &s->key_cookie, sizeof(s->key_cookie));
+	s->pool = pkt_pool_new();
+	if (!s->pool) {
+		kfree(s);
+		return -ENOMEM;
+	}
+	timers_init(&s->timers, ops->kick, ctx);
+	sysctl_init(&s->sysctl);
+	lists_init(s);
 	s->next_ifindex = 2;
 	s->ip_id = stack_rand32(s);
 	backlog_init(&s->backlog);
@@ -108,7 +117,7 @@ free_conns:
 	conntab_done(&s->conns);
 free_stack:
 	timers_done(&s->timers);
-	pkt_pool_done(&s->pool);
+	pkt_pool_end(s->pool);
 	kfree(s);
 	return r;
 }
@@ -130,6 +139,7 @@ void stack_free(struct stack *s)
 {
 	if (!s)
 		return;
+	nics_stack_ends(s);             /* nothing comes from other stacks any more */
 	tcp_stack_done(s);
 	backlog_done(&s->backlog);
 	nf_done(s);
@@ -142,7 +152,7 @@ void stack_free(struct stack *s)
 	flowlabels_done(s);
 	tfo_done(s);
 	timers_done(&s->timers);
-	pkt_pool_done(&s->pool);
+	pkt_pool_end(s->pool);
 	kfree(atomic_load(&s->reserved_ports));
 	kfree(s);
 }
@@ -151,13 +161,15 @@ u64 stack_run(struct stack *s)
 {
 	u64 next;
 
+	if (unlikely(atomic_load_explicit(&s->norphans, memory_order_relaxed)))
+		nics_reap(s);
 	backlog_drain(s);
 	next = timers_run(&s->timers, stack_now(s));
 	backlog_drain(s);
 	return next;
 }
 
-bool stack_trim(struct stack *s) { return pkt_pool_trim(&s->pool); }
+bool stack_trim(struct stack *s) { return pkt_pool_trim(s->pool); }
 
 void stack_rx(struct stack *s, u32 ifindex, const void *frame, size_t len)
 {
@@ -166,7 +178,7 @@ void stack_rx(struct stack *s, u32 ifindex, const void *frame, size_t len)
 
 	if (!n || len > 2 * PBLOCK_BIG_CAP)
 		return;
-	p = pkt_from(&s->pool, frame, len);
+	p = pkt_from(s->pool, frame, len);
 	if (p)
 		nic_rx(n, p);
 	backlog_drain(s);

@@ -41,7 +41,7 @@ struct stack {
 	void *ctx;
 	struct sipkey key_isn, key_port, key_hash, key_cookie;  /* immutable, never saved */
 
-	struct pkt_pool pool;
+	struct pkt_pool *pool;          /* immutable; its packets may be in other stacks, and outlive us there */
 	struct timers timers;
 	struct mib mib;
 	struct net_sysctl sysctl;
@@ -50,6 +50,7 @@ struct stack {
 	_Atomic u32 cfg_gen;
 	u32 next_ifindex;
 	struct list_head nics, dead_nics;       /* struct nic */
+	_Atomic u32 norphans;                   /* links whose other end is gone: stack_run() deletes them */
 	struct list_head addrs;                 /* struct nicaddr */
 	struct list_head routes;                /* struct route, longest prefix first */
 	struct list_head pmtus;                 /* struct pmtu, newest first */
@@ -89,11 +90,13 @@ static inline void stack_changed(struct stack *s)
 	atomic_fetch_add_explicit(&s->cfg_gen, 1, memory_order_release);
 }
 u32 stack_rand32(struct stack *s);
+void nics_reap(struct stack *s);         /* delete the orphans: link.c */
 /* True when one more message may go, @per_sec a second. */
 bool ratelimit_ok(struct stack *s, struct ratelimit *r, u32 per_sec);
 
 /* Parts that stack_free() takes down. */
 void route_tables_done(struct stack *s);
+void nics_stack_ends(struct stack *s);
 void mc_nic_done(struct nic *n);
 void tcp_stack_done(struct stack *s);
 

@@ -15,7 +15,7 @@ static const u8 bcast_mac[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 
 static void send_arp(struct nic *n, const struct arp_pkt *a, const u8 *dst)
 {
-	struct pktbuf *p = pkt_new(&n->stack->pool);
+	struct pktbuf *p = pkt_new(n->stack->pool);
 
 	if (!p)
 		return;
@@ -30,7 +30,7 @@ void arp_request(struct nic *n, const struct ipaddr *target, const u8 *unicast)
 
 	/* An address of the same prefix, so that the neighbour accepts us. */
 	addr_pick(n->stack, n, target, &src);
-	memcpy(a.smac, n->mac, 6);
+	memcpy(a.smac, nic_mac(n).b, 6);
 	memcpy(a.sip, src.b + 12, 4);
 	memcpy(a.tip, target->b + 12, 4);
 	if (unicast)
@@ -50,7 +50,7 @@ void arp_rx(struct nic *n, struct pktbuf *p)
 	sip = ip_from4(a.sip);
 	tip = ip_from4(a.tip);
 	if (mac_is_multicast(a.smac) || ip_is_multicast(&sip) || ip_is_loopback(&tip) ||
-	    memcmp(a.smac, n->mac, 6) == 0)
+	    memcmp(a.smac, nic_mac(n).b, 6) == 0)
 		goto out;
 	ours = addr_type(n->stack, n, &tip) == RTN_LOCAL;
 	if (!ip_is_any(&sip)) {
@@ -63,7 +63,7 @@ void arp_rx(struct nic *n, struct pktbuf *p)
 	if (ours && a.op == ARP_OP_REQUEST) {
 		struct arp_pkt r = { .op = ARP_OP_REPLY };
 
-		memcpy(r.smac, n->mac, 6);
+		memcpy(r.smac, nic_mac(n).b, 6);
 		memcpy(r.sip, a.tip, 4);
 		memcpy(r.tmac, a.smac, 6);
 		memcpy(r.tip, a.sip, 4);

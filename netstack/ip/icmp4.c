@@ -74,7 +74,7 @@ void icmp4_error(struct nic *n, struct pktbuf *p, u8 type, u8 code, u32 rest)
 	if (!echoed(s, p, &o))
 		return;
 	quote = MIN(p->len, 576u - IP4_HLEN - ICMP_HLEN - o.len);
-	r = pkt_room(&s->pool, ICMP_HLEN + quote, &d);
+	r = pkt_room(s->pool, ICMP_HLEN + quote, &d);
 	if (!r)
 		return;
 	icmp_emit(d, type, code, rest);

@@ -28,7 +28,7 @@ void icmp6_send(struct nic *n, const struct ipaddr *src, const struct ipaddr *ds
 	struct ip_tx t = { .src = *src, .dst = *dst, .proto = IPPROTO_ICMPV6, .ttl = hlim,
 			   .router_alert = router_alert };
 	struct rt rt = { .nic = n, .src = *src, .nexthop = *dst, .mtu = n->mtu, .valid = true };
-	struct pktbuf *p = pkt_from(&n->stack->pool, msg, len);
+	struct pktbuf *p = pkt_from(n->stack->pool, msg, len);
 
 	if (!p)
 		return;
@@ -65,7 +65,7 @@ void icmp6_error(struct nic *n, struct pktbuf *p, u8 type, u8 code, u32 rest)
 		      ip_needs_scope(&p->src) ? n->ifindex : 0, 0, &rt) < 0)
 		return;
 	quote = MIN(p->len, 1280u - IP6_HLEN - ICMP_HLEN);
-	r = pkt_room(&s->pool, ICMP_HLEN + quote, &d);
+	r = pkt_room(s->pool, ICMP_HLEN + quote, &d);
 	if (!r)
 		return;
 	icmp_emit(d, type, code, rest);

@@ -25,7 +25,7 @@ static void send4(struct nic *n, const struct ipaddr *dst, const u8 *msg, size_t
 	struct ip_tx t = { .dst = *dst, .proto = IPPROTO_IGMP, .ttl = 1, .tos = 0xc0, .df = true,
 			   .opts = alert, .opts_len = 4 };
 	struct rt rt = { .nic = n, .nexthop = *dst, .mtu = n->mtu, .type = RTN_MULTICAST, .valid = true };
-	struct pktbuf *p = pkt_from(&n->stack->pool, msg, len);
+	struct pktbuf *p = pkt_from(n->stack->pool, msg, len);
 	u16 sum;
 
 	if (!p)

@@ -42,7 +42,7 @@ void ndp_solicit(struct nic *n, const struct ipaddr *target, const struct ipaddr
 	memcpy(m + 8, target->b, 16);
 	m[24] = NDP_OPT_SLLA;
 	m[25] = 1;
-	memcpy(m + 26, n->mac, 6);
+	memcpy(m + 26, nic_mac(n).b, 6);
 	addr_pick(n->stack, n, target, &src);
 	icmp6_send(n, &src, &to, 255, m, ip_is_any(&src) ? 24 : 32, false);
 }
@@ -56,7 +56,7 @@ static void advertise(struct nic *n, const struct ipaddr *target, const struct i
 	memcpy(m + 8, target->b, 16);
 	m[24] = NDP_OPT_TLLA;
 	m[25] = 1;
-	memcpy(m + 26, n->mac, 6);
+	memcpy(m + 26, nic_mac(n).b, 6);
 	icmp6_send(n, target, to, 255, m, sizeof(m), false);
 }
 
@@ -136,7 +136,7 @@ static void prefix(struct nic *n, const u8 *o)
 	a.ip = ip_from6(o + 16);
 	if (ip_is_linklocal(&a.ip) || ip_is_multicast(&a.ip))
 		return;
-	eui64(n->mac, a.ip.b + 8);
+	eui64(nic_mac(n).b, a.ip.b + 8);
 	a.peer = a.ip;
 	a.valid_s = valid;
 	a.preferred_s = pref;
@@ -220,7 +220,7 @@ void ip6_link_up(struct nic *n)
 	a.ip = ip_any6();
 	a.ip.b[0] = 0xfe;
 	a.ip.b[1] = 0x80;
-	eui64(n->mac, a.ip.b + 8);
+	eui64(nic_mac(n).b, a.ip.b + 8);
 	a.peer = a.ip;
 	a.valid_s = a.preferred_s = UINT32_MAX;
 	r = addr_add(s, &a);
@@ -230,6 +230,6 @@ void ip6_link_up(struct nic *n)
 		return;
 	rs[8] = NDP_OPT_SLLA;
 	rs[9] = 1;
-	memcpy(rs + 10, n->mac, 6);
+	memcpy(rs + 10, nic_mac(n).b, 6);
 	icmp6_send(n, &a.ip, &routers, 255, rs, sizeof(rs), false);
 }

@@ -135,7 +135,7 @@ static const struct nic_ops fault_ops = { .name = "fault", .tx = fault_tx };
 static void deliver(struct fault_wire *w, struct frame *f)
 {
 	struct nic *n = w->end[f->to];
-	struct pktbuf *p = pkt_from(&n->stack->pool, f->data, f->len);
+	struct pktbuf *p = pkt_from(n->stack->pool, f->data, f->len);
 
 	if (!p)
 		return;

@@ -91,12 +91,12 @@ static struct pktbuf *wrap(struct stack *s, struct pblock **big, u32 len)
 	u8 *d;
 
 	if (len <= PBLOCK_MID_CAP) {
-		p = pkt_room(&s->pool, len, &d);
+		p = pkt_room(s->pool, len, &d);
 		if (p)
 			memcpy(d, (*big)->data, len);
 		return p;
 	}
-	p = pkt_new(&s->pool);
+	p = pkt_new(s->pool);
 	if (!p)
 		return NULL;
 	(*big)->used = len;
@@ -122,7 +122,7 @@ static int fd_poll(struct nic *n, int budget)
 		struct pktbuf *p;
 
 		if (!big)
-			big = pblock_new(&s->pool, PBLOCK_BIG_CAP);
+			big = pblock_new(s->pool, PBLOCK_BIG_CAP);
 		if (!big)
 			break;
 		iov[1] = (struct iovec){ big->data, big->cap };

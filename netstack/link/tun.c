@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <net/if.h>
 #include <net/if_arp.h>
-#include <stdio.h>
 #include <string.h>
 #include "platform/base/alloc.h"
 #include "netstack/core/stack.h"
@@ -59,34 +58,6 @@ static void tun_free(struct nic *n)
 
 static const struct nic_ops tun_ops = { .name = "tun", .tx = tun_tx, .free = tun_free };
 
-/* cfg_mu held. */
-static bool name_taken(struct stack *s, const char *name)
-{
-	struct nic *n;
-
-	list_for_each(n, &s->nics, node)
-		if (strcmp(n->name, name) == 0)
-			return true;
-	return false;
-}
-
-/* @pattern with its %d replaced by the first number that makes it free; cfg_mu held. */
-static int choose_name(struct stack *s, const char *pattern, char name[NET_IFNAMSIZ])
-{
-	const char *d = strstr(pattern, "%d");
-
-	if (!d) {
-		snprintf(name, NET_IFNAMSIZ, "%s", pattern);
-		return name_taken(s, name) ? -EBUSY : 0;
-	}
-	for (int i = 0; i < TUNS_MAX; i++) {
-		snprintf(name, NET_IFNAMSIZ, "%.*s%d%s", (int)(d - pattern), pattern, i, d + 2);
-		if (!name_taken(s, name))
-			return 0;
-	}
-	return -ENOSPC;
-}
-
 /* A link that was deleted while its owner still has it is not free. */
 static bool is_free(struct nic *n, u16 arphrd)
 {
@@ -119,7 +90,7 @@ static struct nic *revive(struct stack *s, const struct link_cfg *cfg, u32 *ret_
 	list_del_init(&found->node);
 	list_add_tail(&found->node, &s->nics);
 	memcpy(found->name, cfg->name, sizeof(found->name));
-	memcpy(found->mac, cfg->mac, sizeof(found->mac));
+	nic_set_mac(found, cfg->mac);
 	found->mtu = cfg->mtu;
 	found->features = 0;
 	found->flags &= ~(u32)IFF_UP;
@@ -157,7 +128,7 @@ int link_add_tun(struct stack *s, const struct link_cfg *cfg, void (*ready)(void
 
 	c.ifindex = c.features = 0;
 	mutex_lock(&s->cfg_mu);
-	r = choose_name(s, cfg->name, c.name);
+	r = nic_name_locked(s, cfg->name, c.name);
 	if (r == 0)
 		n = revive(s, &c, &made);
 	mutex_unlock(&s->cfg_mu);
@@ -261,7 +232,7 @@ ssize_t tun_write(struct tun *t, bool pi, size_t vnet, struct net_io *io)
 		return r;
 	if (vnet)
 		memcpy(&v, h + hdr - vnet, sizeof(v));
-	p = pkt_room(&n->stack->pool, len, &d);
+	p = pkt_room(n->stack->pool, len, &d);
 	if (!p)
 		return -ENOMEM;
 	r = io->copy(io, d, len);

@@ -519,7 +519,7 @@ void packet_tap(struct nic *n, struct pktbuf *p, u32 l2, bool out)
 		return;
 	c->nic = n;
 	c->pkttype = PACKET_OUTGOING;
-	memcpy(c->ll_src, n->mac, 6);
+	memcpy(c->ll_src, nic_mac(n).b, 6);
 	backlog_add(n->stack, c);
 }
 

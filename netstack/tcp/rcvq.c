@@ -133,7 +133,7 @@ static struct pktbuf *compact(struct tcp_ep *t, struct pktbuf *p)
 
 	if (p->len > SQUEEZE_MAX || list_empty(&t->rcvq) || !short_of_memory(t))
 		return p;
-	c = pkt_room(&t->ep.stack->pool, p->len > COALESCE_MAX ? PBLOCK_BIG_CAP : PBLOCK_MID_CAP, &d);
+	c = pkt_room(t->ep.stack->pool, p->len > COALESCE_MAX ? PBLOCK_BIG_CAP : PBLOCK_MID_CAP, &d);
 	if (!c)
 		return p;
 	pkt_copy(p, 0, d, p->len);
@@ -366,7 +366,7 @@ void rcv_data(struct tcp_ep *t, struct pktbuf *p, struct tcp_seg *g)
 		u8 *d;
 
 		if (len <= PBLOCK_BIG_CAP)
-			c = pkt_room(&t->ep.stack->pool, len, &d);
+			c = pkt_room(t->ep.stack->pool, len, &d);
 		if (c) {
 			pkt_copy(p, 0, d, len);
 			c->seq = p->seq;

@@ -214,7 +214,7 @@ int tcp_xmit(struct tcp_ep *t, u32 seq, u32 len, u8 flags)
 
 	if (r < 0)
 		return r;
-	p = pkt_new(&t->ep.stack->pool);
+	p = pkt_new(t->ep.stack->pool);
 	if (!p)
 		return -ENOBUFS;
 	common_opts(t, &o);
@@ -260,7 +260,7 @@ void tcp_send_syn(struct tcp_ep *t, bool ack, u32 len)
 
 	if (tcp_route(t) < 0)
 		return;
-	p = pkt_new(&s->pool);
+	p = pkt_new(s->pool);
 	if (!p)
 		return;
 	o.has_mss = true;
@@ -301,7 +301,7 @@ void tcp_send_rst(struct tcp_ep *t)
 
 	if (tcp_route(t) < 0)
 		return;
-	p = pkt_new(&t->ep.stack->pool);
+	p = pkt_new(t->ep.stack->pool);
 	if (!p)
 		return;
 	common_opts(t, &o);
@@ -372,7 +372,7 @@ void tcp_send_reply(struct stack *s, struct rt *rt, const struct tcp_reply *r)
 	if ((!rt->valid || rt->gen != stack_gen(s)) &&
 	    rt_lookup(s, &r->key.raddr, &r->key.laddr, 0, RT_NO_SRC_CHECK, rt) < 0)
 		return;
-	p = pkt_new(&s->pool);
+	p = pkt_new(s->pool);
 	if (!p)
 		return;
 	on = tcp_emit_opts(ob, &r->o);

@@ -59,7 +59,7 @@ static int append_copy(struct tcp_ep *t, const u8 *d, u32 n)
 	c = knew(struct chunk);
 	if (!c)
 		return -ENOMEM;
-	c->b = pblock_new(&t->ep.stack->pool, queued(t) > 8192 ? PBLOCK_MID_CAP : n - k);
+	c->b = pblock_new(t->ep.stack->pool, queued(t) > 8192 ? PBLOCK_MID_CAP : n - k);
 	if (!c->b) {
 		kfree(c);
 		return -ENOMEM;
@@ -229,7 +229,7 @@ static size_t room_for(struct tcp_ep *t, size_t n, struct list_head *out, struct
 		size_t k = MIN(n - room, (size_t)PBLOCK_BIG_CAP);
 
 		if (c)
-			c->b = pblock_new(&t->ep.stack->pool, k);
+			c->b = pblock_new(t->ep.stack->pool, k);
 		if (!c || !c->b) {
 			kfree(c);
 			break;

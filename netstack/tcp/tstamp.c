@@ -36,7 +36,7 @@ void ts_note(struct tcp_ep *t)
 static void tell(struct tcp_ep *t, u32 what, u32 last)
 {
 	u32 id = t->ep.o.tsflags & TS_OPT_ID ? last - t->ep.tskey : 0, from = last + 1 - t->mss;
-	struct pktbuf *p = t->ep.o.tsflags & TS_OPT_TSONLY ? NULL : pkt_new(&t->ep.stack->pool);
+	struct pktbuf *p = t->ep.o.tsflags & TS_OPT_TSONLY ? NULL : pkt_new(t->ep.stack->pool);
 
 	if (seq_lt(from, t->snd_una))
 		from = t->snd_una;

@@ -281,7 +281,7 @@ static int cork(struct ep *e, struct net_msg *m, struct pktbuf *p, struct pktbuf
 		pkt_free(p);
 		return -EMSGSIZE;
 	}
-	all = pkt_room(&e->stack->pool, u->cork->len + p->len, &d);
+	all = pkt_room(e->stack->pool, u->cork->len + p->len, &d);
 	if (!all) {
 		pkt_free(p);
 		return -ENOBUFS;

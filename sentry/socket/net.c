@@ -18,6 +18,7 @@
 #include "sentry/socket/netlink.h"
 
 #define NET_STACK_SIZE (128 * 1024)
+#define NET_IDS NS_NET_MAX
 #define TRIM_NS (2 * NSEC_PER_SEC)      /* how long packets' memory is kept for the next ones */
 
 struct net {
@@ -28,6 +29,7 @@ struct net {
 	struct stack *stack;            /* immutable */
 	struct netlink_table netlink;
 	struct mutex broker_mu;         /* RANK_RPC: one request at a time */
+	u64 nsid[NET_IDS];              /* guarded by runner->mu: numbers of other namespaces; 0: free */
 	hostfd_t broker;                /* HOSTFD_NONE: sockets are the stack's.  Changes before the first process only */
 };
 
@@ -57,8 +59,11 @@ static void net_kick(void *ctx)
 		host_futex_wake(&r->kicked, 1);
 }
 
+static bool net_hold(void *ctx) { return ref_get_unless_zero(&((struct net *)ctx)->ns.ref); }
+static void net_drop(void *ctx) { net_unref(ctx); }
+
 static const struct stack_ops ops = {
-	.now = net_now, .realtime = net_real, .random = net_random, .kick = net_kick,
+	.now = net_now, .realtime = net_real, .random = net_random, .kick = net_kick, .hold = net_hold, .drop = net_drop,
 };
 
 /* The one after @prev (NULL: the first) with a reference; NULL at the end. */
@@ -239,6 +244,39 @@ void net_unref(struct net *n)
 }
 
 u64 net_ns_number(const struct net *n) { return n ? n->ns.ino : 0; }
+
+static bool lives(struct net_runner *r, u64 number) REQUIRES(r->mu)
+{
+	struct net *n;
+
+	list_for_each(n, &r->nets, node)
+		if (n->ns.ino == number)
+			return true;
+	return false;
+}
+
+int net_nsid(struct net *n, const void *peer, bool give)
+{
+	struct net_runner *r = n->runner;
+	struct net *other;
+	u64 number = 0;
+	int id = -1;
+
+	mutex_lock(&r->mu);
+	list_for_each(other, &r->nets, node)
+		if (other == peer)
+			number = other->ns.ino;
+	for (int i = 0; i < NET_IDS && number && id < 0; i++)
+		if (n->nsid[i] == number)
+			id = i;
+	for (int i = 0; i < NET_IDS && number && id < 0 && give; i++)
+		if (!n->nsid[i] || !lives(r, n->nsid[i])) {
+			n->nsid[i] = number;
+			id = i;
+		}
+	mutex_unlock(&r->mu);
+	return id;
+}
 
 struct stack *net_stack(struct net *n) { return n ? n->stack : NULL; }
 struct netlink_table *net_netlink(struct net *n) { return n ? &n->netlink : NULL; }

@@ -29,6 +29,11 @@ void net_unref(struct net *n);                  /* NULL is fine */
 struct stack *net_stack(struct net *n);         /* NULL for NULL */
 struct netlink_table *net_netlink(struct net *n);       /* ports of AF_NETLINK; NULL for NULL */
 u64 net_ns_number(const struct net *n);         /* 0 for NULL */
+/*
+ * How @n calls another one (IFLA_LINK_NETNSID), which @peer is if it still lives; else, or when it knows too many, or has no
+ * number for it and is to give none (@give), -1.
+ */
+int net_nsid(struct net *n, const void *peer, bool give);
 struct net *net_of_ns(struct ns *ns);          /* NULL for NULL */
 struct net *net_first(struct kernel *k);        /* the sandbox's own: borrowed */
 /* Does the task have the capability in the network namespace @n? */

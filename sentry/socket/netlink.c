@@ -351,7 +351,8 @@ static void acknowledge(struct nl_sock *ns, const struct nlmsghdr *h, const u8 *
 }
 
 static int one_request(struct task *t, struct nl_sock *ns, const struct nlmsghdr *h, const u8 *msg,
-		       struct nl_batch *batch, struct list_head *notes, struct nl_ext *ret_ext) REQUIRES(ns->mu)
+		       struct nl_batch *batch, const struct nl_targets *targets, struct list_head *notes, struct nl_ext *ret_ext)
+	REQUIRES(ns->mu)
 {
 	u8 *room = kbuf_alloc(2 * NL_DGRAM);
 	struct nl_buf b = { .p = room, .cap = NL_DGRAM }, note = { .p = room + NL_DGRAM, .cap = NL_DGRAM };
@@ -359,7 +360,7 @@ static int one_request(struct task *t, struct nl_sock *ns, const struct nlmsghdr
 	struct nl_req q = {
 		.t = t, .st = net_stack(ns->s.net), .net = ns->s.net, .h = *h, .body = msg + NLMSG_HDRLEN,
 		.len = h->nlmsg_len - NLMSG_HDRLEN, .portid = d.portid, .strict = ns->strict,
-		.reply = &b, .dump = &d, .note = &note, .batch = batch,
+		.reply = &b, .dump = &d, .note = &note, .batch = batch, .targets = targets,
 	};
 	int r;
 
@@ -383,8 +384,8 @@ static int one_request(struct task *t, struct nl_sock *ns, const struct nlmsghdr
 	return r;
 }
 
-static void requests(struct task *t, struct nl_sock *ns, const u8 *buf, u32 len, struct list_head *notes)
-	REQUIRES(ns->mu)
+static void requests(struct task *t, struct nl_sock *ns, const u8 *buf, u32 len, const struct nl_targets *targets,
+		     struct list_head *notes) REQUIRES(ns->mu)
 {
 	const u8 *const first = buf;
 	struct nl_batch batch = { 0 };
@@ -405,7 +406,7 @@ static void requests(struct task *t, struct nl_sock *ns, const u8 *buf, u32 len,
 		if (h.nlmsg_len < NLMSG_HDRLEN || h.nlmsg_len > len)
 			break;
 		if ((h.nlmsg_flags & NLM_F_REQUEST) && h.nlmsg_type >= NLMSG_MIN_TYPE)
-			r = one_request(t, ns, &h, buf, &batch, notes, &x);
+			r = one_request(t, ns, &h, buf, &batch, targets, notes, &x);
 		if (r < 0 || ((h.nlmsg_flags & NLM_F_ACK) && r != NL_DUMP))
 			acknowledge(ns, &h, buf, r, &x);
 		step = MIN((u32)NLMSG_ALIGN(h.nlmsg_len), len);
@@ -440,6 +441,7 @@ static int check_dest(struct task *t, struct nl_sock *ns, const struct sock_msg 
 static ssize_t nl_sendmsg(struct task *t, struct socket *s, struct sock_msg *m)
 {
 	struct nl_sock *ns = to_nl(s);
+	struct nl_targets targets = { .n = 0 };
 	struct list_head notes;
 	size_t len = m->b->left;
 	ssize_t n = 0;
@@ -466,9 +468,12 @@ static ssize_t nl_sendmsg(struct task *t, struct socket *s, struct sock_msg *m)
 		return -EFAULT;
 	}
 	list_init(&notes);
+	if (s->proto == NETLINK_ROUTE)
+		netlink_targets_find(t, buf, (u32)len, &targets);
 	mutex_lock(&ns->mu);
-	requests(t, ns, buf, (u32)len, &notes);
+	requests(t, ns, buf, (u32)len, &targets, &notes);
 	mutex_unlock(&ns->mu);
+	netlink_targets_done(&targets);
 	kfree(buf);
 	tell_notes(ns->table, s->proto, &notes);
 	waitq_wake(&ns->wq, POLLIN | POLLRDNORM | ASYNC_IN);

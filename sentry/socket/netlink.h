@@ -49,6 +49,7 @@ struct nl_dump {
 	/* Add messages from d->pos on while they fit. 0: all told; 1: more to come. */
 	int (*fill)(struct nl_dump *d, struct nl_buf *b);
 	struct stack *st;
+	struct net *net;                /* borrowed: the socket's */
 	u32 seq, portid;
 	u32 pos;
 	u16 flags;                      /* NLM_F_* beside MULTI */
@@ -69,6 +70,23 @@ struct nl_batch { struct nft_batch *nft; bool failed; };
 /* Why a request is refused, and for which attribute: the offset from the message's header, or 0. */
 struct nl_ext { const char *msg; u32 at; };
 
+/*
+ * The network namespaces that a message's links are to go to.  They are found before the socket is locked, as processes and
+ * descriptors are locked before it.  netlink_netns.c
+ */
+#define NL_TARGETS 8            /* of one sendmsg(); a message has two at most */
+struct nl_target { u16 type; u32 v; int err; struct net *net; };        /* IFLA_NET_NS_*; a reference, or why not */
+struct nl_targets { struct nl_target t[NL_TARGETS]; u32 n; };
+void netlink_targets_find(struct task *t, const u8 *buf, u32 len, struct nl_targets *ret);
+void netlink_targets_done(struct nl_targets *x);
+struct nl_req;
+/*
+ * What the attributes after @fixed bytes say about where a link goes: a borrowed namespace in which the asker may do that, NULL: they say nothing.
+ * -errno.
+ */
+int netlink_target(struct nl_req *q, size_t fixed, struct net **ret) must_check;
+int netlink_get_nsid(struct nl_req *q) must_check;
+
 struct nl_req {
 	struct task *t;
 	struct stack *st;
@@ -84,12 +102,18 @@ struct nl_req {
 	struct nl_ext ext;
 	struct nl_buf *note;            /* a change: what is told to the members of note_group; NL_DGRAM of room */
 	u32 note_group;                 /* RTNLGRP_*; 0: nobody is told */
+	const struct nl_targets *targets;
 };
 
 #define NL_DUMP 1
 
 /* The attribute @type after @fixed bytes of the body, NULL if absent or shorter than @min. */
 const void *nl_find(const struct nl_req *q, size_t fixed, u16 type, size_t min, u32 *ret_len);
+bool nl_find_u32(const struct nl_req *q, size_t fixed, u16 type, u32 *ret);
+/* A name; false if there is none or it is too long. */
+bool nl_find_name(const struct nl_req *q, size_t fixed, u16 type, char ret[NET_IFNAMSIZ]);
+/* The attributes within an attribute, as the body of a request; false: there is no such one. */
+bool nl_within(const struct nl_req *q, size_t fixed, u16 type, struct nl_req *ret);
 /* The body's fixed part, zeros beyond what was sent; false if less than @min was. */
 bool nl_fixed(const struct nl_req *q, void *dst, size_t n, size_t min);
 
@@ -104,6 +128,8 @@ int netlink_check_strict(struct nl_req *q) must_check;
 /* 0, NL_DUMP or -errno (told as NLMSG_ERROR). */
 int netlink_route(struct nl_req *q) must_check;
 int netlink_route_change(struct nl_req *q) must_check;
+int netlink_change_link(struct nl_req *q) must_check;
+int netlink_delete_link(struct nl_req *q) must_check;
 int netlink_sock_diag(struct nl_req *q) must_check;
 int netlink_netfilter(struct nl_req *q) must_check;
 int netlink_generic(struct nl_req *q) must_check;
@@ -112,6 +138,7 @@ int netlink_generic(struct nl_req *q) must_check;
 struct addr_info;
 struct neigh_info;
 struct route_info;
+/* Several may be told of, the last one's group counts. */
 void netlink_note_link(struct nl_req *q, u32 ifindex);
 void netlink_note_addr(struct nl_req *q, const struct addr_info *a);
 void netlink_note_route(struct nl_req *q, const struct route_info *r);

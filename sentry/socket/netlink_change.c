@@ -1,7 +1,7 @@
 /*
- * netlink_change.c - rtnetlink(7), the orders: addresses, routes, neighbours, link settings.
+ * netlink_change.c - rtnetlink(7), the orders: addresses, routes, neighbours; those about links are in netlink_link.c.
  *
- * The caller has checked CAP_NET_ADMIN.  Links are neither made nor removed here: -EOPNOTSUPP.
+ * The caller has checked CAP_NET_ADMIN.
  */
 #include <errno.h>
 #include <linux/if_addr.h>
@@ -23,28 +23,6 @@ static bool attr_ip(const struct nl_req *q, size_t fixed, u16 type, bool v4, str
 	if (v4)
 		ret->b[10] = ret->b[11] = 0xff;
 	memcpy(v4 ? ret->b + 12 : ret->b, p, v4 ? 4 : 16);
-	return true;
-}
-
-static bool attr_u32(const struct nl_req *q, size_t fixed, u16 type, u32 *ret)
-{
-	const void *p = nl_find(q, fixed, type, sizeof(*ret), NULL);
-
-	if (p)
-		memcpy(ret, p, sizeof(*ret));
-	return p != NULL;
-}
-
-/* A name; false if there is none or it is too long. */
-static bool attr_name(const struct nl_req *q, size_t fixed, u16 type, char ret[NET_IFNAMSIZ])
-{
-	u32 len;
-	const char *p = nl_find(q, fixed, type, 1, &len);
-
-	if (!p || strnlen(p, len) >= NET_IFNAMSIZ || !*p)
-		return false;
-	memset(ret, 0, NET_IFNAMSIZ);
-	memcpy(ret, p, strnlen(p, len));
 	return true;
 }
 
@@ -82,7 +60,7 @@ static int change_addr(struct nl_req *q, bool add)
 	a.plen = m.ifa_prefixlen;
 	a.scope = m.ifa_scope;
 	a.flags = m.ifa_flags;
-	(void)attr_u32(q, sizeof(m), IFA_FLAGS, &a.flags);
+	(void)nl_find_u32(q, sizeof(m), IFA_FLAGS, &a.flags);
 	a.flags |= IFA_F_PERMANENT;
 	p = nl_find(q, sizeof(m), IFA_CACHEINFO, sizeof(ci), NULL);
 	if (p) {
@@ -94,7 +72,7 @@ static int change_addr(struct nl_req *q, bool add)
 		if (ci.ifa_valid != UINT32_MAX)
 			a.flags &= ~(u32)IFA_F_PERMANENT;
 	}
-	if (v4 && !attr_name(q, sizeof(m), IFA_LABEL, a.label))
+	if (v4 && !nl_find_name(q, sizeof(m), IFA_LABEL, a.label))
 		memcpy(a.label, l.name, NET_IFNAMSIZ);
 	r = add ? addr_add(q->st, &a) : addr_del(q->st, &a);
 	if (r == -EEXIST && add && (q->h.nlmsg_flags & NLM_F_REPLACE))
@@ -116,7 +94,7 @@ static u32 route_mtu(const struct nl_req *q)
 	u32 mtu = 0;
 
 	if (p)
-		(void)attr_u32(&in, 0, RTAX_MTU, &mtu);
+		(void)nl_find_u32(&in, 0, RTAX_MTU, &mtu);
 	return mtu;
 }
 
@@ -162,7 +140,7 @@ static int change_route(struct nl_req *q, bool add)
 	if (nl_find(q, sizeof(m), RTA_MULTIPATH, 0, NULL) || nl_find(q, sizeof(m), RTA_ENCAP, 0, NULL))
 		return -EOPNOTSUPP;
 	table = m.rtm_table;
-	(void)attr_u32(q, sizeof(m), RTA_TABLE, &table);
+	(void)nl_find_u32(q, sizeof(m), RTA_TABLE, &table);
 	if (table > UINT8_MAX)
 		return -EOPNOTSUPP;
 	if (!attr_ip(q, sizeof(m), RTA_DST, v4, &r.dst)) {
@@ -183,8 +161,8 @@ static int change_route(struct nl_req *q, bool add)
 	r.flags = m.rtm_flags & RTNH_F_ONLINK;
 	r.has_gw = attr_ip(q, sizeof(m), RTA_GATEWAY, v4, &r.gw);
 	r.has_src = attr_ip(q, sizeof(m), RTA_PREFSRC, v4, &r.src);
-	(void)attr_u32(q, sizeof(m), RTA_OIF, &r.ifindex);
-	(void)attr_u32(q, sizeof(m), RTA_PRIORITY, &r.metric);
+	(void)nl_find_u32(q, sizeof(m), RTA_OIF, &r.ifindex);
+	(void)nl_find_u32(q, sizeof(m), RTA_PRIORITY, &r.metric);
 	r.mtu = route_mtu(q);
 	if (!add)
 		full = find_route(q->st, &r);
@@ -229,55 +207,6 @@ static int change_neigh(struct nl_req *q, bool add)
 	return r;
 }
 
-static int change_link(struct nl_req *q)
-{
-	char name[NET_IFNAMSIZ];
-	struct ifinfomsg m;
-	struct link_info l;
-	const void *mac;
-	bool named;
-	u32 mtu;
-	int r;
-
-	if (!nl_fixed(q, &m, sizeof(m), sizeof(m)))
-		return -EINVAL;
-	named = attr_name(q, sizeof(m), IFLA_IFNAME, name);
-	if (m.ifi_index <= 0 && !named)
-		return q->h.nlmsg_flags & NLM_F_CREATE ? -EOPNOTSUPP : -EINVAL;
-	r = m.ifi_index > 0 ? link_get(q->st, (u32)m.ifi_index, &l) : link_by_name(q->st, name, &l);
-	if (r < 0)
-		return q->h.nlmsg_flags & NLM_F_CREATE ? -EOPNOTSUPP : -ENODEV;
-	if (q->h.nlmsg_flags & NLM_F_EXCL)
-		return -EEXIST;
-	mac = nl_find(q, sizeof(m), IFLA_ADDRESS, 6, NULL);
-	if (mac)
-		r = link_set_mac(q->st, l.ifindex, mac);
-	if (r == 0 && attr_u32(q, sizeof(m), IFLA_MTU, &mtu))
-		r = link_set_mtu(q->st, l.ifindex, mtu);
-	if (r == 0 && named && m.ifi_index > 0 && strcmp(name, l.name) != 0)
-		r = link_set_name(q->st, l.ifindex, name);
-	if (r == 0 && (m.ifi_flags || m.ifi_change))
-		r = link_set_flags(q->st, l.ifindex, m.ifi_flags, (m.ifi_change ? m.ifi_change : UINT32_MAX) &
-				   (IFF_UP | IFF_PROMISC | IFF_ALLMULTI | IFF_NOARP));
-	if (r == 0)
-		netlink_note_link(q, l.ifindex);
-	return r;
-}
-
-/* Links are neither made nor removed, but whether there is such a one is told. */
-static int delete_link(struct nl_req *q)
-{
-	char name[NET_IFNAMSIZ];
-	struct ifinfomsg m;
-	struct link_info l;
-
-	if (!nl_fixed(q, &m, sizeof(m), sizeof(m)))
-		return -EINVAL;
-	if (m.ifi_index <= 0 && !attr_name(q, sizeof(m), IFLA_IFNAME, name))
-		return -EINVAL;
-	return (m.ifi_index > 0 ? link_get(q->st, (u32)m.ifi_index, &l) : link_by_name(q->st, name, &l)) < 0 ? -ENODEV : -EOPNOTSUPP;
-}
-
 int netlink_route_change(struct nl_req *q)
 {
 	switch (q->h.nlmsg_type) {
@@ -292,9 +221,9 @@ int netlink_route_change(struct nl_req *q)
 		return change_neigh(q, q->h.nlmsg_type == RTM_NEWNEIGH);
 	case RTM_NEWLINK:
 	case RTM_SETLINK:
-		return change_link(q);
+		return netlink_change_link(q);
 	case RTM_DELLINK:
-		return delete_link(q);
+		return netlink_delete_link(q);
 	default:
 		return -EOPNOTSUPP;
 	}

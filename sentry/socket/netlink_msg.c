@@ -102,3 +102,37 @@ bool nl_fixed(const struct nl_req *q, void *dst, size_t n, size_t min)
 	memcpy(dst, q->body, MIN((size_t)q->len, n));
 	return q->len >= min;
 }
+
+bool nl_find_u32(const struct nl_req *q, size_t fixed, u16 type, u32 *ret)
+{
+	const void *p = nl_find(q, fixed, type, sizeof(*ret), NULL);
+
+	if (p)
+		memcpy(ret, p, sizeof(*ret));
+	return p != NULL;
+}
+
+bool nl_find_name(const struct nl_req *q, size_t fixed, u16 type, char ret[NET_IFNAMSIZ])
+{
+	u32 len;
+	const char *p = nl_find(q, fixed, type, 1, &len);
+
+	if (!p || strnlen(p, len) >= NET_IFNAMSIZ || !*p)
+		return false;
+	memset(ret, 0, NET_IFNAMSIZ);
+	memcpy(ret, p, strnlen(p, len));
+	return true;
+}
+
+bool nl_within(const struct nl_req *q, size_t fixed, u16 type, struct nl_req *ret)
+{
+	u32 len;
+	const u8 *p = nl_find(q, fixed, type, 0, &len);
+
+	if (!p)
+		return false;
+	*ret = *q;
+	ret->body = p;
+	ret->len = len;
+	return true;
+}

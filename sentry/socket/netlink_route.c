@@ -22,6 +22,7 @@
 
 #define OPER_UNKNOWN 0
 #define OPER_DOWN    2
+#define OPER_LOWER_DOWN 3
 #define OPER_UP      6
 
 static bool is_v4(const struct ipaddr *ip)
@@ -69,7 +70,34 @@ static void put_stats(struct nl_buf *b, const struct link_info *l)
 	nl_attr(b, IFLA_STATS, &old, sizeof(old));
 }
 
-static bool put_link(struct nl_buf *b, u16 flags, u32 seq, u32 portid, const struct link_info *l)
+/* The other end of a link, and in which namespace it is; what a link is. */
+static void put_kind(struct nl_buf *b, const struct link_info *l, struct net *n)
+{
+	bool here = l->link_ctx == n;
+	int id = l->link && !here ? net_nsid(n, l->link_ctx, true) : -1;
+	u32 at;
+
+	if (!l->kind)
+		return;
+	if (l->link && (here || id >= 0))
+		nl_attr_u32(b, IFLA_LINK, l->link);
+	if (id >= 0)
+		nl_attr_u32(b, IFLA_LINK_NETNSID, (u32)id);
+	at = nl_nest(b, IFLA_LINKINFO);
+	nl_attr_str(b, IFLA_INFO_KIND, l->kind);
+	nl_nest_end(b, at);
+}
+
+static u8 operstate(const struct link_info *l, const struct net *n)
+{
+	if (l->arphrd == ARPHRD_LOOPBACK && (l->flags & IFF_RUNNING))
+		return OPER_UNKNOWN;
+	if ((l->flags & IFF_UP) && !(l->flags & IFF_RUNNING) && l->link_ctx == n && l->link)
+		return OPER_LOWER_DOWN;
+	return l->flags & IFF_RUNNING ? OPER_UP : OPER_DOWN;
+}
+
+static bool put_link(struct nl_buf *b, u16 flags, u32 seq, u32 portid, const struct link_info *l, struct net *net)
 {
 	static const u8 ones[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff }, zeros[6];
 	bool lo = l->arphrd == ARPHRD_LOOPBACK, up = l->flags & IFF_RUNNING;
@@ -78,7 +106,7 @@ static bool put_link(struct nl_buf *b, u16 flags, u32 seq, u32 portid, const str
 	nl_begin(b, RTM_NEWLINK, flags, seq, portid, &m, sizeof(m));
 	nl_attr_str(b, IFLA_IFNAME, l->name);
 	nl_attr_u32(b, IFLA_TXQLEN, l->txqlen);
-	nl_attr_u8(b, IFLA_OPERSTATE, !up ? OPER_DOWN : lo ? OPER_UNKNOWN : OPER_UP);
+	nl_attr_u8(b, IFLA_OPERSTATE, operstate(l, net));
 	nl_attr_u8(b, IFLA_LINKMODE, 0);
 	nl_attr_u32(b, IFLA_MTU, l->mtu);
 	nl_attr_u32(b, IFLA_MIN_MTU, lo ? 0 : 68);
@@ -94,6 +122,7 @@ static bool put_link(struct nl_buf *b, u16 flags, u32 seq, u32 portid, const str
 		nl_attr(b, IFLA_BROADCAST, lo ? zeros : ones, 6);
 	}
 	put_stats(b, l);
+	put_kind(b, l, net);
 	return nl_end(b);
 }
 
@@ -102,7 +131,7 @@ static int dump_links(struct nl_dump *d, struct nl_buf *b)
 	struct link_info l;
 
 	while (link_next(d->st, d->pos, &l) == 0) {
-		if (!put_link(b, NLM_F_MULTI | d->flags, d->seq, d->portid, &l))
+		if (!put_link(b, NLM_F_MULTI | d->flags, d->seq, d->portid, &l, d->net))
 			return 1;
 		d->pos = l.ifindex;
 	}
@@ -135,7 +164,7 @@ static int get_link(struct nl_req *q)
 	}
 	if (r < 0)
 		return -ENODEV;
-	(void)put_link(q->reply, 0, q->h.nlmsg_seq, q->portid, &l);
+	(void)put_link(q->reply, 0, q->h.nlmsg_seq, q->portid, &l, q->net);
 	return 0;
 }
 
@@ -409,12 +438,14 @@ static void noted(struct nl_req *q, u32 group)
 {
 	struct nlmsghdr h;
 
-	if (q->note->len < sizeof(h))
+	u8 *p = q->note->p + q->note->start;
+
+	if (q->note->len < q->note->start + sizeof(h))
 		return;
-	memcpy(&h, q->note->p, sizeof(h));
+	memcpy(&h, p, sizeof(h));
 	h.nlmsg_type = q->h.nlmsg_type == RTM_SETLINK ? RTM_NEWLINK : q->h.nlmsg_type;
 	h.nlmsg_flags = 0;
-	memcpy(q->note->p, &h, sizeof(h));
+	memcpy(p, &h, sizeof(h));
 	q->note_group = group;
 }
 
@@ -422,7 +453,7 @@ void netlink_note_link(struct nl_req *q, u32 ifindex)
 {
 	struct link_info l;
 
-	if (link_get(q->st, ifindex, &l) == 0 && put_link(q->note, 0, q->h.nlmsg_seq, q->portid, &l))
+	if (link_get(q->st, ifindex, &l) == 0 && put_link(q->note, 0, q->h.nlmsg_seq, q->portid, &l, q->net))
 		noted(q, RTNLGRP_LINK);
 }
 
@@ -502,6 +533,7 @@ static int start_dump(struct nl_req *q)
 	struct rtmsg rm;
 
 	d->st = q->st;
+	d->net = q->net;
 	d->family = q->body[0];
 	switch (q->h.nlmsg_type) {
 	case RTM_GETLINK:
@@ -558,5 +590,7 @@ int netlink_route(struct nl_req *q)
 		return get_neigh(q);
 	if (q->h.nlmsg_type == RTM_GETLINK)
 		return get_link(q);
+	if (q->h.nlmsg_type == RTM_GETNSID)
+		return netlink_get_nsid(q);
 	return q->h.nlmsg_type == RTM_GETROUTE ? get_route(q) : -EOPNOTSUPP;
 }

@@ -19,7 +19,7 @@
 static u64 w_now(void *c) { return c ? 1 : 2; }
 static void w_kick(void *c) { (void)c; }
 static void w_random(void *c, void *p, size_t n) { memset(p, c ? 1 : 2, n); }
-static const struct stack_ops ops = { w_now, w_now, w_random, w_kick };
+static const struct stack_ops ops = { w_now, w_now, w_random, w_kick, NULL, NULL };
 
 static void use4(struct stack *s, const struct ip4_opts *o)
 {
@@ -60,7 +60,7 @@ static void headers6(struct stack *s, const u8 *p, size_t n)
 {
 	struct ip6_ext x = { { NULL }, { 0 } };
 	const struct ipaddr end = { { 0xfd } };
-	struct pktbuf *k = pkt_from(&s->pool, "payload", 7);
+	struct pktbuf *k = pkt_from(s->pool, "payload", 7);
 	struct ip6_chain c;
 	struct ip6_problem prob;
 	u8 proto = IPPROTO_UDP, *flat;

@@ -101,7 +101,7 @@ static inline void fuzz_addr(struct stack *s, u32 ifi, bool v6)
 
 static inline void fuzz_net_init(struct fuzz_net *n)
 {
-	static const struct stack_ops ops = { fuzz_now, fuzz_now, fuzz_random, fuzz_kick };
+	static const struct stack_ops ops = { fuzz_now, fuzz_now, fuzz_random, fuzz_kick, NULL, NULL };
 	static const struct link_fd_ops io = { fuzz_readv, fuzz_writev };
 	static bool ready;
 	struct link_cfg c = { .name = "tun0", .arphrd = ARPHRD_NONE, .mtu = FUZZ_MTU, .features = LINK_F_RXCSUM };

@@ -32,7 +32,7 @@ static void w_random(void *c, void *p, size_t n)
 	}
 }
 
-static const struct stack_ops ops = { w_now, w_now, w_random, w_kick };
+static const struct stack_ops ops = { w_now, w_now, w_random, w_kick, NULL, NULL };
 
 struct memio { struct net_io io; const u8 *p; size_t left; };
 

@@ -33,7 +33,7 @@ static void w_random(void *c, void *p, size_t n)
 	}
 }
 
-static const struct stack_ops ops = { w_now, w_now, w_random, w_kick };
+static const struct stack_ops ops = { w_now, w_now, w_random, w_kick, NULL, NULL };
 
 static int drop_bytes(struct net_io *io, void *k, size_t n)
 {

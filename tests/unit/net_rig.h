@@ -37,7 +37,7 @@ static inline void rig_random(void *c, void *p, size_t n)
 	}
 }
 
-static const struct stack_ops rig_ops = { rig_now, rig_real, rig_random, rig_kick };
+static const struct stack_ops rig_ops = { rig_now, rig_real, rig_random, rig_kick, NULL, NULL };
 
 static inline void rig_lo_up(struct stack *s)
 {

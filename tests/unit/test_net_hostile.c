@@ -65,7 +65,7 @@ static void tick(struct world *w, u32 i)
 	if (i % 512 == 0)
 		rig_run(&w->r, NS_MS);
 	if (i % 4096 == 4095) {
-		assert_true(w->r.s[0]->pool.live_bytes < LIVE_MAX);
+		assert_true(w->r.s[0]->pool->live_bytes < LIVE_MAX);
 		assert_true(w->r.s[0]->frags.mem <= FRAG_MEM_MAX);
 	}
 }

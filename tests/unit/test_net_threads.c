@@ -34,7 +34,7 @@ static void live_random(void *c, void *p, size_t n)
 
 static void live_kick(void *c) { ((struct live *)c)->kicks++; }
 
-static const struct stack_ops live_ops = { live_now, live_now, live_random, live_kick };
+static const struct stack_ops live_ops = { live_now, live_now, live_random, live_kick, NULL, NULL };
 
 static void *timers(void *arg)
 {

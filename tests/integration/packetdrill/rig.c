@@ -32,7 +32,7 @@ static void op_random(void *c, void *p, size_t n)
 		abort();
 }
 
-static const struct stack_ops ops = { op_now, op_real, op_random, op_kick };
+static const struct stack_ops ops = { op_now, op_real, op_random, op_kick, NULL, NULL };
 
 /* ------------------------------------------------------------------- link */
 
