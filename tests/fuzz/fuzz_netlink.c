@@ -17,6 +17,8 @@
 #include "netstack/api.h"
 #include "platform/base/alloc.h"
 #include "sentry/core/iobuf.h"
+#include "sentry/kernel/fdtable.h"
+#include "sentry/kernel/pid.h"
 #include "sentry/kernel/task.h"
 #include "sentry/socket/net.h"
 #include "sentry/socket/netlink.h"
@@ -46,6 +48,10 @@ static struct task *the_task(void)
 	t->tg->tgid = 7;
 	mutex_init(&t->tg->mu, RANK_TGROUP);
 	t->nsset = nsset_new();
+	t->files = fdtable_new();               /* nothing in it: links go nowhere else */
+	mutex_init(&k->mu, RANK_KERNEL);
+	k->pids = pid_table_new();
+	must(t->files && k->pids);
 	return t;
 }
 
