@@ -262,6 +262,7 @@ int ep_shutdown(struct ep *e, int how) must_check;      /* SHUT_* */
 u32 ep_poll(struct ep *e);                              /* POLL* bits true now */
 int ep_error(struct ep *e);                             /* take SO_ERROR: 0 or -errno */
 int ep_name(struct ep *e, bool peer, struct net_sa *ret) must_check;
+void ep_peer_was(struct ep *e, struct net_sa *ret);       /* whom it was accepted from, though that may have gone */
 
 /*
  * The caller's buffers, copied in order.  copy() moves @n bytes between the

@@ -123,6 +123,8 @@ void epmsg_fill(struct ep *e, struct pktbuf *p, struct net_msg *m)
 			epmsg_put(&c, SOL_SOCKET, SO_RXQ_OVFL, &e->drops, sizeof(e->drops));
 		if (e->o.rcvmark)
 			epmsg_put(&c, SOL_SOCKET, SO_MARK, &p->mark, sizeof(p->mark));
+		if (e->o.rcvprio)
+			epmsg_put(&c, SOL_SOCKET, SO_PRIORITY, &p->priority, sizeof(p->priority));
 		if (e->family == AF_INET6)
 			fill6(e, p, &c);
 		if (e->family == AF_INET || ip_is4(&p->dst))

@@ -223,9 +223,6 @@ void ep_fill_name(const struct ep *e, const struct ipaddr *ip, u16 port, struct 
 	ret->port = port;
 	ret->ip = *ip;
 	if (e->family == AF_INET6) {
-		/* "any" of a dual-stack socket is ::, not ::ffff:0.0.0.0. */
-		if (ip_is4(ip) && ip_is_any(ip))
-			ret->ip = ip_any6();
 		if (ip_needs_scope(ip))
 			ret->scope = e->o.bound_if;
 	} else if (!ip_is4(ip)) {
@@ -253,6 +250,13 @@ int ep_name(struct ep *e, bool peer, struct net_sa *ret)
 	return r;
 }
 
+void ep_peer_was(struct ep *e, struct net_sa *ret)
+{
+	mutex_lock(&e->mu);
+	ep_fill_name(e, &e->raddr, e->rport, ret);
+	mutex_unlock(&e->mu);
+}
+
 int ep_check_bind(struct ep *e, const struct net_sa *sa, struct ipaddr *ret)
 {
 	struct stack *s = e->stack;
@@ -264,6 +268,8 @@ int ep_check_bind(struct ep *e, const struct net_sa *sa, struct ipaddr *ret)
 			return e->family == AF_INET && sa->family != AF_INET6 ? -EAFNOSUPPORT : -EINVAL;
 		a = ip_any4();
 	}
+	if (e->family == AF_INET6 && e->bind.hashed)    /* here, unlike for IPv4, it is seen before the address is */
+		return -EINVAL;
 	if (e->family == AF_INET6 && ip_is4(&a) && e->o.v6only)
 		return -EINVAL;
 	if (ip_is_multicast(&a) && ip_needs_scope(&a) && !ip_is4(&a) && !sa->scope && !e->o.bound_if)
@@ -310,12 +316,15 @@ int ep_check_dst(struct ep *e, const struct net_sa *sa, struct ipaddr *ret, u32 
 	if (e->family == AF_INET6 && ip_is4(&a) && e->o.v6only)
 		return -ENETUNREACH;
 	if (ip_is_any(&a)) {
-		if (ip_is4(&a) || (!ip_is_any(&e->laddr) && ip_is4(&e->laddr)))
+		if (ip_is4(&a) || ip_is4(&e->laddr))
 			a = ip_from4n(0x7f000001);
 		else
 			a.b[15] = 1;
 	}
-	if (!ip_is_any(&e->laddr) && ip_is4(&e->laddr) != ip_is4(&a))
+	if (ip_is4(&e->laddr) && ip_is_any(&e->laddr) && !ip_is4(&a))
+		return -EAFNOSUPPORT;
+	/* A source that connect() chose for IPv6 keeps no datagram from IPv4. */
+	if (ip_is4(&a) && !ip_is4(&e->laddr) && !ip_is_any(&e->laddr) && (e->addr_bound || e->ops != &udp_ops))
 		return -ENETUNREACH;
 	if (ip_needs_scope(&a) && sa->scope) {
 		if (oif && oif != sa->scope)

@@ -61,7 +61,7 @@ struct sockopts {
 	bool retopts, passsec, recvcsum, rfc4884, mc_all6, dontfrag6, recvpathmtu, recvrthdr, recvhopopts;
 	bool recvdstopts, flowinfo_send, recvflow, nodefrag, ra, ra_isolate;
 	bool autoflow_set, opktinfo6, ohlim, ohopopts, odstopts, orthdr;      /* IPV6_2292* */
-	bool wifi, nofcs, rcvmark, stamp_new, txtime, txrehash_off;
+	bool wifi, nofcs, rcvmark, rcvprio, stamp_new, txtime, txrehash_off;
 	bool paced;                     /* SO_MAX_PACING_RATE was set once */
 	bool peek_off_on;
 	int incoming_cpu;
@@ -140,6 +140,7 @@ void ep_unlist(struct ep *e);           /* out of the stack's lists */
 static inline void ep_sign(const struct ep *e, struct pktbuf *p)
 {
 	p->mark = e->o.mark;
+	p->priority = e->o.priority;
 	p->uid = atomic_load_explicit(&e->uid, memory_order_relaxed);
 	p->gid = atomic_load_explicit(&e->gid, memory_order_relaxed);
 	p->flags |= PKT_OWNED;

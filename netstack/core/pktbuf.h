@@ -83,7 +83,7 @@ struct pktbuf {
 	u16 l4_off;                     /* transport header, from the first byte */
 	u16 ethertype;
 	u32 flow;                       /* hash, for the choice of a queue */
-	u32 mark;
+	u32 mark, priority;
 	u32 uid, gid;                   /* PKT_OWNED */
 	struct nfct *ct;                /* a reference, or NULL */
 	struct pblock *ext;             /* what it came with: struct ip4_opts, or an IPv6 header and its extensions; or NULL */

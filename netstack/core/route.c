@@ -257,7 +257,7 @@ static struct nic *any_nic_locked(struct stack *s)
 	list_for_each(n, &s->nics, node)
 		if (nic_up(n) && n != s->lo)
 			return n;
-	return nic_up(s->lo) ? s->lo : NULL;
+	return NULL;
 }
 
 static struct route *match_locked(struct stack *s, const struct ipaddr *dst, u32 oif)
@@ -285,10 +285,10 @@ static int special_locked(struct stack *s, const struct ipaddr *dst, const struc
 	rt->type = ip_is_multicast(dst) ? RTN_MULTICAST : ip_is_bcast(dst) ? RTN_BROADCAST : RTN_UNICAST;
 	if (oif) {
 		rt->nic = nic_by_index_locked(s, oif);
+		if (rt->nic == s->lo && rt->type == RTN_UNICAST)
+			return -ENETUNREACH;    /* nobody there but ourselves */
 		return rt->nic ? 0 : -ENODEV;
 	}
-	if (ip_needs_scope(dst) && rt->type == RTN_UNICAST)
-		return -EINVAL;
 	y = match_locked(s, dst, 0);
 	if (ip_is4(dst))                /* who says from where says over which link; else there must be a route */
 		rt->nic = own ? own->nic : y ? y->nic : NULL;
@@ -420,6 +420,8 @@ int rt_lookup(struct stack *s, const struct ipaddr *dst, const struct ipaddr *sr
 		rt.mtu = pmtu_locked(s, dst, rt.mtu);
 	}
 	mutex_unlock(&s->cfg_mu);
+	if (r == 0 && src && !ip_is_any(src) && ip_is4(src) && !ip_is4(dst))
+		r = -EAFNOSUPPORT;
 	if (r == 0)
 		*ret = rt;
 	return r;

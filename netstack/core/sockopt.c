@@ -53,6 +53,7 @@ static const struct boolopt bools[] = {
 	B(SOL_SOCKET, SO_SELECT_ERR_QUEUE, select_err), BH(SOL_SOCKET, SO_ZEROCOPY, zerocopy, ONLY_01),
 	B(SOL_SOCKET, SO_PREFER_BUSY_POLL, busy), B(SOL_SOCKET, SO_RXQ_OVFL, rxq_ovfl),
 	B(SOL_SOCKET, SO_WIFI_STATUS, wifi), B(SOL_SOCKET, SO_NOFCS, nofcs), B(SOL_SOCKET, OPT_SO_RCVMARK, rcvmark),
+	B(SOL_SOCKET, OPT_SO_RCVPRIORITY, rcvprio),
 	B(IPPROTO_IP, IP_PKTINFO, pktinfo), B(IPPROTO_IP, IP_RECVTTL, recvttl),
 	B(IPPROTO_IP, IP_RECVTOS, recvtos), B(IPPROTO_IP, IP_RECVOPTS, recvopts),
 	B(IPPROTO_IP, IP_RECVERR, recverr), BH(IPPROTO_IP, IP_FREEBIND, freebind, A_BYTE),

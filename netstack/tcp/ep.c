@@ -235,19 +235,21 @@ static int tcp_bind(struct ep *e, const struct net_sa *sa)
 {
 	struct tcp_ep *t = tcp(e);
 	struct ipaddr a;
+	bool group;
 	int r = ep_check_bind(e, sa, &a);
 
 	if (r < 0)
 		return r;
-	if (addr_is_group(e->stack, &a))
-		return ip_is4(&a) ? -EADDRNOTAVAIL : -EINVAL;
+	group = addr_is_group(e->stack, &a);
+	if (group && !ip_is4(&a))
+		return -EINVAL;
 	mutex_lock(&e->mu);
 	if (t->state != TCPS_CLOSE || e->bind.hashed) {
 		r = -EINVAL;
 	} else if (sa->port == 0 && e->o.bind_noport) {
 		e->laddr = a;
 		e->lport = 0;
-		e->addr_bound = !ip_is_any(&a);
+		e->addr_bound = !ip_is_any(&a) && !group;
 	} else {
 		e->bind.laddr = a;
 		e->bind.flags = ep_bind_flags(e);
@@ -256,7 +258,7 @@ static int tcp_bind(struct ep *e, const struct net_sa *sa)
 		if (r == 0) {
 			e->laddr = a;
 			e->lport = e->bind.lport;
-			e->addr_bound = !ip_is_any(&a);
+			e->addr_bound = !ip_is_any(&a) && !group;        /* of a group there is no source address */
 			t->port_asked = sa->port != 0;
 		}
 	}
@@ -401,6 +403,8 @@ int tcp_prepare(struct tcp_ep *t, const struct net_sa *sa)
 		return r;
 	if (ip_is_multicast(&dst) || ip_is_bcast(&dst))
 		return -ENETUNREACH;
+	if (!ip_is4(&dst) && ip_needs_scope(&dst) && !oif)
+		return -EINVAL;
 	r = flowlabel_given(e, sa, &label);
 	if (r < 0)
 		return r;

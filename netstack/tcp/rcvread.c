@@ -103,9 +103,11 @@ static int nothing(struct tcp_ep *t)
 {
 	if (t->state == TCPS_LISTEN)
 		return -ENOTCONN;
+	if (t->fin_rcvd)                /* the end was reached before anything went wrong */
+		return 0;
 	if (t->ep.err)
 		return ep_take_err(&t->ep);
-	if (t->fin_rcvd || (t->ep.shut & 1))
+	if (t->ep.shut & 1)
 		return 0;
 	return t->state == TCPS_CLOSE ? -ENOTCONN : -EAGAIN;
 }

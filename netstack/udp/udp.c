@@ -92,7 +92,7 @@ static int udp_connect(struct ep *e, const struct net_sa *sa)
 	if (!e->lport)
 		r = claim_port(e, &e->laddr, 0) < 0 ? -EAGAIN : 0;
 	had = e->laddr;
-	if (!e->addr_bound)
+	if (!e->addr_bound && (e->family == AF_INET || !ip_is4(&had)))
 		e->laddr = e->family == AF_INET ? ip_any4() : ip_any6();
 	if (r == 0)
 		r = sa->family == AF_INET && e->family == AF_INET6 && only6(e) ? -EAFNOSUPPORT : ep_check_dst(e, sa, &dst, &oif);
@@ -100,9 +100,9 @@ static int udp_connect(struct ep *e, const struct net_sa *sa)
 		r = flowlabel_given(e, sa, &label);
 	if (r == 0 && !ip_is4(&dst) && ip_needs_scope(&dst) && !oif)
 		r = -EINVAL;
-	/* The source of a connection before this one stays, unless that is of the other family. */
+	/* The source of a connection before this one stays, but for one of IPv6 that is given up for IPv4. */
 	if (r == 0)
-		r = rt_lookup(e->stack, &dst, ip_is4(&had) == ip_is4(&dst) ? &had : NULL, oif, 0, &rt);
+		r = rt_lookup(e->stack, &dst, ip_is4(&had) || !ip_is4(&dst) ? &had : NULL, oif, 0, &rt);
 	if (r == 0 && rt.type == RTN_BROADCAST && !e->o.broadcast)
 		r = -EACCES;
 	e->laddr = had;
@@ -171,6 +171,10 @@ static int dest_given(struct ep *e, const struct net_msg *m)
 
 	if (r < 0)
 		return r == -EADDRINUSE ? -EAGAIN : r;
+	if (m->name && e->family == AF_INET && m->name->family == AF_INET6)
+		return -EAFNOSUPPORT;
+	if (m->name && e->family == AF_INET6 && e->o.v6only && ip_is4(&m->name->ip))
+		return -ENETUNREACH;
 	if (m->name)
 		return m->name->port ? 0 : -EINVAL;
 	return e->connected || udp_of(e)->cork ? 0 : -EDESTADDRREQ;
@@ -211,6 +215,8 @@ static int prepare(struct ep *e, const struct net_msg *m, const struct send_ctl 
 		oif = c->oif;
 	if (c->has_src)
 		src = c->src;
+	if (ip_is4(&o->t.dst) && !ip_is4(&src) && !c->has_src)
+		src = ip_any4();
 	dgram_hdrs(e, c, &o->t, &o->h, &via);
 	if (!m->name && !c->has_src && !c->oif && ip_eq(&via, &e->raddr)) {
 		r = ep_route(e);

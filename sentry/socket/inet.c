@@ -181,6 +181,14 @@ static int inet_getname(struct socket *s, bool peer, void *name)
 	return r < 0 ? r : inet_sa_out(s->family, &sa, false, name);
 }
 
+static int inet_accepted_from(struct socket *s, void *name)
+{
+	struct net_sa sa;
+
+	ep_peer_was(ep_of(s), &sa);
+	return inet_sa_out(s->family, &sa, false, name);
+}
+
 static int inet_shutdown(struct task *t unused_ok, struct socket *s, int how)
 {
 	return how < SHUT_RD || how > SHUT_RDWR ? -EINVAL : ep_shutdown(ep_of(s), how);
@@ -503,6 +511,7 @@ static const struct sock_ops inet_ops = {
 	.listen = inet_listen,
 	.accept = inet_accept,
 	.getname = inet_getname,
+	.accepted_from = inet_accepted_from,
 	.sendmsg = inet_sendmsg,
 	.recvmsg = inet_recvmsg,
 	.shutdown = inet_shutdown,

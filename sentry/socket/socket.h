@@ -70,6 +70,7 @@ struct sock_ops {
 	int (*listen)(struct task *, struct socket *, int backlog);
 	int (*accept)(struct task *, struct socket *, u32 flags, struct socket **ret);
 	int (*getname)(struct socket *, bool peer, void *name);                 /* bytes */
+	int (*accepted_from)(struct socket *, void *name);      /* the peer that may have gone: bytes. Getname */
 	ssize_t (*sendmsg)(struct task *, struct socket *, struct sock_msg *);
 	void (*msg_done)(struct sock_msg *);                                    /* nothing to free */
 	ssize_t (*recvmsg)(struct task *, struct socket *, struct sock_msg *);
@@ -89,7 +90,7 @@ struct sock_opts {
 	s32 rcvlowat, priority, linger; /* linger: seconds, stays when it is switched off */
 	bool linger_on, reuseaddr, reuseport, keepalive, broadcast, oobinline, dontroute;
 	bool passcred, passpidfd, passsec, timestamp, timestampns, inq;
-	bool rxq_ovfl, wifi, nofcs, select_err, lock_filter, rcvmark, busy;     /* kept and shown */
+	bool rxq_ovfl, wifi, nofcs, select_err, lock_filter, rcvmark, rcvprio, busy;     /* kept and shown */
 	u8 buf_lock;
 	u32 mark;
 };

@@ -22,6 +22,7 @@
 #define OPT_CNX_ADVICE 53
 #define OPT_BUF_LOCK 72
 #define OPT_RCVMARK 75
+#define OPT_RCVPRIORITY 82
 #define OPT_RCVTIMEO_NEW 66
 #define OPT_SNDTIMEO_NEW 67
 
@@ -113,6 +114,7 @@ static bool *flag_of(struct socket *s, int opt)
 	case SO_LOCK_FILTER: return &s->opt.lock_filter;
 	case SO_PREFER_BUSY_POLL: return &s->opt.busy;
 	case OPT_RCVMARK: return &s->opt.rcvmark;
+	case OPT_RCVPRIORITY: return &s->opt.rcvprio;
 	default: return NULL;
 	}
 }

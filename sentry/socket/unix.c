@@ -11,6 +11,8 @@
 #include "sentry/socket/unix_int.h"
 #include "sentry/vfs/fasync.h"
 
+#define SIOCUNIXFILE 0x89e0             /* linux/un.h */
+
 static const struct sock_ops unix_ops;
 
 int unix_table_get(struct kernel *k, struct unix_table **ret)
@@ -134,7 +136,7 @@ static void tell_peer(struct unix_sock *peer, bool lost_data)
 	unix_wake_all(peer, ASYNC_HUP);
 }
 
-/* Is there anything but the mark of an urgent byte that was read? */
+/* Is there anything but the mark of an urgent byte that was read (or, as on Linux, an empty packet)? */
 static bool unread(struct unix_sock *u) REQUIRES(u->mu)
 {
 	struct unix_pkt *p;
@@ -142,7 +144,7 @@ static bool unread(struct unix_sock *u) REQUIRES(u->mu)
 	if (list_empty(&u->rq))
 		return false;
 	p = list_first(&u->rq, struct unix_pkt, node);
-	return u->type != SOCK_STREAM || unix_pkt_left(p) || unix_pkt_next(u, p);
+	return unix_pkt_left(p) || unix_pkt_next(u, p);
 }
 
 void unix_sock_kill(struct unix_sock *u)
@@ -293,6 +295,8 @@ static long unix_ioctl(struct task *t, struct socket *s, u32 cmd, gaddr_t arg)
 		val = unix_at_mark(u);
 		mutex_unlock(&u->mu);
 		break;
+	case SIOCUNIXFILE:
+		return unix_bound_file(t, u);
 	default:
 		return -ENOTTY;
 	}

@@ -6,11 +6,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stddef.h>
 #include <stdio.h>
 
 #include "platform/base/alloc.h"
 #include "platform/base/rand.h"
+#include "sentry/kernel/fdtable.h"
 #include "sentry/kernel/task.h"
 #include "sentry/socket/net.h"
 #include "sentry/socket/unix_int.h"
@@ -73,6 +75,13 @@ static int addr_check(const void *name, u32 len, struct sockaddr_un *ret, char p
 	return (int)(NAME_OFF + n + 1);         /* Linux counts the terminator, though it may not fit */
 }
 
+int unix_name_check(const void *name, u32 len)
+{
+	const sa_family_t own = AF_UNIX;
+
+	return len <= NAME_OFF || len > sizeof(struct sockaddr_un) || memcmp(name, &own, sizeof(own)) != 0 ? -EINVAL : 0;
+}
+
 /* ---- the abstract table ---- */
 
 /* Names are per type and network namespace, as on Linux. */
@@ -104,7 +113,7 @@ static int abstract_add(struct unix_sock *u, struct unix_addr *a)
 
 	mutex_lock(&ut->mu);
 	if (!abstract_find(ut, a, u->type, u->net)) {
-		u->addr = a;
+		unix_addr_set(u, a);
 		u->hashed = true;
 		htable_add(&ut->abstract, &u->abstract, abstract_hash(ut, a, u->type, u->net));
 		r = 0;
@@ -148,14 +157,15 @@ static int bind_path(struct task *t, struct unix_sock *u, const char *path, stru
 	i = path_inode(&at);
 	mutex_lock(&u->mu);
 	if (u->addr || u->state == UNIX_DEAD) {
-		r = -EINVAL;                    /* another thread was first: its name counts, ours stays as a node */
+		r = -EINVAL;                    /* named already: as in Linux the node was made first, and goes again */
 	} else {
-		u->addr = a;
+		unix_addr_set(u, a);
 		u->path = at;
 	}
 	mutex_unlock(&u->mu);
 	if (r < 0) {
 		path_put(&at);
+		(void)!vfs_unlink(t, AT_FDCWD, path);
 		return r;
 	}
 	mutex_lock(&i->mu);
@@ -176,8 +186,6 @@ int unix_bind(struct task *t, struct socket *s, const void *name, u32 len)
 		return r;
 	if (r == NAME_OFF)
 		return unix_autobind(t, u);
-	if (u->addr)
-		return -EINVAL;
 	a = addr_new(&sun, (u32)r);
 	if (!a)
 		return -ENOMEM;
@@ -217,6 +225,25 @@ void unix_unbind(struct unix_sock *u)
 		mutex_unlock(&i->mu);
 		path_put(&at);
 	}
+}
+
+int unix_bound_file(struct task *t, struct unix_sock *u)
+{
+	auto_path at = { 0 };
+	auto_file *f = NULL;
+	int r;
+
+	if (!net_capable(t, task_net(t), CAP_NET_ADMIN))
+		return -EPERM;
+	mutex_lock(&u->mu);
+	at = u->path;
+	if (at.dentry)
+		path_get(&at);
+	mutex_unlock(&u->mu);
+	if (!at.dentry)
+		return -ENOENT;
+	r = vfs_open_place(t, &at, &f);
+	return r < 0 ? r : fd_install(t, f, true);
 }
 
 static int find_path(struct task *t, const char *path, struct unix_sock **ret)

@@ -128,8 +128,9 @@ static int try_connect(struct task *t, struct unix_sock *u, struct unix_sock *l,
 		unix_cred_copy(&n->cred, &l->cred);
 		n->peer_cred = own;
 		unix_cred_copy(&u->peer_cred, &l->cred);
-		n->addr = unix_addr_ref(l->addr);
+		unix_addr_set(n, unix_addr_ref(l->addr));
 		n->no_rights = l->no_rights;
+		n->wants_cred = l->wants_cred;
 		n->peer = unix_ref(u);
 		u->peer = unix_ref(n);
 		n->state = u->state = UNIX_ESTABLISHED;
@@ -176,11 +177,11 @@ int unix_connect(struct task *t, struct socket *s, const void *name, u32 len, bo
 		return -EINVAL;
 	if (u->type == SOCK_DGRAM && sa->sa_family == AF_UNSPEC)
 		return dgram_connect(t, u, NULL);
-	if (s->opt.passcred && !u->addr) {
+	r = unix_name_check(name, len);
+	if (r == 0 && u->wants_cred && !unix_addr_of(u))
 		r = unix_autobind(t, u);
-		if (r < 0)
-			return r;
-	}
+	if (r < 0)
+		return r;
 	r = unix_find(t, name, len, u->type, &to);
 	if (r < 0)
 		return r;
@@ -220,6 +221,7 @@ int unix_accept(struct task *t, struct socket *s, u32 flags, struct socket **ret
 	(*ret)->opt.passcred = s->opt.passcred;
 	(*ret)->opt.passpidfd = s->opt.passpidfd;
 	(*ret)->opt.passsec = s->opt.passsec;
+	__atomic_store_n(&n->wants_cred, s->opt.passcred || s->opt.passpidfd, __ATOMIC_RELAXED);
 	return 0;
 }
 

@@ -60,11 +60,12 @@ struct unix_sock {
 	_Atomic u32 wmem;                       /* bytes sent and not yet received */
 	u32 sndbuf;                             /* copy of the file's option, atomic */
 	bool no_rights;                         /* SO_PASSRIGHTS is off; atomic */
+	bool wants_cred;                        /* SO_PASSCRED or SO_PASSPIDFD is on; atomic */
 
 	struct mutex mu;                        /* RANK_FILE */
 	enum unix_state state;
 	struct unix_sock *peer;                 /* a reference */
-	struct unix_addr *addr;                 /* a reference; NULL = unnamed */
+	struct unix_addr *addr;                 /* a reference; NULL = unnamed. Set once, under mu: unix_addr_of() */
 	struct path path;                       /* where bound, counted */
 	struct hnode abstract;                  /* guarded by table->mu; hashed says if linked */
 	bool hashed;
@@ -92,8 +93,7 @@ struct unix_socket {
 
 struct unix_pkt {
 	struct list_head node;                  /* guarded by the receiver's mu */
-	struct unix_sock *from;                 /* a reference: whose wmem it is charged to */
-	struct unix_addr *addr;                 /* a reference or NULL: name of the sender */
+	struct unix_sock *from;                 /* a reference: whose wmem it is charged to, and whose name the reader is told */
 	struct unix_cred cred;
 	struct file **files;                    /* owned array of references */
 	int nfiles;
@@ -121,6 +121,10 @@ static inline u32 unix_pkt_left(const struct unix_pkt *p) { return p->len - p->o
 /* To compare with: no reference, and no lock is needed. */
 static inline const struct unix_sock *unix_peek_peer(const struct unix_sock *u) { return __atomic_load_n(&u->peer, __ATOMIC_RELAXED); }
 
+/* The name that @u has for the rest of its life, or NULL: none yet. No lock is needed. */
+static inline struct unix_addr *unix_addr_of(const struct unix_sock *u) { return __atomic_load_n(&u->addr, __ATOMIC_ACQUIRE); }
+static inline void unix_addr_set(struct unix_sock *u, struct unix_addr *a) { __atomic_store_n(&u->addr, a, __ATOMIC_RELEASE); }
+
 static inline struct unix_sock *unix_of(struct socket *s) { return container_of(s, struct unix_socket, s)->u; }
 
 /* unix.c */
@@ -138,6 +142,10 @@ void unix_forget_wait(struct unix_sock *u);             /* peer_waiter off its q
 /* unix_addr.c */
 int unix_bind(struct task *t, struct socket *s, const void *name, u32 len) must_check;
 int unix_autobind(struct task *t, struct unix_sock *u) must_check;
+/* 0 if @name could be that of a socket, or -EINVAL. */
+int unix_name_check(const void *name, u32 len) must_check;
+/* SIOCUNIXFILE: a descriptor (O_PATH) for where @u is bound. */
+int unix_bound_file(struct task *t, struct unix_sock *u) must_check;
 /* The socket that @name means now, with a reference; checks @type. */
 int unix_find(struct task *t, const void *name, u32 len, int type, struct unix_sock **ret) must_check;
 /* Do @t's landlock layers keep it from @to's abstract name?  to->mu held. */
@@ -177,7 +185,7 @@ int unix_setsockopt(struct task *t, struct socket *s, int level, int opt, const 
 int unix_getsockopt(struct task *t, struct socket *s, int level, int opt, void *v, size_t cap) must_check;
 
 /* unix_scm.c */
-struct unix_scm { struct unix_cred cred; struct file **files; int nfiles; };
+struct unix_scm { struct unix_cred cred; bool own_cred; struct file **files; int nfiles; };     /* own_cred: in the message */
 int unix_scm_parse(struct task *t, const u8 *ctl, size_t len, struct unix_scm *ret) must_check;
 void unix_scm_done(struct unix_scm *scm);
 int unix_scm_inflight(struct task *t, struct unix_scm *scm) must_check; /* count them in: -ETOOMANYREFS */

@@ -59,6 +59,7 @@ int unix_setsockopt(struct task *t, struct socket *s, int level, int opt, const 
 	}
 	r = sockopt_set(t, s, opt, v, n);
 	__atomic_store_n(&unix_of(s)->sndbuf, s->opt.sndbuf, __ATOMIC_RELAXED);
+	__atomic_store_n(&unix_of(s)->wants_cred, s->opt.passcred || s->opt.passpidfd, __ATOMIC_RELAXED);
 	return r;
 }
 

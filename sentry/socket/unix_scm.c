@@ -109,6 +109,7 @@ static int set_creds(struct task *t, struct unix_scm *scm, const u8 *data, size_
 		unix_cred_done(&scm->cred);
 		scm->cred.tg = tg;
 	}
+	scm->own_cred = true;
 	scm->cred.pid = uc.pid;
 	scm->cred.uid = uc.uid;
 	scm->cred.gid = uc.gid;
@@ -217,7 +218,6 @@ void unix_pkt_free(struct unix_pkt *p)
 		file_unref(p->files[i]);
 	kfree(p->files);
 	unix_cred_done(&p->cred);
-	unix_addr_unref(p->addr);
 	unix_unref(p->from);
 	kfree(p);
 }

@@ -80,11 +80,18 @@ static int pkt_new(struct unix_sock *u, struct sock_msg *m, u32 len, struct unix
 	return 0;
 }
 
-/* Everything that cannot fail; the receiver's mu is held. */
+static bool wants_cred(struct unix_sock *u) { return __atomic_load_n(&u->wants_cred, __ATOMIC_RELAXED); }
+
+/*
+ * Everything that cannot fail; the receiver's mu is held.  As on Linux who sent it is only noted if it was said, if one
+ * of the two wants to be told, or if the receiver is yet to be accepted.
+ */
 static void enqueue(struct unix_sock *u, struct unix_sock *to, struct unix_pkt *p, struct unix_scm *scm)
 {
 	p->from = unix_ref(u);
-	unix_cred_copy(&p->cred, &scm->cred);
+	p->cred = (struct unix_cred){ .uid = ID_NONE, .gid = ID_NONE };
+	if (scm->own_cred || wants_cred(u) || wants_cred(to) || !__atomic_load_n(&to->file, __ATOMIC_RELAXED))
+		unix_cred_copy(&p->cred, &scm->cred);
 	p->files = scm->files;
 	p->nfiles = scm->nfiles;
 	scm->files = NULL;
@@ -95,19 +102,13 @@ static void enqueue(struct unix_sock *u, struct unix_sock *to, struct unix_pkt *
 	to->rq_bytes += p->len;
 }
 
-static void pkt_drop(struct unix_pkt *p)
-{
-	unix_addr_unref(p->addr);
-	kfree(p);
-}
-
 static bool wmem_full(struct unix_sock *u)
 {
 	return atomic_load(&u->wmem) >= __atomic_load_n(&u->sndbuf, __ATOMIC_RELAXED);
 }
 
-/* Where a stream's bytes go, and what the sender is called, if anything: references. */
-static int stream_target(struct unix_sock *u, struct unix_sock **to, struct unix_addr **name)
+/* Where a stream's bytes go: a reference. */
+static int stream_target(struct unix_sock *u, struct unix_sock **to)
 {
 	int r = 0;
 
@@ -118,8 +119,6 @@ static int stream_target(struct unix_sock *u, struct unix_sock **to, struct unix
 		r = -EPIPE;
 	else
 		*to = unix_ref(u->peer);
-	if (r == 0 && u->addr)
-		*name = unix_addr_ref(u->addr);
 	mutex_unlock(&u->mu);
 	return r;
 }
@@ -128,11 +127,10 @@ static ssize_t stream_send(struct task *t, struct unix_sock *u, struct sock_msg 
 {
 	struct unix_sock *to = NULL;
 	struct unix_scm *scm = m->prepared;
-	struct unix_addr *name = NULL;
 	struct unix_pkt *p;
 	u32 len, half, events = POLLIN | POLLRDNORM | ASYNC_IN;
 	bool urgent = m->flags & MSG_OOB, refused;
-	int r = stream_target(u, &to, &name);
+	int r = stream_target(u, &to);
 
 	if (r < 0)
 		return r;
@@ -151,11 +149,9 @@ static ssize_t stream_send(struct task *t, struct unix_sock *u, struct sock_msg 
 	r = pkt_new(u, m, len, &p);
 	if (r < 0)
 		goto out;
-	p->addr = name;
-	name = NULL;
 	r = scm->nfiles ? unix_scm_inflight(t, scm) : 0;
 	if (r < 0) {
-		pkt_drop(p);
+		kfree(p);
 		goto out;
 	}
 	mutex_lock(&to->mu);
@@ -164,7 +160,7 @@ static ssize_t stream_send(struct task *t, struct unix_sock *u, struct sock_msg 
 		mutex_unlock(&to->mu);
 		if (scm->nfiles)
 			unix_scm_landed(u->kernel, scm->files, scm->nfiles);
-		pkt_drop(p);
+		kfree(p);
 		r = refused ? -EPERM : -EPIPE;
 		goto out;
 	}
@@ -179,7 +175,6 @@ static ssize_t stream_send(struct task *t, struct unix_sock *u, struct sock_msg 
 	waitq_wake(&to->wq, events);
 	r = (int)len;
 out:
-	unix_addr_unref(name);
 	unix_unref(to);
 	return r;
 }
@@ -239,12 +234,12 @@ static int dgram_queue(struct task *t, struct unix_sock *u, struct unix_sock *to
 	if (r < 0)
 		return r;
 	mutex_lock(&to->mu);
-	if (to->state == UNIX_DEAD)
+	if (to->peer && to->peer != u && u->type == SOCK_DGRAM)
+		r = -EPERM;
+	else if (to->state == UNIX_DEAD)
 		r = -ECONNRESET;
 	else if (to->shutdown & 1)
 		r = -EPIPE;
-	else if (to->peer && to->peer != u && u->type == SOCK_DGRAM)
-		r = -EPERM;
 	else if (u->type == SOCK_DGRAM && unix_peek_peer(u) != to && unix_out_of_reach(t, to))
 		r = -EPERM;
 	else if (scm->nfiles && __atomic_load_n(&to->no_rights, __ATOMIC_RELAXED))
@@ -259,20 +254,40 @@ static int dgram_queue(struct task *t, struct unix_sock *u, struct unix_sock *to
 	return r;
 }
 
+static int take_error(struct unix_sock *u)
+{
+	int r;
+
+	mutex_lock(&u->mu);
+	r = -u->err;
+	u->err = 0;
+	mutex_unlock(&u->mu);
+	return r;
+}
+
+/* What is wrong with a datagram, in Linux's order, before anything is looked for. */
+static int dgram_ready(struct task *t, struct unix_sock *u, struct sock_msg *m)
+{
+	int r = m->namelen && u->type == SOCK_DGRAM ? unix_name_check(m->name, m->namelen) : 0;
+
+	return r == 0 && wants_cred(u) && !unix_addr_of(u) ? unix_autobind(t, u) : r;
+}
+
 static ssize_t dgram_send(struct task *t, struct unix_sock *u, struct sock_msg *m)
 {
-	const sa_family_t own = AF_UNIX;
 	size_t len = m->b->left;
 	struct unix_sock *to = NULL;
 	struct unix_pkt *p = NULL;
 	int r;
 
-	if (u->type == SOCK_DGRAM && m->namelen && (m->namelen <= sizeof(sa_family_t) || memcmp(m->name, &own, sizeof(own)) != 0))
-		return -EINVAL;
+	r = dgram_ready(t, u, m);
+	if (r < 0)
+		return r;
 	if (len > __atomic_load_n(&u->sndbuf, __ATOMIC_RELAXED) - 32)
 		return -EMSGSIZE;
-	if (u->shutdown & 2)
-		return -EPIPE;
+	r = take_error(u);
+	if (r < 0 || (u->shutdown & 2))
+		return r < 0 ? r : -EPIPE;
 	r = dgram_target(t, u, m, &to);
 	if (r < 0)
 		return r;
@@ -282,9 +297,6 @@ static ssize_t dgram_send(struct task *t, struct unix_sock *u, struct sock_msg *
 	r = pkt_new(u, m, (u32)len, &p);
 	if (r < 0)
 		goto out;
-	mutex_lock(&u->mu);
-	p->addr = unix_addr_ref(u->addr);
-	mutex_unlock(&u->mu);
 	r = dgram_queue(t, u, to, p, m);
 	if (r == -EAGAIN) {
 		/* Wait at the receiver; its file keeps the queue, and it may be gone already. */
@@ -300,7 +312,7 @@ static ssize_t dgram_send(struct task *t, struct unix_sock *u, struct sock_msg *
 	if (r == -ECONNRESET)
 		r = dgram_peer_dead(u, to);
 	if (r < 0) {
-		pkt_drop(p);
+		kfree(p);
 		goto out;
 	}
 	iobuf_advance(m->b, len);
@@ -316,13 +328,8 @@ ssize_t unix_sendmsg(struct task *t, struct socket *s, struct sock_msg *m)
 	struct unix_sock *u = unix_of(s);
 	int r;
 
-	if (u->type == SOCK_STREAM && m->namelen)
-		return u->state == UNIX_ESTABLISHED ? -EISCONN : -EOPNOTSUPP;
 	if (u->type == SOCK_SEQPACKET) {        /* as in Linux an error is told before anything else */
-		mutex_lock(&u->mu);
-		r = -u->err;
-		u->err = 0;
-		mutex_unlock(&u->mu);
+		r = take_error(u);
 		if (r < 0 || u->state != UNIX_ESTABLISHED)
 			return r < 0 ? r : -ENOTCONN;
 	}
@@ -331,11 +338,8 @@ ssize_t unix_sendmsg(struct task *t, struct socket *s, struct sock_msg *m)
 		return r;
 	if ((m->flags & MSG_OOB) && (u->type != SOCK_STREAM || !m->b->left))
 		return -EOPNOTSUPP;
-	if (s->opt.passcred && !u->addr && u->type == SOCK_DGRAM) {
-		r = unix_autobind(t, u);
-		if (r < 0)
-			return r;
-	}
+	if (u->type == SOCK_STREAM && m->namelen)
+		return u->state == UNIX_ESTABLISHED ? -EISCONN : -EOPNOTSUPP;
 	return u->type == SOCK_STREAM ? stream_send(t, u, m) : dgram_send(t, u, m);
 }
 
@@ -345,7 +349,9 @@ static void tell_cred(struct task *t, struct socket *s, struct sock_msg *m, cons
 {
 	struct user_ns *u = task_user_ns(t);
 	struct ucred uc = {
-		.pid = pid_nr(t, c->pid), .uid = user_ns_show_uid(u, c->uid), .gid = user_ns_show_gid(u, c->gid),
+		.pid = c->pid ? pid_nr(t, c->pid) : 0,
+		.uid = c->uid == ID_NONE ? ID_OVERFLOW : user_ns_show_uid(u, c->uid),
+		.gid = c->gid == ID_NONE ? ID_OVERFLOW : user_ns_show_gid(u, c->gid),
 	};
 
 	if (m->out && s->opt.passcred)
@@ -356,7 +362,12 @@ static void tell_pidfd(struct task *t, struct socket *s, struct sock_msg *m, con
 {
 	struct file *f;
 
-	if (m->out && s->opt.passpidfd && c->tg && pidfd_file(t, c->tg, 0, &f) == 0)
+	if (!m->out || !s->opt.passpidfd)
+		return;
+	/* Want of room is told even if there is nothing to tell. */
+	if (m->out->cap - m->out->len < CMSG_LEN(sizeof(int)))
+		m->out->trunc = true;
+	else if (c->tg && pidfd_file(t, c->tg, 0, &f) == 0)
 		cmsg_put_fd(t, m->out, SOL_SOCKET, OPT_SCM_PIDFD, f);
 }
 
@@ -472,6 +483,14 @@ static u32 peek_from(struct unix_sock *u, bool peek) REQUIRES(u->mu)
 	return peek && u->peek_off > 0 ? (u32)u->peek_off : 0;
 }
 
+/* What the sender is called by now, which need not be what it was when it sent: 0, it has no name. */
+static u32 sender_name(const struct unix_pkt *p, void *name)
+{
+	const struct unix_addr *a = unix_addr_of(p->from);
+
+	return a ? (u32)unix_addr_put(a, name) : 0;
+}
+
 /* The credentials and files of @p, of which bytes were read. */
 static void take_rest(struct taken *tk, struct sock_msg *m, struct unix_pkt *p)
 {
@@ -479,7 +498,7 @@ static void take_rest(struct taken *tk, struct sock_msg *m, struct unix_pkt *p)
 		unix_cred_copy(&tk->cred, &p->cred);
 		tk->has_cred = true;
 		if (!m->copied)
-			m->namelen = p->addr ? (u32)unix_addr_put(p->addr, m->name) : 0;
+			m->namelen = sender_name(p, m->name);
 	}
 	if (!p->nfiles)
 		return;
@@ -512,8 +531,10 @@ static ssize_t stream_take(struct socket *s, struct unix_sock *u, struct sock_ms
 			skip -= unix_pkt_left(p);
 			continue;
 		}
-		if (tk->has_cred && want_cred && !same_cred(&p->cred, &tk->cred))
+		if (tk->has_cred && want_cred && !same_cred(&p->cred, &tk->cred)) {
+			m->boundary = true;
 			break;
+		}
 		if (total && p->nfiles && tk->nfiles)
 			break;
 		n = iobuf_put(m->b, p->data + p->off + skip, unix_pkt_left(p) - skip);
@@ -572,7 +593,7 @@ static ssize_t dgram_take(struct socket *s, struct unix_sock *u, struct sock_msg
 		m->ret_flags |= MSG_TRUNC;
 	unix_cred_copy(&tk->cred, &p->cred);
 	tk->has_cred = true;
-	m->namelen = p->addr ? (u32)unix_addr_put(p->addr, m->name) : 0;
+	m->namelen = sender_name(p, m->name);
 	*ret_stamp = p->stamp;
 	peek_moves(u, peek, peek ? (u32)n : p->len);
 	if (peek && p->nfiles)
@@ -591,11 +612,15 @@ static void finish_take(struct task *t, struct socket *s, struct sock_msg *m, st
 {
 	struct unix_sock *u = unix_of(s);
 	struct unix_pkt *p, *next;
+	/* The end of a stream has credentials, too: zeros, as on Linux. */
+	bool told = n >= 0 && (tk->has_cred || (u->type == SOCK_STREAM && !m->copied && !(m->flags & MSG_OOB)));
 
-	if (n >= 0 && tk->has_cred) {
+	if (told) {
 		if (stamp && m->out)
 			tell_stamp(s, m, stamp);
 		tell_cred(t, s, m, &tk->cred);
+		if (m->out && !m->out->cap && s->opt.passsec)
+			m->out->trunc = true;   /* nowhere to tell a label, not that there is one */
 	}
 	if (tk->nfiles && (m->flags & MSG_PEEK)) {
 		/* peek_files() has taken the references already. */
@@ -609,7 +634,7 @@ static void finish_take(struct task *t, struct socket *s, struct sock_msg *m, st
 	} else {
 		tell_files(t, u, m, tk->files, tk->nfiles, false);
 	}
-	if (n >= 0 && tk->has_cred)
+	if (told)
 		tell_pidfd(t, s, m, &tk->cred);
 	if (tk->own_files)
 		kfree(tk->files);

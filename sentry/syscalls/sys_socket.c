@@ -172,6 +172,12 @@ long sys_listen(struct task *t, const struct sysargs *a)
 	return s->ops->listen ? s->ops->listen(t, s, arg_s32(a, 1)) : -EOPNOTSUPP;
 }
 
+/* Of a connection that has just been accepted: who may be gone by now has a name nevertheless. */
+static int name_of_peer(struct socket *s, void *name)
+{
+	return s->ops->accepted_from ? s->ops->accepted_from(s, name) : s->ops->getname(s, true, name);
+}
+
 static long do_accept(struct task *t, const struct sysargs *a, u32 flags)
 {
 	auto_file *f = NULL, *got = NULL;
@@ -189,7 +195,7 @@ static long do_accept(struct task *t, const struct sysargs *a, u32 flags)
 		return fd;
 	r = socket_accept(t, s, flags, &got);
 	if (r == 0 && arg_addr(a, 1).v) {
-		len = socket_of(got)->ops->getname(socket_of(got), true, name);
+		len = name_of_peer(socket_of(got), name);
 		r = len < 0 ? -ECONNABORTED : sockarg_name_out(t, arg_addr(a, 1), arg_addr(a, 2), name, (u32)len);
 	}
 	if (r < 0) {

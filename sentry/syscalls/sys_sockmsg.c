@@ -47,6 +47,9 @@ long sys_sendto(struct task *t, const struct sysargs *a)
 		if (r < 0)
 			return r;
 		m.namelen = arg_u32(a, 5);
+		/* An address of no bytes is one, and too short, where there is use for one. */
+		if (!m.namelen && s->type != SOCK_STREAM && (s->family == AF_INET || s->family == AF_INET6 || s->family == AF_PACKET))
+			return -EINVAL;
 	}
 	iobuf_user(&b, t, arg_addr(a, 1), MIN(arg_size(a, 2), MAX_RW_COUNT));
 	return socket_send(t, s, &m);
@@ -232,6 +235,15 @@ long sys_recvmsg(struct task *t, const struct sysargs *a)
 	return r < 0 ? r : do_recvmsg(t, s, arg_addr(a, 1), arg_u32(a, 2));
 }
 
+/* recvmmsg(2) tells an error of the socket's before it reads anything. */
+static int pending_error(struct task *t, struct socket *s)
+{
+	int err = 0;
+	int r = s->ops->getsockopt ? s->ops->getsockopt(t, s, SOL_SOCKET, SO_ERROR, &err, sizeof(err)) : -ENOPROTOOPT;
+
+	return r < 0 ? 0 : -err;
+}
+
 long sys_recvmmsg(struct task *t, const struct sysargs *a)
 {
 	u32 vlen = MIN(arg_u32(a, 2), (u32)VLEN_MAX), flags = arg_u32(a, 3), i;
@@ -242,6 +254,8 @@ long sys_recvmmsg(struct task *t, const struct sysargs *a)
 
 	if (n == 0)
 		n = sockarg_get(t, arg_fd(a, 0), &f, &s);
+	if (n == 0 && !(flags & MSG_ERRQUEUE))
+		n = pending_error(t, s);
 	if (n < 0)
 		return n;
 	for (i = 0; i < vlen; i++) {

@@ -99,6 +99,8 @@ int vfs_proxy_place(struct task *t, struct file *f, struct path *ret) must_check
 bool vfs_is_proxy(const struct inode *i);
 /* Create the socket node for bind(2): returns its place; the caller stores unix_bound. */
 int vfs_bind_socket(struct task *t, const char *name, u32 mode, struct path *ret) must_check;
+/* A file of O_PATH for @p. */
+int vfs_open_place(struct task *t, const struct path *p, struct file **ret) must_check;
 
 /* ---- mounts (mount.c) ---- */
 #define MNT_READONLY 0x01
