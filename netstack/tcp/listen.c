@@ -581,7 +581,7 @@ int tcp_accept(struct ep *e, struct net_sa *peer, struct ep **ret)
 	if (l->state != TCPS_LISTEN)
 		r = -EINVAL;
 	else if (list_empty(&l->aq->ready))
-		r = e->err ? ep_take_err(e) : -EAGAIN;
+		r = -EAGAIN;            /* an error from before it listened is SO_ERROR's to tell */
 	if (r == 0) {
 		t = list_first(&l->aq->ready, struct tcp_ep, acc_node);
 		list_del_init(&t->acc_node);

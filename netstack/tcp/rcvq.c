@@ -290,6 +290,7 @@ static void got_fin(struct tcp_ep *t)
 	t->n_rx_sack = 0;
 	t->fin_rcvd = true;
 	t->rcv_nxt++;
+	t->st.bytes_received++;         /* Linux counts it */
 	t->ep.shut |= 1;
 	t->ack_now = true;
 }

@@ -114,6 +114,8 @@ static int inet_connect(struct task *t, struct socket *s, const void *name, u32 
 
 		return first == -EAFNOSUPPORT ? r : first;
 	}
+	if (r < 0 && s->type == SOCK_DGRAM && len >= sizeof(sa_family_t))       /* a port it gets anyway */
+		return ep_connect_start(ep_of(s), &(struct net_sa){ .family = UINT16_MAX }) == -EAGAIN ? -EAGAIN : r;
 	if (r < 0)
 		return r;
 	if (nonblock)

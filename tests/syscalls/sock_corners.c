@@ -398,4 +398,34 @@ TEST(nor_is_one_that_is_bound_to_any_address_of_IPv4_called_otherwise)
 	EXPECT(memcmp(&a.sin6_addr, &b.sin6_addr, 16) == 0);
 }
 
+TEST(a_listener_keeps_the_error_of_a_connection_that_it_tried_before)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(a);
+	int s = socket(AF_INET, SOCK_STREAM, 0), closed = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), err = 0;
+
+	REQUIRE_OK(bind(s, (void *)&a, sizeof(a)));     /* a port on which nobody listens */
+	REQUIRE_OK(getsockname(s, (void *)&a, &len));
+	EXPECT_ERR(connect(closed, (void *)&a, sizeof(a)), EINPROGRESS);
+	wait_for(closed, POLLERR);
+	a.sin_family = AF_UNSPEC;
+	REQUIRE_OK(connect(closed, (void *)&a, sizeof(a)));
+	REQUIRE_OK(listen(closed, 1));
+	EXPECT_ERR(accept(closed, NULL, NULL), EAGAIN);
+	len = sizeof(err);
+	REQUIRE_OK(getsockopt(closed, SOL_SOCKET, SO_ERROR, &err, &len));
+	EXPECT_EQ(err, ECONNREFUSED);
+}
+
+TEST(a_datagram_socket_gets_a_port_even_if_the_name_to_connect_to_is_too_short)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(a);
+	int s = socket(AF_INET, SOCK_DGRAM, 0);
+
+	EXPECT_ERR(connect(s, (void *)&a, 15), EINVAL);
+	REQUIRE_OK(getsockname(s, (void *)&a, &len));
+	EXPECT(a.sin_port != 0);
+}
+
 TEST_MAIN()
