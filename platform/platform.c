@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/uio.h>
+#include "platform/host/process.h"
 #include "platform/host/title.h"
 
 static const struct platform_ops *const platforms[] = {
@@ -186,6 +187,17 @@ int aspace_futex_wake(struct ctx *c, gaddr_t addr, int n, bool shared)
 
 u64 aspace_cpu_time(struct aspace *as) { return as->p->ops->cpu_time(as); }
 s32 aspace_host_pid(const struct aspace *as) { return as->p->ops->host_pid(as); }
+
+int aspace_present(const struct aspace *as, const u64 *addr, u32 n, u32 *ret)
+{
+	s32 status[PRESENT_MAX], pid = aspace_host_pid(as);
+	int r = pid > 0 && n <= PRESENT_MAX ? host_pages(pid, addr, n, status) : -ESRCH;
+
+	*ret = 0;
+	for (u32 i = 0; r == 0 && i < n; i++)
+		*ret += status[i] >= 0;
+	return r;
+}
 
 void aspace_set_title(struct aspace *as, char *const *argv, int argc)
 {

@@ -220,6 +220,12 @@ int aspace_patch(struct ctx *c, u64 site, gaddr_t room);
  * Any thread may call it.
  */
 u64 aspace_cpu_time(struct aspace *as);
+/*
+ * How many of the @n pages at these addresses @as has in memory; any thread may call it. 0 or -errno: the host does not tell
+ * (no NUMA in its kernel, a filter around us), or the process is gone.
+ */
+#define PRESENT_MAX 256u
+int aspace_present(const struct aspace *as, const u64 *addr, u32 n, u32 *ret) must_check;
 /* The host process of @as, as the sentry's pid namespace numbers it; 0 or less: none.  For people who look from outside. */
 s32 aspace_host_pid(const struct aspace *as);
 /* What the host's ps shows for it: the words of its command, joined. */

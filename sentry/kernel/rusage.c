@@ -22,19 +22,11 @@ static void tv_add(struct timeval *to, const struct timeval *from)
 	}
 }
 
-static u64 mm_rss_kb(struct mm *mm)
-{
-	struct mm_usage u = { 0 };
-
-	mm_usage(mm, &u);
-	return (u.rss_anon + u.rss_file + u.rss_shmem) >> 10;
-}
-
-/* Resident size of @t's memory now, in KiB. */
+/* No more than that of @t's memory is resident, in KiB: to count it at each end of a process would take longer than the end. */
 static u64 rss_kb(struct task *t)
 {
 	struct mm *mm = task_mm_get(t);
-	u64 kb = mm ? mm_rss_kb(mm) : 0;
+	u64 kb = mm ? mm_resident_bound(mm) >> 10 : 0;
 
 	mm_unref(mm);
 	return kb;
@@ -42,7 +34,7 @@ static u64 rss_kb(struct task *t)
 
 void rusage_image_ends(struct tgroup *tg, struct mm *mm)
 {
-	u64 kb = mm_rss_kb(mm);
+	u64 kb = mm_resident_bound(mm) >> 10;
 
 	mutex_lock(&tg->mu);
 	tg->maxrss_kb = MAX(tg->maxrss_kb, kb);

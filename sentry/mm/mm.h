@@ -62,7 +62,9 @@ struct mm {
 	struct mutex mu;                        /* RANK_MM */
 	struct rb_root vmas GUARDED_BY(mu);
 	u64 total_vm, locked_vm, data_vm, stack_vm;     /* bytes; guarded by mu */
-	_Atomic u64 seen_anon, seen_file, seen_shmem;   /* what mm_usage() found last */
+	_Atomic u64 seen_anon, seen_file, seen_shmem;   /* what mm_usage() found last, */
+	_Atomic s64 seen_at;                    /* when, */
+	_Atomic u64 seen_most;                  /* and the largest sum of them */
 	u64 stack_reserve;                      /* part of the stack that Linux would not have grown yet; immutable after exec */
 	u32 nvmas;                              /* guarded by mu */
 	u32 mdwe;                               /* guarded by mu: MDWE_* */
@@ -152,7 +154,13 @@ int mm_poke(struct task *x, gaddr_t dst, const void *src, size_t n) must_check;
 
 /* /proc/PID/maps and smaps; totals for statm, status. */
 int mm_show_maps(struct task *reader, struct mm *mm, bool smaps, struct strbuf *out) must_check;
-struct mm_usage { u64 vm, rss_anon, rss_file, rss_shmem, data, stack, text, lib, locked; };
+/* rss_*: what is in memory, as far as the host tells (resident.c); rss_most: at some time. */
+struct mm_usage { u64 vm, rss_anon, rss_file, rss_shmem, rss_most, data, stack, text, lib, locked; };
 void mm_usage(struct mm *mm, struct mm_usage *ret);
-/* rss_* alone, for who looks at all processes and must not wait for one whose stub does not answer: if it is busy, as last seen. */
+/* No more than that is in memory, or was: cheap. */
+u64 mm_resident_bound(struct mm *mm);
+/*
+ * rss_* alone, for who looks at all processes and must not wait for one whose stub does not answer: as seen a second ago at most,
+ * or, if it is busy, as last seen.
+ */
 void mm_resident(struct mm *mm, struct mm_usage *ret);

@@ -9,22 +9,28 @@
 #include "platform/base/alloc.h"
 #include "platform/base/str.h"
 #include "sentry/kernel/task.h"
+#include "sentry/mm/resident.h"
 #include "sentry/mm/vma_int.h"
 #include "sentry/vfs/vfs.h"
 
 #define LONG_LIST 512                           /* maps: to tell them takes a millisecond or so */
 #define NAME_COLUMN 73                          /* where Linux begins the name */
 
-/* A copy of the set: *ret_n vmas, each with a reference to its file. */
-static struct vma *snapshot(struct mm *mm, u32 *ret_n)
+/* A copy of the set: *ret_n vmas, each with a reference to its file. NULL: no memory, or with @wait false somebody is at it. */
+static struct vma *snapshot(struct mm *mm, bool wait, u32 *ret_n)
 {
 	struct vma *all = NULL;
 	u32 cap = 0, n;
 
 	for (;;) {
-		mutex_lock(&mm->mu);
+		if (wait)
+			mutex_lock(&mm->mu);
+		else if (!mutex_trylock(&mm->mu)) {
+			kfree(all);
+			return NULL;
+		}
 		n = mm->nvmas;
-		if (n <= cap)
+		if (all && n <= cap)
 			break;
 		mutex_unlock(&mm->mu);
 		kfree(all);
@@ -43,6 +49,13 @@ static struct vma *snapshot(struct mm *mm, u32 *ret_n)
 	mutex_unlock(&mm->mu);
 	*ret_n = n;
 	return all;
+}
+
+static void snapshot_free(struct vma *all, u32 n)
+{
+	for (u32 i = 0; i < n; i++)
+		file_unref(all[i].file);
+	kfree(all);
 }
 
 static void put_name(struct task *reader, const struct vma *v, struct strbuf *out, size_t line)
@@ -76,8 +89,8 @@ static void put_line(struct task *reader, const struct vma *v, struct strbuf *ou
 	put_name(reader, v, out, line);
 }
 
-/* What is resident can't be had: a map counts as resident once it may be read, up to what a stack would have grown. */
-static u64 resident(const struct mm *mm, const struct vma *v)
+/* What may be in memory of a map: all of it once it may be read, up to what a stack would have grown. */
+static u64 bound(const struct mm *mm, const struct vma *v)
 {
 	u64 n = v->end - v->start;
 
@@ -88,9 +101,9 @@ static u64 resident(const struct mm *mm, const struct vma *v)
 	return n;
 }
 
-static void put_smaps(const struct mm *mm, const struct vma *v, struct strbuf *out)
+static void put_smaps(const struct vma *v, u64 rss, struct strbuf *out)
 {
-	u64 kb = (v->end - v->start) >> 10, rss = resident(mm, v) >> 10;
+	u64 kb = (v->end - v->start) >> 10;
 	bool anon = !v->file;
 
 	strbuf_printf(out, "Size:           %8lu kB\nKernelPageSize: %8u kB\nMMUPageSize:    %8u kB\n",
@@ -115,67 +128,112 @@ static void put_smaps(const struct mm *mm, const struct vma *v, struct strbuf *o
 		      v->madvise & VMA_WIPEONFORK ? " wf" : "");
 }
 
+/* What is in memory of each of these maps: as the host tells, or what may be. NULL: no memory. */
+static struct resident_range *survey(struct mm *mm, const struct vma *all, u32 n)
+{
+	struct resident_range *r = kbuf_array(n + 1ul, sizeof(*r));
+	u32 stack = n;
+
+	if (!r)
+		return NULL;
+	r[n] = (struct resident_range){ 0 };
+	for (u32 i = 0; i < n; i++) {
+		r[i] = (struct resident_range){ .start = all[i].start, .end = all[i].end };
+		if (all[i].start + mm->stack_reserve < mm->stack_top && mm->stack_top <= all[i].end) {
+			/* Mostly the top of the stack alone is used: that is looked at on its own. */
+			r[n] = r[stack = i];
+			r[i].start = r[n].end = r[i].start + mm->stack_reserve;
+		}
+	}
+	if (resident_count(mm->as, r, n + 1ul) < 0) {
+		for (u32 i = 0; i < n; i++)
+			r[i].ret = bound(mm, &all[i]);
+	} else if (stack < n) {
+		r[stack].ret += r[n].ret;
+	}
+	return r;
+}
+
 int mm_show_maps(struct task *reader, struct mm *mm, bool smaps, struct strbuf *out)
 {
 	u32 n = 0;
-	struct vma *all = snapshot(mm, &n);
+	struct vma *all = snapshot(mm, true, &n);
+	struct resident_range *rss = all && smaps ? survey(mm, all, n) : NULL;
+	int r = !all || (smaps && !rss) ? -ENOMEM : 0;
 
-	if (!all && mm->nvmas)
-		return -ENOMEM;
-	for (u32 i = 0; i < n; i++) {
+	for (u32 i = 0; r == 0 && i < n; i++) {
 		put_line(reader, &all[i], out);
 		if (smaps)
-			put_smaps(mm, &all[i], out);
-		file_unref(all[i].file);
+			put_smaps(&all[i], rss[i].ret >> 10, out);
 		if (i % LONG_LIST == LONG_LIST - 1)
 			mutex_let_others();
 	}
-	kfree(all);
-	return strbuf_err(out);
+	snapshot_free(all, n);
+	kfree(rss);
+	return r < 0 ? r : strbuf_err(out);
 }
 
-static struct mm_usage usage_locked(struct mm *mm) REQUIRES(mm->mu)
+static void add_resident(struct mm *mm, const struct vma *all, u32 n, struct mm_usage *u)
 {
-	struct mm_usage u = { 0 };
+	struct resident_range *rss = survey(mm, all, n);
 
-	u.vm = mm->total_vm - MIN(mm->total_vm, mm->stack_reserve);
-	u.data = mm->data_vm;
-	u.stack = mm->stack_vm - MIN(mm->stack_vm, mm->stack_reserve);
-	u.locked = mm->locked_vm;
-	u.text = mm->code_end - mm->code_start;
-	for (struct vma *v = vma_first(mm); v; v = vma_next(v)) {
-		u64 rss = resident(mm, v);
-
-		if (v->flags & MAP_SHARED)
-			u.rss_shmem += rss;
-		else if (v->file)
-			u.rss_file += rss;
-		else
-			u.rss_anon += rss;
-		if (v->file && (v->prot & PROT_EXEC) && v->start != (mm->code_start & PAGE_MASK))
-			u.lib += v->end - v->start;
-	}
-	atomic_store(&mm->seen_anon, u.rss_anon);
-	atomic_store(&mm->seen_file, u.rss_file);
-	atomic_store(&mm->seen_shmem, u.rss_shmem);
-	return u;
+	for (u32 i = 0; rss && i < n; i++)
+		*(all[i].flags & MAP_SHARED ? &u->rss_shmem : all[i].file ? &u->rss_file : &u->rss_anon) += rss[i].ret;
+	kfree(rss);
+	u->rss_most = MAX(u->rss_anon + u->rss_file + u->rss_shmem, atomic_load(&mm->seen_most));
+	atomic_store(&mm->seen_anon, u->rss_anon);
+	atomic_store(&mm->seen_file, u->rss_file);
+	atomic_store(&mm->seen_shmem, u->rss_shmem);
+	atomic_store(&mm->seen_most, u->rss_most);
+	atomic_store(&mm->seen_at, ktime_mono(mm->kernel));
 }
 
 void mm_usage(struct mm *mm, struct mm_usage *ret)
 {
+	u32 n = 0;
+	struct vma *all = snapshot(mm, true, &n);
+
+	*ret = (struct mm_usage){ 0 };
 	mutex_lock(&mm->mu);
-	*ret = usage_locked(mm);
+	ret->vm = mm->total_vm - MIN(mm->total_vm, mm->stack_reserve);
+	ret->data = mm->data_vm;
+	ret->stack = mm->stack_vm - MIN(mm->stack_vm, mm->stack_reserve);
+	ret->locked = mm->locked_vm;
+	ret->text = mm->code_end - mm->code_start;
 	mutex_unlock(&mm->mu);
+	for (u32 i = 0; i < n; i++)
+		if (all[i].file && (all[i].prot & PROT_EXEC) && all[i].start != (mm->code_start & PAGE_MASK))
+			ret->lib += all[i].end - all[i].start;
+	add_resident(mm, all, n, ret);
+	snapshot_free(all, n);
+}
+
+u64 mm_resident_bound(struct mm *mm)
+{
+	u64 n = 0;
+
+	mutex_lock(&mm->mu);
+	for (struct vma *v = vma_first(mm); v; v = vma_next(v))
+		n += bound(mm, v);
+	mutex_unlock(&mm->mu);
+	return n;
 }
 
 void mm_resident(struct mm *mm, struct mm_usage *ret)
 {
-	if (mutex_trylock(&mm->mu)) {
-		(void)usage_locked(mm);
-		mutex_unlock(&mm->mu);
+	ktime_t at = atomic_load(&mm->seen_at);
+	struct vma *all = NULL;
+	u32 n = 0;
+
+	*ret = (struct mm_usage){ 0 };
+	if (!at || ktime_mono(mm->kernel) - at > NSEC_PER_SEC)
+		all = snapshot(mm, false, &n);
+	if (all) {
+		add_resident(mm, all, n, ret);
+		snapshot_free(all, n);
+		return;
 	}
-	*ret = (struct mm_usage){
-		.rss_anon = atomic_load(&mm->seen_anon), .rss_file = atomic_load(&mm->seen_file),
-		.rss_shmem = atomic_load(&mm->seen_shmem),
-	};
+	ret->rss_anon = atomic_load(&mm->seen_anon);
+	ret->rss_file = atomic_load(&mm->seen_file);
+	ret->rss_shmem = atomic_load(&mm->seen_shmem);
 }

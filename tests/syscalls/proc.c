@@ -5,6 +5,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
 #include <pthread.h>
 #include "tests/lib/harness.h"
 
@@ -54,6 +55,53 @@ TEST(status_agrees_with_calls)
 	v = field("/proc/self/status", "VmRSS");
 	EXPECT(v && atol(v) > 0);
 	EXPECT(field("/proc/self/status", "SigCgt") && field("/proc/self/status", "CapEff"));
+}
+
+static long rss_of(pid_t pid)
+{
+	char path[64];
+	const char *v;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	v = field(path, "VmRSS");
+	return v ? atol(v) : -1;
+}
+
+/* In KiB, within an eighth: Linux' own counters lag behind, too. */
+#define EXPECT_NEAR(got, want) EXPECT((got) > (want) - (want) / 8 && (got) < (want) + (want) / 8)
+
+TEST(memory_counts_once_it_is_touched)
+{
+	const long mib = 1 << 20;
+	long before = rss_of(getpid());
+	pid_t child;
+	char *p;
+
+	p = mmap(NULL, 128 * mib, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	REQUIRE(p != MAP_FAILED);
+	(void)madvise(p, 128 * mib, MADV_NOHUGEPAGE);
+	if (rss_of(getpid()) - before > 64 << 10)
+		SKIP("the host does not tell what is in memory");
+	EXPECT(rss_of(getpid()) - before < 4 << 10);
+	memset(p, 1, 32 * mib);
+	EXPECT_NEAR(rss_of(getpid()) - before, 32l << 10);
+	for (long at = 64 * mib; at < 128 * mib; at += 16384)
+		p[at] = 1;
+	EXPECT_NEAR(rss_of(getpid()) - before, 48l << 10);
+	child = fork();
+	if (child == 0) {
+		memset(p + 32 * mib, 1, 32 * mib);
+		kill(getpid(), SIGSTOP);
+		_exit(0);
+	}
+	EXPECT_EQ(waitpid(child, NULL, WUNTRACED), child);
+	EXPECT(rss_of(child) > 28 << 10);
+	EXPECT_OK(kill(child, SIGKILL));
+	EXPECT_EQ(waitpid(child, NULL, 0), child);
+	EXPECT_OK(madvise(p, 32 * mib, MADV_DONTNEED));
+	EXPECT_NEAR(rss_of(getpid()) - before, 16l << 10);
+	EXPECT_OK(munmap(p, 128 * mib));
+	EXPECT(rss_of(getpid()) - before < 4 << 10);
 }
 
 TEST(stat_has_its_52_fields)

@@ -237,7 +237,7 @@ static void put_memory(const struct mm_usage *u, struct strbuf *out)
 
 	strbuf_printf(out, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t%8lu kB\nVmPin:\t       0 kB\n"
 	              "VmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n", u->vm >> 10, u->vm >> 10, u->locked >> 10,
-	              rss >> 10, rss >> 10);
+	              u->rss_most >> 10, rss >> 10);
 	strbuf_printf(out, "RssAnon:\t%8lu kB\nRssFile:\t%8lu kB\nRssShmem:\t%8lu kB\n", u->rss_anon >> 10,
 	              u->rss_file >> 10, u->rss_shmem >> 10);
 	strbuf_printf(out, "VmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\nVmLib:\t%8lu kB\n"
