@@ -108,6 +108,8 @@ struct link_info {
 	char name[NET_IFNAMSIZ];
 	u32  txqlen;
 	const char *kind;               /* rtnetlink's, of links that can be made and deleted; or NULL */
+	u32  master;                    /* ifindex of the bridge that it is a port of, 0: none */
+	const char *slave_kind;         /* ... and that one's kind */
 	u32  link;                      /* ifindex of the other end, 0: none */
 	const void *link_ctx;           /* ... and whose stack that is in (stack_new()'s); to be compared only */
 	u64  rx_packets, rx_bytes, rx_errors, rx_dropped;
@@ -165,6 +167,14 @@ int link_add_veth(struct stack *const st[2], const struct link_cfg cfg[2], u32 r
  */
 int link_move(struct stack *s, u32 ifindex, struct stack *to, const char *name, u32 *ret_index) must_check;
 bool link_name_ok(const char *name);
+
+/* A bridge of links of the stack (link/bridge.c): its index or -errno.  A MAC of zeros: that of a port, until it is set. */
+int link_add_bridge(struct stack *s, const struct link_cfg *cfg) must_check;
+/* From now on it is a port of @master (0: of none).  -EINVAL: loopback, or no such bridge; -ELOOP: bridges are no ports; -EOPNOTSUPP; -EXFULL. */
+int link_set_master(struct stack *s, u32 ifindex, u32 master) must_check;
+/* The @i-th address that bridges have learned; -ENOENT ends. */
+struct fdb_info { u32 ifindex, master; u8 mac[6]; };
+int fdb_get(struct stack *s, u32 i, struct fdb_info *ret) must_check;
 
 int link_get(struct stack *s, u32 ifindex, struct link_info *ret) must_check;
 int link_by_name(struct stack *s, const char *name, struct link_info *ret) must_check;

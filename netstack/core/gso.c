@@ -91,3 +91,17 @@ bad:
 	pkt_free(p);
 	return -EINVAL;
 }
+
+u32 gso_longest(const struct pktbuf *p)
+{
+	u32 hdr = UDP_HLEN;
+	u8 off;
+
+	if (!p->gso_size || p->len < (u32)p->l4_off + TCP_HLEN)
+		return p->len;
+	if (p->gso_type != GSO_UDP) {
+		pkt_copy(p, p->l4_off + 12u, &off, 1);
+		hdr = (off >> 4) * 4u;
+	}
+	return MIN(p->len, p->l4_off + hdr + p->gso_size);
+}

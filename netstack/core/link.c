@@ -15,6 +15,8 @@ static void fill(struct nic *n, struct link_info *i)
 	i->ifindex = n->ifindex;
 	i->flags = n->flags;
 	i->kind = n->ops->kind;
+	i->master = n->master ? (u32)n->master->ifindex : 0;
+	i->slave_kind = n->master ? n->master->ops->kind : NULL;
 	if ((n->flags & IFF_UP) && !n->no_carrier)
 		i->flags |= IFF_RUNNING | 0x10000;      /* IFF_LOWER_UP */
 	i->mtu = n->mtu;
@@ -128,6 +130,15 @@ int link_set_flags(struct stack *s, u32 ifindex, u32 flags, u32 mask)
 	return 0;
 }
 
+/* Who depends on the address or the size of the link hears of it; cfg_mu held. */
+static void adjusted(struct nic *n, bool mac)
+{
+	struct nic *m = n->master ? n->master : n;
+
+	if (m->ops->adjusted)
+		m->ops->adjusted(m, n, mac);
+}
+
 int link_set_mtu(struct stack *s, u32 ifindex, u32 mtu)
 {
 	struct nic *n;
@@ -136,8 +147,10 @@ int link_set_mtu(struct stack *s, u32 ifindex, u32 mtu)
 	mutex_lock(&s->cfg_mu);
 	n = nic_by_index_locked(s, ifindex);
 	bad = n && (mtu < 68 || mtu > (n->ops->kind ? 65535 : 65536));
-	if (n && !bad)
+	if (n && !bad) {
 		n->mtu = mtu;
+		adjusted(n, false);
+	}
 	stack_changed(s);
 	mutex_unlock(&s->cfg_mu);
 	return !n ? -ENODEV : bad ? -EINVAL : 0;
@@ -151,8 +164,10 @@ int link_set_mac(struct stack *s, u32 ifindex, const u8 mac[6])
 		return -EADDRNOTAVAIL;
 	mutex_lock(&s->cfg_mu);
 	n = nic_by_index_locked(s, ifindex);
-	if (n)
+	if (n) {
 		nic_set_mac(n, mac);
+		adjusted(n, true);
+	}
 	stack_changed(s);
 	mutex_unlock(&s->cfg_mu);
 	return n ? 0 : -ENODEV;
@@ -208,6 +223,8 @@ static bool unhook(struct stack *s, struct nic *n, u32 ifindex)
 	if (mine) {
 		list_del_init(&n->node);
 		list_add(&n->node, &s->dead_nics);
+		if (n->master)
+			n->master->ops->port_gone(n->master, n);
 		n->dead = true;
 		n->flags &= ~(u32)IFF_UP;
 		stack_changed(s);

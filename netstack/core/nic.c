@@ -101,6 +101,8 @@ struct nic *nic_create(struct stack *s, const struct link_cfg *cfg, const struct
 	n->arphrd = cfg->arphrd;
 	n->features = cfg->features;
 	begin(n, cfg);
+	if (ops->made)
+		ops->made(n);
 	list_init(&n->groups);
 	*ret_err = neightab_init(&n->neigh, n);
 	if (*ret_err < 0) {
@@ -216,6 +218,7 @@ static bool rx_ether(struct nic *n, struct pktbuf *p)
 void nic_rx(struct nic *n, struct pktbuf *p)
 {
 	struct stack *s = n->stack;
+	struct nic *master;
 	u32 l2 = 0;
 
 	p->nic = n;
@@ -245,6 +248,11 @@ void nic_rx(struct nic *n, struct pktbuf *p)
 	}
 	if (s->npackets && !(p->flags & PKT_NO_TAP))
 		packet_tap(n, p, l2, false);
+	master = atomic_load_explicit(&n->master, memory_order_relaxed);
+	if (unlikely(master) && l2) {   /* not our own, looped back */
+		master->ops->port_rx(master, n, p);
+		return;
+	}
 	if (p->pkttype == PACKET_OTHERHOST) {
 		pkt_free(p);
 		return;

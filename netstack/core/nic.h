@@ -20,12 +20,20 @@ struct nic_ops {
 	int  (*tx)(struct nic *n, struct pktbuf *p);
 	int  (*poll)(struct nic *n, int budget);        /* NULL: nothing to read */
 	void (*free)(struct nic *n);                    /* NULL: no private data */
+	void (*made)(struct nic *n);                    /* before anybody sees it.  NULL: nothing to do */
 	/* What follows is called without locks.  Up or down; NULL: does not matter. */
 	void (*changed)(struct nic *n);
 	/* It was deleted, or (@ends) its stack is about to be: nobody comes to it from outside any more.  May come twice. */
 	void (*gone)(struct nic *n, bool ends);
 	/* Adds to what link_get() tells; under cfg_mu.  NULL: nothing. */
 	void (*info)(struct nic *n, struct link_info *i);
+	/*
+	 * Of a link that has others as its ports (n->master): a frame came in by @port, its link header in front.  Takes it.
+	 * Under cfg_mu: @port is deleted; the address (@mac) or the size of @which, a port or the link itself, was set.
+	 */
+	void (*port_rx)(struct nic *n, struct nic *port, struct pktbuf *p);
+	void (*port_gone)(struct nic *n, struct nic *port);
+	void (*adjusted)(struct nic *n, const struct nic *which, bool mac);
 	const char *kind;                               /* rtnetlink's: IFLA_INFO_KIND; NULL: a device, which nobody deletes */
 };
 
@@ -49,6 +57,7 @@ struct nic {
 	_Atomic u32 flags;              /* IFF_* */
 	_Atomic bool dead;              /* link_del() was called */
 	_Atomic bool idle;              /* dead, and may live again: nic_revive() */
+	struct nic *_Atomic master;     /* whose port it is, or NULL; changed under cfg_mu */
 	_Atomic bool no_carrier;        /* nobody is at the other end */
 	_Atomic bool orphan;            /* to be deleted; counted in stack->norphans */
 	_Atomic u64 mac;                /* nic_mac() */
@@ -106,5 +115,7 @@ int nic_tx_frame(struct nic *n, struct pktbuf *p);
 u32 nic_gso_max(const struct nic *n, u8 gso_type);
 static inline bool nic_up(const struct nic *n) { return n->flags & 1; }  /* IFF_UP */
 
+/* The longest of the packets that a super-frame stands for, its IP header in front and l4_off set; of another packet its length. */
+u32 gso_longest(const struct pktbuf *p);
 /* Cut a super-frame into packets of gso_size; each goes to fn(). Takes p. gso.c */
 int gso_segment(struct pktbuf *p, u32 l2, int (*fn)(struct nic *, struct pktbuf *), struct nic *n);

@@ -94,8 +94,8 @@ static void forward4(struct nic *n, struct pktbuf *p, const struct ip4_hdr *h)
 		icmp4_error(n, p, ICMP4_UNREACH, ICMP4_UNREACH_NET, 0);
 		goto drop;
 	}
-	big = p->len > rt.mtu && !p->gso_size;
-	if (big && !(p->flags & PKT_DEFRAG)) {
+	big = gso_longest(p) > rt.mtu;
+	if (big && (p->gso_size || !(p->flags & PKT_DEFRAG))) {
 		icmp4_error(n, p, ICMP4_UNREACH, ICMP4_UNREACH_NEEDFRAG, rt.mtu);
 		goto drop;
 	}

@@ -30,8 +30,8 @@ static void forward6(struct nic *n, struct pktbuf *p)
 		icmp6_error(n, p, ICMP6_UNREACH, ICMP6_UNREACH_NOROUTE, 0);
 		goto drop;
 	}
-	big = p->len > rt.mtu && !p->gso_size;
-	if (big && !(p->flags & PKT_DEFRAG)) {
+	big = gso_longest(p) > rt.mtu;
+	if (big && (p->gso_size || !(p->flags & PKT_DEFRAG))) {
 		icmp6_error(n, p, ICMP6_TOOBIG, 0, rt.mtu);
 		goto drop;
 	}

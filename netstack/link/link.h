@@ -6,6 +6,9 @@
 
 extern const struct nic_ops loopback_ops;
 
+/* An address that was not given: any; was it given? */
+bool link_any_mac(struct stack *s, u8 mac[6]);
+
 /* fd.c: struct virtio_net_hdr, in our byte order. */
 struct vnet_hdr {
 	u8 flags, gso_type;

@@ -246,14 +246,15 @@ static u32 count(struct stack *s)
 	return k;
 }
 
-static void any_mac(struct stack *s, u8 mac[6])
+bool link_any_mac(struct stack *s, u8 mac[6])
 {
 	static const u8 none[6];
 
 	if (memcmp(mac, none, 6) != 0)
-		return;
+		return true;
 	s->ops->random(s->ctx, mac, 6);
 	mac[0] = (u8)((mac[0] & 0xfe) | 2);
+	return false;
 }
 
 /* Claimed by the caller. */
@@ -268,7 +269,7 @@ static struct vend *end_new(struct stack *s, const struct link_cfg *cfg, int *re
 		return NULL;
 	c.arphrd = ARPHRD_ETHER;
 	c.features = LINK_F_CSUM | LINK_F_TSO4 | LINK_F_TSO6 | LINK_F_USO | LINK_F_RXCSUM;
-	any_mac(s, c.mac);
+	(void)link_any_mac(s, c.mac);
 	n = nic_revive(s, &c, &veth_ops, ret_err);
 	if (n || *ret_err < 0)
 		return n ? n->priv : NULL;

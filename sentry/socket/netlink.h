@@ -85,6 +85,9 @@ struct nl_req;
  * -errno.
  */
 int netlink_target(struct nl_req *q, size_t fixed, struct net **ret) must_check;
+/* netlink_bridge.c: what AF_BRIDGE is asked for. */
+int netlink_dump_ports(struct nl_dump *d, struct nl_buf *b);
+int netlink_dump_fdb(struct nl_dump *d, struct nl_buf *b);
 int netlink_get_nsid(struct nl_req *q) must_check;
 
 struct nl_req {

@@ -1,5 +1,6 @@
 /*
- * netlink_link.c - rtnetlink(7), the orders about links: settings, making and deleting veths, moving them to other namespaces.
+ * netlink_link.c - rtnetlink(7), the orders about links: settings, making and deleting veths and bridges, moving them to other
+ * namespaces, ports of bridges.  What more can be set of a bridge is taken and has no effect.
  *
  * The caller has checked CAP_NET_ADMIN over the socket's namespace; netlink_target() does for others.
  */
@@ -49,6 +50,14 @@ static int set_mac(struct nl_req *q, struct stack *st, u32 ifindex)
 	return memcmp(mac, none, 6) == 0 ? -EADDRNOTAVAIL : link_set_mac(st, ifindex, mac);
 }
 
+static int set_master(struct nl_req *q, struct stack *st, u32 ifindex)
+{
+	u32 master;
+	int r = nl_find_u32(q, FIXED, IFLA_MASTER, &master) ? link_set_master(st, ifindex, master) : 0;
+
+	return r == -ELOOP ? nl_refuse(q, r, "Can not enslave a bridge to a bridge") : r;
+}
+
 /* As Linux: first it goes where it should be, and the rest is done there. */
 static int set_link(struct nl_req *q, const struct ifinfomsg *m, const struct link_info *l)
 {
@@ -77,6 +86,8 @@ static int set_link(struct nl_req *q, const struct ifinfomsg *m, const struct li
 	if (r == 0 && named && link_get(st, ifindex, &now) == 0 && strcmp(name, now.name) != 0)
 		r = link_set_name(st, ifindex, name);
 	if (r == 0)
+		r = set_master(q, st, ifindex);
+	if (r == 0)
 		r = set_flags(st, ifindex, m);
 	if (r == 0 && st == q->st)
 		netlink_note_link(q, ifindex);
@@ -85,8 +96,8 @@ static int set_link(struct nl_req *q, const struct ifinfomsg *m, const struct li
 
 /* ---- making ---- */
 
-/* What a message says of a link to be made; the name is veth%d unless given. */
-static int config(struct nl_req *q, struct link_cfg *c)
+/* What a message says of a link to be made; its name is like @any unless given. */
+static int config(struct nl_req *q, struct link_cfg *c, const char *any)
 {
 	static const u8 none[6];
 	u32 len, index;
@@ -110,7 +121,7 @@ static int config(struct nl_req *q, struct link_cfg *c)
 	if (nl_find_u32(q, FIXED, IFLA_MTU, &c->mtu) && (c->mtu < MTU_MIN || c->mtu > MTU_MAX))
 		return -EINVAL;
 	if (!nl_find_name(q, FIXED, IFLA_IFNAME, c->name))
-		memcpy(c->name, "veth%d", 7);
+		memcpy(c->name, any, strlen(any));
 	else if (!link_name_ok(c->name))
 		return -EINVAL;
 	return 0;
@@ -125,12 +136,12 @@ static int new_veth(struct nl_req *q, struct nl_req *info, const struct ifinfoms
 	struct ifinfomsg pm = { 0 };
 	u32 index[2];
 	bool has_peer = nl_within(info, 0, IFLA_INFO_DATA, &data) && nl_within(&data, 0, VETH_INFO_PEER, &peer);
-	int r = config(q, &c[0]);
+	int r = config(q, &c[0], "veth%d");
 
 	if (r == 0)
 		r = netlink_target(q, FIXED, &to[0]);
 	if (r == 0 && has_peer)
-		r = config(&peer, &c[1]);
+		r = config(&peer, &c[1], "veth%d");
 	if (r == 0 && has_peer)
 		r = netlink_target(&peer, FIXED, &to[1]);
 	if (r < 0)
@@ -151,20 +162,48 @@ static int new_veth(struct nl_req *q, struct nl_req *info, const struct ifinfoms
 	r = set_flags(st[1], index[1], &pm);
 	if (r == 0)
 		r = set_flags(st[0], index[0], m);
+	if (r == 0)
+		r = set_master(q, st[0], index[0]);
 	for (int i = 1; i >= 0; i--)
 		if (st[i] == q->st)
 			netlink_note_link(q, index[i]);
 	return r;
 }
 
+static int new_bridge(struct nl_req *q, const struct ifinfomsg *m)
+{
+	struct stack *st = q->st;
+	struct link_cfg c;
+	struct net *to;
+	int index, r = config(q, &c, "bridge%d");
+
+	if (r == 0)
+		r = netlink_target(q, FIXED, &to);
+	if (r < 0)
+		return r;
+	if (to)
+		st = net_stack(to);
+	index = link_add_bridge(st, &c);
+	if (index < 0)
+		return index;
+	r = set_flags(st, (u32)index, m);
+	if (st == q->st)
+		netlink_note_link(q, (u32)index);
+	return r;
+}
+
 static int new_link(struct nl_req *q, const struct ifinfomsg *m)
 {
 	struct nl_req info;
-	char kind[16];
+	char kind[16] = "";
 
-	if (!nl_within(q, FIXED, IFLA_LINKINFO, &info) || !nl_find_name(&info, 0, IFLA_INFO_KIND, kind) || strcmp(kind, "veth") != 0)
-		return nl_refuse(q, -EOPNOTSUPP, "Unknown device type");
-	return new_veth(q, &info, m);
+	if (nl_within(q, FIXED, IFLA_LINKINFO, &info))
+		(void)nl_find_name(&info, 0, IFLA_INFO_KIND, kind);
+	if (strcmp(kind, "veth") == 0)
+		return new_veth(q, &info, m);
+	if (strcmp(kind, "bridge") == 0)
+		return new_bridge(q, m);
+	return nl_refuse(q, -EOPNOTSUPP, "Unknown device type");
 }
 
 int netlink_change_link(struct nl_req *q)
@@ -188,7 +227,7 @@ int netlink_change_link(struct nl_req *q)
 	if (q->h.nlmsg_type == RTM_NEWLINK && (q->h.nlmsg_flags & NLM_F_REPLACE))
 		return -EOPNOTSUPP;
 	if (nl_within(q, FIXED, IFLA_LINKINFO, &info) && nl_find_name(&info, 0, IFLA_INFO_KIND, kind) &&
-	    (!l.kind || strcmp(kind, l.kind) != 0 || nl_within(&info, 0, IFLA_INFO_DATA, &data)))
+	    (!l.kind || strcmp(kind, l.kind) != 0 || (strcmp(kind, "veth") == 0 && nl_within(&info, 0, IFLA_INFO_DATA, &data))))
 		return -EOPNOTSUPP;
 	return set_link(q, &m, &l);
 }

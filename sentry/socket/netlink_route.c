@@ -77,14 +77,19 @@ static void put_kind(struct nl_buf *b, const struct link_info *l, struct net *n)
 	int id = l->link && !here ? net_nsid(n, l->link_ctx, true) : -1;
 	u32 at;
 
-	if (!l->kind)
+	if (l->master)
+		nl_attr_u32(b, IFLA_MASTER, l->master);
+	if (!l->kind && !l->slave_kind)
 		return;
 	if (l->link && (here || id >= 0))
 		nl_attr_u32(b, IFLA_LINK, l->link);
 	if (id >= 0)
 		nl_attr_u32(b, IFLA_LINK_NETNSID, (u32)id);
 	at = nl_nest(b, IFLA_LINKINFO);
-	nl_attr_str(b, IFLA_INFO_KIND, l->kind);
+	if (l->kind)
+		nl_attr_str(b, IFLA_INFO_KIND, l->kind);
+	if (l->slave_kind)
+		nl_attr_str(b, IFLA_INFO_SLAVE_KIND, l->slave_kind);
 	nl_nest_end(b, at);
 }
 
@@ -112,7 +117,7 @@ static bool put_link(struct nl_buf *b, u16 flags, u32 seq, u32 portid, const str
 	nl_attr_u32(b, IFLA_MIN_MTU, lo ? 0 : 68);
 	nl_attr_u32(b, IFLA_MAX_MTU, lo ? 0 : 65535);
 	nl_attr_u32(b, IFLA_GROUP, 0);
-	nl_attr_u32(b, IFLA_PROMISCUITY, l->flags & IFF_PROMISC ? 1 : 0);
+	nl_attr_u32(b, IFLA_PROMISCUITY, (l->flags & IFF_PROMISC ? 1 : 0) + (l->master ? 1 : 0));
 	nl_attr_u32(b, IFLA_NUM_TX_QUEUES, 1);
 	nl_attr_u32(b, IFLA_NUM_RX_QUEUES, 1);
 	nl_attr_u8(b, IFLA_CARRIER, up ? 1 : 0);
@@ -560,7 +565,7 @@ static int start_dump(struct nl_req *q)
 		return -EOPNOTSUPP;
 	}
 	if (d->family == AF_BRIDGE)
-		d->fill = nl_dump_nothing;
+		d->fill = q->h.nlmsg_type == RTM_GETLINK ? netlink_dump_ports : q->h.nlmsg_type == RTM_GETNEIGH ? netlink_dump_fdb : nl_dump_nothing;
 	if (r == 0 && q->strict)
 		r = dump_filters(q, d);
 	return r < 0 ? end_dump(q, r) : NL_DUMP;

@@ -1,6 +1,6 @@
 #!/bin/bash
 # nested.sh CSANDBOX: what needs control groups of its own: systemd as the first process of a sandbox, with services, limits and an
-# orderly end; and other engines' runtimes (runc, crun) that make containers in it.  Needs root and a root file system with these
+# orderly end; other engines' runtimes (runc, crun) that make containers in it, and Docker with its bridges.  Needs root and a root file system with these
 # (ROOTFS_TAR, default build/rootfs.tar of mkrootfs.sh).
 cd "$(dirname "$0")/../.." || exit 1
 bin=$(realpath "$1")
@@ -9,13 +9,19 @@ passed=0 failed=0 skipped=0
 skip() { echo "skip nested $1: $2"; skipped=$((skipped + 1)); }
 finish() { echo "nested: $passed passed, $failed failed, $skipped skipped"; [ "$failed" = 0 ]; exit; }
 if [ "$(id -u)" != 0 ] || [ ! -f "$tar" ]; then
-	for t in systemd runc crun; do skip "$t" "needs root and $tar (ROOTFS_TAR, or MAKE_ROOTFS=1)"; done
+	for t in systemd runc crun docker; do skip "$t" "needs root and $tar (ROOTFS_TAR, or MAKE_ROOTFS=1)"; done
 	finish
 fi
 tests/lib/unpack.sh "$tar" "$base" || exit 1
 w=$(mktemp -d) id=nested-$$
 cs() { timeout -k 1 "${LIMIT:-180}" "$bin" --root "$w/state" "$@" </dev/null; }
-cleanup() { cs delete --force $id >/dev/null 2>&1; rm -rf "$w"; }
+cleanup() {
+	cs delete --force $id >/dev/null 2>&1
+	[ -z "$web" ] || kill "$web" 2>/dev/null
+	ip netns del $id 2>/dev/null
+	ip netns del ${id}w 2>/dev/null
+	rm -rf "$w"
+}
 trap cleanup EXIT
 check() {       # what got want
 	if [ "$2" = "$3" ]; then echo "ok $1"; passed=$((passed + 1)); else echo "not ok $1: \"$2\", not \"$3\""; failed=$((failed + 1)); fi
@@ -30,7 +36,7 @@ c["mounts"].append({"destination": "/run", "type": "tmpfs", "source": "tmpfs", "
 json.dump(c, open(sys.argv[1], "w"))
 P
 }
-begin() { bundle "$@"; cs --network=none --overlay=memory run --detach --bundle "$w" $id >/dev/null 2>"$w/err" || cat "$w/err"; }
+begin() { bundle "$@"; cs --network="${NETWORK:-none}" --overlay=memory run --detach --bundle "$w" $id >/dev/null 2>"$w/err" || cat "$w/err"; }
 inside() { cs exec $id bash -c "$1" 2>&1; }
 ended() { for _ in $(seq 1 600); do [ "$(cs state $id 2>/dev/null | grep -c '"running"')" = 0 ] && return; sleep 0.1; done; false; }
 
@@ -79,8 +85,45 @@ written
 	cs delete --force $id >/dev/null 2>&1
 }
 
+# The outside of Docker's sandbox: another namespace, with a web server at 10.79.0.2.
+outside() {
+	ip netns add $id && ip netns add ${id}w && ip link add o0 netns $id type veth peer name o1 netns ${id}w || return 1
+	ip -n $id addr add 10.79.0.1/24 dev o0 && ip -n $id link set o0 up && ip -n $id link set lo up
+	ip -n ${id}w addr add 10.79.0.2/24 dev o1 && ip -n ${id}w link set o1 up && ip -n ${id}w link set lo up
+	mkdir "$w/web" && echo outside >"$w/web/index.html"
+	ip netns exec ${id}w python3 -m http.server -d "$w/web" --bind 10.79.0.2 80 >/dev/null 2>&1 &
+	web=$!
+	for _ in $(seq 300); do ip netns exec ${id}w python3 -c 'import socket; socket.create_connection(("10.79.0.2", 80))' 2>/dev/null && return; sleep 0.1; done
+	false
+}
+
+# Docker as it is, with its bridges, NAT, names and published ports.  Addresses are asked for: busybox is static, and does not look up all names.
+docker_bridges() {
+	outside || { skip docker "no network namespaces"; return; }
+	BUNDLE_NETNS=/run/netns/$id NETWORK=sandbox begin sleep infinity
+	inside 'mkdir /sys/fs/cgroup/init && echo 1 >/sys/fs/cgroup/init/cgroup.procs && echo 0 >/sys/fs/cgroup/init/cgroup.procs
+		sed "s/ / +/g; s/^/+/" /sys/fs/cgroup/cgroup.controllers >/sys/fs/cgroup/cgroup.subtree_control
+		mkdir -p /var/lib/docker /etc/docker /i/bin && mount -t tmpfs tmpfs /var/lib/docker && echo "{}" >/etc/docker/daemon.json
+		(dockerd </dev/null >/dev/null 2>&1 &)
+		for _ in $(seq 600); do docker version >/dev/null 2>&1 && break; sleep 0.1; done
+		cp /bin/busybox /i/bin; for i in sh nc httpd ping nslookup wget; do ln -s busybox /i/bin/$i; done; tar -C /i -c . | docker import - i' >/dev/null
+	check "docker: outside is reached from its bridge" "$(inside 'docker run --rm i sh -c "printf \"GET / HTTP/1.0\\r\\n\\r\\n\" | nc 10.79.0.2 80" | tail -1')" outside
+	inside 'docker network create net && docker run -d --name server --network net -p 8080:80 i sh -c "echo inside >/index.html; httpd -f -p 80 -h /"
+		for _ in $(seq 300); do docker exec server nc -z 127.0.0.1 80 && break; sleep 0.1; done' >/dev/null
+	check "docker: containers have names in a network" "$(inside 'docker run --rm --network net i sh -c "ping -c 1 server | grep -c ttl="')" 1
+	check "docker: and reach each other" "$(inside 'at=$(docker inspect -f "{{.NetworkSettings.Networks.net.IPAddress}}" server)
+		docker run --rm --network net i sh -c "printf \"GET / HTTP/1.0\\r\\n\\r\\n\" | nc $at 80" | tail -1')" inside
+	check "docker: networks are apart" "$(inside 'at=$(docker inspect -f "{{.NetworkSettings.Networks.net.IPAddress}}" server)
+		docker run --rm i nc -z -w 1 $at 80 >/dev/null 2>&1; echo $?')" 1
+	check "docker: a published port, from within" "$(inside 'python3 -c "import urllib.request; print(urllib.request.urlopen(\"http://127.0.0.1:8080/\").read().decode().strip())"')" inside
+	check "docker: a published port, from outside" "$(ip netns exec ${id}w python3 -c 'import urllib.request; print(urllib.request.urlopen("http://10.79.0.1:8080/").read().decode().strip())' 2>&1)" inside
+	check "docker: nothing stays" "$(inside 'docker rm -f server >/dev/null; docker network rm net >/dev/null; ip -br link show type veth; ip -br link show type bridge | grep -c .')" 1
+	cs delete --force $id >/dev/null 2>&1
+}
+
 if [ -x "$base/lib/systemd/systemd" ]; then systemd; else skip systemd "not in $tar"; fi
 for r in runc crun; do
 	if [ -x "$base/usr/bin/$r" ] || [ -x "$base/usr/sbin/$r" ]; then runtime $r; else skip $r "not in $tar"; fi
 done
+if [ -x "$base/usr/sbin/dockerd" ]; then docker_bridges; else skip docker "not in $tar"; fi
 finish

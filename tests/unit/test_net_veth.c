@@ -1,4 +1,4 @@
-/* Pairs of links between stacks: what passes, what goes when, and many threads at once. */
+/* Pairs of links between stacks, and bridges of them: what passes, what goes when, and many threads at once. */
 #include <pthread.h>
 #include <sched.h>
 #include "tests/unit/net_rig.h"
@@ -223,6 +223,181 @@ static void links_are_bounded_and_used_again(void **state)
 	rig_done(&r);
 }
 
+/* ---- bridges ---- */
+
+/* s[0] has a bridge, with 10.0.0.1, of two pairs; s[1] has the other ends, "x" and "y". */
+static u32 bridge_of_two(struct rig *r, u32 x[2], u32 y[2])
+{
+	struct link_cfg c = { .name = "br0", .mtu = 1500 };
+	int br;
+
+	begin(r);
+	br = link_add_bridge(r->s[0], &c);
+	assert_true(br > 1);
+	assert_int_equal(make(r, "px", "x", x), 0);
+	assert_int_equal(make(r, "py", "y", y), 0);
+	assert_int_equal(link_set_master(r->s[0], x[0], (u32)br), 0);
+	assert_int_equal(link_set_master(r->s[0], y[0], (u32)br), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(link_set_flags(r->s[i], x[i], IFF_UP, IFF_UP), 0);
+		assert_int_equal(link_set_flags(r->s[i], y[i], IFF_UP, IFF_UP), 0);
+	}
+	assert_int_equal(link_set_flags(r->s[0], (u32)br, IFF_UP, IFF_UP), 0);
+	rig_addr(r->s[0], (u32)br, rig_ip(0), 24);
+	return (u32)br;
+}
+
+static u64 received(struct stack *s, u32 index)
+{
+	struct link_info l;
+
+	assert_int_equal(link_get(s, index, &l), 0);
+	return l.rx_packets;
+}
+
+static void frame(u8 f[64], const u8 dst[6], u8 src)
+{
+	memset(f, 0, 64);
+	memcpy(f, dst, 6);
+	f[6] = 2;
+	f[11] = src;
+	f[12] = 0x88;
+	f[13] = 0xb5;
+}
+
+static void a_bridge_learns_and_forgets(void **state)
+{
+	static const u8 to_a[6] = { 2, 0, 0, 0, 0, 0xa }, all[6] = { 255, 255, 255, 255, 255, 255 };
+	struct rig r;
+	u32 x[2], y[2], br;
+	struct fdb_info fi;
+	u64 before;
+	u8 f[64];
+
+	(void)state;
+	br = bridge_of_two(&r, x, y);
+	rig_run(&r, 1000000000);
+	/* As if from x: unknown, so y gets it, and x does not. */
+	frame(f, to_a, 0xb);
+	before = received(r.s[1], y[1]);
+	stack_rx(r.s[0], x[0], f, sizeof(f));
+	stack_run(r.s[1]);
+	assert_int_equal(received(r.s[1], y[1]), before + 1);
+	/* Now A is known to be behind x: a frame to it from y goes to x, one from x nowhere. */
+	frame(f, all, 0xa);
+	stack_rx(r.s[0], x[0], f, sizeof(f));
+	stack_run(r.s[1]);
+	assert_int_equal(received(r.s[1], y[1]), before + 2);
+	frame(f, to_a, 0xc);
+	stack_rx(r.s[0], x[0], f, sizeof(f));
+	stack_run(r.s[1]);
+	assert_int_equal(received(r.s[1], y[1]), before + 2);
+	assert_int_equal(fdb_get(r.s[0], 0, &fi), 0);
+	assert_int_equal(fi.master, br);
+	/* After five minutes nobody knows. */
+	r.now += 301000000000ull;
+	stack_rx(r.s[0], x[0], f, sizeof(f));
+	stack_run(r.s[1]);
+	assert_true(received(r.s[1], y[1]) > before + 2);
+	assert_int_equal(link_set_master(r.s[0], x[0], 0), 0);
+	assert_int_equal(fdb_get(r.s[0], 0, &fi), -ENOENT);
+	rig_done(&r);
+}
+
+static void a_table_of_addresses_is_bounded(void **state)
+{
+	static const u8 all[6] = { 255, 255, 255, 255, 255, 255 };
+	struct fdb_info fi;
+	struct rig r;
+	u32 x[2], y[2];
+	u8 f[64];
+
+	(void)state;
+	(void)bridge_of_two(&r, x, y);
+	for (int i = 0; i < 20000; i++) {
+		frame(f, all, 1);
+		f[8] = (u8)(i >> 8);
+		f[9] = (u8)i;
+		stack_rx(r.s[0], x[0], f, sizeof(f));
+		stack_run(r.s[1]);
+	}
+	assert_int_equal(fdb_get(r.s[0], 4090, &fi), 0);
+	assert_int_equal(fdb_get(r.s[0], 4096, &fi), -ENOENT);
+	rig_done(&r);
+}
+
+/* Two cables between two bridges: a storm, which ends with a cable, and takes a bounded time of each run. */
+static void a_circle_of_cables_is_survived(void **state)
+{
+	struct link_cfg c = { .name = "br1", .mtu = 1500 };
+	struct rig r;
+	u32 x[2], y[2];
+	int other;
+	u8 f[64];
+
+	(void)state;
+	(void)bridge_of_two(&r, x, y);
+	other = link_add_bridge(r.s[1], &c);
+	assert_true(other > 1);
+	assert_int_equal(link_set_flags(r.s[1], (u32)other, IFF_UP, IFF_UP), 0);
+	assert_int_equal(link_set_master(r.s[1], x[1], (u32)other), 0);
+	assert_int_equal(link_set_master(r.s[1], y[1], (u32)other), 0);
+	frame(f, (const u8[6]){ 255, 255, 255, 255, 255, 255 }, 3);
+	stack_rx(r.s[0], x[0], f, sizeof(f));
+	for (int i = 0; i < 100; i++) {
+		(void)stack_run(r.s[0]);
+		(void)stack_run(r.s[1]);
+	}
+	assert_true(received(r.s[1], y[1]) > 50);
+	assert_int_equal(link_del(r.s[1], x[1]), 0);
+	for (int i = 0; i < 10; i++) {
+		(void)stack_run(r.s[0]);
+		(void)stack_run(r.s[1]);
+	}
+	assert_int_equal(link_del(r.s[1], (u32)other), 0);
+	rig_done(&r);
+}
+
+static void a_bridge_is_what_its_ports_are(void **state)
+{
+	struct stack *both[2];
+	struct link_cfg c[2] = { { .name = "m", .mtu = 1400, .mac = { 2, 0, 0, 0, 0, 1 } }, { .name = "n", .mtu = 1500, .mac = { 2, 0, 0, 0, 0, 9 } } };
+	struct link_info l;
+	struct rig r;
+	u32 x[2], y[2], z[2], br;
+
+	(void)state;
+	br = bridge_of_two(&r, x, y);
+	both[0] = both[1] = r.s[0];
+	assert_int_equal(link_add_veth(both, c, z), 0);
+	assert_int_equal(link_set_master(r.s[0], z[0], br), 0);
+	assert_int_equal(link_set_master(r.s[0], z[1], br), 0);         /* both ends of one cable */
+	assert_int_equal(link_get(r.s[0], br, &l), 0);
+	assert_memory_equal(l.mac, c[0].mac, 6);
+	assert_int_equal(l.mtu, 1400);
+	assert_int_equal(link_set_flags(r.s[0], z[0], IFF_UP, IFF_UP), 0);
+	assert_int_equal(link_set_flags(r.s[0], z[1], IFF_UP, IFF_UP), 0);
+	for (int i = 0; i < 20; i++)
+		(void)stack_run(r.s[0]);
+	assert_int_equal(link_del(r.s[0], z[0]), 0);
+	assert_int_equal(link_get(r.s[0], br, &l), 0);
+	assert_int_equal(l.mtu, 1500);
+	assert_int_equal(link_set_master(r.s[0], br, br), -ELOOP);
+	assert_int_equal(link_set_master(r.s[0], 1, br), -EINVAL);
+	assert_int_equal(link_set_master(r.s[0], x[0], 999), -EINVAL);
+	assert_int_equal(link_set_master(r.s[0], x[0], y[0]), -EOPNOTSUPP);
+	assert_int_equal(link_set_mac(r.s[0], br, (const u8[6]){ 2, 9, 9, 9, 9, 9 }), 0);
+	assert_int_equal(link_set_master(r.s[0], x[0], 0), 0);
+	assert_int_equal(link_get(r.s[0], br, &l), 0);
+	assert_int_equal(l.mac[1], 9);
+	assert_int_equal(link_set_flags(r.s[0], y[0], 0, IFF_UP), 0);
+	assert_false(running(r.s[0], br));
+	assert_int_equal(link_del(r.s[0], br), 0);
+	assert_int_equal(link_get(r.s[0], y[0], &l), 0);
+	assert_int_equal(l.master, 0);
+	rig_done(&r);
+}
+
 /* ---- threads ---- */
 
 /* As the rig's, for many threads. */
@@ -274,6 +449,7 @@ static void *runs(void *arg)
 static void *changes(void *arg)
 {
 	struct busy *b = arg;
+	struct link_cfg br = { .name = "br%d", .mtu = 1500 };
 	u32 index[2], moved, after;
 	struct link_info l;
 
@@ -288,6 +464,7 @@ static void *changes(void *arg)
 			r = link_set_flags(b->r->s[0], index[0], IFF_UP, IFF_UP);
 			r = link_set_flags(b->r->s[1], index[1], IFF_UP, IFF_UP);
 			r = addr_add(b->r->s[0], &a);
+			r = link_set_master(b->r->s[0], index[0], (u32)link_add_bridge(b->r->s[0], &br));
 			r = link_move(b->r->s[1], index[1], b->r->s[0], "m%d", &moved);
 			r = link_move(b->r->s[0], moved, b->r->s[1], "b%d", &moved);
 		}
@@ -332,6 +509,10 @@ int main(void)
 		cmocka_unit_test(both_ends_go_together),
 		cmocka_unit_test(a_link_moves_with_its_wire),
 		cmocka_unit_test(links_are_bounded_and_used_again),
+		cmocka_unit_test(a_bridge_learns_and_forgets),
+		cmocka_unit_test(a_table_of_addresses_is_bounded),
+		cmocka_unit_test(a_circle_of_cables_is_survived),
+		cmocka_unit_test(a_bridge_is_what_its_ports_are),
 		cmocka_unit_test(changes_while_packets_pass),
 	};
 
