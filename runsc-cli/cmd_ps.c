@@ -10,7 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "platform/base/alloc.h"
@@ -83,12 +85,14 @@ static bool has_title(s32 pid)
 static int ask_sentry(struct container *c, struct pids *ret_inner)
 {
 	int s = container_connect(c), fds[CTL_MAX_FDS], r;
+	struct timeval limit = { .tv_sec = 30 };        /* one that takes longer is taken for hung */
 	void *payload = NULL;
 	struct ctl_hdr h;
 	size_t nfds;
 
 	if (s < 0)
 		return s;
+	(void)!setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	r = ctl_send(s, CTL_PS, 0, NULL, 0, NULL, 0);
 	if (r == 0)
 		r = ctl_recv(s, 0, &h, &payload, fds, &nfds);

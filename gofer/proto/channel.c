@@ -64,6 +64,8 @@ ssize_t gchan_recv(int sock, struct iovec *iov, size_t n, int *ret_fd)
 		return -errno;
 	if (ret_fd)
 		fd = take_fd(&m);
+	if (fd < 0 && (m.msg_flags & MSG_CTRUNC))
+		fd = -EMFILE;
 	if (m.msg_flags & MSG_TRUNC) {
 		if (fd >= 0)
 			close(fd);

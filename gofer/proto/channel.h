@@ -12,6 +12,7 @@
 int gchan_send(int sock, const struct iovec *iov, size_t n, int pass_fd) must_check;
 /*
  * Receive one packet into the parts.  Its length; 0 = the peer is gone;
- * -EMSGSIZE if it did not fit.  @ret_fd NULL: descriptors that come are dropped; else -1 or one.
+ * -EMSGSIZE if it did not fit.  @ret_fd NULL: descriptors that come are dropped; else -1, one, or
+ * -EMFILE: one came, and this process can have no more.
  */
 ssize_t gchan_recv(int sock, struct iovec *iov, size_t n, int *ret_fd) must_check;

@@ -6,7 +6,7 @@
  * to any syscall instruction.  The instruction pointer only routes: without it
  * the application's own close or exit would run natively.
  *
- *   from the stub's text  rt_sigreturn futex close sigaltstack exit, unregistering rseq: allowed
+ *   from the stub's text  rt_sigreturn close sigaltstack exit, futex wait/wake kinds, unregistering rseq: allowed
  *                         mmap munmap mprotect mremap madvise mincore clone, trap and wait calls: asked
  *                         kick call: SIGSYS
  *                         anything else: killed
@@ -70,9 +70,18 @@ static void allow_arg(struct prog *p, u32 nr, u32 arg, u32 mask, const u32 *v, u
 	ret(p, action);
 }
 
+/* No kind that inherits priorities: what the host does for those is intricate, and no stub needs one. */
+static void allow_futex(struct prog *p, u32 action)
+{
+	static const u32 ops[] = { FUTEX_WAIT, FUTEX_WAKE, FUTEX_REQUEUE, FUTEX_CMP_REQUEUE,
+				   FUTEX_WAKE_OP, FUTEX_WAIT_BITSET, FUTEX_WAKE_BITSET };
+
+	allow_arg(p, SYS_futex, 1, ~(u32)(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME), ops, ARRAY_SIZE(ops), action);
+}
+
 static void stub_part(struct prog *p)
 {
-	static const u32 allowed[] = { SYS_rt_sigreturn, SYS_futex, SYS_close, SYS_sigaltstack, SYS_exit };
+	static const u32 allowed[] = { SYS_rt_sigreturn, SYS_close, SYS_sigaltstack, SYS_exit };
 	static const u32 asked[] = { STUBCALL_NR, STUBWAIT_NR, STUBFRAME_NR, SYS_mmap, SYS_munmap, SYS_mprotect, SYS_mremap,
 				     SYS_madvise, SYS_mincore, SYS_clone };
 	static const u32 unregister[] = { 1 };
@@ -83,14 +92,13 @@ static void stub_part(struct prog *p)
 	for (size_t i = 0; i < ARRAY_SIZE(asked); i++)
 		ret_if(p, asked[i], SECCOMP_RET_USER_NOTIF);
 	ret_if(p, STUBKICK_NR, SECCOMP_RET_TRAP);
+	allow_futex(p, SECCOMP_RET_KILL_PROCESS);
 	allow_arg(p, SYS_rseq, 2, ~0u, unregister, ARRAY_SIZE(unregister), SECCOMP_RET_KILL_PROCESS);
 	ret(p, SECCOMP_RET_KILL_PROCESS);
 }
 
 static void app_part(struct prog *p)
 {
-	static const u32 futex_ops[] = { FUTEX_WAIT, FUTEX_WAKE, FUTEX_REQUEUE, FUTEX_CMP_REQUEUE,
-					 FUTEX_WAKE_OP, FUTEX_WAIT_BITSET, FUTEX_WAKE_BITSET };
 	static const u32 futexes[] = { 449, 454, 455, 456 };    /* futex_waitv, futex_{wake,wait,requeue} */
 	static const u32 barriers[] = { 0, 1, 2, 4, 8, 16, 32, 64, 512 };       /* QUERY, GLOBAL*, PRIVATE_EXPEDITED*, GET_REGISTRATIONS */
 	static const u32 bases[] = { 0x1002, 0x1003 };          /* ARCH_{SET_FS,GET_FS}; GS is the stub's (mail.c) */
@@ -102,8 +110,7 @@ static void app_part(struct prog *p)
 	ret_if(p, SYS_sched_yield, SECCOMP_RET_ALLOW);
 	for (u32 i = 0; i < ARRAY_SIZE(futexes); i++)
 		ret_if(p, futexes[i], SECCOMP_RET_ALLOW);
-	allow_arg(p, SYS_futex, 1, ~(u32)(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME), futex_ops,
-		  ARRAY_SIZE(futex_ops), SECCOMP_RET_USER_NOTIF);
+	allow_futex(p, SECCOMP_RET_USER_NOTIF);
 	allow_arg(p, SYS_membarrier, 0, ~0u, barriers, ARRAY_SIZE(barriers),
 		  SECCOMP_RET_USER_NOTIF);
 	allow_arg(p, SYS_arch_prctl, 0, ~0u, bases, ARRAY_SIZE(bases), SECCOMP_RET_TRAP);

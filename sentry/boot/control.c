@@ -22,6 +22,7 @@
 #include "platform/base/alloc.h"
 #include "platform/base/log.h"
 #include "platform/base/str.h"
+#include "platform/host/hostfile.h"
 #include "platform/host/shed.h"
 #include "sentry/boot/boot_int.h"
 #include "sentry/fs/fs.h"
@@ -31,6 +32,7 @@
 
 #define MAX_CONNS 256
 #define MAX_EXITS 64
+#define SPARE_FDS 16
 
 struct conn {
 	int fd;                                 /* -1: free.  Changed by the main thread under mu */
@@ -49,6 +51,7 @@ struct control {
 	u32 nexits;                             /* guarded by mu: ever */
 	struct boot *members[MEMBERS_MAX];      /* main thread; NULL: free */
 	u32 last_member;                        /* main thread: number given last */
+	hostfd_t spare[SPARE_FDS];              /* main thread: given up for a connection when a guest has taken all descriptors */
 	int sig_fd;                             /* immutable: signals for the guest's first process */
 	int winch_fd;                           /* main thread: the host's terminal, to ask for its size; -1 */
 };
@@ -66,6 +69,23 @@ void control_signals(sigset_t *set)
 		sigaddset(set, pass[i]);
 }
 
+/* ---- descriptors kept for the command line ---- */
+
+static void keep_spare(struct control *c)
+{
+	for (int i = 0; i < SPARE_FDS; i++)
+		if (c->spare[i].fd < 0 && host_dup(HOSTFD(c->sig_fd), &c->spare[i]) < 0)
+			return;
+}
+
+static void give_up_spare(struct control *c)
+{
+	for (int i = 0; i < SPARE_FDS; i++) {
+		host_close(c->spare[i]);
+		c->spare[i] = HOSTFD_NONE;
+	}
+}
+
 int control_new(struct boot *b)
 {
 	sigset_t pass;
@@ -81,6 +101,9 @@ int control_new(struct boot *b)
 	sigemptyset(&pass);
 	control_signals(&pass);
 	c->sig_fd = signalfd(-1, &pass, SFD_CLOEXEC | SFD_NONBLOCK);
+	for (int i = 0; i < SPARE_FDS; i++)
+		c->spare[i] = HOSTFD_NONE;
+	keep_spare(c);
 	b->control = c;
 	if (b->cfg->tty_fd >= 0) {
 		/* The sentry leads a session of its own (launcher): sizes are told to it. */
@@ -170,6 +193,7 @@ static void drop_conn(struct conn *x)
 	*x = (struct conn){ .fd = -1 };
 	mutex_unlock(&c->mu);
 	close(fd);
+	keep_spare(c);
 	file_unref(tty);
 	if (orphan > 0) {
 		struct tgroup *tg = tgroup_find(b->kernel, orphan);
@@ -528,14 +552,17 @@ static int dispatch(struct boot *b, struct conn *x, const struct ctl_hdr *h, con
 
 static void serve(struct conn *x)
 {
+	struct control *c = x->b->control;
 	int fds[CTL_MAX_FDS];
 	struct ctl_hdr h;
 	void *payload;
 	size_t nfds;
-	int r = ctl_recv(x->fd, MSG_DONTWAIT, &h, &payload, fds, &nfds);
+	bool more;
+	int r;
 
-	if (r == -EAGAIN)
-		return;
+	give_up_spare(c);               /* what finds no place is lost, with the message */
+	r = ctl_recv(x->fd, MSG_DONTWAIT, &h, &payload, fds, &nfds);
+	more = r == -EAGAIN;
 	if (r == 0) {
 		r = dispatch(x->b, x, &h, payload, fds, nfds);
 		for (int i = 0; i < CTL_MAX_FDS; i++)
@@ -543,14 +570,28 @@ static void serve(struct conn *x)
 				close(fds[i]);
 		kfree(payload);
 	}
-	if (r < 0)
+	if (r < 0 && !more)
 		drop_conn(x);
+	keep_spare(c);
+}
+
+/* -1: there is none, or no descriptor for it; then it is asked for again, but not at once. */
+static int accept_next(struct control *c, int listener)
+{
+	int fd;
+
+	give_up_spare(c);
+	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd < 0 && errno == EMFILE)
+		(void)poll(NULL, 0, 10);
+	keep_spare(c);
+	return fd;
 }
 
 static void accept_conn(struct boot *b)
 {
 	struct control *c = b->control;
-	int fd = accept4(b->member ? member_listen_fd(b) : b->cfg->ctl_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd = accept_next(c, b->member ? member_listen_fd(b) : b->cfg->ctl_fd);
 
 	if (fd < 0)
 		return;

@@ -111,7 +111,7 @@ static int check_jump(const struct bpf_insn *i, u32 n, u32 pc, struct known *k, 
 	u8 op = BPF_OP(i->code);
 	int r;
 
-	if (op == BPF_CALL || i->off < 0 || op > BPF_JSLE)
+	if (op == BPF_CALL || op == BPF_EXIT || i->off < 0 || op > BPF_JSLE)
 		return -EINVAL;
 	if (op == BPF_JA) {
 		if (BPF_CLASS(i->code) != BPF_JMP || x || i->imm || i->dst_reg || i->src_reg)

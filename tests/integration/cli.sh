@@ -447,6 +447,17 @@ says "a startContainer hook that is killed" 'hook #0: /bin/sh: signal: killed' C
 BUNDLE_ADD='{"hooks":{"startContainer":[{"path":"/bin/sleep","args":["sleep","60"],"timeout":1}]}}' bundle /bin/echo ran
 says "a startContainer hook has its time" 'Connection timed out|timed out' C run -b "$w/b" a
 
+# ---- a guest that has taken every descriptor of its sentry ----
+BUNDLE_ADD='{"mounts":[{"destination":"/tmp","type":"tmpfs","source":"tmpfs"}]}' \
+	bundle /bin/sh -c 'i=0; while head -c 70000 /dev/zero >/tmp/$i; do i=$((i+1)); done 2>/dev/null; [ $i -gt 100 ] && echo up; sleep 100'
+(ulimit -n 400; C run -d -b "$w/b" hog </dev/null >"$w/out" 2>&1)
+await grep -q up "$w/out"
+for _ in 1 2 3; do says "exec where no descriptor is left" '^inside$' C exec hog /bin/sh -c 'echo inside'; done
+says "state where no descriptor is left" '"status": ?"running"' C state hog
+gives "kill where no descriptor is left" 0 C kill hog KILL
+await stopped hog
+gives "delete where no descriptor is left" 0 C delete hog
+
 # ---- the host's network, when asked for ----
 nonet='{"linux":{"namespaces":[{"type":"pid"},{"type":"mount"}]}}'
 BUNDLE_ADD=$nonet bundle /bin/sh -c 'nc -l -p 18077 >/tmp/got & until echo over the host | nc -w 1 127.0.0.1 18077; do sleep 0.1; done; wait; cat /tmp/got; ip addr'

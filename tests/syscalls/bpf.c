@@ -145,6 +145,7 @@ TEST(what_is_refused_when_loading)
 	struct bpf_insn far[] = { MOV_K(BPF_REG_0, 1), JNE_K(BPF_REG_0, 0, 1), EXIT() };
 	struct bpf_insn unreachable[] = { MOV_K(BPF_REG_0, 1), EXIT(), EXIT() };
 	struct bpf_insn opcode[] = { INSN(0xff, 0, 0, 0, 0), EXIT() };
+	struct bpf_insn exit32[] = { MOV_K(BPF_REG_0, 1), INSN(BPF_JMP32 | BPF_EXIT, 0, 0, 0, 0), EXIT() };
 	struct bpf_insn reg[] = { MOV_K(11, 1), MOV_K(BPF_REG_0, 1), EXIT() };
 	struct bpf_insn div[] = { MOV_K(BPF_REG_0, 1), ALU_K(BPF_DIV, BPF_REG_0, 0), EXIT() };
 	struct bpf_insn shl[] = { MOV_K(BPF_REG_0, 1), ALU_K(BPF_LSH, BPF_REG_0, 64), EXIT() };
@@ -167,6 +168,7 @@ TEST(what_is_refused_when_loading)
 	EXPECT_ERR(load(far, COUNT(far)), EINVAL);
 	EXPECT_ERR(load(unreachable, COUNT(unreachable)), EINVAL);
 	EXPECT_ERR(load(opcode, COUNT(opcode)), EINVAL);
+	EXPECT_ERR(load(exit32, COUNT(exit32)), EINVAL);
 	EXPECT_ERR(load(reg, COUNT(reg)), EINVAL);
 	EXPECT_ERR(load(div, COUNT(div)), EINVAL);
 	EXPECT_ERR(load(shl, COUNT(shl)), EINVAL);

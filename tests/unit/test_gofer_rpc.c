@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/xattr.h>
 
 static bool watched;
@@ -363,6 +364,53 @@ static void a_jailed_gofer_serves_the_same(void **state)
 	rig_stop(&g);
 }
 
+/* The lowest descriptor that is free is the table's end: none is taken until room(). */
+static struct rlimit no_room(void)
+{
+	struct rlimit was, now;
+	int fd = dup(0);
+
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	now = (struct rlimit){ (rlim_t)fd, was.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0);
+	return was;
+}
+
+static void room(const struct rlimit *was)
+{
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, was), 0);
+}
+
+/* Guests can take every descriptor of their sentry: one that the gofer gives then is lost, and only that. */
+static void a_full_table_of_descriptors_passes(void **state)
+{
+	struct rlimit was;
+	struct gw_node n;
+	struct gw_attr a;
+	struct rig g;
+	hostfd_t fd;
+
+	(void)state;
+	rig_start_as(&g, false, false);
+	struct grpc_make m = { g.root.handle, 0640, geteuid(), getegid(), "f", 1 };
+	for (int bell = 0; bell < 2; bell++) {
+		if (bell)
+			assert_int_equal(grpc_bell(&g.rpc), 0);
+		m.name = bell ? "g" : "f";
+		was = no_room();
+		assert_int_equal(grpc_create(&g.rpc, &m, &n, &fd), 0);
+		assert_true(fd.fd < 0);
+		assert_int_equal(grpc_open(&g.rpc, n.handle, GW_OPEN_READ, &a, &fd), -ENFILE);
+		room(&was);
+		assert_int_equal(grpc_open(&g.rpc, n.handle, GW_OPEN_READ, &a, &fd), 0);
+		close(fd.fd);
+		grpc_close(&g.rpc, n.handle, true);
+	}
+	rig_stop(&g);
+}
+
 /* The rings of this thread reach a gofer that is jailed, if may be, and end with it. */
 static void by_doorbell_it_is_the_same(void **state)
 {
@@ -413,6 +461,7 @@ int main(void)
 		cmocka_unit_test(extended_attributes_are_kept_and_foreign_ones_hidden),
 		cmocka_unit_test(a_read_only_root_refuses_every_change),
 		cmocka_unit_test(a_jailed_gofer_serves_the_same),
+		cmocka_unit_test(a_full_table_of_descriptors_passes),
 		cmocka_unit_test(by_doorbell_it_is_the_same),
 	};
 

@@ -213,6 +213,9 @@ GUEST(jump_clone, FIND_SYSCALL
       " mov $17, %edi\n xor %esi, %esi\n xor %edx, %edx\n xor %r10d, %r10d\n xor %r8d, %r8d\n mov $56, %eax\n"
       " call *%rbx\n mov $60, %eax\n syscall\n");
 GUEST(jump_open, FIND_SYSCALL " mov $2, %eax\n xor %edi, %edi\n call *%rbx\n mov $60, %eax\n syscall\n");
+GUEST(jump_futex, FIND_SYSCALL      /* FUTEX_LOCK_PI of a word that is free */
+      " movl $0, -64(%rsp)\n lea -64(%rsp), %rdi\n mov $6, %esi\n xor %edx, %edx\n xor %r10d, %r10d\n mov $202, %eax\n"
+      " call *%rbx\n mov $60, %eax\n syscall\n");
 GUEST(forge_done, FIND_SYSCALL
       " mov $0x57b5, %eax\n mov $3, %edi\n xor %esi, %esi\n call *%rbx\n mov $60, %eax\n syscall\n");
 GUEST(forge_frame, FIND_SYSCALL
@@ -293,6 +296,12 @@ static void a_jump_into_the_stub_opens_nothing(void **state)
 {
 	(void)state;
 	expect_death(guest_jump_open, guest_jump_open_end);
+}
+
+static void a_jump_into_the_stub_inherits_no_priority(void **state)
+{
+	(void)state;
+	expect_death(guest_jump_futex, guest_jump_futex_end);
 }
 
 static void a_forged_completion_is_fatal(void **state)
@@ -822,6 +831,7 @@ int main(void)
 		cmocka_unit_test(a_jump_into_the_stub_maps_nothing),
 		cmocka_unit_test(a_jump_into_the_stub_clones_nothing),
 		cmocka_unit_test(a_jump_into_the_stub_opens_nothing),
+		cmocka_unit_test(a_jump_into_the_stub_inherits_no_priority),
 		cmocka_unit_test(a_forged_completion_is_fatal),
 		cmocka_unit_test(a_forged_registration_is_fatal),
 		cmocka_unit_test(a_thread_is_not_taken_for_a_new_process),

@@ -103,7 +103,7 @@ void gfile_keep(struct ginode *g, hostfd_t fd)
 {
 	bool kept = false;
 
-	if (g) {
+	if (g && fd.fd >= 0) {
 		mutex_lock(&g->fd_mu);
 		kept = g->wfd.fd < 0;
 		if (kept)

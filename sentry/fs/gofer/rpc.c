@@ -100,11 +100,13 @@ static int recv_reply(struct gofer_rpc *r, u32 i, struct exchange *x, int *fd)
 	return n < 0 ? (int)n : 0;
 }
 
-/* Only an open regular file is accepted as a donation. */
-static int check_fd(struct gofer_rpc *r, int fd)
+/* Only an open regular file is accepted as a donation. -EMFILE: it came, but the guest has taken all numbers. */
+static int check_fd(struct gofer_rpc *r, const struct exchange *x, int fd)
 {
 	struct stat st;
 
+	if (fd == -EMFILE)
+		return x->may_lack_fd ? 0 : -ENFILE;
 	if (fd < 0)
 		return grpc_break(r, "no descriptor came");
 	if (host_fstat(HOSTFD(fd), &st) < 0 || !S_ISREG(st.st_mode))
@@ -136,9 +138,9 @@ int grpc_exchange(struct gofer_rpc *r, struct exchange *x)
 	if (rc == -EAGAIN)
 		rc = by_socket(r, x, &fd);
 	if (rc == 0 && x->fd)
-		rc = check_fd(r, fd);
+		rc = check_fd(r, x, fd);
 	if (rc == 0 && x->fd)
-		*x->fd = HOSTFD(fd);
+		*x->fd = fd < 0 ? HOSTFD_NONE : HOSTFD(fd);
 	else if (fd >= 0)
 		host_close(HOSTFD(fd));
 	return rc;

@@ -192,7 +192,7 @@ static int call_make(struct gofer_rpc *r, u16 op, const struct grpc_make *m, u32
 	struct gw_node_rep rep;
 	struct exchange x = {
 		.op = op, .req = { PART(&q, sizeof(q)), PART(m->name, m->len) }, .nreq = 2,
-		.rep = &rep, .rep_len = sizeof(rep), .fd = fd,
+		.rep = &rep, .rep_len = sizeof(rep), .fd = fd, .may_lack_fd = true,
 	};
 	int rc;
 

@@ -17,6 +17,7 @@ struct exchange {
 	size_t tail_cap;
 	size_t tail_len;                        /* what came */
 	hostfd_t *fd;                           /* NULL: none is expected */
+	bool may_lack_fd;                       /* done is done, even if there is no number for it: HOSTFD_NONE then, else -ENFILE */
 };
 
 /* 0, the gofer's -errno, or -EIO when it broke the rules. */
