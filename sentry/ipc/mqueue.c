@@ -21,7 +21,6 @@
 #include "sentry/kernel/task.h"
 #include "sentry/vfs/vfs.h"
 
-#define MQ_PRIOS    32768u
 
 static const struct file_ops mq_ops;
 
@@ -223,7 +222,7 @@ int mq_send_msg(struct task *t, struct file *f, gaddr_t buf, size_t len, u32 pri
 	struct mq *q = mq_of(f);
 	struct taken tell = { 0 };
 	struct mq_msg *m;
-	int r = prio >= MQ_PRIOS ? -EINVAL : check_access(f, O_RDONLY);
+	int r = check_access(f, O_RDONLY);
 
 	if (r < 0)
 		return r;
@@ -317,8 +316,6 @@ int mq_attr(struct file *f, const struct lx_mq_attr *set, struct lx_mq_attr *ret
 
 	if (!q)
 		return -EBADF;
-	if (set && (set->flags & ~(s64)O_NONBLOCK))
-		return -EINVAL;
 	*ret_old = (struct lx_mq_attr){ .flags = file_flags(f) & O_NONBLOCK, .maxmsg = q->maxmsg,
 					.msgsize = q->msgsize };
 	mutex_lock(lock_of(q));

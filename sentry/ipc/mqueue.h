@@ -13,6 +13,7 @@ struct lx_sigevent { u64 value; s32 signo, notify; u8 rest[48]; };
 
 /* What is to happen when a message comes; SIGEV_THREAD: @post puts the cookie into @sock. */
 #define MQ_COOKIE 32
+#define MQ_PRIOS  32768u
 enum { MQ_WOKENUP = 1, MQ_REMOVED = 2 };
 struct mq_event {
 	struct lx_sigevent se;

@@ -29,7 +29,6 @@
 #define HARD_SIZE   (16 << 20)
 #define MAX_BYTES   (64u << 20)
 #define HARD_QUEUES 4096u
-#define MQ_PRIOS    32768u
 #define MSG_COST    48u         /* sizeof(struct msg_msg), sizeof(struct posix_msg_tree_node) on Linux */
 #define DIRENT_SIZE 20          /* what a name adds to the size of the directory */
 #define FILE_SIZE   80

@@ -28,7 +28,8 @@ struct map_req {
 static int check_file(struct map_req *m, struct file *f)
 {
 	u32 mode = file_flags(f) & O_ACCMODE;
-	bool noexec = f->path.mnt && (mount_flags(f->path.mnt) & MNT_NOEXEC);
+	/* Those of no place are of file systems that the kernel mounts for itself, noexec; memfds have an inode. */
+	bool noexec = f->path.mnt ? mount_flags(f->path.mnt) & MNT_NOEXEC : !f->inode;
 
 	if (m->v.flags & MAP_SHARED) {
 		if (mode == O_RDONLY) {
@@ -44,9 +45,9 @@ static int check_file(struct map_req *m, struct file *f)
 			return -EPERM;
 		m->v.flags |= VMA_NOEXEC;
 	}
-	if (m->flags & MAP_GROWSDOWN)
-		return -EINVAL;
-	return 0;
+	if (!f->ops->map)
+		return -ENODEV;
+	return m->flags & MAP_GROWSDOWN ? -EINVAL : 0;
 }
 
 /* MAP_TYPE and the flags beside it, for files and anonymous memory. */
@@ -241,6 +242,9 @@ static int check_args(struct task *t, struct map_req *m, struct file *f)
 			return -EPERM;
 		m->v.madvise = VMA_LOCKED;
 	}
+	/* Devices may be mapped at any offset, files and sockets only where a position can be. */
+	if (f && end > INT64_MAX && (f->inode ? S_ISREG(f->inode->mode) : file_anon(f) == ANON_SOCKET))
+		return -EOVERFLOW;
 	r = check_type(m, f != NULL);
 	if (r < 0)
 		return r;

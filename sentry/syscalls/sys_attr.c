@@ -13,17 +13,23 @@
 #include "sentry/syscalls/patharg.h"
 #include "sentry/vfs/vfs.h"
 
-/* Apply to what an open descriptor stands for; files without inode have no attributes to keep. */
 /* Nanoseconds that are none: refused only once the file is found. */
 #define BAD_TIME 0x80000000u
 
+/* Apply to what an open descriptor stands for: pipes and sockets have no attributes to keep, anonymous inodes refuse them. */
 static long set_fd(struct task *t, struct file *f, const struct iattr *at)
 {
+	enum file_anon kind = file_anon(f);
+
 	if (at->valid & BAD_TIME)
 		return -EINVAL;
+	if (f->inode && S_ISLNK(f->inode->mode) && (at->valid & IATTR_MODE))
+		return -EOPNOTSUPP;
 	if (f->path.dentry)
 		return vfs_setattr(t, &f->path, at);
-	return f->inode ? inode_setattr(t, f->inode, at) : 0;
+	if (f->inode)
+		return inode_setattr(t, f->inode, at);
+	return kind == ANON_INODE || kind == ANON_PIDFD ? -EOPNOTSUPP : 0;
 }
 
 /* ---- mode and owner ---- */

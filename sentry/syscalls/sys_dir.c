@@ -98,8 +98,10 @@ static long do_mknod(struct task *t, const struct sysargs *a, int i, int dirfd)
 {
 	char name[PATH_MAX] no_init;
 	u32 mode = arg_u32(a, i + 1), dev = arg_u32(a, i + 2);
-	int r = path_arg(t, a, i, name);
+	int r = vfs_mknod_type(mode);
 
+	if (r == 0)
+		r = path_arg(t, a, i, name);
 	if (r < 0)
 		return r;
 	if (!S_ISCHR(mode) && !S_ISBLK(mode))
@@ -136,7 +138,7 @@ static long do_symlink(struct task *t, const struct sysargs *a, int dirfd, int i
 	int r = path_arg(t, a, 0, target);
 
 	if (r == 0)
-		r = path_arg(t, a, i, name);
+		r = *target ? path_arg(t, a, i, name) : -ENOENT;
 	return r < 0 ? r : vfs_symlink(t, target, dirfd, name);
 }
 

@@ -58,11 +58,11 @@ static long do_wait(struct task *t, const struct sysargs *a, ktime_t deadline)
 	auto_file *ep = NULL;
 	int max = arg_s32(a, 2);
 
-	if (max <= 0 || max > EP_MAX_EVENTS)
-		return -EINVAL;
 	ep = task_call_file(t, arg_fd(a, 0));
 	if (!ep)
 		return -EBADF;
+	if (max <= 0 || max > EP_MAX_EVENTS)
+		return -EINVAL;
 	if (!file_is_epoll(ep))
 		return -EINVAL;
 	return eventpoll_wait(t, ep, arg_addr(a, 1), max, deadline);

@@ -57,7 +57,7 @@ static long set_fl(struct task *t, struct file *f, int fd, u32 flags)
 
 	if ((flags & O_NOATIME) && !(file_flags(f) & O_NOATIME) && f->inode && !inode_owner_or_capable(t, f->inode))
 		return -EPERM;
-	if ((flags & ~file_flags(f) & O_DIRECT) && !file_is_pipe(f) && !(f->inode && S_ISREG(f->inode->mode)))
+	if ((flags & O_DIRECT) && !file_is_pipe(f) && !(f->inode && S_ISREG(f->inode->mode)))
 		return -EINVAL;
 	r = fasync_set(t, f, fd, flags & O_ASYNC);
 	return r < 0 ? r : file_set_flags(f, flags, SETFL_MASK);
@@ -119,6 +119,8 @@ static long fcntl_any(struct task *t, struct file *f, int fd, int cmd, u64 arg)
 		return fd_set_cloexec(t, fd, arg & FD_CLOEXEC);
 	case F_GETFL:
 		return file_flags(f);
+	case LX_F_CREATED_QUERY:
+		return (f->kind & FILE_CREATED) != 0;
 	case LX_F_DUPFD_QUERY:
 		return dup_query(t, f, (int)arg);
 	default:
@@ -149,8 +151,6 @@ long sys_fcntl(struct task *t, const struct sysargs *a)
 	case F_SETOWN: case F_GETOWN: case F_SETSIG: case F_GETSIG: case F_SETOWN_EX: case F_GETOWN_EX:
 	case LX_F_GETOWNER_UIDS:
 		return fowner_fcntl(t, f, cmd, arg);
-	case LX_F_CREATED_QUERY:
-		return (f->kind & FILE_CREATED) != 0;
 	case F_SETLEASE:
 		return lease_set(t, f, fd, arg);
 	case F_GETLEASE:
@@ -176,7 +176,7 @@ long sys_flock(struct task *t, const struct sysargs *a)
 {
 	auto_file *f = fd_get(t, arg_fd(a, 0));
 
-	return f ? file_flock(t, f, arg_s32(a, 1)) : -EBADF;
+	return file_flock(t, f, arg_s32(a, 1));
 }
 
 /* ---- ioctl ---- */

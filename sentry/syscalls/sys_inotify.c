@@ -44,7 +44,7 @@ long sys_inotify_add_watch(struct task *t, const struct sysargs *a)
 	u32 mask = arg_u32(a, 2), look;
 	int r;
 
-	if ((mask & ~(u32)MASK_KNOWN) || !(mask & IN_ALL_EVENTS))
+	if ((mask & ~(u32)MASK_KNOWN) || !(mask & MASK_KNOWN))
 		return -EINVAL;
 	if (!f)
 		return -EBADF;

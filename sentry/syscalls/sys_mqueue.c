@@ -63,24 +63,24 @@ long sys_mq_timedsend(struct task *t, const struct sysargs *a)
 {
 	auto_file *f = fd_get(t, arg_fd(a, 0));
 	ktime_t deadline;
-	int r;
+	int r = deadline_arg(t, arg_addr(a, 4), &deadline);
 
-	if (!f)
-		return -EBADF;
-	r = deadline_arg(t, arg_addr(a, 4), &deadline);
-	return r < 0 ? r : mq_send_msg(t, f, arg_addr(a, 1), arg_size(a, 2), arg_u32(a, 3), deadline);
+	if (r < 0)
+		return r;
+	if (arg_u32(a, 3) >= MQ_PRIOS)
+		return -EINVAL;
+	return !f ? -EBADF : mq_send_msg(t, f, arg_addr(a, 1), arg_size(a, 2), arg_u32(a, 3), deadline);
 }
 
 long sys_mq_timedreceive(struct task *t, const struct sysargs *a)
 {
 	auto_file *f = fd_get(t, arg_fd(a, 0));
 	ktime_t deadline;
-	int r;
+	int r = deadline_arg(t, arg_addr(a, 4), &deadline);
 
-	if (!f)
-		return -EBADF;
-	r = deadline_arg(t, arg_addr(a, 4), &deadline);
-	return r < 0 ? r : mq_receive_msg(t, f, arg_addr(a, 1), arg_size(a, 2), arg_addr(a, 3), deadline);
+	if (r < 0)
+		return r;
+	return !f ? -EBADF : mq_receive_msg(t, f, arg_addr(a, 1), arg_size(a, 2), arg_addr(a, 3), deadline);
 }
 
 /* All that can be wrong with an event is told before the queue is looked at.  *ret_sock: a reference. */
@@ -122,10 +122,12 @@ long sys_mq_getsetattr(struct task *t, const struct sysargs *a)
 	struct lx_mq_attr set, old;
 	int r = 0;
 
-	if (!f)
-		return -EBADF;
 	if (arg_addr(a, 1).v)
 		r = copy_in(t, &set, arg_addr(a, 1), sizeof(set));
+	if (r == 0 && arg_addr(a, 1).v && (set.flags & ~(s64)O_NONBLOCK))
+		r = -EINVAL;
+	if (r == 0 && !f)
+		r = -EBADF;
 	if (r == 0)
 		r = mq_attr(f, arg_addr(a, 1).v ? &set : NULL, &old);
 	if (r == 0 && arg_addr(a, 2).v)

@@ -33,8 +33,10 @@ static long do_open(struct task *t, int dirfd, const char *name, u32 flags, u32 
 static long open_arg(struct task *t, const struct sysargs *a, int i, int dirfd, u32 flags, u32 mode)
 {
 	char name[PATH_MAX] no_init;
-	int r = path_arg(t, a, i, name);
+	int r = vfs_open_flags(flags);
 
+	if (r == 0)
+		r = path_arg(t, a, i, name);
 	return r < 0 ? r : do_open(t, dirfd, name, flags, mode & 07777, 0);
 }
 
@@ -100,6 +102,8 @@ long sys_openat2(struct task *t, const struct sysargs *a)
 	if ((how.flags & O_PATH) && (how.flags & ~(u64)(O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)))
 		return -EINVAL;
 	r = resolve_flags(how.resolve, &resolve);
+	if (r == 0)
+		r = vfs_open_flags((u32)how.flags);
 	if (r == 0)
 		r = path_arg(t, a, 1, name);
 	return r < 0 ? r : do_open(t, arg_fd(a, 0), name, (u32)how.flags, (u32)how.mode, resolve);

@@ -29,8 +29,11 @@ static long do_read(struct task *t, const struct sysargs *a, s64 *pos)
 
 	if (!f)
 		return -EBADF;
-	if (absurd(arg_addr(a, 1), arg_size(a, 2)))
-		return (f->flags & O_ACCMODE) == O_WRONLY ? -EBADF : -EFAULT;
+	if (absurd(arg_addr(a, 1), arg_size(a, 2))) {
+		int r = file_check_io(f, false, pos);
+
+		return r < 0 ? r : -EFAULT;
+	}
 	iobuf_user(&b, t, arg_addr(a, 1), arg_size(a, 2));
 	b.again = pos;
 	b.parks = !pos;
@@ -44,8 +47,11 @@ static long do_write(struct task *t, const struct sysargs *a, s64 *pos)
 
 	if (!f)
 		return -EBADF;
-	if (absurd(arg_addr(a, 1), arg_size(a, 2)))
-		return (f->flags & O_ACCMODE) == O_RDONLY ? -EBADF : -EFAULT;
+	if (absurd(arg_addr(a, 1), arg_size(a, 2))) {
+		int r = file_check_io(f, true, pos);
+
+		return r < 0 ? r : -EFAULT;
+	}
 	iobuf_user(&b, t, arg_addr(a, 1), arg_size(a, 2));
 	return file_write(t, f, &b, pos, false);
 }
@@ -79,12 +85,16 @@ static long do_vector(struct task *t, const struct sysargs *a, s64 *pos, long ho
 
 	if (!f)
 		return -EBADF;
-	n = iov_copy_in(t, arg_addr(a, 1), arg_size(a, 2), &iov);
+	n = file_check_io(f, write, pos);
+	if (n == 0)
+		n = iov_copy_in(t, arg_addr(a, 1), arg_size(a, 2), &iov);
 	if (n < 0)
 		return n;
 	iobuf_user_iov(&b, t, iov, arg_size(a, 2));
-	if (how < 0)
-		n = (f->flags & O_ACCMODE) == (write ? O_RDONLY : O_WRONLY) ? -EBADF : b.left ? how : 0;
+	if (b.left == 0)
+		n = 0;          /* nothing: the kind is not asked */
+	else if (how < 0)
+		n = how;
 	else
 		n = write ? file_write(t, f, &b, pos, (u32)how) : file_read(t, f, &b, pos, how & WRITE_NOWAIT);
 	kfree(iov);

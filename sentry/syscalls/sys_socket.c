@@ -150,14 +150,17 @@ long sys_bind(struct task *t, const struct sysargs *a)
 long sys_connect(struct task *t, const struct sysargs *a)
 {
 	u8 name[SOCK_NAME_MAX];
-	auto_file *f = NULL;
+	auto_file *f = fd_get(t, arg_fd(a, 0));
 	struct socket *s;
-	int r = sockarg_get(t, arg_fd(a, 0), &f, &s);
+	int r;
 
-	if (r == 0)
-		r = sockarg_name_in(t, arg_addr(a, 1), arg_s32(a, 2), name);
-	if (r == 0)
-		r = may_use_port(t, s, name, arg_u32(a, 2), LL_CONNECT_TCP);
+	if (!f)
+		return -EBADF;
+	r = sockarg_name_in(t, arg_addr(a, 1), arg_s32(a, 2), name);    /* before it is known to be a socket, unlike bind */
+	if (r < 0)
+		return r;
+	s = socket_of(f);
+	r = s ? may_use_port(t, s, name, arg_u32(a, 2), LL_CONNECT_TCP) : -ENOTSOCK;
 	return r < 0 ? r : socket_connect(t, s, name, arg_u32(a, 2));
 }
 
@@ -180,16 +183,18 @@ static int name_of_peer(struct socket *s, void *name)
 
 static long do_accept(struct task *t, const struct sysargs *a, u32 flags)
 {
-	auto_file *f = NULL, *got = NULL;
+	auto_file *f = fd_get(t, arg_fd(a, 0)), *got = NULL;
 	u8 name[SOCK_NAME_MAX] = { 0 };
 	struct socket *s;
 	int r, fd, len;
 
+	if (!f)
+		return -EBADF;
 	if (flags & ~(u32)(SOCK_CLOEXEC | SOCK_NONBLOCK))
 		return -EINVAL;
-	r = sockarg_get(t, arg_fd(a, 0), &f, &s);
-	if (r < 0)
-		return r;
+	s = socket_of(f);
+	if (!s)
+		return -ENOTSOCK;
 	fd = fd_reserve(t, 0, flags & SOCK_CLOEXEC);
 	if (fd < 0)
 		return fd;
@@ -256,9 +261,9 @@ long sys_setsockopt(struct task *t, const struct sysargs *a)
 	s32 len = arg_s32(a, 4);
 	int r;
 
-	if (len < 0)
-		return -EINVAL;
 	r = sockarg_get(t, arg_fd(a, 0), &f, &s);
+	if (r == 0 && len < 0)
+		r = -EINVAL;
 	if (r == 0)
 		r = longest(t, s, arg_s32(a, 1), arg_s32(a, 2));
 	if (r < 0)

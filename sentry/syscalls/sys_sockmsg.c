@@ -91,7 +91,12 @@ static int msghdr_in(struct task *t, gaddr_t addr, struct lx_msghdr *h)
 	return h->iovlen > VLEN_MAX ? -EMSGSIZE : 0;
 }
 
-#define MSG_CMSG_COMPAT 0x80000000u     /* the kernel's own */
+#define MSG_CMSG_COMPAT 0x80000000u     /* the kernel's own: refused before anything else */
+
+static int get(struct task *t, const struct sysargs *a, u32 flags, struct file **ret_file, struct socket **ret)
+{
+	return flags & MSG_CMSG_COMPAT ? -EINVAL : sockarg_get(t, arg_fd(a, 0), ret_file, ret);
+}
 
 static ssize_t do_sendmsg(struct task *t, struct socket *s, gaddr_t addr, u32 flags)
 {
@@ -100,7 +105,7 @@ static ssize_t do_sendmsg(struct task *t, struct socket *s, gaddr_t addr, u32 fl
 	struct lx_msghdr h;
 	struct iobuf b;
 	struct sock_msg m = { .b = &b, .flags = flags };
-	ssize_t n = flags & MSG_CMSG_COMPAT ? -EINVAL : msghdr_in(t, addr, &h);
+	ssize_t n = msghdr_in(t, addr, &h);
 
 	if (n < 0)
 		return n;
@@ -133,7 +138,7 @@ long sys_sendmsg(struct task *t, const struct sysargs *a)
 {
 	auto_file *f = NULL;
 	struct socket *s;
-	int r = sockarg_get(t, arg_fd(a, 0), &f, &s);
+	int r = get(t, a, arg_u32(a, 2), &f, &s);
 
 	return r < 0 ? r : do_sendmsg(t, s, arg_addr(a, 1), arg_u32(a, 2));
 }
@@ -152,7 +157,7 @@ long sys_sendmmsg(struct task *t, const struct sysargs *a)
 	u32 vlen = MIN(arg_u32(a, 2), (u32)VLEN_MAX), i;
 	auto_file *f = NULL;
 	struct socket *s;
-	ssize_t n = sockarg_get(t, arg_fd(a, 0), &f, &s);
+	ssize_t n = get(t, a, arg_u32(a, 3), &f, &s);
 
 	if (n < 0)
 		return n;
@@ -204,7 +209,7 @@ static ssize_t do_recvmsg(struct task *t, struct socket *s, gaddr_t addr, u32 fl
 	struct sock_msg m = { .b = &b, .flags = flags };
 	struct cmsg_out out;
 	u64 room[CTL_ROOM / 8];
-	ssize_t n = flags & MSG_CMSG_COMPAT ? -EINVAL : msghdr_in(t, addr, &h);
+	ssize_t n = msghdr_in(t, addr, &h);
 	int r;
 
 	if (n < 0)
@@ -230,7 +235,7 @@ long sys_recvmsg(struct task *t, const struct sysargs *a)
 {
 	auto_file *f = NULL;
 	struct socket *s;
-	int r = sockarg_get(t, arg_fd(a, 0), &f, &s);
+	int r = get(t, a, arg_u32(a, 2), &f, &s);
 
 	return r < 0 ? r : do_recvmsg(t, s, arg_addr(a, 1), arg_u32(a, 2));
 }
@@ -250,7 +255,7 @@ long sys_recvmmsg(struct task *t, const struct sysargs *a)
 	auto_file *f = NULL;
 	ktime_t deadline;
 	struct socket *s;
-	ssize_t n = timeout_arg(t, arg_addr(a, 4), &deadline);
+	ssize_t n = flags & MSG_CMSG_COMPAT ? -EINVAL : timeout_arg(t, arg_addr(a, 4), &deadline);
 
 	if (n == 0)
 		n = sockarg_get(t, arg_fd(a, 0), &f, &s);

@@ -18,7 +18,7 @@
 #include "sentry/socket/socket.h"
 #include "sentry/syscalls/syscall.h"
 #include "sentry/vfs/file.h"
-#include "sentry/vfs/inode.h"
+#include "sentry/vfs/vfs.h"
 
 #define CHUNK (128u << 10)
 
@@ -74,39 +74,10 @@ static int off_in(struct task *t, gaddr_t p, s64 *off, bool *use)
 	return *off < 0 ? -EINVAL : 0;
 }
 
-long sys_sendfile(struct task *t, const struct sysargs *a)
+/* That of its place: an overlay's file may have the inode of a layer. */
+static struct super *super_of(const struct file *f)
 {
-	auto_file *out = fd_get(t, arg_fd(a, 0)), *in = fd_get(t, arg_fd(a, 1));
-	size_t n = MIN(arg_size(a, 3), MAX_RW_COUNT);
-	bool use_off;
-	s64 pos = 0;
-	ssize_t r = off_in(t, arg_addr(a, 2), &pos, &use_off);
-
-	if (r == -EFAULT)
-		return r;
-	if (!in || (in->flags & O_ACCMODE) == O_WRONLY)
-		return -EBADF;
-	if ((in->kind & FILE_STREAM) && use_off)
-		return -ESPIPE;
-	if (r < 0)
-		return r;
-	if (!out || (out->flags & O_ACCMODE) == O_RDONLY)
-		return -EBADF;
-	if ((in->kind & FILE_STREAM) || (in->inode && S_ISDIR(in->inode->mode)))
-		return -EINVAL;
-	if (out->inode && S_ISREG(out->inode->mode) && (file_flags(out) & O_APPEND))
-		return -EINVAL;
-	if (!use_off) {
-		pos = file_lseek(t, in, 0, SEEK_CUR);
-		if (pos < 0)
-			return pos;
-	}
-	r = pump_alloc(t, in, &pos, out, NULL, n, false);
-	if (use_off && copy_out(t, arg_addr(a, 2), &pos, sizeof(pos)) < 0)
-		return -EFAULT;
-	if (!use_off && r > 0 && file_lseek(t, in, pos, SEEK_SET) < 0)
-		return -EIO;
-	return r;
+	return f->path.dentry ? path_inode(&f->path)->sb : f->inode->sb;
 }
 
 /* Linux: generic_copy_file_checks().  No more is copied than the source has now: a file may be appended to itself. */
@@ -125,6 +96,8 @@ static int check_range(struct task *t, struct file *in, struct file *out, s64 ip
 	if ((file_flags(out) & O_APPEND) || (out->flags & O_ACCMODE) == O_RDONLY ||
 	    (in->flags & O_ACCMODE) == O_WRONLY)
 		return -EBADF;
+	if (super_of(in) != super_of(out))
+		return -EXDEV;
 	if ((u64)ipos + *n < *n || (u64)opos + *n < *n)
 		return -EOVERFLOW;
 	r = inode_getattr(t, in->inode, &st);
@@ -231,6 +204,12 @@ static ssize_t to_pipe(struct task *t, struct file *in, s64 *ipos, struct file *
 	return file_write(t, out, &b, NULL, false);
 }
 
+/* /dev/null gives nothing by splice, and /dev/full takes nothing: not even an error of its own. */
+static bool device_splices(const struct file *f, bool out)
+{
+	return !f->inode || !S_ISCHR(f->inode->mode) || f->inode->rdev_major != 1 || f->inode->rdev_minor != (out ? 7 : 3);
+}
+
 /* Can it be spliced at all?  On Linux eventfds, timers and such cannot, though they read and write. */
 static bool splices(const struct file *f, bool out)
 {
@@ -238,7 +217,7 @@ static bool splices(const struct file *f, bool out)
 		return false;
 	if (f->anon_name && strncmp(f->anon_name, "anon_inode", 10) == 0)
 		return false;
-	return out ? f->ops->write : f->ops->read;
+	return device_splices(f, out) && (out ? f->ops->write : f->ops->read);
 }
 
 #define SPLICE_KNOWN (SPLICE_F_MOVE | SPLICE_F_NONBLOCK | SPLICE_F_MORE | SPLICE_F_GIFT)
@@ -259,6 +238,51 @@ static ssize_t do_splice(struct task *t, struct file *in, s64 *ipos, struct file
 	return r;
 }
 
+/* sendfile(2) to a pipe is a splice, and takes what has no position, too. */
+static ssize_t stream_to_pipe(struct task *t, struct file *in, struct file *out, size_t n)
+{
+	if (!file_is_pipe(out) || file_is_pipe(in) || !splices(in, false))
+		return -EINVAL;
+	return n ? do_splice(t, in, NULL, out, NULL, n, file_flags(out) & O_NONBLOCK) : 0;
+}
+
+long sys_sendfile(struct task *t, const struct sysargs *a)
+{
+	auto_file *out = fd_get(t, arg_fd(a, 0)), *in = fd_get(t, arg_fd(a, 1));
+	size_t n = MIN(arg_size(a, 3), MAX_RW_COUNT);
+	bool use_off;
+	s64 pos = 0;
+	ssize_t r = off_in(t, arg_addr(a, 2), &pos, &use_off);
+
+	if (r == -EFAULT)
+		return r;
+	if (!in || (in->flags & O_ACCMODE) == O_WRONLY)
+		return -EBADF;
+	if ((in->kind & FILE_STREAM) && use_off)
+		return -ESPIPE;
+	if (r < 0)
+		return r;
+	if (!out || (out->flags & O_ACCMODE) == O_RDONLY)
+		return -EBADF;
+	if (in->kind & FILE_STREAM)
+		return stream_to_pipe(t, in, out, n);
+	if ((in->inode && S_ISDIR(in->inode->mode)) || !device_splices(in, false) || !device_splices(out, true))
+		return -EINVAL;
+	if (out->inode && S_ISREG(out->inode->mode) && (file_flags(out) & O_APPEND))
+		return -EINVAL;
+	if (!use_off) {
+		pos = file_lseek(t, in, 0, SEEK_CUR);
+		if (pos < 0)
+			return pos;
+	}
+	r = pump_alloc(t, in, &pos, out, NULL, n, false);
+	if (use_off && copy_out(t, arg_addr(a, 2), &pos, sizeof(pos)) < 0)
+		return -EFAULT;
+	if (!use_off && r > 0 && file_lseek(t, in, pos, SEEK_SET) < 0)
+		return -EIO;
+	return r;
+}
+
 long sys_splice(struct task *t, const struct sysargs *a)
 {
 	auto_file *in = fd_get(t, arg_fd(a, 0)), *out = fd_get(t, arg_fd(a, 2));
@@ -273,17 +297,21 @@ long sys_splice(struct task *t, const struct sysargs *a)
 		return 0;
 	if (!in || !out)
 		return -EBADF;
-	r = off_in(t, arg_addr(a, 1), &ipos, &use_in);
-	if (r == 0)
-		r = off_in(t, arg_addr(a, 3), &opos, &use_out);
+	if ((arg_addr(a, 1).v && file_is_pipe(in)) || (arg_addr(a, 3).v && file_is_pipe(out)))
+		return -ESPIPE;
+	r = off_in(t, arg_addr(a, 3), &opos, &use_out);
+	if (r != -EFAULT)
+		r = MIN(off_in(t, arg_addr(a, 1), &ipos, &use_in), r);
+	if (r == -EFAULT)
+		return r;
+	if ((in->flags & O_ACCMODE) == O_WRONLY || (out->flags & O_ACCMODE) == O_RDONLY)
+		return -EBADF;
 	if (r < 0)
 		return r;
 	if ((!file_is_pipe(in) && !file_is_pipe(out)) || pipe_is_same(in, out))
 		return -EINVAL;
 	if ((use_in && (in->kind & FILE_STREAM)) || (use_out && (out->kind & FILE_STREAM)))
-		return -ESPIPE;
-	if ((in->flags & O_ACCMODE) == O_WRONLY || (out->flags & O_ACCMODE) == O_RDONLY)
-		return -EBADF;
+		return -EINVAL;
 	if (!file_is_pipe(out) && (file_flags(out) & O_APPEND))
 		return -EINVAL;
 	if (!splices(in, false) || !splices(out, true))
@@ -317,10 +345,10 @@ long sys_tee(struct task *t, const struct sysargs *a)
 		return 0;
 	if (!in || !out)
 		return -EBADF;
-	if (!file_is_pipe(in) || !file_is_pipe(out) || pipe_is_same(in, out))
-		return -EINVAL;
 	if ((in->flags & O_ACCMODE) == O_WRONLY || (out->flags & O_ACCMODE) == O_RDONLY)
 		return -EBADF;
+	if (!file_is_pipe(in) || !file_is_pipe(out) || pipe_is_same(in, out))
+		return -EINVAL;
 	buf = kbuf_alloc(MIN(n, (size_t)CHUNK));
 	if (!buf)
 		return -ENOMEM;
@@ -358,13 +386,17 @@ long sys_vmsplice(struct task *t, const struct sysargs *a)
 
 	if (arg_u32(a, 3) & ~(u32)SPLICE_KNOWN)
 		return -EINVAL;
-	if (!f || !file_is_pipe(f))
+	if (!f)
 		return -EBADF;
 	n = iov_copy_in(t, arg_addr(a, 1), arg_size(a, 2), &iov);
 	if (n < 0)
 		return n;
 	iobuf_user_iov(&b, t, iov, arg_size(a, 2));
-	if ((f->flags & O_ACCMODE) == O_RDONLY)
+	if (b.left == 0)
+		n = 0;
+	else if (!file_is_pipe(f))
+		n = -EBADF;
+	else if ((f->flags & O_ACCMODE) == O_RDONLY)
 		n = file_read(t, f, &b, NULL, nowait);
 	else
 		n = fill_pipe(t, f, &b, nowait);

@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -35,11 +36,18 @@ static int put_stat(struct task *t, gaddr_t dst, const struct kstat *k)
 	return copy_out(t, dst, &st, sizeof(st));
 }
 
-static int stat_fd(struct task *t, int fd, struct kstat *ret)
+/* *place, if wanted: where it is, if it is anywhere. */
+static int stat_fd(struct task *t, int fd, struct kstat *ret, struct path *place)
 {
 	auto_file *f = fd_get_path(t, fd);
 
-	return f ? file_getattr(t, f, ret) : -EBADF;
+	if (!f)
+		return -EBADF;
+	if (place && f->path.dentry) {
+		*place = f->path;
+		path_get(place);
+	}
+	return file_getattr(t, f, ret);
 }
 
 static int stat_name(struct task *t, int dirfd, const char *name, u32 at_flags, struct kstat *ret,
@@ -51,7 +59,7 @@ static int stat_name(struct task *t, int dirfd, const char *name, u32 at_flags, 
 
 	/* fstat by another name; the descriptor may be one without a place. */
 	if (!*name && (at_flags & AT_EMPTY_PATH) && dirfd != AT_FDCWD)
-		return stat_fd(t, dirfd, ret);
+		return stat_fd(t, dirfd, ret, place);
 	r = vfs_lookup(t, dirfd, name, look, place);
 	return r < 0 ? r : inode_getattr(t, path_inode(place), ret);
 }
@@ -74,7 +82,7 @@ long sys_lstat(struct task *t, const struct sysargs *a) { return do_stat(t, a, 0
 long sys_fstat(struct task *t, const struct sysargs *a)
 {
 	struct kstat k;
-	int r = stat_fd(t, arg_fd(a, 0), &k);
+	int r = stat_fd(t, arg_fd(a, 0), &k, NULL);
 
 	return r < 0 ? r : put_stat(t, arg_addr(a, 1), &k);
 }
@@ -87,8 +95,9 @@ long sys_newfstatat(struct task *t, const struct sysargs *a)
 		return -EINVAL;
 	/* A NULL name with AT_EMPTY_PATH is "" since Linux 6.11. */
 	if ((flags & AT_EMPTY_PATH) && arg_addr(a, 1).v == 0) {
+		auto_path p = { 0 };
 		struct kstat k;
-		int r = stat_fd(t, arg_fd(a, 0), &k);
+		int r = stat_name(t, arg_fd(a, 0), "", flags, &k, &p);
 
 		return r < 0 ? r : put_stat(t, arg_addr(a, 2), &k);
 	}
@@ -97,6 +106,8 @@ long sys_newfstatat(struct task *t, const struct sysargs *a)
 
 /* ---- statx ---- */
 
+#define PID_FS_MAGIC 0x50494446
+#define ST_VALID     0x20
 #define LX_STATX_MNT_ID        0x1000u
 #define LX_STATX_MNT_ID_UNIQUE 0x4000u
 
@@ -213,11 +224,14 @@ long sys_ustat(struct task *t, const struct sysargs *a)
 long sys_fstatfs(struct task *t, const struct sysargs *a)
 {
 	auto_file *f = fd_get_path(t, arg_fd(a, 0));
-	struct statfs st = { .f_type = 0x50495045, .f_bsize = 4096, .f_namelen = 255 };         /* PIPEFS_MAGIC */
+	static const u32 magic[] = { [ANON_INODE] = ANON_INODE_FS_MAGIC, [ANON_PIPE] = PIPEFS_MAGIC,
+				     [ANON_SOCKET] = SOCKFS_MAGIC, [ANON_PIDFD] = PID_FS_MAGIC };
+	struct statfs st = { .f_bsize = 4096, .f_frsize = 4096, .f_namelen = 255, .f_flags = ST_VALID };
 	int r = 0;
 
 	if (!f)
 		return -EBADF;
+	st.f_type = magic[file_anon(f)];
 	if (f->inode)
 		r = vfs_statfs(t, f->inode->sb, f->path.mnt ? mount_flags(f->path.mnt) : 0, &st);
 	return r < 0 ? r : copy_out(t, arg_addr(a, 1), &st, sizeof(st));

@@ -12,12 +12,10 @@ long sys_truncate(struct task *t, const struct sysargs *a)
 {
 	char name[PATH_MAX] no_init;
 	auto_path p = { 0 };
-	int r = path_arg(t, a, 0, name);
+	int r = arg_long(a, 1) < 0 ? -EINVAL : path_arg(t, a, 0, name);
 
 	if (r < 0)
 		return r;
-	if (arg_long(a, 1) < 0)
-		return -EINVAL;
 	r = vfs_lookup(t, AT_FDCWD, name, LOOKUP_FOLLOW, &p);
 	return r < 0 ? r : vfs_truncate(t, &p, arg_u64(a, 1));
 }
@@ -78,7 +76,7 @@ long sys_sync_file_range(struct task *t, const struct sysargs *a)
 		return -EINVAL;
 	if (!f->inode || S_ISCHR(f->inode->mode) || S_ISFIFO(f->inode->mode) || S_ISSOCK(f->inode->mode))
 		return -ESPIPE;
-	return arg_u32(a, 3) & SYNC_FILE_RANGE_WAIT_AFTER ? file_fsync(t, f, true) : 0;
+	return arg_u32(a, 3) & SYNC_FILE_RANGE_WAIT_AFTER && f->ops->fsync ? file_fsync(t, f, true) : 0;
 }
 
 long sys_fadvise64(struct task *t, const struct sysargs *a)
@@ -87,7 +85,7 @@ long sys_fadvise64(struct task *t, const struct sysargs *a)
 
 	if (!f)
 		return -EBADF;
-	if (f->kind & FILE_STREAM)
+	if (file_is_fifo(f))
 		return -ESPIPE;
 	if (arg_long(a, 2) < 0 || arg_s32(a, 3) < 0 || arg_s32(a, 3) > 5)
 		return -EINVAL;

@@ -32,7 +32,7 @@ static int find_object(struct task *t, const struct object *o, struct path *ret)
 		if (!f)
 			return -EBADF;
 		if (!f->path.dentry)
-			return -EOPNOTSUPP;
+			return vfs_proxy_place(t, f, ret);
 		*ret = f->path;
 		path_get(ret);
 		return 0;

@@ -49,7 +49,7 @@ static int make_in(struct task *t, struct inode *dir, const char *name, size_t l
 	case S_IFLNK:
 		return ops->symlink ? ops->symlink(t, dir, name, len, m->target, ret) : -EPERM;
 	case S_IFREG:
-		return ops->create ? ops->create(t, dir, name, len, mode, ret) : -EPERM;
+		return ops->create ? ops->create(t, dir, name, len, mode, ret) : -EACCES;
 	default:
 		return ops->mknod ? ops->mknod(t, dir, name, len, mode, m->major, m->minor, ret) : -EPERM;
 	}
@@ -87,7 +87,7 @@ static int make_last(struct walk *w, const struct making *m, struct dentry **ret
 		r = perm_may_create(w->t, dir);
 	if (r == 0 && m->link_to && is_dir)
 		r = -EPERM;
-	if (r == 0 && (dentry_is_deleted(w->cur.dentry) || dir->sb->nodcache))
+	if (r == 0 && (dentry_is_deleted(w->cur.dentry) || super_knows_all_names(dir->sb)))
 		r = -ENOENT;            /* proc: its lookup's answer is the last word */
 	if (r < 0)
 		return r;
@@ -129,6 +129,18 @@ int vfs_mkdir(struct task *t, int dirfd, const char *name, u32 mode)
 	return make_at(t, dirfd, name, &m, NULL);
 }
 
+int vfs_mknod_type(u32 mode)
+{
+	switch (mode & S_IFMT) {
+	case 0: case S_IFREG: case S_IFIFO: case S_IFSOCK: case S_IFCHR: case S_IFBLK:
+		return 0;
+	case S_IFDIR:
+		return -EPERM;
+	default:
+		return -EINVAL;
+	}
+}
+
 int vfs_mknod(struct task *t, int dirfd, const char *name, u32 mode, u32 major, u32 minor)
 {
 	struct making m = { .mode = mode, .major = major, .minor = minor };
@@ -149,10 +161,8 @@ int vfs_mknod(struct task *t, int dirfd, const char *name, u32 mode, u32 major, 
 		if (!capable(t, CAP_MKNOD) || cgroup_may_use_device(t, mode, major, minor, BPF_DEVCG_ACC_MKNOD) < 0)
 			return -EPERM;
 		break;
-	case S_IFDIR:
-		return -EPERM;
 	default:
-		return -EINVAL;
+		return vfs_mknod_type(mode);
 	}
 	m.mode &= S_IFMT | 07777;
 	return make_at(t, dirfd, name, &m, NULL);

@@ -12,6 +12,7 @@
 #include "sentry/vfs/file.h"
 #include <fcntl.h>
 #include <linux/capability.h>
+#include "platform/base/str.h"
 #include "sentry/core/usercopy.h"
 #include "sentry/kernel/task.h"
 #include "sentry/vfs/perm.h"
@@ -22,6 +23,7 @@
 #include "sentry/vfs/notify.h"
 #include "sentry/vfs/vfs.h"
 
+#define LX_FALLOC_WRITE_ZEROES 0x80     /* Linux 6.17; no file system here has it */
 #define VIEW_LEAST 1024u        /* bytes: less travels with the trap as well */
 #define READ_EVENTS  (POLLIN | POLLRDNORM | POLLRDHUP)
 #define WRITE_EVENTS (POLLOUT | POLLWRNORM)
@@ -108,6 +110,21 @@ static bool readable(const struct file *f)
 static bool writable(const struct file *f)
 {
 	return !(f->kind & FILE_PATH) && ((f->flags & O_ACCMODE) == O_WRONLY || (f->flags & O_ACCMODE) == O_RDWR);
+}
+
+int file_check_io(const struct file *f, bool write, bool at)
+{
+	if (at && (f->kind & FILE_STREAM))
+		return -ESPIPE;
+	if (!(write ? writable(f) : readable(f)))
+		return -EBADF;
+	return write ? (f->ops->write ? 0 : -EINVAL) : f->ops->read || (f->inode && S_ISDIR(f->inode->mode)) ? 0 : -EINVAL;
+}
+
+/* A range that leaves the positions there are: refused whatever the kind, and even if O_APPEND then goes elsewhere. */
+static bool beyond(const s64 *pos, const struct iobuf *b)
+{
+	return pos && (*pos < 0 || (s64)((u64)*pos + b->left) < 0);
 }
 
 static bool is_dir(const struct file *f)
@@ -238,7 +255,7 @@ static ssize_t read_at(struct task *t, struct file *f, struct iobuf *b, s64 *pos
 {
 	ssize_t n;
 
-	if (*pos < 0 || (s64)((u64)*pos + b->left) < 0)
+	if (beyond(pos, b))
 		return -EINVAL;
 	n = read_view(t, f, b, pos);
 	if (n)
@@ -254,14 +271,13 @@ ssize_t file_read(struct task *t, struct file *f, struct iobuf *b, s64 *pos, boo
 	bool asked = b->left > 0;
 	ssize_t n;
 
-	if (pos && (f->kind & FILE_STREAM))
-		return -ESPIPE;
-	if (!readable(f))
-		return -EBADF;
+	n = file_check_io(f, false, pos);
+	if (n < 0)
+		return n;
+	if (beyond(pos, b))
+		return -EINVAL;
 	if (is_dir(f))
 		return -EISDIR;
-	if (!f->ops->read)
-		return -EINVAL;
 	if (f->kind & FILE_STREAM)
 		return read_stream(t, f, b, nowait);
 	if (f->kind & FILE_NOPOSLOCK)
@@ -366,7 +382,7 @@ static ssize_t write_regular(struct task *t, struct file *f, struct iobuf *b, s6
 		if (n == 0)
 			*pos = (s64)st.size;
 	}
-	if (n == 0 && (*pos < 0 || (s64)((u64)*pos + b->left) < 0))
+	if (n == 0 && beyond(pos, b))
 		n = -EINVAL;
 	if (n == 0)
 		over = limit_size(t, *pos, b);
@@ -384,7 +400,7 @@ static ssize_t write_at(struct task *t, struct file *f, struct iobuf *b, s64 *po
 
 	if (is_regular(f) && !(f->kind & FILE_COMMAND))
 		return write_regular(t, f, b, pos, how & WRITE_APPEND);
-	if (*pos < 0 || (s64)((u64)*pos + b->left) < 0)
+	if (beyond(pos, b))
 		return -EINVAL;
 	n = f->ops->write(t, f, b, pos);
 	if (n == -EAGAIN && may_wait(f, how & WRITE_NOWAIT))
@@ -396,11 +412,10 @@ ssize_t file_write(struct task *t, struct file *f, struct iobuf *b, s64 *pos, u3
 {
 	ssize_t n;
 
-	if (pos && (f->kind & FILE_STREAM))
-		return -ESPIPE;
-	if (!writable(f))
-		return -EBADF;
-	if (!f->ops->write)
+	n = file_check_io(f, true, pos);
+	if (n < 0)
+		return n;
+	if (beyond(pos, b))
 		return -EINVAL;
 	b->noappend = how & WRITE_NOAPPEND;
 	if (f->kind & FILE_STREAM)
@@ -450,9 +465,7 @@ static s64 lseek_by_size(struct task *t, struct file *f, s64 off, int whence)
 	default:
 		return -EINVAL;
 	}
-	if (add_overflows(base, off, &off))
-		return -EOVERFLOW;
-	return off < 0 ? -EINVAL : off;
+	return add_overflows(base, off, &off) || off < 0 ? -EINVAL : off;
 }
 
 s64 file_lseek_none(struct task *t, struct file *f, s64 off, int whence)
@@ -586,6 +599,7 @@ static bool fallocate_known(int mode)
 	case 0:
 	case FALLOC_FL_UNSHARE_RANGE:
 	case FALLOC_FL_ZERO_RANGE:
+	case LX_FALLOC_WRITE_ZEROES:
 		return true;
 	case FALLOC_FL_PUNCH_HOLE:
 		return keep;
@@ -611,7 +625,7 @@ int file_fallocate(struct task *t, struct file *f, int mode, s64 off, s64 len)
 		return -EOPNOTSUPP;
 	if (!writable(f))
 		return -EBADF;
-	if (f->kind & FILE_STREAM)
+	if (file_is_fifo(f))
 		return -ESPIPE;
 	if (is_dir(f))
 		return -EISDIR;
@@ -619,7 +633,7 @@ int file_fallocate(struct task *t, struct file *f, int mode, s64 off, s64 len)
 		return -ENODEV;
 	if (add_overflows(off, len, &end))
 		return -EFBIG;
-	if (!f->ops->fallocate)
+	if (!f->ops->fallocate || mode == LX_FALLOC_WRITE_ZEROES)
 		return -EOPNOTSUPP;
 	mutex_lock(&f->inode->wr_mu);
 	over = !(mode & FALLOC_FL_KEEP_SIZE) && limit_size(t, end - 1, NULL);
@@ -634,18 +648,29 @@ int file_fallocate(struct task *t, struct file *f, int mode, s64 off, s64 len)
 	return r;
 }
 
+enum file_anon file_anon(const struct file *f)
+{
+	const char *nm = f->anon_name ? f->anon_name : "";
+
+	if (f->inode)
+		return ANON_NOT;
+	return str_starts(nm, "pipe") ? ANON_PIPE : str_starts(nm, "socket") ? ANON_SOCKET :
+	       str_starts(nm, "anon_inode:[pidfd]") ? ANON_PIDFD : ANON_INODE;
+}
+
+bool file_is_fifo(const struct file *f)
+{
+	return f->inode ? S_ISFIFO(f->inode->mode) : file_anon(f) == ANON_PIPE;
+}
+
 /* Files that have no inode look as their kinds do on Linux: pipes, sockets, anon_inode. */
 int file_getattr(struct task *t, struct file *f, struct kstat *ret)
 {
-	const char *nm = f->anon_name ? f->anon_name : "";
-	u32 mode = 0600;
+	enum file_anon kind = file_anon(f);
+	u32 mode = kind == ANON_PIPE ? S_IFIFO | 0600 : kind == ANON_SOCKET ? S_IFSOCK | 0777 : kind == ANON_PIDFD ? 0700 : 0600;
 
 	if (f->inode)
 		return inode_getattr(t, f->inode, ret);
-	if (nm[0] == 'p' && nm[1] == 'i' && nm[2] == 'p')
-		mode |= S_IFIFO;
-	else if (nm[0] == 's' && nm[1] == 'o' && nm[2] == 'c')
-		mode = S_IFSOCK | 0777;
 	*ret = (struct kstat){
 		.ino = f->anon_ino, .mode = mode, .nlink = 1, .blksize = 4096, .dev_minor = 0xe,
 		.uid = f->cred ? f->cred->fsuid : 0, .gid = f->cred ? f->cred->fsgid : 0,

@@ -127,6 +127,9 @@ void file_init(struct file *f, const struct file_ops *ops, u32 flags, u32 kind,
 /* For release ops: undo file_init. The embedding object is then kfree'd by release. */
 void file_done(struct file *f);
 
+/* May it be read (or written) at all? -EBADF: its mode; -EINVAL: its kind; -ESPIPE: not @at a position. Told before the buffer is looked at. */
+int file_check_io(const struct file *f, bool write, bool at) must_check;
+
 struct file *file_ref(struct file *f);
 struct file *file_unref(struct file *f);                /* NULL is fine; returns NULL */
 u32 file_flags(struct file *f);
@@ -170,13 +173,17 @@ int file_fsync(struct task *t, struct file *f, bool data_only) must_check;
 int file_truncate(struct task *t, struct file *f, u64 size) must_check;
 int file_fallocate(struct task *t, struct file *f, int mode, s64 off, s64 len) must_check;
 int file_getattr(struct task *t, struct file *f, struct kstat *ret) must_check;  /* also of files without inode */
+/* What a file without an inode stands for: on Linux each has an inode of one of these file systems. */
+enum file_anon { ANON_NOT, ANON_INODE, ANON_PIPE, ANON_SOCKET, ANON_PIDFD };
+enum file_anon file_anon(const struct file *f);
+bool file_is_fifo(const struct file *f);                                        /* also a pipe */
 int file_set_flags(struct file *f, u32 flags, u32 mask) must_check;             /* F_SETFL, FIONBIO */
 /* A descriptor of table @owner is closed: flush, and POSIX locks go. */
 int file_close(struct task *t, struct file *f, const void *owner);
 
 /* ---- lock.c: flock(2) and fcntl(2) locks ---- */
 struct lx_flock { s16 type, whence; s32 pad; s64 start, len; s32 pid; s32 pad2; };
-int file_flock(struct task *t, struct file *f, int op) must_check;
+int file_flock(struct task *t, struct file *f, int op) must_check;              /* @f NULL: EBADF, once @op is known to be one */
 /* @ofd: F_OFD_*. @wait: F_SETLKW. get: F_GETLK, answered in *fl. */
 int file_set_lock(struct task *t, struct file *f, const struct lx_flock *fl, bool ofd, bool wait) must_check;
 int file_get_lock(struct task *t, struct file *f, struct lx_flock *fl, bool ofd) must_check;

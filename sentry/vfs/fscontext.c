@@ -98,7 +98,7 @@ int fscontext_pick(struct task *t, const struct path *at, struct file **ret)
 {
 	struct fscontext *c;
 
-	if (!path_is_mount_root(at))
+	if (!path_is_mount_root(at) || vfs_is_proxy(path_inode(at)))
 		return -EINVAL;
 	c = ctx_new(t, "anon_inode:[fscontext]");
 	if (!c)

@@ -12,6 +12,7 @@
  *        parents, in address order); lookup, getattr and others without.
  */
 #pragma once
+#include <linux/magic.h>
 #include <sys/stat.h>
 #include "platform/base/hash.h"
 #include "sentry/vfs/file.h"
@@ -174,6 +175,8 @@ struct super {
 	_Atomic u32 nmounts;                    /* the last one to go empties dcache */
 };
 
+/* Is its lookup's answer the last word, so that nothing can be made (proc, sysfs)? Unlike devpts, which looks for names anew, too. */
+static inline bool super_knows_all_names(const struct super *sb) { return sb->nodcache && sb->magic != DEVPTS_SUPER_MAGIC; }
 void super_init(struct super *sb, const struct super_ops *ops, struct kernel *k, u32 magic);
 struct super *super_ref(struct super *sb);
 void super_unref(struct super *sb);

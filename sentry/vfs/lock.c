@@ -334,7 +334,7 @@ int file_flock(struct task *t, struct file *f, int op)
 	default:
 		return -EINVAL;
 	}
-	if (f->kind & FILE_PATH)
+	if (!f)
 		return -EBADF;
 	return set_lock(t, f, &want, wait);
 }

@@ -860,7 +860,7 @@ int mount_umount(struct task *t, const struct path *at, u32 umount_flags)
 	int r = 0;
 
 	if (umount_flags & MNT_EXPIRE)
-		return umount_flags & (MNT_FORCE | MNT_DETACH) ? -EINVAL : -EAGAIN;
+		return at->dentry != m->root || (umount_flags & (MNT_FORCE | MNT_DETACH)) ? -EINVAL : -EAGAIN;
 	mutex_lock(&v->mu);
 	if (at->dentry != m->root || m->ns != t->mnt_ns || !m->parent || m->locked)
 		r = -EINVAL;

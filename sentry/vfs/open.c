@@ -20,7 +20,6 @@
 #define KEPT_FLAGS (O_ACCMODE | O_APPEND | O_NONBLOCK | O_DSYNC | O_SYNC | O_DIRECT | O_NOATIME | \
                     O_DIRECTORY | O_NOFOLLOW | LX_LARGEFILE | O_ASYNC)
 #define TMPFILE_BIT (O_TMPFILE & ~O_DIRECTORY)
-#define LX_LARGEFILE 0100000    /* what a 64-bit kernel adds for F_GETFL */
 
 /* ---- O_PATH ---- */
 
@@ -156,6 +155,9 @@ static int open_found(struct task *t, const struct path *p, u32 flags, bool crea
 		f->kind |= FILE_WRITER;
 	else if (writes)
 		inode_drop_writer(i);
+	/* Those who can do it: regular files, but for proc's. */
+	if (r == 0 && (flags & O_DIRECT) && (!S_ISREG(i->mode) || (f->kind & FILE_COMMAND)))
+		r = -EINVAL;
 	if (r < 0)
 		return r;
 	if (S_ISREG(i->mode) && !writes && f->inode == i && !(f->kind & FILE_READER)) {
@@ -206,7 +208,7 @@ static int create_last(struct walk *w, u32 mode, struct dentry **ret)
 	if (r == 0 && dentry_is_deleted(w->cur.dentry))
 		r = -ENOENT;
 	if (r == 0 && !dir->ops->create)
-		r = dir->sb->nodcache ? -ENOENT : -EACCES;      /* proc's lookup has said so already */
+		r = super_knows_all_names(dir->sb) ? -ENOENT : -EACCES;      /* proc's lookup has said so already */
 	if (r < 0)
 		return r;
 	mode = S_IFREG | (mode & 07777);
@@ -327,9 +329,21 @@ static int open_nameless(struct walk *w, u32 flags, u32 mode, struct file **ret)
 	atomic_store(&made->linkable, !(flags & O_EXCL));
 	p = (struct path){ w->cur.mnt, d };
 	r = open_found(w->t, &p, flags & ~(u32)O_DIRECTORY, true, false, ret);
-	if (r == 0)
+	if (r == 0) {
 		__atomic_fetch_or(&(*ret)->flags, O_TMPFILE, __ATOMIC_RELAXED);         /* F_GETFL tells */
+		(*ret)->kind &= ~(u32)FILE_CREATED;
+	}
 	return r;
+}
+
+int vfs_open_flags(u32 flags)
+{
+	if (flags & O_PATH)
+		return 0;
+	if ((flags & TMPFILE_BIT) &&
+	    ((flags & (O_TMPFILE | O_CREAT)) != O_TMPFILE || !(access_mask(flags) & MAY_WRITE)))
+		return -EINVAL;
+	return (flags & O_CREAT) && (flags & O_DIRECTORY) ? -EINVAL : 0;
 }
 
 int vfs_open(struct task *t, int dirfd, const char *name, u32 flags, u32 mode, u32 resolve,
@@ -337,13 +351,13 @@ int vfs_open(struct task *t, int dirfd, const char *name, u32 flags, u32 mode, u
 {
 	struct walk w no_init;
 	u32 lookup = resolve;
-	int r;
+	int r = vfs_open_flags(flags);
+
+	if (r < 0)
+		return r;
 
 	if (flags & O_PATH)
 		flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-	if ((flags & TMPFILE_BIT) &&
-	    ((flags & (O_TMPFILE | O_CREAT)) != O_TMPFILE || !(access_mask(flags) & MAY_WRITE)))
-		return -EINVAL;
 	if (!(flags & O_NOFOLLOW))
 		lookup |= LOOKUP_FOLLOW;
 	if (flags & O_DIRECTORY)
@@ -352,7 +366,7 @@ int vfs_open(struct task *t, int dirfd, const char *name, u32 flags, u32 mode, u
 	if (r < 0)
 		return r;
 	if (flags & O_CREAT) {
-		r = flags & O_DIRECTORY ? -EINVAL : open_create(&w, flags, mode, ret);
+		r = open_create(&w, flags, mode, ret);
 	} else {
 		r = walk_to_end(&w);
 		if (r == 0 && (flags & TMPFILE_BIT))

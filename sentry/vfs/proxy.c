@@ -44,6 +44,42 @@ static int proxy_setattr(struct task *t, struct inode *i, const struct iattr *a)
 	return real && real->ops->setattr ? real->ops->setattr(t, real, a) : -EPERM;
 }
 
+/* Only what has an inode after all (memfds) may have attributes. */
+static struct inode *attributed(struct inode *i)
+{
+	struct inode *real = proxied(i)->inode;
+
+	return real && real->ops->getxattr ? real : NULL;
+}
+
+static ssize_t proxy_getxattr(struct task *t, struct inode *i, const char *name, void *buf, size_t cap)
+{
+	struct inode *real = attributed(i);
+
+	return real ? real->ops->getxattr(t, real, name, buf, cap) : -EOPNOTSUPP;
+}
+
+static int proxy_setxattr(struct task *t, struct inode *i, const char *name, const void *v, size_t n, int flags)
+{
+	struct inode *real = attributed(i);
+
+	return real && real->ops->setxattr ? real->ops->setxattr(t, real, name, v, n, flags) : -EOPNOTSUPP;
+}
+
+static ssize_t proxy_listxattr(struct task *t, struct inode *i, char *buf, size_t cap)
+{
+	struct inode *real = attributed(i);
+
+	return real && real->ops->listxattr ? real->ops->listxattr(t, real, buf, cap) : 0;
+}
+
+static int proxy_removexattr(struct task *t, struct inode *i, const char *name)
+{
+	struct inode *real = attributed(i);
+
+	return real && real->ops->removexattr ? real->ops->removexattr(t, real, name) : -EOPNOTSUPP;
+}
+
 static void proxy_release(struct inode *i)
 {
 	struct proxy *px = container_of(i, struct proxy, inode);
@@ -55,6 +91,7 @@ static void proxy_release(struct inode *i)
 
 static const struct inode_ops proxy_ops = {
 	.open = proxy_open, .getattr = proxy_getattr, .setattr = proxy_setattr, .release = proxy_release,
+	.getxattr = proxy_getxattr, .setxattr = proxy_setxattr, .listxattr = proxy_listxattr, .removexattr = proxy_removexattr,
 };
 
 static void proxy_super_release(struct super *sb) { kfree(sb); }

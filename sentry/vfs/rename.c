@@ -143,6 +143,12 @@ static int apply(const struct renaming *rn)
 	return r;
 }
 
+/* proc makes an inode for each walk. */
+static bool same_file(const struct inode *a, const struct inode *b)
+{
+	return a == b || (a->sb == b->sb && a->sb->nodcache && a->ino == b->ino);
+}
+
 static int rename_last(struct renaming *rn)
 {
 	struct super *sb = rn->from->cur.dentry->sb;
@@ -161,7 +167,7 @@ static int rename_last(struct renaming *rn)
 	r = check_landlock(rn);
 	if (r < 0)
 		return r;
-	if (rn->target && rn->target->inode == rn->victim->inode)
+	if (rn->target && same_file(rn->target->inode, rn->victim->inode))
 		return 0;       /* two names of one file: nothing happens */
 	if (far)
 		mutex_lock(&sb->rename_mu);

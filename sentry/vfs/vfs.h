@@ -64,6 +64,7 @@ int vfs_open_path(struct task *t, const struct path *p, u32 flags, bool nocheck,
 int fifo_open(struct task *t, struct inode *i, const struct path *p, u32 flags, struct file **ret) must_check;
 
 int vfs_mkdir(struct task *t, int dirfd, const char *name, u32 mode) must_check;
+int vfs_mknod_type(u32 mode) must_check;        /* what is wrong with it, before the name is looked at */
 int vfs_mknod(struct task *t, int dirfd, const char *name, u32 mode, u32 major, u32 minor) must_check;
 int vfs_symlink(struct task *t, const char *target, int dirfd, const char *name) must_check;
 int vfs_link(struct task *t, int odirfd, const char *oname, int ndirfd, const char *nname, u32 at_flags) must_check;
@@ -96,6 +97,9 @@ ssize_t vfs_cwd_name(struct task *t, const struct path *p, char *buf, size_t cap
  * Opening it there opens the same object anew.
  */
 int vfs_proxy_place(struct task *t, struct file *f, struct path *ret) must_check;
+/* Is there such an open at all? Told before the name is looked at. */
+int vfs_open_flags(u32 flags) must_check;
+#define LX_LARGEFILE 0100000    /* what a 64-bit kernel adds for F_GETFL */
 bool vfs_is_proxy(const struct inode *i);
 /* Create the socket node for bind(2): returns its place; the caller stores unix_bound. */
 int vfs_bind_socket(struct task *t, const char *name, u32 mode, struct path *ret) must_check;

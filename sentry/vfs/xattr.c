@@ -36,7 +36,7 @@ static int check_name(struct task *t, struct inode *i, const char *name, bool wr
 	r = inode_permission(t, i, write ? MAY_WRITE : MAY_READ);
 	if (r < 0)
 		return r;
-	return !user ? -EOPNOTSUPP : name[5] ? 0 : -EINVAL;
+	return !user || !i->ops->getxattr ? -EOPNOTSUPP : name[5] ? 0 : -EINVAL;
 }
 
 ssize_t vfs_getxattr(struct task *t, const struct path *p, const char *name, void *buf, size_t cap)
@@ -71,12 +71,26 @@ static int unset(struct task *t, struct inode *i, const char *name)
 	return i->ops->removexattr ? i->ops->removexattr(t, i, name) : -EOPNOTSUPP;
 }
 
+/* Capabilities of a file, in one of the two formats that can be set. */
+static bool is_capability(const void *v, size_t n)
+{
+	u32 magic;
+
+	if (n < sizeof(magic))
+		return false;
+	memcpy(&magic, v, sizeof(magic));
+	magic &= VFS_CAP_REVISION_MASK;
+	return (n == XATTR_CAPS_SZ_2 && magic == VFS_CAP_REVISION_2) || (n == XATTR_CAPS_SZ_3 && magic == VFS_CAP_REVISION_3);
+}
+
 int vfs_setxattr(struct task *t, const struct path *p, const char *name, const void *v, size_t n, int flags)
 {
 	struct inode *i = path_inode(p);
 	int list = acl_type_of(name);
 	int r = perm_want_write(p);
 
+	if (r == 0 && n > 0 && str_eq(name, "security.capability") && !is_capability(v, n))
+		r = -EINVAL;
 	if (r == 0)
 		r = list >= 0 ? acl_setxattr(t, i, (enum acl_type)list, v, n) : set(t, i, name, v, n, flags);
 	if (r == 0)
@@ -122,7 +136,7 @@ ssize_t vfs_listxattr(struct task *t, const struct path *p, char *buf, size_t ca
 	ssize_t n;
 
 	if (!i->ops->listxattr)
-		return i->ops->getxattr ? 0 : -EOPNOTSUPP;
+		return 0;
 	n = i->ops->listxattr(t, i, buf, cap);
 	if (n > 0 && buf && (size_t)n <= cap && !capable(t, CAP_SYS_ADMIN))
 		n = (ssize_t)hide_trusted(buf, (size_t)n);

@@ -361,9 +361,7 @@ static s64 gfile_lseek(struct task *t, struct file *f, s64 off, int whence)
 	default:
 		return -EINVAL;
 	}
-	if (add_overflows(base, off, &off))
-		return -EOVERFLOW;
-	return off < 0 ? -EINVAL : off;
+	return add_overflows(base, off, &off) || off < 0 ? -EINVAL : off;
 }
 
 static int gfile_map(struct task *t, struct file *f, u64 off, u64 len, int prot, int flags,

@@ -90,9 +90,7 @@ static s64 ovl_lseek(struct task *t, struct file *f, s64 off, int whence)
 		base = f->pos;
 	else if (whence == SEEK_END)
 		base = (s64)st.size;
-	if (add_overflows(base, off, &off))
-		return -EOVERFLOW;
-	return off < 0 ? -EINVAL : off;
+	return add_overflows(base, off, &off) || off < 0 ? -EINVAL : off;
 }
 
 static int ovl_map(struct task *t, struct file *f, u64 off, u64 len, int prot, int flags, struct mapping *ret)

@@ -83,11 +83,15 @@ static struct tnode *memfd_of(struct file *f)
 	return n->anon_name && str_starts(n->anon_name, "/memfd:") ? n : NULL;
 }
 
+static bool is_tmpfs_file(const struct file *f) { return f->ops == &tmpfs_reg_ops; }
+
 int tmpfs_get_seals(struct file *f)
 {
 	struct tnode *n = memfd_of(f);
 
-	return n ? (int)__atomic_load_n(&n->seals, __ATOMIC_RELAXED) : -EINVAL;
+	if (!n)
+		return is_tmpfs_file(f) ? F_SEAL_SEAL : -EINVAL;
+	return (int)__atomic_load_n(&n->seals, __ATOMIC_RELAXED);
 }
 
 /* The host's memfd is sealed too: only it knows of writable mappings (-EBUSY). */
@@ -97,10 +101,12 @@ int tmpfs_add_seals(struct file *f, u32 seals)
 	struct tnode *n = memfd_of(f);
 	int r = 0;
 
-	if (!n || (seals & ~known))
-		return -EINVAL;
 	if ((f->flags & O_ACCMODE) == O_RDONLY)
 		return -EPERM;
+	if (seals & ~known)
+		return -EINVAL;
+	if (!n)
+		return is_tmpfs_file(f) ? -EPERM : -EINVAL;     /* a file with a name is sealed against seals */
 	mutex_lock(&n->i.mu);
 	if (n->seals & F_SEAL_SEAL)
 		r = -EPERM;

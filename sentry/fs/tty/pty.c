@@ -88,7 +88,7 @@ static struct pty_file *file_new(struct task *t, struct pty *p, bool master, con
 	if (!pf)
 		return NULL;
 	file_init(&pf->f, master ? &pty_master_ops : &pty_slave_ops,
-		  flags & (O_ACCMODE | O_NONBLOCK | O_APPEND), FILE_STREAM | FILE_OWN_WAIT | FILE_ASYNC, path, i,
+		  flags & (O_ACCMODE | O_NONBLOCK | O_APPEND | LX_LARGEFILE), FILE_STREAM | FILE_OWN_WAIT | FILE_ASYNC, path, i,
 		  t ? task_cred(t) : NULL);
 	pf->f.wq = master ? &p->master_wq : &p->slave_wq;
 	if (!path || !path->dentry)
