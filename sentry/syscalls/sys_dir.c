@@ -188,8 +188,6 @@ static long do_rename(struct task *t, const struct sysargs *a, int oi, int odirf
 		return -EINVAL;
 	if ((flags & RENAME_EXCHANGE) && (flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)))
 		return -EINVAL;
-	if ((flags & RENAME_WHITEOUT) && !capable(t, CAP_MKNOD))
-		return -EPERM;
 	r = path_arg(t, a, oi, from);
 	if (r == 0)
 		r = path_arg(t, a, ni, to);

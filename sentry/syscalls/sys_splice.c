@@ -169,12 +169,8 @@ static ssize_t from_pipe(struct task *t, struct file *in, struct file *out, s64 
 		return got;
 	iobuf_kernel(&b, buf, (size_t)got);
 	put = file_write(t, out, &b, opos, nowait);
-	if (put > 0 && !keep) {
-		iobuf_kernel(&b, buf, (size_t)put);
-		got = file_read(t, in, &b, NULL, true);
-		if (got < 0)
-			return got;
-	}
+	if (put > 0 && !keep)
+		pipe_drop(in, (size_t)put);
 	return put;
 }
 

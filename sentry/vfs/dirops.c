@@ -22,6 +22,7 @@
 struct making {
 	u32 mode;               /* with type bits, without the umask */
 	u32 major, minor;
+	bool device;            /* it takes the right to make one */
 	const char *target;     /* symlink */
 	struct inode *link_to;  /* hard link */
 	const struct path *link_dir;    /* where it has been */
@@ -81,14 +82,19 @@ static int make_last(struct walk *w, const struct making *m, struct dentry **ret
 	if (w->must_be_dir && (!is_dir || m->link_to))
 		return -ENOENT;
 	r = perm_want_write(&w->cur);
+	if (r == 0 && super_knows_all_names(dir->sb))
+		r = -ENOENT;            /* proc: its lookup's answer is the last word */
 	if (r == 0)
 		r = may_make(w, m);
 	if (r == 0)
 		r = perm_may_create(w->t, dir);
 	if (r == 0 && m->link_to && is_dir)
 		r = -EPERM;
-	if (r == 0 && (dentry_is_deleted(w->cur.dentry) || super_knows_all_names(dir->sb)))
-		r = -ENOENT;            /* proc: its lookup's answer is the last word */
+	if (r == 0 && m->device &&
+	    (!capable(w->t, CAP_MKNOD) || cgroup_may_use_device(w->t, m->mode, m->major, m->minor, BPF_DEVCG_ACC_MKNOD) < 0))
+		r = -EPERM;
+	if (r == 0 && dentry_is_deleted(w->cur.dentry))
+		r = -ENOENT;
 	if (r < 0)
 		return r;
 	mutex_lock(&dir->mu);
@@ -158,8 +164,7 @@ int vfs_mknod(struct task *t, int dirfd, const char *name, u32 mode, u32 major, 
 		/* A whiteout (0, 0) is harmless; anything else is a device. */
 		if (!S_ISBLK(mode) && !major && !minor)
 			break;
-		if (!capable(t, CAP_MKNOD) || cgroup_may_use_device(t, mode, major, minor, BPF_DEVCG_ACC_MKNOD) < 0)
-			return -EPERM;
+		m.device = true;
 		break;
 	default:
 		return vfs_mknod_type(mode);

@@ -202,13 +202,13 @@ static int create_last(struct walk *w, u32 mode, struct dentry **ret)
 	int r = perm_want_write(&w->cur);
 
 	if (r == 0)
-		r = landlock_make(w->t, &w->cur, S_IFREG);
+		r = super_knows_all_names(dir->sb) ? -ENOENT : landlock_make(w->t, &w->cur, S_IFREG);
 	if (r == 0)
 		r = perm_may_create(w->t, dir);
 	if (r == 0 && dentry_is_deleted(w->cur.dentry))
 		r = -ENOENT;
 	if (r == 0 && !dir->ops->create)
-		r = super_knows_all_names(dir->sb) ? -ENOENT : -EACCES;      /* proc's lookup has said so already */
+		r = -EACCES;
 	if (r < 0)
 		return r;
 	mode = S_IFREG | (mode & 07777);

@@ -384,6 +384,29 @@ TEST(nothing_is_made_in_devpts)
 	EXPECT_ERR(mkfifo("/dev/pts/x", 0600), EPERM);
 }
 
+static void as_user(void)
+{
+	EXPECT_OK(setgid(1000));
+	EXPECT_OK(setuid(1000));
+	EXPECT_ERR(mknod("f", S_IFCHR | 0600, 0x103), EEXIST);
+	EXPECT_ERR(mknod("d/new", S_IFCHR | 0600, 0x103), EPERM);
+	EXPECT_ERR(mknod("/proc/nope", S_IFREG | 0600, 0), ENOENT);
+	EXPECT_ERR(mkdir("/proc/nope", 0700), ENOENT);
+	EXPECT_ERR(open("/proc/nope", O_CREAT | O_RDWR, 0600), ENOENT);
+	EXPECT_OK(syscall(SYS_renameat2, AT_FDCWD, "d/a", AT_FDCWD, "d/b", 4));        /* RENAME_WHITEOUT */
+}
+
+TEST(who_may_make_a_device_is_asked_last)
+{
+	close(file_of("f", O_RDONLY));
+	REQUIRE_OK(mkdir("d", 0777));
+	REQUIRE_OK(chmod("d", 0777));
+	close(file_of("d/a", O_RDONLY));
+	REQUIRE_OK(chown("d/a", 1000, 1000));
+	REQUIRE_OK(chmod(".", 0755));
+	EXPECT_EQ(in_child(as_user), 0);
+}
+
 TEST(what_is_no_mount_point_does_not_expire)
 {
 	EXPECT_ERR(umount2(".", MNT_EXPIRE), EINVAL);

@@ -1,10 +1,12 @@
 /*
  * pipe.c - pipes and FIFOs (pipe(7), fifo(7)).
  *
- * A pipe is a ring of bytes, plus the length of each packet while an O_DIRECT
- * writer made some.  Reads and writes move what they can and say -EAGAIN when that
- * is nothing; sleeping is vfs's (FILE_WRITE_ALL: a blocking write goes on).  A write
- * of at most PIPE_BUF bytes goes in whole or not at all.
+ * A pipe is a ring of bytes, and beside it a ring of slots which says what Linux's pages would hold of
+ * them: room is counted in slots.  The odd part of a write joins the last slot if it fits
+ * there whole; all else begins new slots, each of a page at most.  So a write of at most PIPE_BUF bytes goes in whole or
+ * not at all, and there are never more bytes than slots' pages.  A slot that an O_DIRECT writer filled is a packet.
+ * Reads and writes move what they can and say -EAGAIN when that
+ * is nothing; sleeping is vfs's (FILE_WRITE_ALL: a blocking write goes on).
  *
  * Life:  both ends, and for a FIFO its inode's users, share the pipe: each open
  *        file holds a reference.  A FIFO's pipe exists while it is open anywhere.
@@ -26,7 +28,13 @@
 #define PIPE_DEFAULT (64u << 10)
 #define PIPE_MAX     (1u << 20)         /* without CAP_SYS_RESOURCE */
 #define PIPE_LIMIT   (64u << 20)
-#define PACKETS_MAX  4096u
+#define SLOT         4096u
+
+struct slot {
+	u16 len;                        /* bytes still in it: never 0 */
+	u16 end;                        /* how far its page is filled: what was read gives no room back */
+	bool packet;
+};
 
 struct pipe {
 	struct ref ref;
@@ -35,8 +43,8 @@ struct pipe {
 	u32 size, head, used;           /* guarded by mu: capacity, first byte, bytes */
 	u32 readers, writers;           /* guarded by mu: open ends */
 	u32 opened_r, opened_w;         /* guarded by mu: counts of opens ever, for FIFO openers */
-	u32 *packets;                   /* guarded by mu: lengths, a ring of PACKETS_MAX; NULL: bytes only */
-	u32 pk_head, pk_n;              /* guarded by mu */
+	struct slot *slots;             /* guarded by mu: a ring of size / SLOT, allocated with that of bytes */
+	u32 first, nslots;              /* guarded by mu: those in use */
 	struct waitq wq;
 };
 
@@ -71,11 +79,11 @@ static void pipe_unref(struct pipe *pp)
 	if (!pp || !ref_put(&pp->ref))
 		return;
 	kfree(pp->ring);
-	kfree(pp->packets);
+	kfree(pp->slots);
 	kfree(pp);
 }
 
-/* ---- the ring ---- */
+/* ---- the rings ---- */
 
 /* Bytes that lie in one piece from ring offset @at. */
 static u32 run_at(const struct pipe *pp, u32 at, u32 n)
@@ -120,50 +128,57 @@ static ssize_t ring_in_locked(struct pipe *pp, struct iobuf *b, u32 n)
 	return (ssize_t)done;
 }
 
+static u32 slots_of(const struct pipe *pp) { return pp->size / SLOT; }
+
+static struct slot *slot_at(const struct pipe *pp, u32 i)
+{
+	return &pp->slots[(pp->first + i) & (slots_of(pp) - 1)];
+}
+
 static void drop_head_locked(struct pipe *pp, u32 n)
 {
 	pp->head = (pp->head + n) % pp->size;
 	pp->used -= n;
 	if (pp->used == 0)
 		pp->head = 0;
+	while (n > 0) {
+		struct slot *s = slot_at(pp, 0);
+		u32 part = MIN(n, (u32)s->len);
+
+		s->len = (u16)(s->len - part);
+		n -= part;
+		if (s->len > 0)
+			break;
+		pp->first = (pp->first + 1) & (slots_of(pp) - 1);
+		pp->nslots--;
+	}
 }
 
 /* ---- reading ---- */
 
-static u32 packet_at(const struct pipe *pp)
+/* What one read may take, and what goes with it: a packet ends it, and the part of it that does not fit is lost, as pipe(2) says. */
+static u32 readable_locked(const struct pipe *pp, size_t room, u32 *ret_lost)
 {
-	return pp->packets[pp->pk_head];
-}
+	u32 n = 0;
 
-/* One packet: what does not fit is lost, as pipe(2) says. */
-static ssize_t read_packet_locked(struct pipe *pp, struct iobuf *b)
-{
-	u32 len = packet_at(pp);
-	ssize_t r = ring_out_locked(pp, b, (u32)MIN((size_t)len, b->left));
+	*ret_lost = 0;
+	for (u32 i = 0; i < pp->nslots && n < room; i++) {
+		const struct slot *s = slot_at(pp, i);
+		u32 part = (u32)MIN(room - n, (size_t)s->len);
 
-	if (r < 0)
-		return r;
-	drop_head_locked(pp, len);
-	pp->pk_head = (pp->pk_head + 1) % PACKETS_MAX;
-	pp->pk_n--;
-	return r;
-}
-
-/* Bytes written before the first packet are plain. */
-static u32 plain_bytes_locked(const struct pipe *pp)
-{
-	u64 packed = 0;
-
-	if (!pp->packets)
-		return pp->used;
-	for (u32 i = 0; i < pp->pk_n; i++)
-		packed += pp->packets[(pp->pk_head + i) % PACKETS_MAX];
-	return pp->used - (u32)packed;
+		n += part;
+		if (s->packet) {
+			*ret_lost = s->len - part;
+			break;
+		}
+	}
+	return n;
 }
 
 static ssize_t pipe_read(struct task *t, struct file *f, struct iobuf *b, s64 *pos)
 {
 	struct pipe *pp = pipe_of(f);
+	u32 want, lost;
 	ssize_t n;
 
 	(void)t;
@@ -174,12 +189,11 @@ static ssize_t pipe_read(struct task *t, struct file *f, struct iobuf *b, s64 *p
 	if (pp->used == 0) {
 		n = pp->writers > 0 ? -EAGAIN : 0;
 		/* A FIFO opened without a writer yet reads as end of file, not as "wait". */
-	} else if (pp->pk_n > 0 && plain_bytes_locked(pp) == 0) {
-		n = read_packet_locked(pp, b);
 	} else {
-		n = ring_out_locked(pp, b, (u32)MIN((size_t)plain_bytes_locked(pp), b->left));
+		want = readable_locked(pp, b->left, &lost);
+		n = ring_out_locked(pp, b, want);
 		if (n > 0)
-			drop_head_locked(pp, (u32)n);
+			drop_head_locked(pp, (u32)n + ((u32)n == want ? lost : 0));
 	}
 	mutex_unlock(&pp->mu);
 	if (n > 0)
@@ -189,46 +203,58 @@ static ssize_t pipe_read(struct task *t, struct file *f, struct iobuf *b, s64 *p
 
 /* ---- writing ---- */
 
-static int prepare_locked(struct pipe *pp, bool packet)
+static int prepare_locked(struct pipe *pp)
 {
-	if (!pp->ring) {
-		pp->ring = kbuf_alloc(pp->size);
-		if (!pp->ring)
-			return -ENOMEM;
+	if (pp->ring)
+		return 0;
+	pp->slots = kbuf_array(slots_of(pp), sizeof(*pp->slots));
+	pp->ring = pp->slots ? kbuf_alloc(pp->size) : NULL;
+	if (pp->ring)
+		return 0;
+	kfree(pp->slots);
+	pp->slots = NULL;
+	return -ENOMEM;
+}
+
+/* @n bytes came in behind used. */
+static void fill_slots_locked(struct pipe *pp, u32 n, bool packet)
+{
+	pp->used += n;
+	while (n > 0) {
+		u32 part = MIN(n, SLOT);
+
+		*slot_at(pp, pp->nslots++) = (struct slot){ .len = (u16)part, .end = (u16)part, .packet = packet };
+		n -= part;
 	}
-	if (packet && !pp->packets) {
-		pp->packets = kbuf_array(PACKETS_MAX, sizeof(u32));
-		if (!pp->packets)
-			return -ENOMEM;
-	}
-	return 0;
 }
 
 static ssize_t write_locked(struct pipe *pp, struct iobuf *b, bool packet)
 {
-	u32 room = pp->size - pp->used;
-	size_t want = b->left;
+	u32 odd = (u32)(b->left % SLOT), want, pages;
+	struct slot *last = pp->nslots ? slot_at(pp, pp->nslots - 1) : NULL;
 	ssize_t n;
 	int r;
 
-	if (packet)
-		want = MIN(want, (size_t)PIPE_BUF);
-	if (room == 0 || (want <= PIPE_BUF && room < want))
+	if (!last || last->packet || last->end + odd > SLOT)
+		odd = 0;
+	pages = (slots_of(pp) - pp->nslots) * SLOT;
+	want = odd + (u32)MIN(b->left - odd, (size_t)pages);
+	if (want == 0)
 		return -EAGAIN;
-	/* Plain bytes may not follow packets in the ring: wait until those are read. */
-	if (packet ? pp->pk_n == PACKETS_MAX : pp->pk_n > 0)
-		return -EAGAIN;
-	r = prepare_locked(pp, packet);
+	r = prepare_locked(pp);
 	if (r < 0)
 		return r;
-	n = ring_in_locked(pp, b, (u32)MIN(want, (size_t)room));
+	n = ring_in_locked(pp, b, want);
+	if (n > 0 && (u32)n < want)
+		n = (u32)n < odd ? 0 : odd + ALIGN_DOWN((u32)n - odd, SLOT);    /* a page that faulted is not there */
 	if (n <= 0)
-		return n;
-	pp->used += (u32)n;
-	if (packet) {
-		pp->packets[(pp->pk_head + pp->pk_n) % PACKETS_MAX] = (u32)n;
-		pp->pk_n++;
+		return n < 0 ? n : -EFAULT;
+	if (odd) {
+		last->len = (u16)(last->len + odd);
+		last->end = (u16)(last->end + odd);
+		pp->used += odd;
 	}
+	fill_slots_locked(pp, (u32)n - odd, packet);
 	return n;
 }
 
@@ -243,11 +269,6 @@ static ssize_t pipe_write(struct task *t, struct file *f, struct iobuf *b, s64 *
 		return 0;
 	mutex_lock(&pp->mu);
 	n = pp->readers == 0 ? -EPIPE : write_locked(pp, b, packets);
-	/* More than one packet holds becomes several. */
-	for (ssize_t more = n; packets && more > 0 && b->left > 0;) {
-		more = write_locked(pp, b, true);
-		n += MAX(more, 0);
-	}
 	mutex_unlock(&pp->mu);
 	if (n == -EPIPE)
 		signal_send_task(t, SIGPIPE, NULL);
@@ -271,7 +292,7 @@ static u32 pipe_poll(struct file *f)
 			ev |= POLLHUP;
 	}
 	if (can_write(f)) {
-		if (pp->used < pp->size && pp->size - pp->used >= PIPE_BUF)
+		if (pp->nslots < slots_of(pp))
 			ev |= POLLOUT | POLLWRNORM;
 		if (pp->readers == 0)
 			ev |= POLLERR;
@@ -354,41 +375,60 @@ int pipe_get_size(struct file *f)
 	return n;
 }
 
+/* What is in @pp, from the beginning of the new rings. */
+static void move_locked(struct pipe *pp, u8 *ring, struct slot *slots)
+{
+	u32 at = 0;
+
+	while (at < pp->used) {
+		u32 from = (pp->head + at) % pp->size;
+		u32 part = run_at(pp, from, pp->used - at);
+
+		memcpy(ring + at, pp->ring + from, part);
+		at += part;
+	}
+	for (u32 i = 0; i < pp->nslots; i++)
+		slots[i] = *slot_at(pp, i);
+}
+
 int pipe_set_size(struct task *t, struct file *f, u32 want)
 {
 	struct pipe *pp = pipe_of(f);
-	u32 size = 4096, at = 0;
+	u32 size = SLOT;
+	struct slot *slots;
 	int r = 0;
 	u8 *ring;
 
-	if (want > PIPE_LIMIT)
+	if (want > 1u << 31)
 		return -EINVAL;
+	if (want > PIPE_MAX && want > (u32)pipe_get_size(f) && !capable(t, CAP_SYS_RESOURCE))
+		return -EPERM;
+	if (want > PIPE_LIMIT)
+		return -ENOMEM;
 	while (size < want)
 		size *= 2;
-	if (size > PIPE_MAX && !capable(t, CAP_SYS_RESOURCE))
-		return -EPERM;
 	ring = kbuf_alloc(size);
-	if (!ring)
-		return -ENOMEM;
+	slots = ring ? kbuf_array(size / SLOT, sizeof(*slots)) : NULL;
 	mutex_lock(&pp->mu);
-	if (pp->used > size) {
+	if (!slots) {
+		r = -ENOMEM;
+	} else if (pp->nslots > size / SLOT) {
 		r = -EBUSY;
 	} else {
-		while (at < pp->used) {
-			u32 from = (pp->head + at) % pp->size;
-			u32 part = run_at(pp, from, pp->used - at);
+		u8 *old_ring = pp->ring;
+		struct slot *old_slots = pp->slots;
 
-			memcpy(ring + at, pp->ring + from, part);
-			at += part;
-		}
-		kfree(pp->ring);
+		move_locked(pp, ring, slots);
 		pp->ring = ring;
-		pp->head = 0;
+		pp->slots = slots;
+		pp->head = pp->first = 0;
 		pp->size = size;
-		ring = NULL;
+		ring = old_ring;
+		slots = old_slots;
 	}
 	mutex_unlock(&pp->mu);
 	kfree(ring);
+	kfree(slots);
 	if (r < 0)
 		return r;
 	waitq_wake(&pp->wq, POLLOUT | POLLWRNORM);
@@ -400,6 +440,7 @@ ssize_t pipe_peek(struct file *f, void *buf, size_t n)
 {
 	struct pipe *pp = pipe_of(f);
 	struct iobuf b;
+	u32 lost;
 	ssize_t r;
 
 	iobuf_kernel(&b, buf, n);
@@ -407,9 +448,20 @@ ssize_t pipe_peek(struct file *f, void *buf, size_t n)
 	if (pp->used == 0)
 		r = pp->writers > 0 ? -EAGAIN : 0;
 	else
-		r = ring_out_locked(pp, &b, (u32)MIN((size_t)pp->used, n));
+		r = ring_out_locked(pp, &b, readable_locked(pp, n, &lost));
 	mutex_unlock(&pp->mu);
 	return r;
+}
+
+/* Nothing is lost of a packet that was taken in part. */
+void pipe_drop(struct file *f, size_t n)
+{
+	struct pipe *pp = pipe_of(f);
+
+	mutex_lock(&pp->mu);
+	drop_head_locked(pp, (u32)MIN(n, (size_t)pp->used));
+	mutex_unlock(&pp->mu);
+	waitq_wake(&pp->wq, POLLOUT | POLLWRNORM | ASYNC_OUT);
 }
 
 bool pipe_is_same(struct file *a, struct file *b)
@@ -423,7 +475,7 @@ size_t pipe_room(struct file *f)
 	size_t n;
 
 	mutex_lock(&pp->mu);
-	n = pp->size - pp->used;
+	n = (size_t)(slots_of(pp) - pp->nslots) * SLOT;
 	mutex_unlock(&pp->mu);
 	return n;
 }
