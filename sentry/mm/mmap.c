@@ -29,7 +29,7 @@ static int check_file(struct map_req *m, struct file *f)
 {
 	u32 mode = file_flags(f) & O_ACCMODE;
 	/* Those of no place are of file systems that the kernel mounts for itself, noexec; memfds have an inode. */
-	bool noexec = f->path.mnt ? mount_flags(f->path.mnt) & MNT_NOEXEC : !f->inode;
+	bool noexec = f->path.mnt ? mount_flags(f->path.mnt) & MNT_NOEXEC : f->anon_name && !f->inode;
 
 	if (m->v.flags & MAP_SHARED) {
 		if (mode == O_RDONLY) {
@@ -45,9 +45,7 @@ static int check_file(struct map_req *m, struct file *f)
 			return -EPERM;
 		m->v.flags |= VMA_NOEXEC;
 	}
-	if (!f->ops->map)
-		return -ENODEV;
-	return m->flags & MAP_GROWSDOWN ? -EINVAL : 0;
+	return 0;
 }
 
 /* MAP_TYPE and the flags beside it, for files and anonymous memory. */
@@ -263,6 +261,8 @@ long mm_mmap(struct task *t, gaddr_t addr, u64 len, int prot, int flags, struct 
 	r = find_object(t, &m, f, &anon);
 	if (r < 0)
 		return r;
+	if (f && (flags & MAP_GROWSDOWN))       /* once it is known to be of a kind that can be mapped */
+		return -EINVAL;
 	r = mm_edit_begin(&e, t->mm, 3);
 	if (r < 0)
 		return r;

@@ -12,7 +12,6 @@
 #include "sentry/vfs/file.h"
 #include <fcntl.h>
 #include <linux/capability.h>
-#include "platform/base/str.h"
 #include "sentry/core/usercopy.h"
 #include "sentry/kernel/task.h"
 #include "sentry/vfs/perm.h"
@@ -646,16 +645,6 @@ int file_fallocate(struct task *t, struct file *f, int mode, s64 off, s64 len)
 	if (r == 0)
 		notify_file(f, IN_MODIFY);
 	return r;
-}
-
-enum file_anon file_anon(const struct file *f)
-{
-	const char *nm = f->anon_name ? f->anon_name : "";
-
-	if (f->inode)
-		return ANON_NOT;
-	return str_starts(nm, "pipe") ? ANON_PIPE : str_starts(nm, "socket") ? ANON_SOCKET :
-	       str_starts(nm, "anon_inode:[pidfd]") ? ANON_PIDFD : ANON_INODE;
 }
 
 bool file_is_fifo(const struct file *f)

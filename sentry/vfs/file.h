@@ -19,6 +19,7 @@
 #include <sys/types.h>
 #include "platform/base/lock.h"
 #include "platform/base/ref.h"
+#include "platform/base/str.h"
 #include "platform/base/waitq.h"
 #include "sentry/core/iobuf.h"
 #include "sentry/time/ktime.h"
@@ -175,7 +176,15 @@ int file_fallocate(struct task *t, struct file *f, int mode, s64 off, s64 len) m
 int file_getattr(struct task *t, struct file *f, struct kstat *ret) must_check;  /* also of files without inode */
 /* What a file without an inode stands for: on Linux each has an inode of one of these file systems. */
 enum file_anon { ANON_NOT, ANON_INODE, ANON_PIPE, ANON_SOCKET, ANON_PIDFD };
-enum file_anon file_anon(const struct file *f);
+static inline enum file_anon file_anon(const struct file *f)
+{
+	const char *nm = f->anon_name ? f->anon_name : "";
+
+	if (f->inode)
+		return ANON_NOT;
+	return str_starts(nm, "pipe") ? ANON_PIPE : str_starts(nm, "socket") ? ANON_SOCKET :
+	       str_starts(nm, "anon_inode:[pidfd]") ? ANON_PIDFD : ANON_INODE;
+}
 bool file_is_fifo(const struct file *f);                                        /* also a pipe */
 int file_set_flags(struct file *f, u32 flags, u32 mask) must_check;             /* F_SETFL, FIONBIO */
 /* A descriptor of table @owner is closed: flush, and POSIX locks go. */
