@@ -3,7 +3,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fiemap.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <sys/ioctl.h>
 #include <asm/sockios.h>
 #include "sentry/core/usercopy.h"
@@ -14,7 +16,7 @@
 #include "sentry/kernel/task.h"
 #include "sentry/mm/mm.h"
 #include "sentry/socket/socket.h"
-#include "sentry/syscalls/syscall.h"
+#include "sentry/syscalls/clonefile.h"
 #include "sentry/vfs/dnotify.h"
 #include "sentry/vfs/fasync.h"
 #include "sentry/vfs/landlock.h"
@@ -233,6 +235,44 @@ static long block_size(struct task *t, struct file *f, gaddr_t arg)
 	return copy_out(t, arg, &n, sizeof(n));
 }
 
+/* FIOQSIZE: the bytes that are kept of what has any. */
+static long size_of(struct task *t, struct file *f, gaddr_t arg)
+{
+	struct kstat st;
+	s64 n;
+	int r;
+
+	if (!f->inode || !(S_ISREG(f->inode->mode) || S_ISDIR(f->inode->mode)))
+		return -ENOTTY;
+	r = inode_getattr(t, f->inode, &st);
+	n = (s64)st.blocks * 512;
+	return r < 0 ? r : copy_out(t, arg, &n, sizeof(n));
+}
+
+static long clone_range(struct task *t, struct file *f, gaddr_t arg)
+{
+	struct file_clone_range c;
+	int r = copy_in(t, &c, arg, sizeof(c));
+
+	return r < 0 ? r : clonefile(t, (int)c.src_fd, f);
+}
+
+/* The flags of chattr(1): files of a tmpfs have them, and here none is ever set. */
+static long chattr_flags(struct task *t, struct file *f, bool set, gaddr_t arg)
+{
+	u32 flags = 0;
+
+	if (!f->inode || f->inode->sb->magic != TMPFS_MAGIC || !(S_ISREG(f->inode->mode) || S_ISDIR(f->inode->mode)))
+		return -ENOTTY;
+	if (!set)
+		return copy_out(t, arg, &flags, sizeof(flags));
+	if (copy_in(t, &flags, arg, sizeof(flags)) < 0)
+		return -EFAULT;
+	if (!inode_owner_or_capable(t, f->inode))
+		return -EPERM;
+	return flags ? -EOPNOTSUPP : 0;
+}
+
 long sys_ioctl(struct task *t, const struct sysargs *a)
 {
 	auto_file *f = fd_get(t, arg_fd(a, 0));
@@ -262,6 +302,16 @@ long sys_ioctl(struct task *t, const struct sysargs *a)
 		break;
 	case FIGETBSZ:
 		return block_size(t, f, arg);
+	case FIOQSIZE:
+		return size_of(t, f, arg);
+	case FICLONE:
+		return clonefile(t, (int)arg.v, f);
+	case FICLONERANGE:
+		return clone_range(t, f, arg);
+	case FS_IOC_GETFLAGS: case FS_IOC_SETFLAGS:
+		return chattr_flags(t, f, cmd == FS_IOC_SETFLAGS, arg);
+	case FS_IOC_FIEMAP:
+		return -EOPNOTSUPP;
 	default:
 		break;
 	}

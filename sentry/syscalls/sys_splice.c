@@ -16,7 +16,7 @@
 #include "sentry/kernel/fdtable.h"
 #include "sentry/kernel/task.h"
 #include "sentry/socket/socket.h"
-#include "sentry/syscalls/syscall.h"
+#include "sentry/syscalls/clonefile.h"
 #include "sentry/vfs/file.h"
 #include "sentry/vfs/vfs.h"
 
@@ -108,6 +108,25 @@ static int check_range(struct task *t, struct file *in, struct file *out, s64 ip
 	if (in->inode == out->inode && (u64)ipos < (u64)opos + *n && (u64)opos < (u64)ipos + *n)
 		return -EINVAL;
 	return ipos < 0 || opos < 0 ? -EINVAL : 0;
+}
+
+int clonefile(struct task *t, int src_fd, struct file *dst)
+{
+	auto_file *src = fd_get(t, src_fd);
+
+	if (!src)
+		return -EBADF;
+	if (!src->inode || !dst->inode)
+		return file_anon(src) == file_anon(dst) ? -EINVAL : -EXDEV;
+	if (super_of(src) != super_of(dst))
+		return -EXDEV;
+	if (S_ISDIR(src->inode->mode) || S_ISDIR(dst->inode->mode))
+		return -EISDIR;
+	if (!S_ISREG(src->inode->mode) || !S_ISREG(dst->inode->mode))
+		return -EINVAL;
+	if ((file_flags(dst) & O_APPEND) || file_check_io(dst, true, false) < 0 || file_check_io(src, false, false) < 0)
+		return -EBADF;
+	return -EOPNOTSUPP;
 }
 
 long sys_copy_file_range(struct task *t, const struct sysargs *a)

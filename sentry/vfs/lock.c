@@ -6,8 +6,9 @@
  * a file that has used them is open.
  *
  * A record lock belongs to a descriptor table (POSIX) or an open file (OFD);
- * a flock to an open file.  The locks of an inode are a list sorted by start;
- * locks of one owner never overlap: setting a range cuts what was there.
+ * a flock to an open file.  The locks of an inode are a list, as Linux has it, since
+ * F_GETLK names the first that is in the way: owners by when they came, those of one owner together, sorted by start.
+ * They never overlap: setting a range cuts what was there.
  *
  * Everything is guarded by vfs->locks_mu: locks are rare, and deadlock detection
  * follows the graph of waiters over all inodes.  Waiters sleep on the inode's
@@ -33,7 +34,7 @@ struct lock {
 };
 
 struct flock_state {
-	struct list_head locks;         /* sorted by start */
+	struct list_head locks;         /* in the order said above */
 	struct waitq wq;
 	struct list_head node;          /* without an inode: in vfs->anon_locks */
 	struct vfs *vfs;
@@ -161,13 +162,22 @@ static struct lock *find_own_locked(struct flock_state *s, const struct lock *wa
 	return NULL;
 }
 
+static bool same_owner(const struct lock *a, const struct lock *b)
+{
+	return a->owner == b->owner && a->is_flock == b->is_flock;
+}
+
+/* Among those of its owner, before what does not begin before it; behind all if there are none. */
 static void insert_locked(struct flock_state *s, struct lock *n)
 {
+	bool own = false;
 	struct lock *l;
 
-	list_for_each(l, &s->locks, node)
-		if (l->start > n->start)
+	list_for_each(l, &s->locks, node) {
+		if (same_owner(l, n) ? l->start >= n->start : own)
 			break;
+		own = own || same_owner(l, n);
+	}
 	list_add_tail(&n->node, &l->node);
 }
 
@@ -178,16 +188,16 @@ static void remove_locked(struct lock *l)
 }
 
 /*
- * Give @want's range to its owner, cutting the owner's older locks.  @spare is
+ * Give @want's range to its owner, cutting the owner's older locks but @fresh, which is in its place.  @spare is
  * used when one of them is split in two; *used_spare tells.
  */
-static void carve_locked(struct flock_state *s, const struct lock *want, struct lock *spare, bool *used_spare)
+static void carve_locked(struct flock_state *s, const struct lock *want, const struct lock *fresh, struct lock *spare,
+                         bool *used_spare)
 {
 	struct lock *l, *n;
 
 	list_for_each_safe(l, n, &s->locks, node) {
-		if (l->owner != want->owner || l->is_flock != want->is_flock ||
-		    l->start > want->end || l->end < want->start)
+		if (l == fresh || !same_owner(l, want) || l->start > want->end || l->end < want->start)
 			continue;
 		if (l->start >= want->start && l->end <= want->end) {
 			remove_locked(l);
@@ -201,8 +211,6 @@ static void carve_locked(struct flock_state *s, const struct lock *want, struct 
 			l->end = want->start - 1;
 		} else {
 			l->start = want->end + 1;
-			list_del_init(&l->node);
-			insert_locked(s, l);
 		}
 	}
 }
@@ -213,7 +221,7 @@ static void merge_locked(struct flock_state *s, struct lock *l)
 	struct lock *o, *n;
 
 	list_for_each_safe(o, n, &s->locks, node) {
-		if (o == l || o->owner != l->owner || o->is_flock != l->is_flock || o->type != l->type)
+		if (o == l || !same_owner(o, l) || o->type != l->type)
 			continue;
 		if (o->end != INT64_MAX && o->end + 1 == l->start)
 			l->start = o->start;
@@ -223,8 +231,6 @@ static void merge_locked(struct flock_state *s, struct lock *l)
 			continue;
 		remove_locked(o);
 	}
-	list_del_init(&l->node);
-	insert_locked(s, l);
 }
 
 /* Would @owner, waiting for @blocker, close a ring of waiters? */
@@ -256,13 +262,14 @@ static int try_locked(struct flock_state *s, const struct lock *want, struct loc
 		*blocker = c->owner;
 		return -EAGAIN;
 	}
-	carve_locked(s, want, spare, used_spare);
 	if (want->type != F_UNLCK) {
 		*fresh = *want;
 		insert_locked(s, fresh);
-		merge_locked(s, fresh);
 		*used_fresh = true;
 	}
+	carve_locked(s, want, fresh, spare, used_spare);
+	if (want->type != F_UNLCK)
+		merge_locked(s, fresh);
 	return 0;
 }
 

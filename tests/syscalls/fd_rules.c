@@ -5,7 +5,10 @@
 #include <mqueue.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <linux/fiemap.h>
+#include <linux/fs.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -340,6 +343,77 @@ TEST(files_of_a_tmpfs_are_sealed_against_seals)
 	unlink("/dev/shm/fd_rules");
 	EXPECT_EQ(fcntl(fd, F_GET_SEALS), F_SEAL_SEAL);
 	EXPECT_ERR(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), EPERM);
+}
+
+/* ---- ioctls of all files ---- */
+
+TEST(a_clone_is_refused_by_its_files_before_the_file_system)
+{
+	int a = file_of("f", O_RDWR), b = file_of("g", O_RDWR), proc = open("/proc/self/status", O_RDONLY);
+
+	EXPECT_ERR(ioctl(a, FICLONE, 999), EBADF);
+	EXPECT_ERR(ioctl(a, FICLONE, proc), EXDEV);
+	EXPECT_ERR(ioctl(a, FICLONE, open(".", O_RDONLY)), EISDIR);
+	EXPECT_ERR(ioctl(open("f", O_RDONLY), FICLONE, b), EBADF);
+	EXPECT_ERR(ioctl(a, FICLONERANGE, BAD_PTR), EFAULT);
+	EXPECT_ERR(ioctl(end_of(1), FICLONE, a), EXDEV);
+	EXPECT_ERR(ioctl(end_of(1), FICLONE, end_of(0)), EINVAL);
+}
+
+TEST(files_of_a_tmpfs_have_flags)
+{
+	int fd = open("/dev/shm/fd_rules2", O_CREAT | O_RDWR | O_TRUNC, 0600), flags = -1;
+	long long size = -1;
+
+	REQUIRE(fd >= 0);
+	unlink("/dev/shm/fd_rules2");
+	REQUIRE(write(fd, "abc", 3) == 3);
+	EXPECT_OK(ioctl(fd, FS_IOC_GETFLAGS, &flags));
+	EXPECT_EQ(flags, 0);
+	EXPECT_OK(ioctl(fd, FS_IOC_SETFLAGS, &flags));
+	EXPECT_ERR(ioctl(fd, FS_IOC_GETFLAGS, BAD_PTR), EFAULT);
+	EXPECT_ERR(ioctl(fd, FS_IOC_FIEMAP, &size), EOPNOTSUPP);
+	EXPECT_ERR(ioctl(open("/proc/self/status", O_RDONLY), FS_IOC_GETFLAGS, &flags), ENOTTY);
+	EXPECT_OK(ioctl(fd, FIOQSIZE, &size));
+	EXPECT_EQ(size, 4096);
+	EXPECT_ERR(ioctl(end_of(0), FIOQSIZE, &size), ENOTTY);
+}
+
+/* Locks byte @at, tells so, and stays until it is killed. */
+static pid_t locker(int fd, int at, int p[2])
+{
+	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = at, .l_len = 1 };
+	pid_t pid = fork();
+	char c;
+
+	if (pid == 0) {
+		if (fcntl(fd, F_SETLK, &l) < 0 || write(p[1], "x", 1) != 1)
+			_exit(1);
+		pause();
+		_exit(0);
+	}
+	REQUIRE(read(p[0], &c, 1) == 1);
+	return pid;
+}
+
+TEST(the_lock_that_is_named_is_of_who_came_first)
+{
+	int fd = file_of("f", O_RDWR), p[2];
+	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0 };
+	pid_t a, b;
+
+	REQUIRE_OK(pipe(p));
+	a = locker(fd, 10, p);
+	b = locker(fd, 2, p);
+	EXPECT_OK(fcntl(fd, F_GETLK, &l));
+	EXPECT_EQ(l.l_pid, a);
+	EXPECT_EQ(l.l_start, 10);
+	kill(a, SIGKILL);
+	EXPECT_EQ(waitpid(a, NULL, 0), a);
+	l = (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	EXPECT_OK(fcntl(fd, F_GETLK, &l));
+	EXPECT_EQ(l.l_pid, b);
+	kill(b, SIGKILL);
 }
 
 /* ---- names ---- */
