@@ -113,6 +113,7 @@ docker_bridges() {
 	check "docker: containers have names in a network" "$(inside 'docker run --rm --network net i sh -c "ping -c 1 server | grep -c ttl="')" 1
 	check "docker: and reach each other" "$(inside 'at=$(docker inspect -f "{{.NetworkSettings.Networks.net.IPAddress}}" server)
 		docker run --rm --network net i sh -c "printf \"GET / HTTP/1.0\\r\\n\\r\\n\" | nc $at 80" | tail -1')" inside
+	check "docker: pause and unpause" "$(inside 'for do in pause unpause; do docker $do server >/dev/null; docker inspect -f "{{.State.Status}}" server; done' | xargs)" "paused running"
 	check "docker: networks are apart" "$(inside 'at=$(docker inspect -f "{{.NetworkSettings.Networks.net.IPAddress}}" server)
 		docker run --rm i nc -z -w 1 $at 80 >/dev/null 2>&1; echo $?')" 1
 	check "docker: a published port, from within" "$(inside 'python3 -c "import urllib.request; print(urllib.request.urlopen(\"http://127.0.0.1:8080/\").read().decode().strip())"')" inside
