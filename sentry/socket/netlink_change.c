@@ -3,6 +3,7 @@
  *
  * The caller has checked CAP_NET_ADMIN.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
@@ -26,6 +27,68 @@ static bool attr_ip(const struct nl_req *q, size_t fixed, u16 type, bool v4, str
 	return true;
 }
 
+static bool same_net(const struct ipaddr *a, const struct ipaddr *b, u8 plen4)
+{
+	u32 x, y;
+
+	memcpy(&x, a->b + 12, sizeof(x));
+	memcpy(&y, b->b + 12, sizeof(y));
+	return plen4 == 0 || (ntohl(x ^ y) >> (32 - plen4)) == 0;
+}
+
+/* Which address of IPv4 a request to delete means: the first with all that it names. */
+static int addr_named(struct nl_req *q, const struct ifaddrmsg *m, struct addr_info *ret)
+{
+	char label[NET_IFNAMSIZ];
+	struct ipaddr local, peer;
+	bool by_local = attr_ip(q, sizeof(*m), IFA_LOCAL, true, &local), by_peer = attr_ip(q, sizeof(*m), IFA_ADDRESS, true, &peer);
+	bool by_label = nl_find_name(q, sizeof(*m), IFA_LABEL, label);
+
+	for (unsigned i = 0; addr_nth(q->st, i, ret) == 0; i++) {
+		static const u8 v4[12] = { [10] = 0xff, [11] = 0xff };
+
+		if (ret->ifindex != m->ifa_index || memcmp(ret->ip.b, v4, sizeof(v4)) != 0)
+			continue;
+		if (by_local && memcmp(&local, &ret->ip, sizeof(local)) != 0)
+			continue;
+		if (by_label && strcmp(label, ret->label) != 0)
+			continue;
+		if (!by_peer || (ret->plen == m->ifa_prefixlen && same_net(&peer, &ret->peer, ret->plen)))
+			return 0;
+	}
+	return nl_refuse(q, -EADDRNOTAVAIL, "ipv4: Address not found");
+}
+
+static int delete_addr(struct nl_req *q, const struct ifaddrmsg *m)
+{
+	bool v4 = m->ifa_family == AF_INET;
+	struct addr_info a = { .ifindex = m->ifa_index, .plen = m->ifa_prefixlen };
+	struct link_info l;
+	int r;
+
+	if (!v4 && !attr_ip(q, sizeof(*m), IFA_LOCAL, v4, &a.ip) && !attr_ip(q, sizeof(*m), IFA_ADDRESS, v4, &a.ip))
+		return -EINVAL;
+	if (!v4 && m->ifa_prefixlen > 128)
+		return nl_refuse(q, -EINVAL, "ipv6: Invalid prefix length");
+	if (link_get(q->st, m->ifa_index, &l) < 0)
+		return nl_refuse(q, -ENODEV, v4 ? "ipv4: Device not found" : "ipv6: Unable to find the interface");
+	r = v4 ? addr_named(q, m, &a) : 0;
+	if (r == 0)
+		r = addr_del(q->st, &a);
+	if (r == 0)
+		netlink_note_addr(q, &a);
+	return r == -EADDRNOTAVAIL && !v4 ? nl_refuse(q, r, "ipv6: address not found") : r;
+}
+
+/* What IPv6 gives to no interface, or only to the loopback one. */
+static bool unfit6(const struct ipaddr *ip, const struct link_info *l)
+{
+	static const struct ipaddr any, lo = { .b = { [15] = 1 } };
+
+	return ip->b[0] == 0xff || memcmp(ip, &any, sizeof(any)) == 0 ||
+		(memcmp(ip, &lo, sizeof(lo)) == 0 && !(l->flags & IFF_LOOPBACK));
+}
+
 static int change_addr(struct nl_req *q, bool add)
 {
 	struct addr_info a = { .valid_s = UINT32_MAX, .preferred_s = UINT32_MAX };
@@ -40,21 +103,19 @@ static int change_addr(struct nl_req *q, bool add)
 		return nl_refuse(q, -EINVAL, "Invalid header length");
 	if (m.ifa_family != AF_INET && m.ifa_family != AF_INET6)
 		return -EOPNOTSUPP;
+	if (!add)
+		return delete_addr(q, &m);
 	v4 = m.ifa_family == AF_INET;
 	local = attr_ip(q, sizeof(m), IFA_LOCAL, v4, &a.ip);
 	peer = attr_ip(q, sizeof(m), IFA_ADDRESS, v4, &a.peer);
-	if (m.ifa_prefixlen > (v4 ? 32 : 128))
-		return nl_refuse(q, -EINVAL, v4 ? "ipv4: Invalid prefix length" : "ipv6: Invalid prefix length");
-	if (!local && (!peer || v4) && add)
+	if (v4 && m.ifa_prefixlen > 32)
+		return nl_refuse(q, -EINVAL, "ipv4: Invalid prefix length");
+	if (!local && (!peer || v4))
 		return nl_refuse(q, -EINVAL, v4 ? "ipv4: Local address is not supplied" : NULL);
-	if (!local && !peer)
-		return -EINVAL;
 	if (!local)
 		a.ip = a.peer;
 	if (!peer)
 		a.peer = a.ip;
-	if (link_get(q->st, m.ifa_index, &l) < 0)
-		return nl_refuse(q, -ENODEV, v4 ? "ipv4: Device not found" : "ipv6: Unable to find the interface");
 	(void)attr_ip(q, sizeof(m), IFA_BROADCAST, v4, &a.brd);
 	a.ifindex = m.ifa_index;
 	a.plen = m.ifa_prefixlen;
@@ -72,17 +133,21 @@ static int change_addr(struct nl_req *q, bool add)
 		if (ci.ifa_valid != UINT32_MAX)
 			a.flags &= ~(u32)IFA_F_PERMANENT;
 	}
+	if (link_get(q->st, m.ifa_index, &l) < 0)
+		return nl_refuse(q, -ENODEV, v4 ? "ipv4: Device not found" : "ipv6: Unable to find the interface");
+	if (m.ifa_prefixlen > 128)
+		return nl_refuse(q, -EINVAL, "ipv6: Invalid prefix length");
+	if (!v4 && unfit6(&a.ip, &l))
+		return -EADDRNOTAVAIL;
 	if (v4 && !nl_find_name(q, sizeof(m), IFA_LABEL, a.label))
 		memcpy(a.label, l.name, NET_IFNAMSIZ);
-	r = add ? addr_add(q->st, &a) : addr_del(q->st, &a);
-	if (r == -EEXIST && add && (q->h.nlmsg_flags & NLM_F_REPLACE))
+	r = addr_add(q->st, &a);
+	if (r == -EEXIST && (q->h.nlmsg_flags & NLM_F_REPLACE))
 		r = addr_set_life(q->st, a.ifindex, &a.ip, a.valid_s, a.preferred_s);
 	if (r == 0)
 		netlink_note_addr(q, &a);
 	if (r == -EEXIST)
 		return nl_refuse(q, r, v4 ? "ipv4: Address already assigned" : "ipv6: address already assigned");
-	if (r == -EADDRNOTAVAIL && !add)
-		return nl_refuse(q, r, v4 ? "ipv4: Address not found" : "ipv6: address not found");
 	return r;
 }
 
@@ -184,17 +249,19 @@ static int change_neigh(struct nl_req *q, bool add)
 
 	if (!nl_fixed(q, &m, sizeof(m), sizeof(m)))
 		return -EINVAL;
-	if (m.ndm_family != AF_INET && m.ndm_family != AF_INET6)
-		return -EOPNOTSUPP;
 	if (!nl_find(q, sizeof(m), NDA_DST, 0, NULL))
 		return nl_refuse(q, -EINVAL, "Network address not specified");
-	if (m.ndm_ifindex > 0 && link_get(q->st, (u32)m.ndm_ifindex, &l) < 0)
+	if (m.ndm_ifindex && link_get(q->st, (u32)m.ndm_ifindex, &l) < 0)
 		return -ENODEV;
+	mac = nl_find(q, sizeof(m), NDA_LLADDR, sizeof(n.mac), NULL);
+	if (add && m.ndm_ifindex && !mac && nl_find(q, sizeof(m), NDA_LLADDR, 0, NULL))
+		return nl_refuse(q, -EINVAL, "Invalid link address");
+	if (m.ndm_family != AF_INET && m.ndm_family != AF_INET6)
+		return -EAFNOSUPPORT;
 	if (!attr_ip(q, sizeof(m), NDA_DST, m.ndm_family == AF_INET, &n.ip))
 		return nl_refuse(q, -EINVAL, "Invalid network address");
-	if (m.ndm_ifindex <= 0)
-		return -EINVAL;
-	mac = nl_find(q, sizeof(m), NDA_LLADDR, sizeof(n.mac), NULL);
+	if (!m.ndm_ifindex)
+		return m.ndm_flags & NTF_PROXY && !add ? -ENOENT : -EINVAL;
 	n.ifindex = (u32)m.ndm_ifindex;
 	n.state = m.ndm_state;
 	if (mac)

@@ -192,8 +192,11 @@ static bool put_addr(struct nl_dump *d, struct nl_buf *b, const struct addr_info
 		put_ip(b, IFA_BROADCAST, &a->brd, v4);
 	if (v4 && a->label[0])
 		nl_attr_str(b, IFA_LABEL, a->label);
-	nl_attr_u32(b, IFA_FLAGS, a->flags);
+	if (v4)                         /* Linux' order */
+		nl_attr_u32(b, IFA_FLAGS, a->flags);
 	nl_attr(b, IFA_CACHEINFO, &ci, sizeof(ci));
+	if (!v4)
+		nl_attr_u32(b, IFA_FLAGS, a->flags);
 	return nl_end(b);
 }
 
@@ -364,13 +367,19 @@ static int get_neigh(struct nl_req *q)
 
 	if (!nl_fixed(q, &m, sizeof(m), sizeof(m)))
 		return nl_refuse(q, -EINVAL, "Invalid header for neighbor get request");
+	if (m.ndm_state || m.ndm_type || m.ndm_pad1 || m.ndm_pad2)
+		return nl_refuse(q, -EINVAL, "Invalid values in header for neighbor get request");
+	if (m.ndm_flags & ~NTF_PROXY)
+		return nl_refuse(q, -EINVAL, "Invalid flags in header for neighbor get request");
+	if (!m.ndm_ifindex)
+		return nl_refuse(q, -EINVAL, "No device specified");
 	v4 = m.ndm_family == AF_INET;
 	if (!v4 && m.ndm_family != AF_INET6)
-		return -EOPNOTSUPP;
-	if (!find_ip(q, NDA_DST, v4, &dst))
+		return nl_refuse(q, -EAFNOSUPPORT, "Unsupported family in header for neighbor get request");
+	if (!nl_find(q, sizeof(m), NDA_DST, 0, NULL))
 		return nl_refuse(q, -EINVAL, "Network address not specified");
-	if (m.ndm_ifindex <= 0)
-		return nl_refuse(q, -EINVAL, "No device specified");
+	if (!find_ip(q, NDA_DST, v4, &dst))
+		return nl_refuse(q, -EINVAL, "Invalid network address in neighbor get request");
 	if (link_get(q->st, (u32)m.ndm_ifindex, &l) < 0)
 		return nl_refuse(q, -ENODEV, "Unknown device ifindex");
 	for (unsigned i = 0; neigh_nth(q->st, i, &n) == 0; i++) {
@@ -420,9 +429,9 @@ static int dump_rules(struct nl_dump *d, struct nl_buf *b)
 		nl_begin(b, RTM_NEWRULE, NLM_F_MULTI | d->flags, d->seq, d->portid, &m, sizeof(m));
 		nl_attr_u32(b, FRA_TABLE, m.table);
 		nl_attr_u32(b, FRA_SUPPRESS_PREFIXLEN, UINT32_MAX);
+		nl_attr_u8(b, FRA_PROTOCOL, RTPROT_KERNEL);
 		if (rules[d->pos].prio)
 			nl_attr_u32(b, FRA_PRIORITY, rules[d->pos].prio);
-		nl_attr_u8(b, FRA_PROTOCOL, RTPROT_KERNEL);
 		if (!nl_end(b))
 			return 1;
 	}
@@ -531,6 +540,16 @@ static int end_dump(struct nl_req *q, int error)
 	return NL_DUMP;
 }
 
+/* A family that has no such objects asks for those of all. */
+static u8 family_of_dump(const struct nl_req *q)
+{
+	u8 family = q->body[0];
+	bool each = q->h.nlmsg_type == RTM_GETADDR || q->h.nlmsg_type == RTM_GETROUTE;
+
+	return each && family != AF_INET && family != AF_INET6 && family < RTNL_FAMILY_IPMR && family != AF_BRIDGE &&
+		family != AF_MPLS ? AF_UNSPEC : family;
+}
+
 static int start_dump(struct nl_req *q)
 {
 	struct nl_dump *d = q->dump;
@@ -539,7 +558,7 @@ static int start_dump(struct nl_req *q)
 
 	d->st = q->st;
 	d->net = q->net;
-	d->family = q->body[0];
+	d->family = family_of_dump(q);
 	switch (q->h.nlmsg_type) {
 	case RTM_GETLINK:
 		d->fill = dump_links;

@@ -259,6 +259,104 @@ TEST(routes_neighbours_and_links_that_are_refused)
 	REFUSED(fd, EINVAL, "", 0);
 }
 
+/* The error, positive, that a request comes to; words differ from version to version. */
+static int error_of(int fd)
+{
+	const struct nlmsgerr *e = NLMSG_DATA(ans);
+
+	REQUIRE(ask(fd) >= (ssize_t)NLMSG_LENGTH(sizeof(*e)));
+	REQUIRE(ans->nlmsg_type == NLMSG_ERROR);
+	return -e->error;
+}
+
+static void begin_addr(int type, struct ifaddrmsg a, int attr_type, uint32_t ip)
+{
+	ip = htonl(ip);
+	begin(type, NLM_F_ACK | (type == RTM_NEWADDR ? NLM_F_CREATE : 0), &a, sizeof(a));
+	attr(attr_type, &ip, sizeof(ip));
+}
+
+TEST(an_address_is_deleted_by_what_is_named_of_it)
+{
+	struct ifaddrmsg a = { .ifa_family = AF_INET, .ifa_prefixlen = 24, .ifa_index = 1 }, wide = a, far = a;
+	int fd;
+
+	wide.ifa_prefixlen = 16;
+	far.ifa_prefixlen = 40;
+	far.ifa_index = 99;
+	own_network();
+	fd = netlink(NETLINK_ROUTE, false, false);
+	begin_addr(RTM_NEWADDR, a, IFA_LOCAL, 0x0a010102);
+	EXPECT_EQ(error_of(fd), 0);
+	begin_addr(RTM_NEWADDR, a, IFA_LOCAL, 0x0a020101);
+	EXPECT_EQ(error_of(fd), 0);
+	begin_addr(RTM_DELADDR, far, IFA_LOCAL, 0x0a010102);
+	EXPECT_EQ(error_of(fd), ENODEV);
+	begin_addr(RTM_DELADDR, wide, IFA_ADDRESS, 0x0a010102);
+	EXPECT_EQ(error_of(fd), EADDRNOTAVAIL);
+	begin_addr(RTM_DELADDR, a, IFA_ADDRESS, 0x0a02014d);     /* in its network */
+	EXPECT_EQ(error_of(fd), 0);
+	begin_addr(RTM_DELADDR, a, IFA_LOCAL, 0x0a020101);
+	EXPECT_EQ(error_of(fd), EADDRNOTAVAIL);
+	begin_addr(RTM_DELADDR, wide, IFA_LOCAL, 0x0a010102);   /* a length counts only with a network */
+	EXPECT_EQ(error_of(fd), 0);
+}
+
+TEST(addresses_of_IPv6_that_no_link_has)
+{
+	struct ifaddrmsg a = { .ifa_family = AF_INET6, .ifa_prefixlen = 64, .ifa_index = 1 };
+	uint8_t any[16] = { 0 }, group[16] = { 0xff, 2, [15] = 1 }, ip[16] = { 0x20, 1, 0x0d, 0xb8, [15] = 1 };
+	int fd, new = NLM_F_ACK | NLM_F_CREATE;
+
+	own_network();
+	fd = netlink(NETLINK_ROUTE, false, false);
+	begin(RTM_NEWADDR, new, &a, sizeof(a));
+	attr(IFA_LOCAL, ip, 16);
+	if (error_of(fd) != 0)
+		SKIP("no IPv6");
+	begin(RTM_NEWADDR, new, &a, sizeof(a));
+	attr(IFA_LOCAL, any, 16);
+	EXPECT_EQ(error_of(fd), EADDRNOTAVAIL);
+	begin(RTM_NEWADDR, new, &a, sizeof(a));
+	attr(IFA_LOCAL, group, 16);
+	EXPECT_EQ(error_of(fd), EADDRNOTAVAIL);
+	a.ifa_index = 99;
+	a.ifa_prefixlen = 200;
+	begin(RTM_NEWADDR, new, &a, sizeof(a));
+	attr(IFA_LOCAL, ip, 16);
+	EXPECT_EQ(error_of(fd), ENODEV);
+}
+
+TEST(families_without_neighbours_and_addresses)
+{
+	struct ndmsg n = { .ndm_family = AF_PACKET, .ndm_ifindex = 1, .ndm_state = NUD_PERMANENT };
+	struct ifaddrmsg a = { .ifa_family = AF_INET, .ifa_prefixlen = 24, .ifa_index = 1 };
+	uint32_t ip = htonl(0x0b010101);
+	int fd;
+
+	own_network();
+	fd = netlink(NETLINK_ROUTE, false, false);
+	begin(RTM_NEWNEIGH, NLM_F_ACK | NLM_F_CREATE, &n, sizeof(n));
+	attr(NDA_DST, &ip, sizeof(ip));
+	EXPECT_EQ(error_of(fd), EAFNOSUPPORT);
+	begin(RTM_GETNEIGH, 0, &n, sizeof(n));
+	attr(NDA_DST, &ip, sizeof(ip));
+	EXPECT_EQ(error_of(fd), EINVAL);        /* of a state */
+	n.ndm_state = 0;
+	begin(RTM_GETNEIGH, 0, &n, sizeof(n));
+	attr(NDA_DST, &ip, sizeof(ip));
+	EXPECT_EQ(error_of(fd), EAFNOSUPPORT);
+	n.ndm_ifindex = 0;
+	begin(RTM_GETNEIGH, 0, &n, sizeof(n));
+	EXPECT_EQ(error_of(fd), EINVAL);
+	begin_addr(RTM_NEWADDR, a, IFA_LOCAL, 0x0a010102);
+	EXPECT_EQ(error_of(fd), 0);
+	a.ifa_family = AF_PACKET;               /* has no addresses of its own: all there are */
+	begin(RTM_GETADDR, NLM_F_DUMP, &a, sizeof(a));
+	REQUIRE(ask(fd) > 0);
+	EXPECT_EQ(ans->nlmsg_type, RTM_NEWADDR);
+}
+
 TEST(how_much_of_a_request_comes_back)
 {
 	int fd, on = 1;
