@@ -43,6 +43,17 @@ static int first_v4(struct stack *st, u32 ifindex, struct addr_info *a)
 	return -EADDRNOTAVAIL;
 }
 
+/* The address with the label that a request names ("eth0:1"): without a colon the link's first, whatever it is called. */
+static int labelled_v4(struct stack *st, u32 ifindex, const char *label, struct addr_info *a)
+{
+	if (!strchr(label, ':'))
+		return first_v4(st, ifindex, a);
+	for (unsigned i = 0; addr_nth(st, i, a) == 0; i++)
+		if (a->ifindex == ifindex && is_v4(&a->ip) && strncmp(a->label, label, IFNAMSIZ) == 0)
+			return 0;
+	return -EADDRNOTAVAIL;
+}
+
 static long if_conf(struct task *t, struct stack *st, gaddr_t arg)
 {
 	struct { s32 len, pad; u64 buf; } c;
@@ -59,7 +70,7 @@ static long if_conf(struct task *t, struct stack *st, gaddr_t arg)
 			continue;
 		if (c.buf && used + (s32)sizeof(r) > c.len)
 			break;
-		memcpy(r.ifr_name, l.name, IFNAMSIZ - 1);
+		memcpy(r.ifr_name, a.label[0] ? a.label : l.name, IFNAMSIZ - 1);
 		put_in(&r.ifr_addr, &a.ip);
 		if (c.buf && copy_out(t, GADDR(c.buf + (u64)used), &r, sizeof(r)) < 0)
 			return -EFAULT;
@@ -73,6 +84,12 @@ static long if_change(struct task *t, struct stack *st, u32 cmd, const struct if
 {
 	if (!net_capable(t, task_net(t), CAP_NET_ADMIN))
 		return -EPERM;
+	if (cmd == SIOCSIFFLAGS && strchr(r->ifr_name, ':')) {  /* of an alias: it is there, or not */
+		struct addr_info a;
+		int e = labelled_v4(st, ifindex, r->ifr_name, &a);
+
+		return e < 0 || (r->ifr_flags & IFF_UP) ? e : addr_del(st, &a);
+	}
 	if (cmd == SIOCSIFFLAGS)
 		return link_set_flags(st, ifindex, (u32)(u16)r->ifr_flags,
 				      IFF_UP | IFF_PROMISC | IFF_ALLMULTI | IFF_NOARP);
@@ -85,7 +102,7 @@ static long if_address(struct stack *st, u32 cmd, u32 ifindex, struct ifreq *r)
 {
 	struct addr_info a;
 	struct ipaddr mask = { { 0 } };
-	int e = first_v4(st, ifindex, &a);
+	int e = labelled_v4(st, ifindex, r->ifr_name, &a);
 
 	if (e < 0)
 		return e;
@@ -109,14 +126,14 @@ static int mask_len(u32 mask)
 /* Length by class, as Linux still has it here. */
 static int class_len(u32 ip) { return !(ip >> 31) ? 8 : ip >> 30 == 2 ? 16 : ip >> 29 == 6 ? 24 : -1; }
 
-/* SIOCSIFADDR, SIOCSIFNETMASK: the first IPv4 address is replaced. */
+/* SIOCSIFADDR, SIOCSIFNETMASK: the IPv4 address of that name, or the first, is replaced. */
 static long set_address(struct stack *st, u32 cmd, const struct link_info *l, const struct ifreq *r)
 {
 	struct sockaddr_in in;
 	struct addr_info old, a = {
 		.ifindex = l->ifindex, .flags = 0x80 /* IFA_F_PERMANENT */, .valid_s = UINT32_MAX, .preferred_s = UINT32_MAX,
 	};
-	bool have = first_v4(st, l->ifindex, &old) == 0;
+	bool have = labelled_v4(st, l->ifindex, r->ifr_name, &old) == 0;
 	int plen, e;
 	u32 v;
 
@@ -134,7 +151,7 @@ static long set_address(struct stack *st, u32 cmd, const struct link_info *l, co
 		a.ip = old.ip;
 	a.peer = a.ip;
 	a.plen = (u8)plen;
-	memcpy(a.label, l->name, sizeof(a.label));
+	memcpy(a.label, r->ifr_name, sizeof(a.label));
 	if ((l->flags & IFF_BROADCAST) && plen < 31) {
 		a.brd = a.ip;
 		for (int i = plen; i < 32; i++)
@@ -146,6 +163,30 @@ static long set_address(struct stack *st, u32 cmd, const struct link_info *l, co
 	if (e == 0 && (v || cmd != SIOCSIFADDR))
 		e = addr_add(st, &a);
 	return e;
+}
+
+/* SIOCSIFBRDADDR, SIOCSIFDSTADDR: the address stays, what goes with it is another. */
+static long set_other_end(struct stack *st, u32 cmd, const struct link_info *l, const struct ifreq *r)
+{
+	struct sockaddr_in in;
+	struct addr_info a;
+	struct ipaddr *which = cmd == SIOCSIFBRDADDR ? &a.brd : &a.peer, to = { { [10] = 0xff, 0xff } };
+	int e;
+
+	memcpy(&in, &r->ifr_addr, sizeof(in));
+	if (in.sin_family != AF_INET)
+		return -EINVAL;
+	e = labelled_v4(st, l->ifindex, r->ifr_name, &a);
+	if (e < 0)
+		return e;
+	memcpy(to.b + 12, &in.sin_addr, 4);
+	if (memcmp(which, &to, sizeof(to)) == 0)
+		return 0;
+	if (cmd == SIOCSIFDSTADDR && class_len(ntohl(in.sin_addr.s_addr)) < 0)
+		return -EINVAL;
+	e = addr_del(st, &a);
+	*which = to;
+	return e < 0 ? e : addr_add(st, &a);
 }
 
 /* ETHTOOL_GLINK: what drivers and programs ask for most; the rest no driver here supports. */
@@ -206,6 +247,15 @@ static long if_query(struct stack *st, u32 cmd, struct ifreq *r, const struct li
 	}
 }
 
+/* What follows a colon is the label of an address ("eth0:1"), not part of the link's name. */
+static int by_name(struct stack *st, const char *name, struct link_info *ret)
+{
+	char base[IFNAMSIZ] = { 0 };
+
+	memcpy(base, name, strcspn(name, ":"));
+	return link_by_name(st, base, ret);
+}
+
 static long if_ioctl(struct task *t, struct stack *st, u32 cmd, gaddr_t arg)
 {
 	struct ifreq r;
@@ -218,13 +268,15 @@ static long if_ioctl(struct task *t, struct stack *st, u32 cmd, gaddr_t arg)
 	if (cmd == SIOCGIFNAME)
 		e = r.ifr_ifindex > 0 ? link_get(st, (u32)r.ifr_ifindex, &l) : -ENODEV;
 	else
-		e = link_by_name(st, r.ifr_name, &l);
+		e = by_name(st, r.ifr_name, &l);
 	if (e < 0)
 		return -ENODEV;
 	if (cmd == SIOCSIFFLAGS || cmd == SIOCSIFMTU)
 		return if_change(t, st, cmd, &r, l.ifindex);
 	if (cmd == SIOCSIFADDR || cmd == SIOCSIFNETMASK)
 		return net_capable(t, task_net(t), CAP_NET_ADMIN) ? set_address(st, cmd, &l, &r) : -EPERM;
+	if (cmd == SIOCSIFBRDADDR || cmd == SIOCSIFDSTADDR)
+		return net_capable(t, task_net(t), CAP_NET_ADMIN) ? set_other_end(st, cmd, &l, &r) : -EPERM;
 	if (cmd == SIOCETHTOOL)
 		return if_ethtool(t, &r, &l);
 	e = if_query(st, cmd, &r, &l);
@@ -238,7 +290,7 @@ static bool known(u32 cmd)
 	case SIOCGIFNAME: case SIOCGIFCONF: case SIOCGIFINDEX: case SIOCGIFFLAGS: case SIOCGIFMTU: case SIOCGIFMAP:
 	case SIOCGIFMETRIC: case SIOCGIFTXQLEN: case SIOCGIFHWADDR: case SIOCGIFADDR: case SIOCGIFNETMASK:
 	case SIOCGIFBRDADDR: case SIOCGIFDSTADDR: case SIOCSIFFLAGS: case SIOCSIFMTU: case SIOCSIFADDR: case SIOCSIFNETMASK:
-	case SIOCETHTOOL: case SIOCGMIIPHY: case SIOCGMIIREG: case SIOCSMIIREG:
+	case SIOCSIFBRDADDR: case SIOCSIFDSTADDR: case SIOCETHTOOL: case SIOCGMIIPHY: case SIOCGMIIREG: case SIOCSMIIREG:
 		return true;
 	default:
 		return false;
