@@ -61,6 +61,7 @@ static int disconnect(struct ep *e)
 
 	mutex_lock(&e->mu);
 	e->connected = false;
+	udp_of(e)->from6 = false;
 	e->raddr = none;
 	e->rport = 0;
 	if (!e->addr_bound)
@@ -84,6 +85,7 @@ static int udp_connect(struct ep *e, const struct net_sa *sa)
 	struct ipaddr dst, had;
 	struct rt rt;
 	u32 oif, label = 0;
+	bool keep;
 	int r = 0;
 
 	if (sa->family == AF_UNSPEC)
@@ -100,13 +102,18 @@ static int udp_connect(struct ep *e, const struct net_sa *sa)
 		r = flowlabel_given(e, sa, &label);
 	if (r == 0 && !ip_is4(&dst) && ip_needs_scope(&dst) && !oif)
 		r = -EINVAL;
-	/* The source of a connection before this one stays, but for one of IPv6 that is given up for IPv4. */
+	/*
+	 * The source of a connection before this one stays, but for one of IPv6 that is given up for IPv4. As on Linux
+	 * only who began with IPv6 may come back to it.
+	 */
+	keep = ip_is4(&dst) ? ip_is4(&had) : !ip_is4(&had) || !udp_of(e)->from6;
 	if (r == 0)
-		r = rt_lookup(e->stack, &dst, ip_is4(&had) || !ip_is4(&dst) ? &had : NULL, oif, 0, &rt);
+		r = rt_lookup(e->stack, &dst, keep ? &had : NULL, oif, 0, &rt);
 	if (r == 0 && rt.type == RTN_BROADCAST && !e->o.broadcast)
 		r = -EACCES;
 	e->laddr = had;
 	if (r == 0) {
+		udp_of(e)->from6 |= !ip_is4(&had) && !ip_is_any(&had);
 		if (!e->addr_bound)
 			e->laddr = rt.src;
 		e->raddr = dst;
@@ -217,6 +224,8 @@ static int prepare(struct ep *e, const struct net_msg *m, const struct send_ctl 
 		src = c->src;
 	if (ip_is4(&o->t.dst) && !ip_is4(&src) && !c->has_src)
 		src = ip_any4();
+	if (!ip_is4(&o->t.dst) && ip_is4(&src) && !c->has_src && udp_of(e)->from6)
+		src = ip_any6();
 	dgram_hdrs(e, c, &o->t, &o->h, &via);
 	if (!m->name && !c->has_src && !c->oif && ip_eq(&via, &e->raddr)) {
 		r = ep_route(e);

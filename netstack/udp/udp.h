@@ -9,6 +9,7 @@ struct udp_ep {
 	u16 gso_size;                   /* UDP_SEGMENT */
 	bool port_chosen;       /* by us: goes with a disconnect */
 	bool gro, corked;
+	bool from6;             /* a dual-stack socket whose first peer was one of IPv6 */
 	struct pktbuf *cork;            /* UDP_CORK, MSG_MORE: what is waiting */
 	struct net_sa cork_dst;
 	bool cork_has_dst;

@@ -365,7 +365,7 @@ static struct sockaddr_in6 mapped(u_int32_t ip, int port)
 	return a;
 }
 
-TEST(a_socket_that_went_to_IPv4_does_not_come_back)
+TEST(a_socket_that_began_with_IPv4_does_not_go_to_IPv6)
 {
 	struct sockaddr_in6 v4 = mapped(INADDR_LOOPBACK, 9), v6 = { .sin6_family = AF_INET6, .sin6_port = htons(9) }, far = mapped(0x0a010203, 9);
 	int s = socket(AF_INET6, SOCK_DGRAM, 0), v4only = socket(AF_INET, SOCK_DGRAM, 0);
@@ -380,6 +380,10 @@ TEST(a_socket_that_went_to_IPv4_does_not_come_back)
 	EXPECT_ERR(sendto(s, "x", 1, 0, (void *)&v6, sizeof(v6)), EAFNOSUPPORT);
 	EXPECT_ERR(bind(s, (void *)&far, sizeof(far)), EINVAL);
 	EXPECT_ERR(sendto(v4only, "x", 1, 0, (void *)&v6, sizeof(v6)), EAFNOSUPPORT);
+	s = socket(AF_INET6, SOCK_DGRAM, 0);            /* who began with IPv6 does */
+	REQUIRE_OK(connect(s, (void *)&v6, sizeof(v6)));
+	EXPECT_OK(connect(s, (void *)&v4, sizeof(v4)));
+	EXPECT_OK(connect(s, (void *)&v6, sizeof(v6)));
 	set(s = socket(AF_INET6, SOCK_DGRAM, 0), IPPROTO_IPV6, IPV6_V6ONLY, 1);
 	v4.sin6_port = 0;
 	EXPECT_ERR(sendto(s, "x", 1, 0, (void *)&v4, sizeof(v4)), ENETUNREACH);
