@@ -48,7 +48,6 @@ void platform_worked(struct platform *p, size_t n)
 		p->ops->worked(n);
 }
 
-
 struct ctx *platform_switch(struct platform *p, struct ctx *done, struct trap *ret)
 {
 	return p->ops->run(p, done, ret);
@@ -196,6 +195,7 @@ int aspace_present(const struct aspace *as, const u64 *addr, u32 n, u32 *ret)
 	*ret = 0;
 	for (u32 i = 0; r == 0 && i < n; i++)
 		*ret += status[i] >= 0;
+	platform_worked(as->p, n * 4096ul);     /* it takes about as long as to copy them */
 	return r;
 }
 
