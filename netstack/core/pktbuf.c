@@ -24,12 +24,25 @@ struct pkt_pool *pkt_pool_new(void)
 	return p;
 }
 
+/* What was taken out of a pool, without its lock. */
+static void free_idle(struct pblock *blocks, struct list_head *pkts)
+{
+	struct pblock *next;
+	struct pktbuf *k, *n;
+
+	for (; blocks; blocks = next) {
+		next = blocks->next_free;
+		kfree(blocks);
+	}
+	list_for_each_safe(k, n, pkts, node)
+		kfree(k);
+}
+
 /* Nobody takes from the pool while it ends, but packets may come back. */
 void pkt_pool_end(struct pkt_pool *p)
 {
 	struct pblock *idle = NULL, *b;
 	struct list_head pkts;
-	struct pktbuf *k, *n;
 	bool last;
 
 	list_init(&pkts);
@@ -41,18 +54,10 @@ void pkt_pool_end(struct pkt_pool *p)
 			b->next_free = idle;
 			idle = b;
 		}
-	list_for_each_safe(k, n, &p->pkts, node) {
-		list_del_init(&k->node);
-		list_add(&k->node, &pkts);
-	}
+	list_splice_tail_init(&p->pkts, &pkts);
 	last = p->live == 0;
 	mutex_unlock(&p->mu);
-	for (; idle; idle = b) {
-		b = idle->next_free;
-		kfree(idle);
-	}
-	list_for_each_safe(k, n, &pkts, node)
-		kfree(k);
+	free_idle(idle, &pkts);
 	if (last)
 		kfree(p);
 }
@@ -79,7 +84,7 @@ bool pkt_pool_trim(struct pkt_pool *p)
 {
 	struct pblock *idle = NULL, *b;
 	struct list_head pkts;
-	struct pktbuf *k, *n;
+	struct pktbuf *k;
 	bool left;
 
 	list_init(&pkts);
@@ -104,12 +109,7 @@ bool pkt_pool_trim(struct pkt_pool *p)
 	for (int c = 0; c < PBLOCK_CLASSES; c++)
 		left |= p->nblocks[c] > 0;
 	mutex_unlock(&p->mu);
-	for (; idle; idle = b) {
-		b = idle->next_free;
-		kfree(idle);
-	}
-	list_for_each_safe(k, n, &pkts, node)
-		kfree(k);
+	free_idle(idle, &pkts);
 	return left;
 }
 

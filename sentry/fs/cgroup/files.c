@@ -53,6 +53,17 @@ static int get_max(const char *text, u32 *ret)
 	return 0;
 }
 
+/* 0 or 1, of which nothing below @least is taken; or -errno. */
+static int get_switch(const char *text, int least)
+{
+	s64 v;
+	int r = str_to_s64(text, 0, &v);
+
+	if (r < 0)
+		return r;
+	return v < least || v > 1 ? -ERANGE : (int)v;
+}
+
 static u64 read_locked(struct cgroup *cg, const u32 *field)
 {
 	u64 v;
@@ -166,32 +177,24 @@ static int show_freeze(struct task *t, struct cgroup *cg, struct strbuf *out)
 
 static int store_freeze(struct task *t, const struct pseudo_opener *by, struct cgroup *cg, char *text)
 {
-	s64 v;
-	int r = str_to_s64(text, 0, &v);
+	int v = get_switch(text, 0);
 
 	(void)t;
 	(void)by;
-	if (r < 0)
-		return r;
-	if (v != 0 && v != 1)
-		return -ERANGE;
-	cgroup_freeze(cg, v == 1);
-	return 0;
+	if (v >= 0)
+		cgroup_freeze(cg, v == 1);
+	return MIN(v, 0);
 }
 
 static int store_kill(struct task *t, const struct pseudo_opener *by, struct cgroup *cg, char *text)
 {
-	s64 v;
-	int r = str_to_s64(text, 0, &v);
+	int v = get_switch(text, 1);
 
 	(void)t;
 	(void)by;
-	if (r < 0)
-		return r;
-	if (v != 1)
-		return -ERANGE;
-	cgroup_kill(cg);
-	return 0;
+	if (v >= 0)
+		cgroup_kill(cg);
+	return MIN(v, 0);
 }
 
 /* ---- who is in it ---- */
